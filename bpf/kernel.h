@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The few kernel types that the probes read, and of those only the members
+ * that they read. CO-RE finds each member by its name in the running kernel's
+ * BTF, so order, size and whatever stands between do not matter here.
+ *
+ * A name with three underscores ("flavour") describes how another kernel
+ * generation declares the same type; what follows them is ignored by CO-RE.
+ */
+#ifndef NSBLAME_KERNEL_H
+#define NSBLAME_KERNEL_H
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+#include <stdbool.h>
+
+#define TASK_COMM_LEN 16
+#define PF_KTHREAD 0x00200000
+#define CLONE_NEWNET 0x40000000UL
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct qstr {
+	__u32 len;
+	const unsigned char *name;
+};
+
+struct dentry {
+	struct dentry *d_parent;
+	struct qstr d_name;
+};
+
+struct vfsmount {
+	struct dentry *mnt_root;
+};
+
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+};
+
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+
+struct file {
+	struct path f_path;
+};
+
+struct mm_struct {
+	unsigned long arg_start;
+	unsigned long arg_end;
+	struct file *exe_file;
+};
+
+struct kernfs_node {
+	struct kernfs_node *parent; /* up to 6.14 */
+	const char *name;
+	__u64 id;
+};
+
+struct kernfs_node___v615 {
+	struct kernfs_node *__parent;
+};
+
+struct cgroup_root {
+	char name[64];
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+	struct cgroup_root *root;
+};
+
+struct list_head {
+	struct list_head *next;
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
+	struct list_head cgrp_links;
+};
+
+/* kernel/cgroup/cgroup-internal.h; cgrp_link hangs on css_set.cgrp_links. */
+struct cgrp_cset_link {
+	struct cgroup *cgrp;
+	struct list_head cgrp_link;
+};
+
+typedef struct {
+	__u32 val;
+} kuid_t;
+
+struct cred {
+	kuid_t uid;
+};
+
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct signal_struct {
+	atomic_t live;
+	int nr_threads;
+	int group_exit_code;
+	unsigned int flags;
+};
+
+#define SIGNAL_GROUP_EXIT 0x00000004
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct ns_common___v7 {
+	__u64 ns_id;
+};
+
+typedef struct {
+	__s64 counter;
+} atomic64_t;
+
+struct netns_ipvs {
+	int gen;
+};
+
+struct net {
+	struct ns_common ns;
+	__u64 net_cookie;
+	struct netns_ipvs *ipvs;
+};
+
+/* 5.10: an atomic64_t that is filled when someone first asks for it. */
+struct net___v510 {
+	atomic64_t net_cookie;
+};
+
+/* 7.x: the identifier that all kinds of namespaces share. */
+struct net___v7 {
+	struct ns_common___v7 ns;
+};
+
+struct nsproxy {
+	struct net *net_ns;
+};
+
+struct task_struct {
+	unsigned int flags;
+	int pid;
+	int tgid;
+	int exit_code;
+	char comm[TASK_COMM_LEN];
+	__u64 start_boottime;
+	struct task_struct *real_parent;
+	struct task_struct *group_leader;
+	struct mm_struct *mm;
+	const struct cred *real_cred;
+	struct nsproxy *nsproxy;
+	struct css_set *cgroups;
+	struct signal_struct *signal;
+};
+
+struct linux_binprm;
+struct user_namespace;
+struct fs_struct;
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+};
+
+#pragma clang attribute pop
+
+#endif

@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Who forked whom, what each has run, and in which cgroup: kept here at fork,
+ * exec and exit, without a word to user space, and sent only when a network
+ * namespace is created.
+ *
+ * Lifetimes are counted. A process record is held by the living process itself
+ * and by each record of a child, so the dead stay exactly as long as a
+ * descendant may have to name them. A program is held by each process record
+ * that runs it: children that only forked share their parent's.
+ *
+ * The counts use an atomic add whose result is not asked for (5.10 has no
+ * other) and read the value afterwards. Of several that then see zero, the one
+ * whose delete succeeds goes on.
+ */
+#ifndef NSBLAME_LINEAGE_H
+#define NSBLAME_LINEAGE_H
+
+#include "paths.h"
+
+/* A chain of parents longer than this is cut, and says so. */
+#define DEPTH_MAX 128
+
+/* How many unknown ancestors are noted at once when a process is first met. */
+#define ADOPT_MAX 64
+
+struct process {
+	struct process_key parent;
+	struct program_key program;
+	__u64 cgroup;
+	__u64 exit_ns;
+	__s64 refs;
+	__s64 cloning; /* threads whose clone has made a namespace: child awaited */
+	__u32 exit_code;
+	__u32 uid;
+	__u32 execs;
+	__u32 depth;
+	__u32 flags;
+	char comm[TASK_COMM_LEN];
+	/* bytes of their own, so that a writer never disturbs its neighbour */
+	__u8 published; /* user space has heard of it */
+	__u8 dirty;	/* it changed since */
+	__u8 watched;	/* its next exec or its exit is to be told */
+	__u8 pad;
+};
+
+struct program {
+	__s64 refs;
+	__u64 published;
+	struct program_record rec;
+};
+
+struct cgroup_path {
+	__u32 published;
+	__u32 complete; /* filled by whoever met it first */
+	struct cgroup_record rec;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536); /* set by the loader */
+	__type(key, struct process_key);
+	__type(value, struct process);
+} processes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536); /* set by the loader */
+	__type(key, struct program_key);
+	__type(value, struct program);
+} programs SEC(".maps");
+
+/* Least recently used go first; a path that is missing is sent as unknown. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 2048); /* set by the loader */
+	__type(key, __u64);
+	__type(value, struct cgroup_path);
+} cgroups SEC(".maps");
+
+/* Processes whose last threads may be ending on several CPUs at once: whoever
+ * gets in first speaks for the process. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct process_key);
+	__type(value, __u8);
+} ending SEC(".maps");
+
+/*
+ * New values start as a copy of these zeros and are filled in their map: they
+ * are too large for the stack, and a buffer for each CPU would be overwritten
+ * by whoever preempts its user there.
+ */
+struct blank {
+	struct program program;
+	struct cgroup_path cgroup;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct blank);
+} blanks SEC(".maps");
+
+/* True where cgroup paths come from the version 2 hierarchy, false where from
+ * version 1's name=systemd. */
+const volatile bool cgroup_unified = true;
+
+static __always_inline struct blank *blank(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&blanks, &zero);
+}
+
+static __always_inline struct process_key process_key(struct task_struct *task)
+{
+	struct process_key key = {
+		.start_ns = BPF_CORE_READ(task, group_leader, start_boottime),
+		.pid = BPF_CORE_READ(task, tgid),
+	};
+
+	return key;
+}
+
+static __always_inline struct program_key program_key(__u64 start_ns, __u32 pid, __u32 exec)
+{
+	struct program_key key = {
+		.process = { .start_ns = start_ns, .pid = pid },
+		.exec = exec,
+	};
+
+	return key;
+}
+
+/*
+ * Functions below that are not static are verified once and by themselves,
+ * which keeps the verifier's work small where they are called from loops. 5.10
+ * lets them take numbers only: hence the pointers and keys in pieces.
+ */
+
+/* A pointer as a mere number, which the verifier otherwise tells apart. */
+static __always_inline __u64 untyped(void *pointer)
+{
+	__u64 number = 0;
+
+	bpf_probe_read_kernel(&number, sizeof(number), &pointer);
+	return number;
+}
+
+/* --- cgroups ---------------------------------------------------------- */
+
+/* How many hierarchies version 1 is searched for systemd's. */
+#define HIERARCHIES_MAX 32
+
+static __always_inline bool is_systemd(const char *name)
+{
+	return name[0] == 's' && name[1] == 'y' && name[2] == 's' && name[3] == 't' &&
+	       name[4] == 'e' && name[5] == 'm' && name[6] == 'd' && name[7] == 0;
+}
+
+/* The hierarchy named systemd has no controller and so no place in
+ * css_set.subsys; it is found among the links to all the task's cgroups. */
+__noinline __u64 systemd_v1_cgroup(__u64 css_set)
+{
+	struct css_set *cset = (void *)css_set;
+	struct list_head *head = (void *)cset + bpf_core_field_offset(struct css_set, cgrp_links);
+	struct list_head *pos = BPF_CORE_READ(head, next);
+	char name[8];
+	int i;
+
+	for (i = 0; i < HIERARCHIES_MAX && pos && pos != head; i++) {
+		struct cgrp_cset_link *link =
+			(void *)pos - bpf_core_field_offset(struct cgrp_cset_link, cgrp_link);
+		struct cgroup *cgrp = BPF_CORE_READ(link, cgrp);
+		struct cgroup_root *root = BPF_CORE_READ(cgrp, root);
+
+		if (!bpf_probe_read_kernel(name, sizeof(name), &root->name) && is_systemd(name))
+			return (__u64)BPF_CORE_READ(cgrp, kn);
+		pos = BPF_CORE_READ(pos, next);
+	}
+	return 0;
+}
+
+static __always_inline struct kernfs_node *task_cgroup(struct task_struct *task)
+{
+	struct css_set *cset = BPF_CORE_READ(task, cgroups);
+
+	if (!cset)
+		return NULL;
+	if (cgroup_unified)
+		return BPF_CORE_READ(cset, dfl_cgrp, kn);
+	return (void *)systemd_v1_cgroup(untyped(cset));
+}
+
+/* Keeps the path of a cgroup that is not known yet. */
+__noinline int keep_cgroup_path(__u64 kernfs_node)
+{
+	struct kernfs_node *kn = (void *)kernfs_node;
+	struct cgroup_path *path;
+	struct blank *zeros = blank();
+	__u64 id;
+
+	if (!zeros || !kn)
+		return 0;
+	id = BPF_CORE_READ(kn, id);
+	if (bpf_map_lookup_elem(&cgroups, &id))
+		return 0;
+	if (bpf_map_update_elem(&cgroups, &id, &zeros->cgroup, BPF_NOEXIST)) {
+		if (!bpf_map_lookup_elem(&cgroups, &id))
+			count(COUNT_CGROUP_FULL);
+		return 0;
+	}
+	path = bpf_map_lookup_elem(&cgroups, &id);
+	if (!path)
+		return 0;
+	path->rec.kind = REC_CGROUP;
+	path->rec.boot_ns = bpf_ktime_get_boot_ns();
+	path->rec.id = id;
+	read_cgroup_path(&path->rec, kn);
+	path->complete = 1;
+	return 0;
+}
+
+/* Returns the id of the task's cgroup; its path is kept if it differs from the
+ * one known before. */
+static __always_inline __u64 note_cgroup(struct task_struct *task, __u64 known)
+{
+	struct kernfs_node *kn = task_cgroup(task);
+	__u64 id;
+
+	if (!kn)
+		return 0;
+	id = BPF_CORE_READ(kn, id);
+	if (id != known)
+		keep_cgroup_path(untyped(kn));
+	return id;
+}
+
+/* --- sending ---------------------------------------------------------- */
+
+__noinline int publish_cgroup(__u64 id)
+{
+	struct cgroup_path *path = bpf_map_lookup_elem(&cgroups, &id);
+
+	if (!path || !path->complete || path->published)
+		return 0;
+	if (emit(&path->rec, sizeof(path->rec), COUNT_LOST_PROCESS))
+		path->published = 1;
+	return 0;
+}
+
+__noinline int publish_program(__u64 start_ns, __u32 pid, __u32 exec)
+{
+	struct program_key key = program_key(start_ns, pid, exec);
+	struct program *program = bpf_map_lookup_elem(&programs, &key);
+
+	if (!program || program->published)
+		return 0;
+	if (emit(&program->rec, sizeof(program->rec), COUNT_LOST_PROCESS))
+		program->published = 1;
+	return 0;
+}
+
+/* Sends what user space does not know of a process. Returns 1 if there was no
+ * room for it, 0 if all is well. */
+__noinline int publish_process(__u64 start_ns, __u32 pid)
+{
+	struct process_key key = { .start_ns = start_ns, .pid = pid };
+	struct process *p = bpf_map_lookup_elem(&processes, &key);
+	struct process_record rec;
+
+	if (!p || (p->published && !p->dirty))
+		return 0;
+	publish_program(p->program.process.start_ns, p->program.process.pid, p->program.exec);
+	publish_cgroup(p->cgroup);
+	p->published = 1;
+	p->dirty = 0;
+	__builtin_memset(&rec, 0, sizeof(rec));
+	rec.kind = REC_PROCESS;
+	rec.flags = p->flags;
+	rec.boot_ns = bpf_ktime_get_boot_ns();
+	rec.key = key;
+	rec.parent = p->parent;
+	rec.program = p->program;
+	rec.cgroup = p->cgroup;
+	rec.exit_ns = p->exit_ns;
+	rec.exit_code = p->exit_code;
+	rec.uid = p->uid;
+	__builtin_memcpy(rec.comm, p->comm, sizeof(rec.comm));
+	if (emit(&rec, sizeof(rec), COUNT_LOST_PROCESS))
+		return 0;
+	p->dirty = 1;
+	return 1;
+}
+
+static __always_inline void emit_forget(struct process_key *process, struct program_key *program)
+{
+	struct forget_record rec;
+
+	__builtin_memset(&rec, 0, sizeof(rec));
+	rec.kind = REC_FORGET;
+	rec.boot_ns = bpf_ktime_get_boot_ns();
+	if (process)
+		rec.process = *process;
+	if (program)
+		rec.program = *program;
+	emit(&rec, sizeof(rec), COUNT_LOST_FORGET);
+}
+
+static __always_inline void emit_followup(__u32 kind, struct process_key *key)
+{
+	struct followup_record rec = {
+		.kind = kind,
+		.boot_ns = bpf_ktime_get_boot_ns(),
+		.process = *key,
+	};
+
+	emit(&rec, sizeof(rec), COUNT_LOST_FOLLOWUP);
+}
+
+/* --- lifetimes -------------------------------------------------------- */
+
+__noinline int release_program(__u64 start_ns, __u32 pid, __u32 exec)
+{
+	struct program_key key = program_key(start_ns, pid, exec);
+	struct program *program;
+	__u64 published;
+
+	if (!exec)
+		return 0;
+	program = bpf_map_lookup_elem(&programs, &key);
+	if (!program)
+		return 0;
+	published = program->published;
+	__sync_fetch_and_add(&program->refs, -1);
+	if (*(volatile __s64 *)&program->refs > 0)
+		return 0;
+	if (!bpf_map_delete_elem(&programs, &key) && published)
+		emit_forget(NULL, &key);
+	return 0;
+}
+
+static __always_inline void hold_program(struct program_key *key)
+{
+	struct program *program;
+
+	if (!key->exec)
+		return;
+	program = bpf_map_lookup_elem(&programs, key);
+	if (program)
+		__sync_fetch_and_add(&program->refs, 1);
+}
+
+/* Drops one hold on a process and, where it was the last, the one that it has
+ * on its parent, and so on up. */
+static __always_inline void release(struct process_key key, struct process *p)
+{
+	int i;
+
+	for (i = 0; i <= DEPTH_MAX; i++) {
+		struct process_key parent;
+		struct program_key program;
+		__u8 published;
+
+		__sync_fetch_and_add(&p->refs, -1);
+		if (*(volatile __s64 *)&p->refs > 0)
+			break;
+		parent = p->parent;
+		program = p->program;
+		published = p->published;
+		if (bpf_map_delete_elem(&processes, &key))
+			break;
+		release_program(program.process.start_ns, program.process.pid, program.exec);
+		if (published)
+			emit_forget(&key, NULL);
+		if (!parent.pid)
+			break;
+		key = parent;
+		p = bpf_map_lookup_elem(&processes, &key);
+		if (!p)
+			break;
+	}
+}
+
+/* --- noting ----------------------------------------------------------- */
+
+static __always_inline __u32 task_uid(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, real_cred, uid.val);
+}
+
+/* Brings what may change without fork or exec up to date: the comm (prctl),
+ * the uid (setuid) and the cgroup. */
+static __always_inline void refresh(struct process *p, struct task_struct *task)
+{
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	__u64 cgroup = note_cgroup(task, p->cgroup);
+	char comm[TASK_COMM_LEN] = {};
+	__u32 uid = task_uid(leader);
+
+	BPF_CORE_READ_STR_INTO(&comm, leader, comm);
+	if (uid == p->uid && cgroup == p->cgroup &&
+	    !__builtin_memcmp(comm, p->comm, sizeof(comm)))
+		return;
+	p->uid = uid;
+	p->cgroup = cgroup;
+	__builtin_memcpy(p->comm, comm, sizeof(p->comm));
+	p->dirty = 1;
+}
+
+/*
+ * Notes a process that was not seen when it was forked, and its ancestors as
+ * far as they are unknown as well: those older than nsblame, and those for
+ * which there was no room. Their parents are the present ones.
+ */
+__noinline int adopt(__u64 task_struct)
+{
+	struct task_struct *task = (void *)task_struct;
+	struct process p;
+	int i;
+
+	for (i = 0; i < ADOPT_MAX; i++) {
+		struct task_struct *leader, *parent;
+		struct process *known;
+		struct process_key key;
+
+		leader = BPF_CORE_READ(task, group_leader);
+		key = process_key(leader);
+		if (!key.pid)
+			break;
+		known = bpf_map_lookup_elem(&processes, &key);
+		if (known) {
+			if (i)
+				__sync_fetch_and_add(&known->refs, 1);
+			break;
+		}
+		__builtin_memset(&p, 0, sizeof(p));
+		parent = BPF_CORE_READ(leader, real_parent);
+		p.parent = process_key(parent);
+		p.program.process = key;
+		p.refs = i ? 2 : 1;
+		p.flags = PROCESS_ADOPTED;
+		if (p.parent.pid && i == ADOPT_MAX - 1) {
+			__builtin_memset(&p.parent, 0, sizeof(p.parent));
+			p.flags |= PROCESS_CUT;
+		}
+		p.uid = task_uid(leader);
+		BPF_CORE_READ_STR_INTO(&p.comm, leader, comm);
+		p.cgroup = note_cgroup(leader, 0);
+		if (bpf_map_update_elem(&processes, &key, &p, BPF_NOEXIST)) {
+			/* another CPU was first, or there is no room */
+			known = bpf_map_lookup_elem(&processes, &key);
+			if (!known)
+				count(COUNT_TABLE_FULL);
+			else if (i)
+				__sync_fetch_and_add(&known->refs, 1);
+			break;
+		}
+		task = parent;
+	}
+	return 0;
+}
+
+static __always_inline struct process *find_or_adopt(struct task_struct *task,
+						     struct process_key *key)
+{
+	struct process *p = bpf_map_lookup_elem(&processes, key);
+
+	if (p)
+		return p;
+	adopt(untyped(task));
+	return bpf_map_lookup_elem(&processes, key);
+}
+
+static __always_inline void read_argv(struct program_record *rec, struct mm_struct *mm)
+{
+	unsigned long start = BPF_CORE_READ(mm, arg_start);
+	unsigned long len = BPF_CORE_READ(mm, arg_end) - start;
+
+	rec->argv_len = 0;
+	if (len > ARGV_MAX) {
+		len = ARGV_MAX;
+		rec->flags |= PROGRAM_ARGV_CUT;
+	}
+	if (!len)
+		return;
+	if (!bpf_probe_read_user(rec->argv, len, (void *)start)) {
+		rec->argv_len = len;
+		return;
+	}
+	/* a page is not resident: what lies before the next one may be */
+	len = 4096 - (start & 4095);
+	if (len > ARGV_MAX || bpf_probe_read_user(rec->argv, len, (void *)start)) {
+		rec->flags |= PROGRAM_ARGV_UNREAD;
+		return;
+	}
+	rec->argv_len = len;
+	rec->flags |= PROGRAM_ARGV_CUT;
+}
+
+/* Keeps what the task now runs. The key is its own until it is put into the
+ * process's record. */
+static __always_inline void keep_program(struct task_struct *task, struct program_key *key)
+{
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	struct blank *zeros = blank();
+	struct program *program;
+
+	if (!zeros)
+		return;
+	if (bpf_map_update_elem(&programs, key, &zeros->program, BPF_ANY)) {
+		count(COUNT_PROGRAM_FULL);
+		return;
+	}
+	program = bpf_map_lookup_elem(&programs, key);
+	if (!program)
+		return;
+	program->refs = 1;
+	program->rec.kind = REC_PROGRAM;
+	program->rec.boot_ns = bpf_ktime_get_boot_ns();
+	program->rec.key = *key;
+	read_argv(&program->rec, mm);
+	read_exe(&program->rec, BPF_CORE_READ(mm, exe_file));
+}
+
+#endif

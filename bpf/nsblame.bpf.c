@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The kernel half of nsblame, one object:
+ *
+ *   kernel.h     the kernel types that are read
+ *   wire.h       the records that go to user space
+ *   ring.h       the way there, and what was lost on it
+ *   paths.h      paths of executables and cgroups
+ *   lineage.h    the table of processes and what they run
+ *   creations.h  the probes on the creation of network namespaces
+ *   processes.h  the probes that keep the table
+ */
+#include "processes.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* Anchors what the Go side is generated from in the object's BTF. */
+union wire {
+	enum record_kind record_kind;
+	enum process_flags process_flags;
+	enum program_flags program_flags;
+	enum create_flags create_flags;
+	enum create_call create_call;
+	enum counter counter;
+	struct process_record process;
+	struct program_record program;
+	struct cgroup_record cgroup;
+	struct forget_record forget;
+	struct create_record create;
+	struct child_record child;
+	struct followup_record followup;
+};
+const union wire *wire_anchor __attribute__((unused));

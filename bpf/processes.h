@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The probes that keep the process table: fork, exec, exit, a change of cgroup,
+ * and one pass over the processes that were there before. */
+#ifndef NSBLAME_PROCESSES_H
+#define NSBLAME_PROCESSES_H
+
+#include "creations.h"
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
+{
+	struct process_key pkey, ckey;
+	struct process *p;
+	struct process c;
+
+	if (BPF_CORE_READ(child, pid) != BPF_CORE_READ(child, tgid))
+		return 0; /* a thread */
+	pkey = process_key(parent);
+	ckey = process_key(child);
+	__builtin_memset(&c, 0, sizeof(c));
+	c.refs = 1;
+	p = find_or_adopt(parent, &pkey);
+	if (p) {
+		refresh(p, parent);
+		c.parent = pkey;
+		c.program = p->program;
+		c.depth = p->depth + 1;
+		c.cgroup = p->cgroup;
+	}
+	if (!p || c.depth >= DEPTH_MAX) {
+		__builtin_memset(&c.parent, 0, sizeof(c.parent));
+		c.depth = 0;
+		c.flags = PROCESS_CUT;
+	}
+	c.uid = task_uid(child);
+	BPF_CORE_READ_STR_INTO(&c.comm, child, comm);
+	/* clone3 can put the child into another cgroup at once */
+	c.cgroup = note_cgroup(child, c.cgroup);
+	if (bpf_map_update_elem(&processes, &ckey, &c, BPF_NOEXIST)) {
+		count(COUNT_TABLE_FULL);
+		return 0;
+	}
+	if (!p)
+		return 0;
+	if (c.parent.pid)
+		__sync_fetch_and_add(&p->refs, 1);
+	hold_program(&c.program);
+	if (p->cloning)
+		tell_child(p, child, &ckey);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+{
+	struct process_key key = process_key(task);
+	struct process *p = find_or_adopt(task, &key);
+	struct program_key old, now;
+
+	if (!p)
+		return 0;
+	old = p->program;
+	now = program_key(key.start_ns, key.pid, ++p->execs);
+	keep_program(task, &now);
+	p->program = now;
+	p->dirty = 1;
+	release_program(old.process.start_ns, old.process.pid, old.exec);
+	refresh(p, task);
+	if (p->watched) {
+		p->watched = 0;
+		publish_process(key.start_ns, key.pid);
+		emit_followup(REC_EXEC, &key);
+	}
+	return 0;
+}
+
+/* True if the caller is the one to speak for a process that ends. */
+static __always_inline bool ends_process(struct task_struct *task, struct process_key *key)
+{
+	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+	__u8 one = 1;
+
+	/* fs: kernel/exit.c, do_exit takes itself off before the tracepoint */
+	if (BPF_CORE_READ(signal, live.counter) > 0)
+		return false;
+	if (BPF_CORE_READ(signal, nr_threads) <= 1)
+		return true;
+	return !bpf_map_update_elem(&ending, key, &one, BPF_NOEXIST);
+}
+
+static __always_inline __u32 exit_code(struct task_struct *task)
+{
+	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+
+	if (BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT)
+		return BPF_CORE_READ(signal, group_exit_code);
+	return BPF_CORE_READ(task, exit_code);
+}
+
+/* Some kernels pass a second argument (group_dead); it is not used. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(process_exit, struct task_struct *task)
+{
+	struct process_key key = process_key(task);
+	struct process *p;
+
+	p = bpf_map_lookup_elem(&processes, &key);
+	if (!p)
+		return 0;
+	if (p->cloning)
+		forget_clone(p);
+	if (!ends_process(task, &key))
+		return 0;
+	if (p->watched || *(volatile __s64 *)&p->refs > 1) {
+		refresh(p, task);
+		p->exit_ns = bpf_ktime_get_boot_ns();
+		p->exit_code = exit_code(task);
+		p->flags |= PROCESS_EXITED;
+		p->dirty = 1;
+	}
+	if (p->watched) {
+		p->watched = 0;
+		publish_process(key.start_ns, key.pid);
+		emit_followup(REC_EXIT, &key);
+	}
+	release(key, p);
+	return 0;
+}
+
+/* Fires once the task is in its new cgroup, for each hierarchy of its own. */
+SEC("tp_btf/cgroup_attach_task")
+int BPF_PROG(process_moved, struct cgroup *dst, const char *path, struct task_struct *task)
+{
+	struct process_key key = process_key(task);
+	struct process *p = bpf_map_lookup_elem(&processes, &key);
+	__u64 cgroup;
+
+	if (!p || BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid))
+		return 0;
+	cgroup = note_cgroup(task, p->cgroup);
+	if (cgroup != p->cgroup) {
+		p->cgroup = cgroup;
+		p->dirty = 1;
+	}
+	return 0;
+}
+
+/*
+ * Run once after the probes above are attached: notes every process that is
+ * there, and hands their identities to user space, which knows where to read
+ * the command lines of those.
+ */
+SEC("iter/task")
+int processes_before(struct bpf_iter__task *ctx)
+{
+	struct seq_file *seq = ctx->meta->seq;
+	struct task_struct *task = ctx->task;
+	struct process_key key;
+
+	if (!task || BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid))
+		return 0;
+	key = process_key(task);
+	/* it may have ended, and its exit gone by, since it was listed */
+	if (BPF_CORE_READ(task, signal, live.counter) <= 0)
+		return 0;
+	find_or_adopt(task, &key);
+	bpf_seq_write(seq, &key, sizeof(key));
+	return 0;
+}
+
+#endif

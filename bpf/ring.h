@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The way to user space: one ring buffer for all records, in the order in which
+ * things happened, and the counters of what found no room in it.
+ *
+ * Only what ends a story (a creation, and the exec, exit or child that it
+ * waits for) wakes user space; the facts it rests on are put in before it
+ * without a wake-up.
+ */
+#ifndef NSBLAME_RING_H
+#define NSBLAME_RING_H
+
+#include "wire.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 8 << 20); /* bytes; set by the loader */
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, COUNTERS);
+	__type(key, __u32);
+	__type(value, __u64);
+} counters SEC(".maps");
+
+/* Returns the new value of this CPU's counter, 0 if there is none. */
+static __always_inline __u64 count(__u32 which)
+{
+	__u64 *n = bpf_map_lookup_elem(&counters, &which);
+
+	return n ? ++*n : 0;
+}
+
+static __always_inline bool emit(void *record, __u64 size, __u32 lost)
+{
+	__u64 flags = lost == COUNT_LOST_CREATE || lost == COUNT_LOST_FOLLOWUP ?
+			      BPF_RB_FORCE_WAKEUP :
+			      BPF_RB_NO_WAKEUP;
+
+	if (!bpf_ringbuf_output(&events, record, size, flags))
+		return true;
+	count(lost);
+	return false;
+}
+
+#endif

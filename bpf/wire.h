@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What goes over the ring buffer, and the identities that it is made of. The
+ * Go side is generated from these declarations (bpf2go, from the object's BTF),
+ * so there is no second copy to keep in step.
+ *
+ * Every structure is free of padding, so that no byte of kernel memory reaches
+ * user space that was not put there.
+ */
+#ifndef NSBLAME_WIRE_H
+#define NSBLAME_WIRE_H
+
+#include "kernel.h"
+
+enum record_kind {
+	REC_PROCESS = 1,
+	REC_PROGRAM,
+	REC_CGROUP,
+	REC_FORGET,
+	REC_CREATE,
+	REC_CHILD,
+	REC_EXEC,
+	REC_EXIT,
+};
+
+/* A process for as long as the machine runs: (tgid, leader's start_boottime). */
+struct process_key {
+	__u64 start_ns;
+	__u32 pid;
+	__u32 pad;
+};
+
+/* A program image: the process that called exec, and its how manieth it was.
+ * exec 0 is what the process ran when it was first met. */
+struct program_key {
+	struct process_key process;
+	__u32 exec;
+	__u32 pad;
+};
+
+enum process_flags {
+	PROCESS_ADOPTED = 1 << 0, /* parent read from real_parent, not seen at fork */
+	PROCESS_CUT = 1 << 1,	  /* its ancestors are not kept */
+	PROCESS_EXITED = 1 << 2,
+};
+
+struct process_record {
+	__u32 kind;
+	__u32 flags;
+	__u64 boot_ns;
+	struct process_key key;
+	struct process_key parent;
+	struct program_key program;
+	__u64 cgroup;
+	__u64 exit_ns;
+	__u32 exit_code;
+	__u32 uid;
+	char comm[TASK_COMM_LEN];
+};
+
+/* At least this much of a command line is kept in the kernel. */
+#define ARGV_MAX 1024
+
+/*
+ * Paths are kept as their components, the last one first, each ended by NUL:
+ * so they are met when walking from a leaf to its root, and user space turns
+ * them round. A component can start anywhere below the bound and is at most
+ * 255 bytes (NAME_MAX) and its NUL long.
+ */
+#define COMPONENT_MAX 256
+#define EXE_STARTS 256
+#define EXE_MAX (EXE_STARTS + COMPONENT_MAX)
+#define CGROUP_STARTS 512
+#define CGROUP_MAX (CGROUP_STARTS + COMPONENT_MAX)
+
+enum program_flags {
+	PROGRAM_ARGV_CUT = 1 << 0,
+	PROGRAM_ARGV_UNREAD = 1 << 1,
+	PROGRAM_EXE_CUT = 1 << 2,
+};
+
+struct program_record {
+	__u32 kind;
+	__u32 flags;
+	__u64 boot_ns;
+	struct program_key key;
+	__u32 argv_len; /* bytes of argv that are filled, ended by NUL each */
+	__u32 exe_len;	/* bytes of exe that are filled */
+	__u8 argv[ARGV_MAX];
+	__u8 exe[EXE_MAX];
+};
+
+struct cgroup_record {
+	__u32 kind;
+	__u32 cut;
+	__u64 boot_ns;
+	__u64 id;
+	__u32 len;
+	__u32 pad;
+	__u8 path[CGROUP_MAX];
+};
+
+/* Nothing will refer to these any more; a zero pid stands for none. */
+struct forget_record {
+	__u32 kind;
+	__u32 pad;
+	__u64 boot_ns;
+	struct process_key process;
+	struct program_key program;
+};
+
+enum create_call {
+	CALL_UNKNOWN,
+	CALL_UNSHARE,
+	CALL_CLONE,
+};
+
+enum create_flags {
+	CREATE_ENTRY_MISSED = 1 << 0,
+	CREATE_CONNTRACK = 1 << 1,
+	CREATE_IPVS = 1 << 2,
+	CREATE_IPVS_FIGURES = 1 << 3,
+};
+
+struct create_record {
+	__u32 kind;
+	__u32 flags;
+	__u64 boot_ns; /* when the call began */
+	__u64 serial;
+	struct process_key creator;
+	__u64 cgroup;
+	__u64 cookie;
+	__u64 duration_ns;
+	__u64 conntrack_ns;
+	__u64 ipvs_ns;
+	__s32 ipvs_gen;
+	__u32 ipvs_size;
+	__u32 tid;
+	__u32 uid;
+	__u32 inum;
+	__u32 parent_inum;
+	__u32 error; /* positive errno, 0 for success */
+	__u32 call;
+	__u32 ancestors_lost;
+	__u32 pad;
+	char comm[TASK_COMM_LEN];
+};
+
+struct child_record {
+	__u32 kind;
+	__u32 pad;
+	__u64 boot_ns;
+	__u64 serial;
+	struct process_key child;
+};
+
+/* REC_EXEC and REC_EXIT: what became of a process that is watched. */
+struct followup_record {
+	__u32 kind;
+	__u32 pad;
+	__u64 boot_ns;
+	struct process_key process;
+};
+
+/* What was seen and what was lost, counted per CPU. */
+enum counter {
+	COUNT_SEEN,	    /* calls of copy_net_ns with CLONE_NEWNET */
+	COUNT_LOST_CREATE,  /* no room in the ring buffer, by kind of record */
+	COUNT_LOST_FOLLOWUP,
+	COUNT_LOST_PROCESS, /* process, program and cgroup records */
+	COUNT_LOST_FORGET,
+	COUNT_TABLE_FULL,   /* a process that found no room in its map */
+	COUNT_PROGRAM_FULL, /* a program image likewise */
+	COUNT_CGROUP_FULL,
+	COUNT_INFLIGHT_FULL,
+	COUNTERS,
+};
+
+#endif

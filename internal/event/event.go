@@ -1,0 +1,299 @@
+package event
+
+// Event is one observation with the moment it was made.
+type Event struct {
+	// BootNS is the time since boot in nanoseconds, suspend included
+	// (CLOCK_BOOTTIME). Host and Clock tell how to make it wall-clock time.
+	BootNS uint64
+	// Body is what was observed.
+	Body Body
+}
+
+// Body is one of the observation types of this package, by pointer.
+type Body interface{ body() }
+
+// Host opens a stream: the facts of the machine and of the nsblame that
+// observed it.
+type Host struct {
+	// Version is nsblame's own.
+	Version string
+	// Kernel is the running kernel's release (uname -r).
+	Kernel string
+	// Arch is the machine's architecture in Go's terms (amd64, arm64).
+	Arch string
+	// BootID is /proc/sys/kernel/random/boot_id.
+	BootID string
+	// ClockOffsetNS is CLOCK_REALTIME minus CLOCK_BOOTTIME in nanoseconds.
+	ClockOffsetNS int64
+	// UTCOffsetSeconds is the offset of the machine's time zone, so that a
+	// recording shows the same local times elsewhere.
+	UTCOffsetSeconds int
+	// CgroupHierarchy says from which hierarchy cgroup paths are taken:
+	// "unified" (version 2) or "name=systemd" (version 1).
+	CgroupHierarchy string
+	// ExecWaitNS is how long a creation is held back for the exec that may
+	// follow it.
+	ExecWaitNS uint64
+}
+
+// Clock says that time went on up to BootNS without anything else to report,
+// and what the wall clock shows. It is sent when something waits for time to
+// pass, and when the wall clock was stepped.
+type Clock struct {
+	// OffsetNS is CLOCK_REALTIME minus CLOCK_BOOTTIME in nanoseconds.
+	OffsetNS int64
+}
+
+// Source says who told a fact about a process.
+type Source string
+
+// The sources of facts about processes.
+const (
+	// SourceKernel: noted by a probe when it happened.
+	SourceKernel Source = "kernel"
+	// SourceProc: read from /proc, the start time having been compared.
+	SourceProc Source = "proc"
+)
+
+// Program is a program image: the command line and the executable.
+type Program struct {
+	// ID is the image's identity.
+	ID ProgramID
+	// Argv is the argument list. It is empty for a process without one
+	// (kernel threads) or where it could not be read (see ArgvUnread).
+	Argv []string
+	// ArgvTruncated is set when the list goes on after what Argv holds.
+	ArgvTruncated bool
+	// ArgvUnread is set when the arguments could not be read at all.
+	ArgvUnread bool
+	// Exe is the path of the executable file in the mount namespace's own
+	// terms, empty where unknown.
+	Exe string
+	// ExeTruncated is set when leading directories of Exe are missing.
+	ExeTruncated bool
+	// Source says who told it.
+	Source Source
+}
+
+// Process is the state of a process as of the event's time. A later one
+// replaces an earlier one of the same ID.
+type Process struct {
+	// ID is the process's identity.
+	ID ProcessID
+	// Parent is the process that forked it, also when that is gone since; for
+	// a process older than nsblame it is the parent at the time nsblame
+	// started (see Adopted). Zero for pid 1 and kthreadd, and where unknown.
+	Parent ProcessID
+	// Program is the image that it runs.
+	Program ProgramID
+	// Comm is the leader's task_struct.comm, at most 15 bytes.
+	Comm string
+	// UID is the real user id in the initial user namespace.
+	UID uint32
+	// Cgroup is the cgroup that it is in (or was in when it ended).
+	Cgroup CgroupID
+	// Adopted is set when Parent was read from task_struct.real_parent rather
+	// than noted at the fork: the process is older than nsblame, and its real
+	// parent may have ended before.
+	Adopted bool
+	// AncestryCut is set when the process has ancestors that nsblame no longer
+	// keeps: the chain of parents was longer than the bound, or the table full.
+	AncestryCut bool
+	// Exited is set when the process has ended; ExitNS and ExitCode tell when
+	// and how.
+	Exited bool
+	// ExitNS is when it ended, nanoseconds since boot.
+	ExitNS uint64
+	// ExitCode is task_struct.exit_code: the status in bits 8 to 15, the
+	// signal in bits 0 to 6.
+	ExitCode uint32
+}
+
+// Cgroup gives a cgroup's path.
+type Cgroup struct {
+	// ID is the cgroup's identity.
+	ID CgroupID
+	// Path is absolute within its hierarchy ("/system.slice/cron.service").
+	Path string
+	// Truncated is set when leading parts of Path are missing.
+	Truncated bool
+}
+
+// Forget says that no later event refers to the process or the program, so
+// that what was kept of it can be dropped.
+type Forget struct {
+	// Process is the process to drop, zero for none.
+	Process ProcessID
+	// Program is the image to drop, zero for none.
+	Program ProgramID
+}
+
+// Call is the system call that asked for a namespace.
+type Call string
+
+// The calls that create a network namespace.
+const (
+	// CallUnshare: unshare(2); the creator itself moves in.
+	CallUnshare Call = "unshare"
+	// CallClone: clone(2) or clone3(2); a child is born in it.
+	CallClone Call = "clone"
+	// CallUnknown: the probe that tells them apart is not attached.
+	CallUnknown Call = "unknown"
+)
+
+// IPVS holds the two figures of the line "IPVS: Creating netns size=… id=…"
+// that older kernels logged.
+type IPVS struct {
+	// ID is netns_ipvs.gen, the count of namespaces that ip_vs initialised
+	// before this one since it was loaded.
+	ID int32
+	// Size is sizeof(struct netns_ipvs) in bytes, 0 where unknown.
+	Size uint32
+}
+
+// Init is one subsystem's initialisation in a new namespace.
+type Init struct {
+	// Op is the kernel function that was timed.
+	Op string
+	// Subsystem is the name by which people know it (nf_conntrack, ip_vs).
+	Subsystem string
+	// DurationNS is how long it took in nanoseconds.
+	DurationNS uint64
+	// IPVS is set for ip_vs.
+	IPVS *IPVS
+}
+
+// NetnsCreate is a call of copy_net_ns with CLONE_NEWNET (net/core/
+// net_namespace.c), successful or not. Its BootNS is the time at which the
+// call began. Process events for the creator and its ancestors precede it.
+type NetnsCreate struct {
+	// Serial identifies the creation within the stream.
+	Serial uint64
+	// Creator is the process that called, which for CallClone is the parent.
+	Creator ProcessID
+	// TID is the thread that called.
+	TID uint32
+	// Comm is that thread's comm.
+	Comm string
+	// UID is its real user id in the initial user namespace.
+	UID uint32
+	// Cgroup is its cgroup at that moment.
+	Cgroup CgroupID
+	// Call is the system call.
+	Call Call
+	// Inum is the namespace's inode number, 0 if the creation failed. It is
+	// reused after the namespace is gone.
+	Inum uint32
+	// Cookie is net.net_cookie, unique until reboot; 0 where the kernel has
+	// none.
+	Cookie uint64
+	// ParentInum is the namespace of the caller.
+	ParentInum uint32
+	// Errno is 0, or the error the creation failed with (ENOSPC, EINTR, …).
+	Errno uint32
+	// DurationNS is the time spent in copy_net_ns; 0 with EntryMissed.
+	DurationNS uint64
+	// EntryMissed is set when the beginning of the call was not noted: BootNS
+	// is then its end, and Init is empty.
+	EntryMissed bool
+	// Init lists the subsystems that were timed.
+	Init []Init
+	// AncestorsLost counts the ancestors whose Process event could not be
+	// sent because the buffer was full.
+	AncestorsLost uint32
+}
+
+// NetnsChild names the child of a creation by clone.
+type NetnsChild struct {
+	// Serial is the creation's.
+	Serial uint64
+	// Child is the new process; a Process event for it precedes.
+	Child ProcessID
+}
+
+// Exec is the first exec of a process that created a network namespace, or
+// was born in a new one, after that creation.
+type Exec struct {
+	// Process is the process; Process and Program events that give its new
+	// state precede.
+	Process ProcessID
+}
+
+// Exit is the end of a process that created a network namespace, or was born
+// in a new one, if it ends before an exec.
+type Exit struct {
+	// Process is the process; a Process event that gives its end precedes.
+	Process ProcessID
+}
+
+// LossKind says what was lost.
+type LossKind string
+
+// What can be lost, each with its own counter.
+const (
+	// LossCreation: creations whose record found no room in the buffer.
+	LossCreation LossKind = "creation"
+	// LossFollowUp: execs, exits or clone children of creators, likewise.
+	LossFollowUp LossKind = "follow_up"
+	// LossProcess: process, program or cgroup records, likewise.
+	LossProcess LossKind = "process"
+	// LossTable: processes that were not noted because the kernel table was
+	// full.
+	LossTable LossKind = "table"
+	// LossProgram: command lines that were not noted because the kernel table
+	// was full.
+	LossProgram LossKind = "program"
+	// LossInflight: creations whose beginning was not noted because too many
+	// were under way at once.
+	LossInflight LossKind = "inflight"
+	// LossCgroup: cgroup paths, likewise.
+	LossCgroup LossKind = "cgroup"
+	// LossForget: records that only say what may be forgotten; costs memory,
+	// not truth.
+	LossForget LossKind = "forget"
+	// LossSkipped: runs of a probe that the kernel left out because the probe
+	// was already running on that CPU.
+	LossSkipped LossKind = "skipped"
+	// LossRecord: records that user space could not decode.
+	LossRecord LossKind = "record"
+)
+
+// Loss reports that something was lost since the last report of its kind.
+type Loss struct {
+	// Kind says what.
+	Kind LossKind
+	// Count says how many since the last report.
+	Count uint64
+}
+
+// Coverage says from when on a probe was live, or not.
+type Coverage struct {
+	// Probe is the name of the kernel function or tracepoint.
+	Probe string
+	// Live is set when the probe is attached.
+	Live bool
+	// How is the way it is attached ("fentry", "tp_btf"), empty if it is not.
+	How string
+	// Why says why it is not attached, and what to do.
+	Why string
+}
+
+// End closes a stream that was ended in good order.
+type End struct {
+	// Seen is the number of creations the kernel counted.
+	Seen uint64
+}
+
+func (*Host) body()        {}
+func (*Clock) body()       {}
+func (*Program) body()     {}
+func (*Process) body()     {}
+func (*Cgroup) body()      {}
+func (*Forget) body()      {}
+func (*NetnsCreate) body() {}
+func (*NetnsChild) body()  {}
+func (*Exec) body()        {}
+func (*Exit) body()        {}
+func (*Loss) body()        {}
+func (*Coverage) body()    {}
+func (*End) body()         {}

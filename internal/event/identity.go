@@ -1,0 +1,37 @@
+package event
+
+import "fmt"
+
+// ProcessID identifies a process (a thread group) for as long as the machine
+// runs. A pid alone is reused; a pid with the time at which its leader started
+// is not.
+type ProcessID struct {
+	// PID is the thread group id in the initial pid namespace.
+	PID uint32
+	// StartNS is task_struct.start_boottime of the group leader: nanoseconds
+	// since boot, suspend included. An exec keeps it, also when a thread other
+	// than the leader calls it (fs/exec.c, de_thread).
+	StartNS uint64
+}
+
+// IsZero reports whether the identity names no process.
+func (p ProcessID) IsZero() bool { return p == ProcessID{} }
+
+// String returns "pid@start" for diagnostics.
+func (p ProcessID) String() string { return fmt.Sprintf("%d@%d", p.PID, p.StartNS) }
+
+// ProgramID identifies one program image: what a process has run since one
+// exec. A child that has not called exec shares its parent's.
+type ProgramID struct {
+	// Process is the process that called exec.
+	Process ProcessID
+	// Exec counts the execs of that process that nsblame saw, from 1. Zero is
+	// the program that the process ran when nsblame first met it.
+	Exec uint32
+}
+
+// String returns "pid@start#exec" for diagnostics.
+func (p ProgramID) String() string { return fmt.Sprintf("%s#%d", p.Process, p.Exec) }
+
+// CgroupID identifies a cgroup within its hierarchy: kernfs_node.id.
+type CgroupID uint64

@@ -1,0 +1,77 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/features"
+	"github.com/cilium/ebpf/link"
+	"github.com/cilium/ebpf/rlimit"
+)
+
+// attempt asks the kernel for something and gives it back at once. Only the
+// answer is of interest.
+type attempt func() error
+
+// attempts are the things that Check tries. They are fields so that tests can
+// play any kernel.
+type attempts struct {
+	memlock, ringBuffer          attempt
+	rawTracepoint, fentry, fexit attempt
+	taskIterator, kprobe         attempt
+}
+
+// attachPoint is where programs are tried: what nsblame itself traces, and
+// seldom enough called that a trial goes unnoticed.
+const attachPoint = "copy_net_ns"
+
+func realAttempts() attempts {
+	return attempts{
+		memlock:       rlimit.RemoveMemlock,
+		ringBuffer:    func() error { return features.HaveMapType(ebpf.RingBuf) },
+		rawTracepoint: tryProgram(tracing(ebpf.AttachTraceRawTp, "sched_process_exec"), attachTracing),
+		fentry:        tryProgram(tracing(ebpf.AttachTraceFEntry, attachPoint), attachTracing),
+		fexit:         tryProgram(tracing(ebpf.AttachTraceFExit, attachPoint), attachTracing),
+		taskIterator:  tryProgram(tracing(ebpf.AttachTraceIter, "task"), attachIterator),
+		kprobe:        tryProgram(&ebpf.ProgramSpec{Type: ebpf.Kprobe}, attachKprobe),
+	}
+}
+
+func tracing(at ebpf.AttachType, to string) *ebpf.ProgramSpec {
+	return &ebpf.ProgramSpec{Type: ebpf.Tracing, AttachType: at, AttachTo: to}
+}
+
+// tryProgram returns the attempt to load and attach a program that does
+// nothing.
+func tryProgram(spec *ebpf.ProgramSpec, attach func(*ebpf.Program) (io.Closer, error)) attempt {
+	spec.Name = "nsblame_try"
+	spec.License = "GPL"
+	spec.Instructions = asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()}
+	return func() (err error) {
+		prog, err := ebpf.NewProgramWithOptions(spec, ebpf.ProgramOptions{LogDisabled: true})
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, prog.Close()) }()
+		attached, err := attach(prog)
+		if err != nil {
+			return fmt.Errorf("attach: %w", err)
+		}
+		return attached.Close()
+	}
+}
+
+func attachTracing(p *ebpf.Program) (io.Closer, error) {
+	return link.AttachTracing(link.TracingOptions{Program: p})
+}
+
+func attachIterator(p *ebpf.Program) (io.Closer, error) {
+	return link.AttachIter(link.IterOptions{Program: p})
+}
+
+func attachKprobe(p *ebpf.Program) (io.Closer, error) {
+	return link.Kprobe(attachPoint, p, nil)
+}

@@ -1,0 +1,40 @@
+package kernel
+
+import (
+	"errors"
+	"sync"
+
+	"github.com/cilium/ebpf/btf"
+)
+
+// vmlinuxBTF is where the kernel offers its own type information.
+const vmlinuxBTF = "sys/kernel/btf/vmlinux"
+
+// kernelSpec reads the kernel's BTF once: it is some 5 MB to index.
+var kernelSpec = sync.OnceValues(btf.LoadKernelSpec)
+
+// HasFunction reports whether the kernel image's BTF has the function, so that
+// fentry and fexit programs can name it. The error says that there is no BTF.
+func HasFunction(name string) (bool, error) {
+	var fn *btf.Func
+	return hasType(name, &fn)
+}
+
+// HasTracepoint reports whether the kernel image's BTF has the tracepoint, so
+// that tp_btf programs can name it. The error says that there is no BTF.
+func HasTracepoint(name string) (bool, error) {
+	var typedef *btf.Typedef
+	return hasType("btf_trace_"+name, &typedef)
+}
+
+func hasType(name string, typ any) (bool, error) {
+	spec, err := kernelSpec()
+	if err != nil {
+		return false, err
+	}
+	err = spec.TypeByName(name, typ)
+	if errors.Is(err, btf.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}

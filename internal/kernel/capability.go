@@ -1,0 +1,155 @@
+package kernel
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Capability is the number of a capability (capabilities(7)).
+type Capability uint
+
+// The capabilities that nsblame has a use for.
+const (
+	// CapBPF: load programs, create maps.
+	CapBPF Capability = unix.CAP_BPF
+	// CapPerfmon: load tracing programs and attach them.
+	CapPerfmon Capability = unix.CAP_PERFMON
+	// CapSysAdmin: get the BTF of modules; on kernels without the two above
+	// it stands for them, on others it includes them.
+	CapSysAdmin Capability = unix.CAP_SYS_ADMIN
+	// CapSyslog: read symbol addresses.
+	CapSyslog Capability = unix.CAP_SYSLOG
+	// CapSysResource: raise the limit of locked memory where BPF counts
+	// against it.
+	CapSysResource Capability = unix.CAP_SYS_RESOURCE
+	// CapSysPtrace: read /proc of other users' processes.
+	CapSysPtrace Capability = unix.CAP_SYS_PTRACE
+)
+
+// String returns the capability's name as in capabilities(7).
+func (c Capability) String() string {
+	switch c {
+	case CapBPF:
+		return "CAP_BPF"
+	case CapPerfmon:
+		return "CAP_PERFMON"
+	case CapSysAdmin:
+		return "CAP_SYS_ADMIN"
+	case CapSyslog:
+		return "CAP_SYSLOG"
+	case CapSysResource:
+		return "CAP_SYS_RESOURCE"
+	case CapSysPtrace:
+		return "CAP_SYS_PTRACE"
+	}
+	return "CAP_" + strconv.FormatUint(uint64(c), 10)
+}
+
+// CapabilitySet is a set of capabilities, one bit for each.
+type CapabilitySet uint64
+
+// Has reports whether the set contains the capability itself.
+func (s CapabilitySet) Has(c Capability) bool { return s&(1<<c) != 0 }
+
+// lacking returns those that tracing needs and the set does not give. The
+// kernel lets CAP_SYS_ADMIN stand for both (include/linux/capability.h,
+// bpf_capable and perfmon_capable).
+func (s CapabilitySet) lacking() []Capability {
+	if s.Has(CapSysAdmin) {
+		return nil
+	}
+	var lack []Capability
+	for _, c := range []Capability{CapBPF, CapPerfmon} {
+		if !s.Has(c) {
+			lack = append(lack, c)
+		}
+	}
+	return lack
+}
+
+// Capabilities returns the effective capabilities of this process.
+func Capabilities() (CapabilitySet, error) {
+	st, err := running().status()
+	return st.effective, err
+}
+
+// Permitted returns nil if this process has the rights that tracing needs, and
+// otherwise an *UnsupportedError. It tries nothing: the kernel may refuse all
+// the same.
+func Permitted() error { return running().permitted() }
+
+func (x *examiner) permitted() error {
+	const what = "trace"
+	st, err := x.status()
+	if err != nil {
+		return fmt.Errorf("read the rights of this process: %w", err)
+	}
+	if lack := st.effective.lacking(); len(lack) > 0 {
+		return Unsupported(what, remedyRights, fmt.Errorf("%w (%s)", ErrNoRights, joinCapabilities(lack)))
+	}
+	if initial, err := x.inInitialNamespace(userNamespace); err == nil && !initial {
+		return Unsupported(what, remedyUserNamespace, ErrUserNamespace)
+	}
+	return nil
+}
+
+func joinCapabilities(caps []Capability) string {
+	names := make([]string, len(caps))
+	for i, c := range caps {
+		names[i] = c.String()
+	}
+	return strings.Join(names, ", ")
+}
+
+// processStatus is what /proc/self/status tells of the process's rights.
+type processStatus struct {
+	effective     CapabilitySet
+	seccompFilter bool
+}
+
+func (x *examiner) status() (processStatus, error) {
+	data, err := fs.ReadFile(x.root, "proc/self/status")
+	if err != nil {
+		return processStatus{}, err
+	}
+	return parseStatus(data)
+}
+
+var errNoCapEff = errors.New("no field CapEff in /proc/self/status")
+
+// seccompModeFilter is SECCOMP_MODE_FILTER.
+const seccompModeFilter = "2"
+
+func parseStatus(data []byte) (processStatus, error) {
+	var st processStatus
+	found := false
+	lines := bufio.NewScanner(bytes.NewReader(data))
+	for lines.Scan() {
+		key, value, _ := strings.Cut(lines.Text(), ":")
+		value = strings.TrimSpace(value)
+		switch key {
+		case "CapEff":
+			set, err := strconv.ParseUint(value, 16, 64)
+			if err != nil {
+				return processStatus{}, fmt.Errorf("field CapEff of /proc/self/status: %w", err)
+			}
+			st.effective, found = CapabilitySet(set), true
+		case "Seccomp":
+			st.seccompFilter = value == seccompModeFilter
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return processStatus{}, err
+	}
+	if !found {
+		return processStatus{}, errNoCapEff
+	}
+	return st, nil
+}

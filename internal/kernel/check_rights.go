@@ -1,0 +1,162 @@
+package kernel
+
+import (
+	"errors"
+	"io/fs"
+	"slices"
+	"strings"
+)
+
+func (x *examiner) checkRights() []Finding {
+	return []Finding{x.findRights(), x.findSysAdmin(), x.findProcAccess()}
+}
+
+func (x *examiner) findRights() Finding {
+	f := Finding{Name: "rights", Required: true}
+	st, err := x.status()
+	if err != nil {
+		f.Verdict, f.Detail = Unknown, err.Error()
+		return f
+	}
+	if lack := st.effective.lacking(); len(lack) > 0 {
+		f.Verdict, f.Detail, f.Remedy = Missing, "this process lacks "+joinCapabilities(lack), remedyRights
+		return f
+	}
+	f.Verdict, f.Detail = OK, "CAP_BPF and CAP_PERFMON"
+	if !st.effective.Has(CapBPF) || !st.effective.Has(CapPerfmon) {
+		f.Detail = "CAP_SYS_ADMIN, which includes CAP_BPF and CAP_PERFMON"
+	}
+	return f
+}
+
+func (x *examiner) findSysAdmin() Finding {
+	return x.findCapability("cap_sys_admin", CapSysAdmin,
+		"without CAP_SYS_ADMIN the BTF of modules cannot be had: nf_conntrack and ip_vs are not timed where they are modules")
+}
+
+// findProcAccess is about processes that are older than nsblame: what is
+// younger the kernel half knows by itself.
+func (x *examiner) findProcAccess() Finding {
+	f := x.findCapability("proc_access", CapSysPtrace,
+		"without CAP_SYS_PTRACE the executables of other users' processes that are older than nsblame cannot be read from /proc")
+	if f.Verdict == OK {
+		f.Detail = "other users' processes in /proc can be read"
+	}
+	return f
+}
+
+func (x *examiner) findCapability(name string, c Capability, without string) Finding {
+	f := Finding{Name: name}
+	st, err := x.status()
+	switch {
+	case err != nil:
+		f.Verdict, f.Detail = Unknown, err.Error()
+	case st.effective.Has(c):
+		f.Verdict, f.Detail = OK, c.String()
+	default:
+		f.Verdict, f.Detail, f.Remedy = Degraded, without, "run it as root, or give it "+c.String()
+	}
+	return f
+}
+
+func (x *examiner) checkNamespaces() []Finding {
+	user := x.findNamespace(Finding{Name: "user_namespace", Required: true}, userNamespace)
+	if user.Verdict == Missing {
+		user.Detail, user.Remedy = ErrUserNamespace.Error(), remedyUserNamespace
+	}
+	pid := x.findNamespace(Finding{Name: "pid_namespace"}, pidNamespace)
+	if pid.Verdict == Missing {
+		pid.Verdict = Degraded
+		pid.Detail = "this process sees other pids than the kernel reports: what /proc says of processes older than nsblame cannot be used"
+		pid.Remedy = "run it in the host's pid namespace (docker, podman: --pid=host; Kubernetes: hostPID: true)"
+	}
+	return []Finding{user, pid}
+}
+
+func (x *examiner) findNamespace(f Finding, ns initialNamespace) Finding {
+	initial, err := x.inInitialNamespace(ns)
+	switch {
+	case err != nil:
+		f.Verdict, f.Detail = Unknown, err.Error()
+	case initial:
+		f.Verdict, f.Detail = OK, "the machine's own"
+	default:
+		f.Verdict = Missing
+	}
+	return f
+}
+
+// checkMemlock is about kernels that count BPF's memory against the limit of
+// locked memory. Whether this is one shows in an attempt to raise the limit.
+func (x *examiner) checkMemlock() []Finding {
+	f := Finding{Name: "memlock"}
+	if !x.mayLoad() {
+		return []Finding{notTried(f, whyNoRights)}
+	}
+	if err := x.try.memlock(); err != nil {
+		f.Verdict = Degraded
+		f.Detail = "BPF's memory may count against the limit of locked memory, which cannot be raised: " + err.Error()
+		f.Remedy = remedyMemlock
+		return []Finding{f}
+	}
+	f.Verdict, f.Detail = OK, "no limit stands in the way"
+	return []Finding{f}
+}
+
+func (x *examiner) checkCgroups() []Finding {
+	f := Finding{Name: "cgroup_hierarchy"}
+	h, err := x.cgroupHierarchy()
+	switch {
+	case errors.Is(err, ErrNoHierarchy):
+		f.Verdict, f.Detail = Degraded, err.Error()+": units and containers have no names"
+		f.Remedy = "boot with cgroup version 2 (systemd.unified_cgroup_hierarchy=1), or mount it on /sys/fs/cgroup"
+	case err != nil:
+		f.Verdict, f.Detail = Unknown, err.Error()
+	default:
+		f.Verdict, f.Detail = OK, string(h)
+	}
+	return []Finding{f}
+}
+
+// checkSymbols is about symbol addresses, by which the function behind a
+// pointer gets its name. Whether this process is shown them depends on
+// kptr_restrict, perf_event_paranoid and CAP_SYSLOG together, so look.
+func (x *examiner) checkSymbols() []Finding {
+	f := Finding{Name: "kallsyms"}
+	seen, shown := false, false
+	x.eachSymbol(func(address, kind, _, _ string) bool {
+		// Per-CPU symbols have small addresses, or 0, by nature: look at code.
+		if !strings.EqualFold(kind, "t") {
+			return true
+		}
+		seen, shown = true, strings.Trim(address, "0") != ""
+		return false
+	})
+	switch {
+	case shown:
+		f.Verdict, f.Detail = OK, "addresses are shown"
+	case seen:
+		f.Verdict, f.Detail = Degraded, "addresses are hidden (kptr_restrict is "+x.sysctl("kernel/kptr_restrict")+")"
+		f.Remedy = "run it as root or give it CAP_SYSLOG, and set kernel.kptr_restrict to 0 or 1"
+	default:
+		f.Verdict, f.Detail = Unknown, "/proc/kallsyms cannot be read or is empty"
+		f.Remedy = "boot a kernel that is built with CONFIG_KALLSYMS=y"
+	}
+	return []Finding{f}
+}
+
+func (x *examiner) sysctl(name string) string {
+	data, err := fs.ReadFile(x.root, "proc/sys/"+name)
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(data))
+}
+
+// exists reports whether one of the paths exists.
+func (x *examiner) exists(paths ...string) bool {
+	return slices.ContainsFunc(paths, func(p string) bool {
+		_, err := fs.Stat(x.root, p)
+		return err == nil
+	})
+}

@@ -1,0 +1,29 @@
+package kernel
+
+import (
+	"io/fs"
+	"strings"
+)
+
+// lockdown returns the lockdown mode: "none", "integrity", "confidentiality",
+// or "" where the kernel has no such module or securityfs is not mounted.
+func (x *examiner) lockdown() string {
+	data, err := fs.ReadFile(x.root, "sys/kernel/security/lockdown")
+	if err != nil {
+		return ""
+	}
+	return parseLockdown(string(data))
+}
+
+// confidential reports whether lockdown forbids reading kernel memory.
+func (x *examiner) confidential() bool { return x.lockdown() == "confidentiality" }
+
+// parseLockdown reads "none [integrity] confidentiality".
+func parseLockdown(s string) string {
+	_, after, _ := strings.Cut(s, "[")
+	mode, _, ok := strings.Cut(after, "]")
+	if !ok {
+		return ""
+	}
+	return mode
+}

@@ -1,0 +1,146 @@
+package kernel
+
+import (
+	"bufio"
+	"errors"
+	"io/fs"
+	"path"
+	"strings"
+)
+
+// ModuleState says where a part of the kernel that may be a module is.
+type ModuleState string
+
+// The states of a module.
+const (
+	// ModuleLoaded: it is loaded as a module.
+	ModuleLoaded ModuleState = "loaded"
+	// ModuleBuiltin: it is part of the kernel image.
+	ModuleBuiltin ModuleState = "builtin"
+	// ModuleAvailable: modprobe could load it.
+	ModuleAvailable ModuleState = "available"
+	// ModuleAbsent: this kernel has it in no form.
+	ModuleAbsent ModuleState = "absent"
+	// ModuleNotLoaded: it is neither loaded nor built in, and whether it could
+	// be loaded cannot be seen from here (no /lib/modules in a container).
+	ModuleNotLoaded ModuleState = "not loaded"
+)
+
+// Module returns the state of the module. The function is one that the module
+// defines and nothing else does: a kernel image that has it has the module
+// built in.
+func Module(name, function string) ModuleState { return running().module(name, function) }
+
+// HasModuleBTF reports whether the kernel offers BTF for a loaded module, as
+// fentry programs on its functions need.
+func HasModuleBTF(name string) bool { return running().hasModuleBTF(name) }
+
+func (x *examiner) hasModuleBTF(name string) bool {
+	_, err := fs.Stat(x.root, path.Join("sys/kernel/btf", name))
+	return err == nil
+}
+
+func (x *examiner) module(name, function string) ModuleState {
+	if x.isLoaded(name) {
+		return ModuleLoaded
+	}
+	if x.isBuiltin(name, function) {
+		return ModuleBuiltin
+	}
+	listed, err := x.isListed("modules.dep", name)
+	switch {
+	case listed:
+		return ModuleAvailable
+	case err == nil || !x.loadsModules():
+		return ModuleAbsent
+	}
+	return ModuleNotLoaded
+}
+
+// isLoaded looks for initstate, which a loaded module has and a built-in one,
+// whose directory shows its parameters, has not.
+func (x *examiner) isLoaded(name string) bool {
+	_, err := fs.Stat(x.root, path.Join("sys/module", name, "initstate"))
+	return err == nil
+}
+
+func (x *examiner) isBuiltin(name, function string) bool {
+	if has, err := x.hasFunction(function); err == nil {
+		return has
+	}
+	if listed, err := x.isListed("modules.builtin", name); err == nil {
+		return listed
+	}
+	return x.inKallsyms(function)
+}
+
+// loadsModules reports whether the kernel knows modules at all.
+func (x *examiner) loadsModules() bool {
+	_, err := fs.Stat(x.root, "proc/modules")
+	return err == nil
+}
+
+// isListed looks the module up in a list of /lib/modules/RELEASE. The error is
+// fs.ErrNotExist where there is no such list.
+func (x *examiner) isListed(list, name string) (bool, error) {
+	for _, dir := range []string{"lib/modules", "usr/lib/modules"} {
+		data, err := fs.ReadFile(x.root, path.Join(dir, x.release, list))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		return listsModule(string(data), name), nil
+	}
+	return false, fs.ErrNotExist
+}
+
+// listsModule reads modules.dep ("kernel/a/b.ko.xz: kernel/a/c.ko.xz") and
+// modules.builtin ("kernel/a/b.ko").
+func listsModule(list, name string) bool {
+	for line := range strings.Lines(list) {
+		file, _, _ := strings.Cut(strings.TrimSpace(line), ":")
+		base, _, _ := strings.Cut(path.Base(file), ".ko")
+		// File names may have a dash where the module's name has none.
+		if strings.ReplaceAll(base, "-", "_") == name {
+			return true
+		}
+	}
+	return false
+}
+
+// inKallsyms reports whether the kernel image has the symbol. Symbols of
+// modules carry the module's name in a fourth field.
+func (x *examiner) inKallsyms(symbol string) bool {
+	found := false
+	x.eachSymbol(func(_, _, name, module string) bool {
+		found = name == symbol && module == ""
+		return !found
+	})
+	return found
+}
+
+// eachSymbol calls f with address, type, name and module of each symbol until
+// it returns false.
+func (x *examiner) eachSymbol(f func(address, kind, name, module string) bool) {
+	file, err := x.root.Open("proc/kallsyms")
+	if err != nil {
+		return
+	}
+	defer file.Close()
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 3 {
+			continue
+		}
+		module := ""
+		if len(fields) > 3 {
+			module = fields[3]
+		}
+		if !f(fields[0], fields[1], fields[2], module) {
+			return
+		}
+	}
+}

@@ -1,0 +1,212 @@
+package probe
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unsafe"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/procfs"
+)
+
+// errRecord is returned for a record that is not of the form that this build
+// of the kernel half sends.
+var errRecord = errors.New("unexpected record from the kernel half")
+
+// decode turns one record of the ring buffer into an event.
+func decode(raw []byte) (event.Event, error) {
+	if len(raw) < 4 {
+		return event.Event{}, fmt.Errorf("%w: %d bytes", errRecord, len(raw))
+	}
+	switch kind := bpfRecordKind(*(*uint32)(unsafe.Pointer(&raw[0]))); kind {
+	case bpfRecordKindREC_PROCESS:
+		return decodeAs(raw, processEvent)
+	case bpfRecordKindREC_PROGRAM:
+		return decodeAs(raw, programEvent)
+	case bpfRecordKindREC_CGROUP:
+		return decodeAs(raw, cgroupEvent)
+	case bpfRecordKindREC_FORGET:
+		return decodeAs(raw, forgetEvent)
+	case bpfRecordKindREC_CREATE:
+		return decodeAs(raw, createEvent)
+	case bpfRecordKindREC_CHILD:
+		return decodeAs(raw, childEvent)
+	case bpfRecordKindREC_EXEC:
+		return decodeAs(raw, execEvent)
+	case bpfRecordKindREC_EXIT:
+		return decodeAs(raw, exitEvent)
+	default:
+		return event.Event{}, fmt.Errorf("%w: kind %d", errRecord, kind)
+	}
+}
+
+// decodeAs views raw as a record of type R. The ring buffer aligns records to
+// eight bytes and the reader copies them into a slice of their own, so the view
+// is aligned; the layout is the object's own BTF's.
+func decodeAs[R any](raw []byte, convert func(*R) event.Event) (event.Event, error) {
+	var size R
+	if uintptr(len(raw)) < unsafe.Sizeof(size) || uintptr(unsafe.Pointer(&raw[0]))%unsafe.Alignof(size) != 0 {
+		return event.Event{}, fmt.Errorf("%w: %d bytes for a %T", errRecord, len(raw), size)
+	}
+	return convert((*R)(unsafe.Pointer(&raw[0]))), nil
+}
+
+func processID(k bpfProcessKey) event.ProcessID {
+	return event.ProcessID{PID: k.Pid, StartNS: k.StartNs}
+}
+
+func programID(k bpfProgramKey) event.ProgramID {
+	return event.ProgramID{Process: processID(k.Process), Exec: k.Exec}
+}
+
+func comm(c [16]int8) string {
+	b := make([]byte, 0, len(c))
+	for _, x := range c {
+		if x == 0 {
+			break
+		}
+		b = append(b, byte(x))
+	}
+	return string(b)
+}
+
+// path turns components, last one first, each ended by NUL, into a path.
+func path(buf []byte) string {
+	parts := strings.Split(string(bytes.TrimSuffix(buf, []byte{0})), "\x00")
+	slices.Reverse(parts)
+	return "/" + strings.Join(parts, "/")
+}
+
+// filled is the part of a fixed buffer that the kernel half says it wrote.
+func filled(buf []byte, n uint32) []byte { return buf[:min(int(n), len(buf))] }
+
+func processEvent(r *bpfProcessRecord) event.Event {
+	return event.Event{BootNS: r.BootNs, Body: &event.Process{
+		ID:          processID(r.Key),
+		Parent:      processID(r.Parent),
+		Program:     programID(r.Program),
+		Comm:        comm(r.Comm),
+		UID:         r.Uid,
+		Cgroup:      event.CgroupID(r.Cgroup),
+		Adopted:     has(r.Flags, bpfProcessFlagsPROCESS_ADOPTED),
+		AncestryCut: has(r.Flags, bpfProcessFlagsPROCESS_CUT),
+		Exited:      has(r.Flags, bpfProcessFlagsPROCESS_EXITED),
+		ExitNS:      r.ExitNs,
+		ExitCode:    r.ExitCode,
+	}}
+}
+
+func programEvent(r *bpfProgramRecord) event.Event {
+	p := &event.Program{
+		ID:            programID(r.Key),
+		ArgvTruncated: has(r.Flags, bpfProgramFlagsPROGRAM_ARGV_CUT),
+		ArgvUnread:    has(r.Flags, bpfProgramFlagsPROGRAM_ARGV_UNREAD),
+		ExeTruncated:  has(r.Flags, bpfProgramFlagsPROGRAM_EXE_CUT),
+		Source:        event.SourceKernel,
+	}
+	if !p.ArgvUnread {
+		p.Argv, _ = procfs.SplitArgv(filled(r.Argv[:], r.ArgvLen))
+	}
+	if r.ExeLen > 0 {
+		p.Exe = path(filled(r.Exe[:], r.ExeLen))
+	}
+	return event.Event{BootNS: r.BootNs, Body: p}
+}
+
+func cgroupEvent(r *bpfCgroupRecord) event.Event {
+	c := &event.Cgroup{ID: event.CgroupID(r.Id), Path: "/", Truncated: r.Cut != 0}
+	if r.Len > 0 {
+		c.Path = path(filled(r.Path[:], r.Len))
+	}
+	return event.Event{BootNS: r.BootNs, Body: c}
+}
+
+func forgetEvent(r *bpfForgetRecord) event.Event {
+	return event.Event{BootNS: r.BootNs, Body: &event.Forget{
+		Process: processID(r.Process), Program: programID(r.Program),
+	}}
+}
+
+func createEvent(r *bpfCreateRecord) event.Event {
+	return event.Event{BootNS: r.BootNs, Body: &event.NetnsCreate{
+		Serial:        r.Serial,
+		Creator:       processID(r.Creator),
+		TID:           r.Tid,
+		Comm:          comm(r.Comm),
+		UID:           r.Uid,
+		Cgroup:        event.CgroupID(r.Cgroup),
+		Call:          call(bpfCreateCall(r.Call)),
+		Inum:          r.Inum,
+		Cookie:        r.Cookie,
+		ParentInum:    r.ParentInum,
+		Errno:         r.Error,
+		DurationNS:    r.DurationNs,
+		EntryMissed:   has(r.Flags, bpfCreateFlagsCREATE_ENTRY_MISSED),
+		Init:          inits(r),
+		AncestorsLost: r.AncestorsLost,
+	}}
+}
+
+func call(c bpfCreateCall) event.Call {
+	switch c {
+	case bpfCreateCallCALL_UNSHARE:
+		return event.CallUnshare
+	case bpfCreateCallCALL_CLONE:
+		return event.CallClone
+	default:
+		return event.CallUnknown
+	}
+}
+
+// inits lists the subsystems that were timed, in the order in which they ran.
+func inits(r *bpfCreateRecord) []event.Init {
+	var list []event.Init
+	if has(r.Flags, bpfCreateFlagsCREATE_CONNTRACK) {
+		list = append(list, event.Init{
+			Op: "nf_conntrack_init_net", Subsystem: "nf_conntrack", DurationNS: r.ConntrackNs,
+		})
+	}
+	if has(r.Flags, bpfCreateFlagsCREATE_IPVS) {
+		ipvs := event.Init{Op: "__ip_vs_init", Subsystem: "ip_vs", DurationNS: r.IpvsNs}
+		if has(r.Flags, bpfCreateFlagsCREATE_IPVS_FIGURES) {
+			ipvs.IPVS = &event.IPVS{ID: r.IpvsGen, Size: r.IpvsSize}
+		}
+		list = append(list, ipvs)
+	}
+	return list
+}
+
+func childEvent(r *bpfChildRecord) event.Event {
+	return event.Event{BootNS: r.BootNs, Body: &event.NetnsChild{Serial: r.Serial, Child: processID(r.Child)}}
+}
+
+func execEvent(r *bpfFollowupRecord) event.Event {
+	return event.Event{BootNS: r.BootNs, Body: &event.Exec{Process: processID(r.Process)}}
+}
+
+func exitEvent(r *bpfFollowupRecord) event.Event {
+	return event.Event{BootNS: r.BootNs, Body: &event.Exit{Process: processID(r.Process)}}
+}
+
+func has[F ~uint32](flags uint32, f F) bool { return flags&uint32(f) != 0 }
+
+// decodeKeys reads what the iterator over processes wrote.
+func decodeKeys(raw []byte) ([]event.ProcessID, error) {
+	const size = int(unsafe.Sizeof(bpfProcessKey{}))
+	if len(raw)%size != 0 {
+		return nil, fmt.Errorf("%w: list of processes has %d bytes", errRecord, len(raw))
+	}
+	ids := make([]event.ProcessID, 0, len(raw)/size)
+	for ; len(raw) > 0; raw = raw[size:] {
+		var k bpfProcessKey
+		if _, err := binary.Decode(raw[:size], binary.NativeEndian, &k); err != nil {
+			return nil, fmt.Errorf("%w: %w", errRecord, err)
+		}
+		ids = append(ids, processID(k))
+	}
+	return ids, nil
+}

@@ -1,0 +1,123 @@
+package probe
+
+import (
+	"testing"
+	"unsafe"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nsblame/nsblame/internal/event"
+)
+
+// raw is a record as it comes from the ring buffer.
+func raw[R any](r R) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r))
+}
+
+func fill(buf []uint8, s string) uint32 { return uint32(copy(buf, s)) }
+
+func TestDecodeProgram(t *testing.T) {
+	r := bpfProgramRecord{Kind: uint32(bpfRecordKindREC_PROGRAM), BootNs: 7}
+	r.Key = bpfProgramKey{Process: bpfProcessKey{StartNs: 1, Pid: 2}, Exec: 3}
+	r.ArgvLen = fill(r.Argv[:], "sh\x00-c\x00\x00echo \xff\x1b\x00")
+	r.ExeLen = fill(r.Exe[:], "dash\x00bin\x00usr\x00")
+	r.Flags = uint32(bpfProgramFlagsPROGRAM_ARGV_CUT)
+	want := event.Event{BootNS: 7, Body: &event.Program{
+		ID:   event.ProgramID{Process: event.ProcessID{PID: 2, StartNS: 1}, Exec: 3},
+		Argv: []string{"sh", "-c", "", "echo \xff\x1b"}, ArgvTruncated: true,
+		Exe: "/usr/bin/dash", Source: event.SourceKernel,
+	}}
+	check(t, raw(r), want)
+}
+
+func TestDecodeProgramUnread(t *testing.T) {
+	r := bpfProgramRecord{Kind: uint32(bpfRecordKindREC_PROGRAM), ArgvLen: 5}
+	r.Flags = uint32(bpfProgramFlagsPROGRAM_ARGV_UNREAD | bpfProgramFlagsPROGRAM_EXE_CUT)
+	check(t, raw(r), event.Event{Body: &event.Program{ArgvUnread: true, ExeTruncated: true, Source: event.SourceKernel}})
+}
+
+func TestDecodeCgroup(t *testing.T) {
+	r := bpfCgroupRecord{Kind: uint32(bpfRecordKindREC_CGROUP), Id: 9, Cut: 1}
+	check(t, raw(r), event.Event{Body: &event.Cgroup{ID: 9, Path: "/", Truncated: true}})
+	r.Len, r.Cut = fill(r.Path[:], "cron.service\x00system.slice\x00"), 0
+	check(t, raw(r), event.Event{Body: &event.Cgroup{ID: 9, Path: "/system.slice/cron.service"}})
+}
+
+func TestDecodeCreate(t *testing.T) {
+	r := bpfCreateRecord{
+		Kind: uint32(bpfRecordKindREC_CREATE), BootNs: 5, Serial: 6,
+		Creator: bpfProcessKey{StartNs: 1, Pid: 2}, Cgroup: 3, Cookie: 4, DurationNs: 50,
+		ConntrackNs: 10, IpvsNs: 20, IpvsGen: 97719, IpvsSize: 2176, Tid: 8, Uid: 1000,
+		Inum: 11, ParentInum: 12, Call: uint32(bpfCreateCallCALL_UNSHARE), AncestorsLost: 13,
+		Comm:  [16]int8{'(', 'x', ')'},
+		Flags: uint32(bpfCreateFlagsCREATE_CONNTRACK | bpfCreateFlagsCREATE_IPVS | bpfCreateFlagsCREATE_IPVS_FIGURES),
+	}
+	check(t, raw(r), event.Event{BootNS: 5, Body: &event.NetnsCreate{
+		Serial: 6, Creator: event.ProcessID{PID: 2, StartNS: 1}, TID: 8, Comm: "(x)", UID: 1000, Cgroup: 3,
+		Call: event.CallUnshare, Inum: 11, Cookie: 4, ParentInum: 12, DurationNS: 50, AncestorsLost: 13,
+		Init: []event.Init{
+			{Op: "nf_conntrack_init_net", Subsystem: "nf_conntrack", DurationNS: 10},
+			{Op: "__ip_vs_init", Subsystem: "ip_vs", DurationNS: 20, IPVS: &event.IPVS{ID: 97719, Size: 2176}},
+		},
+	}})
+}
+
+func check(t *testing.T, raw []byte, want event.Event) {
+	t.Helper()
+	got, err := decode(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A length that a record claims is never trusted, nor is a record's size.
+func FuzzDecode(f *testing.F) {
+	f.Add(raw(bpfProgramRecord{Kind: uint32(bpfRecordKindREC_PROGRAM), ArgvLen: 1 << 31, ExeLen: 1 << 31}))
+	f.Add(raw(bpfCgroupRecord{Kind: uint32(bpfRecordKindREC_CGROUP), Len: 1<<32 - 1}))
+	f.Add(raw(bpfCreateRecord{Kind: uint32(bpfRecordKindREC_CREATE), Call: 99, Flags: 1<<32 - 1}))
+	f.Add([]byte{1, 0, 0, 0})
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		aligned := make([]byte, len(raw))
+		copy(aligned, raw)
+		ev, err := decode(aligned)
+		if err == nil && ev.Body == nil {
+			t.Error("an event without a body")
+		}
+	})
+}
+
+func TestContinues(t *testing.T) {
+	for _, tt := range []struct {
+		part, whole []string
+		want        bool
+	}{
+		{nil, []string{"a"}, true},
+		{[]string{"a", "b"}, []string{"a", "bc", "d"}, true},
+		{[]string{"a", "b"}, []string{"a"}, false},
+		{[]string{"a", "b"}, []string{"ax", "b"}, false},
+		{[]string{"sh", "x"}, []string{"sh", "y"}, false},
+	} {
+		if got := continues(tt.part, tt.whole); got != tt.want {
+			t.Errorf("continues(%q, %q) = %v", tt.part, tt.whole, got)
+		}
+	}
+}
+
+func TestLedgerTellsEachLossOnce(t *testing.T) {
+	var l ledger
+	if loss := l.since(event.LossTable, 0); loss != nil {
+		t.Errorf("loss %+v of nothing", loss)
+	}
+	for _, step := range []struct{ total, want uint64 }{{3, 3}, {5, 2}} {
+		if loss := l.since(event.LossTable, step.total); loss == nil || loss.Count != step.want {
+			t.Errorf("at %d: %+v, want %d", step.total, loss, step.want)
+		}
+	}
+	if loss := l.since(event.LossTable, 5); loss != nil {
+		t.Errorf("told again: %+v", loss)
+	}
+}

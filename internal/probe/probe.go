@@ -1,0 +1,258 @@
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"github.com/cilium/ebpf/rlimit"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/kernel"
+)
+
+// group is a set of programs that make sense only together.
+type group struct {
+	// probe is what they are attached to, by the name that the user sees.
+	probe string
+	// programs are their names in the object, in the order of attaching.
+	programs []string
+	// module is the kernel module that has the function, empty for the kernel
+	// itself.
+	module string
+	// required is set where there is no tracing without it.
+	required bool
+	// without says what is missing without it.
+	without string
+}
+
+// groups are all probes, in the order of attaching: the process table goes
+// first, so that every creation that is seen finds it in place; the exit of
+// copy_net_ns goes before its entry, so that nothing is noted that nobody
+// picks up.
+var groups = []group{
+	{probe: "sched_process_exit", programs: []string{bpfProgProcessExit}, required: true},
+	{probe: "sched_process_fork", programs: []string{bpfProgProcessFork}, required: true},
+	{probe: "sched_process_exec", programs: []string{bpfProgProcessExec}, required: true},
+	{
+		probe: "cgroup_attach_task", programs: []string{bpfProgProcessMoved},
+		without: "the cgroup of an ancestor is the one that it had at its last fork or exec",
+	},
+	{
+		probe: "unshare_nsproxy_namespaces", programs: []string{bpfProgUnshareExit, bpfProgUnshareEnter},
+		without: "unshare and clone are not told apart",
+	},
+	{probe: "copy_net_ns", programs: []string{bpfProgCreateExit, bpfProgCreateEnter}, required: true},
+	{
+		probe: "nf_conntrack_init_net", programs: []string{bpfProgConntrackExit, bpfProgConntrackEnter},
+		module: "nf_conntrack", without: "what nf_conntrack takes of a creation is not shown",
+	},
+	{
+		probe: "__ip_vs_init", programs: []string{bpfProgIpvsExit, bpfProgIpvsEnter},
+		module: "ip_vs", without: "what ip_vs takes of a creation is not shown",
+	},
+}
+
+// settings of the kernel half: the sizes of its tables, and from which
+// hierarchy it takes cgroup paths.
+type settings struct {
+	ring      int
+	processes uint32
+	cgroups   uint32
+	hierarchy kernel.Hierarchy
+}
+
+// half is the kernel half, loaded.
+type half struct {
+	spec     *ebpf.CollectionSpec
+	maps     map[string]*ebpf.Map
+	programs map[string]*ebpf.Program
+	links    []link.Link
+	coverage []event.Coverage
+}
+
+// newHalf creates the maps; no program is loaded yet.
+func newHalf(set settings) (*half, error) {
+	// Needed before 5.11 only; elsewhere it may fail for want of
+	// CAP_SYS_RESOURCE and does no harm.
+	_ = rlimit.RemoveMemlock()
+	spec, err := loadBpf()
+	if err != nil {
+		return nil, err
+	}
+	spec.Maps[bpfMapEvents].MaxEntries = uint32(set.ring)
+	spec.Maps[bpfMapProcesses].MaxEntries = set.processes
+	spec.Maps[bpfMapPrograms].MaxEntries = set.processes
+	spec.Maps[bpfMapCgroups].MaxEntries = set.cgroups
+	if err := setVariables(spec, set.hierarchy); err != nil {
+		return nil, err
+	}
+	h := &half{spec: spec, programs: make(map[string]*ebpf.Program)}
+	only := spec.Copy()
+	only.Programs = nil
+	coll, err := ebpf.NewCollection(only)
+	if err != nil {
+		return nil, kernel.Refused("create the kernel half's maps", err)
+	}
+	h.maps = coll.Maps
+	return h, nil
+}
+
+// setVariables fills what the programs must know before they are verified.
+func setVariables(spec *ebpf.CollectionSpec, hierarchy kernel.Hierarchy) error {
+	unshare, err := kernel.HasFunction("unshare_nsproxy_namespaces")
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		spec.Variables[bpfVarCgroupUnified].Set(hierarchy == kernel.HierarchyUnified),
+		spec.Variables[bpfVarKnowsUnshare].Set(unshare),
+	)
+}
+
+// load loads programs by name. All share the maps.
+func (h *half) load(names ...string) error {
+	spec := h.spec.Copy()
+	maps.DeleteFunc(spec.Programs, func(name string, _ *ebpf.ProgramSpec) bool {
+		return !slices.Contains(names, name)
+	})
+	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: h.maps})
+	if err != nil {
+		return err
+	}
+	defer coll.Close()
+	for _, name := range names {
+		h.programs[name] = coll.DetachProgram(name)
+	}
+	return nil
+}
+
+// attach loads and attaches every group, and notes how it went. The error of
+// a required one is returned.
+func (h *half) attach() error {
+	for _, g := range groups {
+		cov := event.Coverage{Probe: g.probe}
+		err := h.attachGroup(g)
+		switch {
+		case err == nil:
+			cov.Live, cov.How = true, h.how(g)
+		case g.required:
+			return err
+		default:
+			cov.Why = why(g, err)
+		}
+		h.coverage = append(h.coverage, cov)
+	}
+	return nil
+}
+
+func (h *half) attachGroup(g group) error {
+	if g.module != "" {
+		if state := kernel.Module(g.module, g.probe); state != kernel.ModuleLoaded && state != kernel.ModuleBuiltin {
+			return &moduleError{module: g.module, state: state}
+		}
+	}
+	if err := h.load(g.programs...); err != nil {
+		return kernel.Refused("load the probe on "+g.probe, err)
+	}
+	for _, name := range g.programs {
+		l, err := link.AttachTracing(link.TracingOptions{Program: h.programs[name]})
+		if err != nil {
+			return kernel.Refused("attach the probe to "+g.probe, err)
+		}
+		h.links = append(h.links, l)
+	}
+	return nil
+}
+
+// moduleError says that a probe has nothing to attach to.
+type moduleError struct {
+	module string
+	state  kernel.ModuleState
+}
+
+func (e *moduleError) Error() string { return "module " + e.module + " is " + e.reason() }
+
+func (e *moduleError) reason() string {
+	switch e.state {
+	case kernel.ModuleAvailable, kernel.ModuleNotLoaded:
+		return "not loaded"
+	default:
+		return string(e.state)
+	}
+}
+
+// remedy says what to do; nothing where the kernel does not have the module.
+func (e *moduleError) remedy() string {
+	if e.state == kernel.ModuleAbsent {
+		return ""
+	}
+	return "nothing, unless it is loaded later: then start nsblame again"
+}
+
+// how names the way in which a group is attached.
+func (h *half) how(g group) string {
+	if h.spec.Programs[g.programs[0]].AttachType == ebpf.AttachTraceRawTp {
+		return "tp_btf"
+	}
+	return "fentry"
+}
+
+// why says why an optional probe is not attached and what follows from it.
+func why(g group, err error) string {
+	text := err.Error() + "; " + g.without
+	var u *kernel.UnsupportedError
+	if errors.As(err, &u) && u.Remedy != "" {
+		text += "; " + u.Remedy
+	}
+	return text
+}
+
+// processesBefore runs over all processes that there are, so that the kernel
+// half knows them, and returns their identities.
+func (h *half) processesBefore() ([]event.ProcessID, error) {
+	if err := h.load(bpfProgProcessesBefore); err != nil {
+		return nil, kernel.Refused("load the iterator over processes", err)
+	}
+	it, err := link.AttachIter(link.IterOptions{Program: h.programs[bpfProgProcessesBefore]})
+	if err != nil {
+		return nil, kernel.Refused("attach the iterator over processes", err)
+	}
+	defer it.Close()
+	r, err := it.Open()
+	if err != nil {
+		return nil, kernel.Refused("run the iterator over processes", err)
+	}
+	defer r.Close()
+	raw, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("read the list of processes: %w", err)
+	}
+	return decodeKeys(raw)
+}
+
+// detach ends all probes. What was sent before stays in the ring buffer.
+func (h *half) detach() error {
+	var errs []error
+	for _, l := range slices.Backward(h.links) {
+		errs = append(errs, l.Close())
+	}
+	h.links = nil
+	return errors.Join(errs...)
+}
+
+// Close detaches what is attached and frees the programs and maps.
+func (h *half) Close() error {
+	errs := []error{h.detach()}
+	for _, p := range h.programs {
+		errs = append(errs, p.Close())
+	}
+	for _, m := range h.maps {
+		errs = append(errs, m.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,345 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+	"unsafe"
+
+	"github.com/cilium/ebpf/ringbuf"
+	"golang.org/x/sys/unix"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/kernel"
+	"github.com/nsblame/nsblame/internal/procfs"
+)
+
+// Options of a live source.
+type Options struct {
+	// BufferSize is the size of the ring buffer in bytes; it is rounded up to
+	// what the kernel takes (a power of two, at least a page). 0 stands for
+	// DefaultBufferSize.
+	BufferSize int
+	// ExecWait is how long a creation may wait for the exec that follows. It
+	// is passed on in the stream.
+	ExecWait time.Duration
+	// Version is nsblame's own, for the stream's head.
+	Version string
+}
+
+// DefaultBufferSize holds some 5,000 creations that nobody has read yet.
+const DefaultBufferSize = 8 << 20
+
+const (
+	// maxProcesses bounds the tables of processes and of programs: the living,
+	// and the dead that have living descendants. Memory is taken as they fill.
+	maxProcesses = 1 << 17
+	// The table of cgroup paths drops the least recently used, and each CPU
+	// may hoard some.
+	cgroupsBase, cgroupsPerCPU = 2048, 128
+)
+
+// Source is the live stream. Its methods but Stop are for one goroutine.
+type Source struct {
+	half    *half
+	reader  *ringbuf.Reader
+	record  ringbuf.Record
+	proc    procfs.FS
+	queue   []event.Event
+	before  []event.ProcessID
+	ledger  ledger
+	bad     uint64
+	offset  int64
+	stop    sync.Once
+	stopErr error
+	ended   bool
+}
+
+// Open attaches the probes. From its return on, every creation of a network
+// namespace is in the stream. It returns a *kernel.UnsupportedError where
+// this kernel or the rights of this process do not allow it.
+func Open(opt Options) (*Source, error) {
+	if err := kernel.Permitted(); err != nil {
+		return nil, err
+	}
+	hierarchy, err := kernel.CgroupHierarchy()
+	if err != nil && !errors.Is(err, kernel.ErrNoHierarchy) {
+		return nil, err
+	}
+	h, err := newHalf(tables(opt.BufferSize, hierarchy))
+	if err != nil {
+		return nil, err
+	}
+	s := &Source{half: h, proc: procfs.Default()}
+	if err := s.start(opt, hierarchy); err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	return s, nil
+}
+
+// tables are the settings for a buffer of that size, on this machine.
+func tables(buffer int, hierarchy kernel.Hierarchy) settings {
+	return settings{
+		ring:      ringSize(buffer),
+		processes: maxProcesses,
+		cgroups:   uint32(cgroupsBase + cgroupsPerCPU*runtime.NumCPU()),
+		hierarchy: hierarchy,
+	}
+}
+
+func (s *Source) start(opt Options, hierarchy kernel.Hierarchy) error {
+	if err := s.half.attach(); err != nil {
+		return err
+	}
+	var err error
+	if s.before, err = s.half.processesBefore(); err != nil {
+		return err
+	}
+	if s.reader, err = ringbuf.NewReader(s.half.maps[bpfMapEvents]); err != nil {
+		return fmt.Errorf("open the ring buffer: %w", err)
+	}
+	host, err := hostFacts(opt, hierarchy)
+	if err != nil {
+		return err
+	}
+	s.offset = host.ClockOffsetNS
+	s.push(host)
+	for i := range s.half.coverage {
+		s.push(&s.half.coverage[i])
+	}
+	return nil
+}
+
+// ringSize rounds up to a power of two of at least one page.
+func ringSize(want int) int {
+	if want == 0 {
+		want = DefaultBufferSize
+	}
+	size := os.Getpagesize()
+	for size < want {
+		size *= 2
+	}
+	return size
+}
+
+func hostFacts(opt Options, hierarchy kernel.Hierarchy) (*event.Host, error) {
+	var uts unix.Utsname
+	if err := unix.Uname(&uts); err != nil {
+		return nil, fmt.Errorf("uname: %w", err)
+	}
+	bootID, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return nil, fmt.Errorf("read the boot id: %w", err)
+	}
+	_, zone := time.Now().Zone()
+	return &event.Host{
+		Version:          opt.Version,
+		Kernel:           unix.ByteSliceToString(uts.Release[:]),
+		Arch:             runtime.GOARCH,
+		BootID:           string(bootID[:max(0, len(bootID)-1)]),
+		ClockOffsetNS:    clockOffset(),
+		UTCOffsetSeconds: zone,
+		CgroupHierarchy:  string(hierarchy),
+		ExecWaitNS:       uint64(opt.ExecWait),
+	}, nil
+}
+
+func bootNS() uint64 {
+	var ts unix.Timespec
+	// cannot fail: the clock exists since 2.6.39
+	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts)
+	return uint64(ts.Nano())
+}
+
+// clockOffset is CLOCK_REALTIME minus CLOCK_BOOTTIME.
+func clockOffset() int64 { return time.Now().UnixNano() - int64(bootNS()) }
+
+// push appends an event of user space's own to those that are due.
+func (s *Source) push(body event.Body) {
+	s.queue = append(s.queue, event.Event{BootNS: bootNS(), Body: body})
+}
+
+// Next returns the next event. It blocks until there is one, and returns
+// io.EOF once the stream has ended: after Stop, or when ctx is done.
+func (s *Source) Next(ctx context.Context) (event.Event, error) {
+	cancel := context.AfterFunc(ctx, func() { _ = s.Stop() })
+	defer cancel()
+	for len(s.queue) == 0 {
+		if s.ended {
+			return event.Event{}, io.EOF
+		}
+		if err := s.fill(); err != nil {
+			return event.Event{}, err
+		}
+	}
+	ev := s.queue[0]
+	s.queue = s.queue[1:]
+	return ev, nil
+}
+
+// fill puts at least one event into the queue, or finds that there are no more.
+func (s *Source) fill() error {
+	s.queue = s.queue[:0]
+	if len(s.before) > 0 {
+		id := s.before[0]
+		s.before = s.before[1:]
+		s.pushProgramBefore(event.ProgramID{Process: id})
+		return nil
+	}
+	err := s.reader.ReadInto(&s.record)
+	switch {
+	case err == nil:
+		s.take(s.record.RawSample)
+		if s.record.Remaining == 0 {
+			return s.account()
+		}
+		return nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		s.reader.SetDeadline(time.Time{})
+		s.offset = clockOffset()
+		s.push(&event.Clock{OffsetNS: s.offset})
+		return s.account()
+	case errors.Is(err, ringbuf.ErrFlushed):
+		s.ended = true
+		return s.finish()
+	default:
+		return fmt.Errorf("read the ring buffer: %w", err)
+	}
+}
+
+// take decodes a record and puts it, completed where needed, into the queue.
+func (s *Source) take(raw []byte) {
+	ev, err := decode(raw)
+	if err != nil {
+		s.bad++
+		return
+	}
+	if prog, ok := ev.Body.(*event.Program); ok && (prog.ArgvTruncated || prog.ArgvUnread || prog.ExeTruncated) {
+		s.complete(prog)
+	}
+	s.queue = append(s.queue, ev)
+}
+
+// pushProgramBefore reads the command line of a process that is older than
+// nsblame. If it has called exec since it was listed, what /proc shows is not
+// what it ran then, and the kernel half knows the new one.
+func (s *Source) pushProgramBefore(id event.ProgramID) {
+	prog, err := s.proc.Program(id.Process)
+	if err != nil || !s.runs(id) {
+		prog = event.Program{ID: id, ArgvUnread: true, Source: event.SourceProc}
+	}
+	s.push(&prog)
+}
+
+// complete fills what was cut or not read from /proc, if the process still
+// lives and runs that program.
+func (s *Source) complete(prog *event.Program) {
+	read, err := s.proc.Program(prog.ID.Process)
+	if err != nil || !s.runs(prog.ID) || !continues(prog.Argv, read.Argv) {
+		return
+	}
+	prog.Argv, prog.ArgvTruncated, prog.ArgvUnread = read.Argv, read.ArgvTruncated, false
+	if prog.ExeTruncated && read.Exe != "" {
+		prog.Exe, prog.ExeTruncated = read.Exe, false
+	}
+	prog.Source = event.SourceProc
+}
+
+// continues reports whether a list of arguments begins with a part of it that
+// may end within an argument. A process can overwrite its own arguments.
+func continues(part, whole []string) bool {
+	if len(part) > len(whole) {
+		return false
+	}
+	for i, arg := range part {
+		if arg == whole[i] {
+			continue
+		}
+		last := i == len(part)-1
+		if !last || len(whole[i]) < len(arg) || whole[i][:len(arg)] != arg {
+			return false
+		}
+	}
+	return true
+}
+
+// runs reports whether the process runs that program at this moment, as far as
+// the kernel half knows.
+func (s *Source) runs(id event.ProgramID) bool {
+	key := bpfProcessKey{StartNs: id.Process.StartNS, Pid: id.Process.PID}
+	var p bpfProcess
+	if err := s.half.maps[bpfMapProcesses].Lookup(unsafe.Pointer(&key), unsafe.Pointer(&p)); err != nil {
+		return false
+	}
+	return programID(p.Program) == id
+}
+
+// account reports what was lost since it was last asked, and a step of the
+// wall clock.
+func (s *Source) account() error {
+	losses, err := s.half.losses(&s.ledger)
+	if err != nil {
+		return err
+	}
+	for _, loss := range losses {
+		s.push(loss)
+	}
+	if loss := s.ledger.since(event.LossRecord, s.bad); loss != nil {
+		s.push(loss)
+	}
+	const step = int64(time.Millisecond)
+	if now := clockOffset(); now-s.offset > step || s.offset-now > step {
+		s.offset = now
+		s.push(&event.Clock{OffsetNS: now})
+	}
+	return nil
+}
+
+// finish closes the stream.
+func (s *Source) finish() error {
+	if err := s.account(); err != nil {
+		return err
+	}
+	skipped, err := s.half.skipped()
+	if err != nil {
+		return err
+	}
+	if loss := s.ledger.since(event.LossSkipped, skipped); loss != nil {
+		s.push(loss)
+	}
+	seen, err := s.half.count(bpfCounterCOUNT_SEEN)
+	if err != nil {
+		return err
+	}
+	s.push(&event.End{Seen: seen})
+	return nil
+}
+
+// WakeAt asks for a Clock event at that time since boot, in nanoseconds,
+// unless something else comes first; 0 asks for none.
+func (s *Source) WakeAt(boot uint64) {
+	if boot == 0 {
+		s.reader.SetDeadline(time.Time{})
+		return
+	}
+	s.reader.SetDeadline(time.Now().Add(time.Duration(int64(boot) - int64(bootNS()))))
+}
+
+// Stop detaches the probes. What they have sent until then can still be read
+// with Next, up to io.EOF. It may be called from any goroutine.
+func (s *Source) Stop() error {
+	s.stop.Do(func() {
+		s.stopErr = errors.Join(s.half.detach(), s.reader.Flush())
+	})
+	return s.stopErr
+}
+
+// Close detaches the probes and frees what the kernel holds for them.
+func (s *Source) Close() error {
+	return errors.Join(s.Stop(), s.reader.Close(), s.half.Close())
+}

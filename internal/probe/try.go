@@ -1,0 +1,62 @@
+package probe
+
+import (
+	"errors"
+
+	"github.com/nsblame/nsblame/internal/kernel"
+)
+
+// Try attaches every probe and detaches it at once: a finding for each. It is
+// what doctor shows, and tells the truth about this kernel, for it loads the
+// very programs that a trace would.
+func Try() []kernel.Finding {
+	hierarchy, err := kernel.CgroupHierarchy()
+	if err != nil && !errors.Is(err, kernel.ErrNoHierarchy) {
+		return []kernel.Finding{missing("cgroup hierarchy", true, err)}
+	}
+	h, err := newHalf(tables(0, hierarchy))
+	if err != nil {
+		return []kernel.Finding{missing("maps", true, err)}
+	}
+	defer h.Close()
+	list := make([]kernel.Finding, 0, len(groups)+1)
+	for _, g := range groups {
+		list = append(list, h.try(g))
+	}
+	if _, err := h.processesBefore(); err != nil {
+		return append(list, missing("iterator over processes", true, err))
+	}
+	return append(list, kernel.Finding{
+		Name: "iterator over processes", How: "iter/task", Verdict: kernel.OK, Required: true, Detail: "loads and runs",
+	})
+}
+
+func (h *half) try(g group) kernel.Finding {
+	err := h.attachGroup(g)
+	if err == nil {
+		return kernel.Finding{
+			Name: g.probe, How: h.how(g), Verdict: kernel.OK, Required: g.required, Detail: "loads and attaches",
+		}
+	}
+	f := missing(g.probe, g.required, err)
+	f.How = h.how(g)
+	if g.required {
+		return f
+	}
+	f.Verdict = kernel.Degraded
+	f.Detail += "; " + g.without
+	var absent *moduleError
+	if errors.As(err, &absent) {
+		f.Remedy = absent.remedy()
+	}
+	return f
+}
+
+func missing(name string, required bool, err error) kernel.Finding {
+	f := kernel.Finding{Name: name, Verdict: kernel.Missing, Required: required, Detail: err.Error()}
+	var u *kernel.UnsupportedError
+	if errors.As(err, &u) {
+		f.Remedy = u.Remedy
+	}
+	return f
+}

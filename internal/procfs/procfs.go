@@ -1,0 +1,108 @@
+// Package procfs reads from /proc what the kernel half cannot tell of a
+// process: the command line and executable of one that is older than nsblame,
+// and the rest of a command line that was cut.
+package procfs
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nsblame/nsblame/internal/event"
+)
+
+// ErrGone is returned for a process that has ended, or whose pid another
+// process has taken since.
+var ErrGone = errors.New("process has ended")
+
+// tickNS is the length of the clock tick in which /proc/PID/stat gives the
+// start time: USER_HZ is 100 on every architecture that nsblame is built for.
+const tickNS = 10_000_000
+
+// maxArgv bounds how much of a command line is kept. The kernel lets one be as
+// long as a quarter of the stack's limit.
+const maxArgv = 1 << 16
+
+// FS is a mounted procfs.
+type FS struct{ root string }
+
+// Default is the procfs at its usual place.
+func Default() FS { return FS{root: "/proc"} }
+
+// Program reads the command line and the executable of a living process. The
+// start time is compared before and after, so that what comes back is of that
+// process and no other: to the clock tick (10 ms), which is as exact as /proc
+// is. It returns ErrGone if the process is not there.
+func (f FS) Program(id event.ProcessID) (event.Program, error) {
+	prog := event.Program{ID: event.ProgramID{Process: id}, Source: event.SourceProc}
+	if err := f.same(id); err != nil {
+		return prog, err
+	}
+	raw, err := os.ReadFile(f.path(id.PID, "cmdline"))
+	if err != nil {
+		return prog, gone(err)
+	}
+	prog.Argv, prog.ArgvTruncated = SplitArgv(raw)
+	// kernel threads have no executable, and one may be hidden from us
+	prog.Exe, _ = os.Readlink(f.path(id.PID, "exe"))
+	return prog, f.same(id)
+}
+
+// SplitArgv cuts a block of arguments, each ended by NUL, into its parts.
+// truncated is set when the block was longer than what is kept.
+func SplitArgv(raw []byte) (argv []string, truncated bool) {
+	if len(raw) > maxArgv {
+		raw, truncated = raw[:maxArgv], true
+	}
+	if len(raw) == 0 {
+		return nil, truncated
+	}
+	return strings.Split(string(bytes.TrimSuffix(raw, []byte{0})), "\x00"), truncated
+}
+
+// same returns ErrGone unless the process with that pid is the one that
+// started then.
+func (f FS) same(id event.ProcessID) error {
+	ticks, err := f.startTicks(id.PID)
+	if err != nil {
+		return err
+	}
+	if ticks != id.StartNS/tickNS {
+		return ErrGone
+	}
+	return nil
+}
+
+// startTicks is the field starttime of /proc/PID/stat (fs/proc/array.c,
+// do_task_stat): the 22nd, counted behind the comm, which may hold anything.
+func (f FS) startTicks(pid uint32) (uint64, error) {
+	raw, err := os.ReadFile(f.path(pid, "stat"))
+	if err != nil {
+		return 0, gone(err)
+	}
+	end := bytes.LastIndexByte(raw, ')')
+	fields := bytes.Fields(raw[end+1:])
+	const starttime = 22 - 3 // the first field behind the comm is the third
+	if end < 0 || len(fields) <= starttime {
+		return 0, fmt.Errorf("read start time of process %d: unexpected form of /proc/%d/stat", pid, pid)
+	}
+	return strconv.ParseUint(string(fields[starttime]), 10, 64)
+}
+
+func (f FS) path(pid uint32, name string) string {
+	return filepath.Join(f.root, strconv.FormatUint(uint64(pid), 10), name)
+}
+
+func gone(err error) error {
+	// ESRCH comes from a file that was opened before the process ended
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+		return ErrGone
+	}
+	return err
+}
