@@ -1,0 +1,102 @@
+package cgroup
+
+import "strings"
+
+// Manager is the kind of systemd instance that a unit belongs to.
+type Manager string
+
+// The managers of units.
+const (
+	// ManagerSystem is pid 1.
+	ManagerSystem Manager = "system"
+	// ManagerUser is a user's (or a capsule's) own manager.
+	ManagerUser Manager = "user"
+)
+
+// Placement is what a cgroup's path says about the processes in it. What the
+// path doesn't say is zero.
+type Placement struct {
+	// Unit is the innermost unit of the host's managers ("cron.service",
+	// "getty@tty1.service", "session-3.scope", "init.scope"), with systemd's
+	// cgroup escaping taken off and the escapes that belong to the name
+	// ("\x2d") left in. A slice is not a Unit: see Slice. Units of a systemd
+	// that runs within a container, or below a delegated unit, are not the
+	// host's and are not looked at.
+	Unit string
+	// Manager is whose unit it is, empty without one.
+	Manager Manager
+	// Slice is the innermost slice that Unit is in, in the terms of Manager;
+	// "-.slice" if it is in none. Without a Unit it is that of the cgroup.
+	Slice string
+	// SystemUnit is the unit of the system's manager: Unit itself, or for a
+	// user's unit the user@UID.service above it.
+	SystemUnit string
+	// Session is the login session's id: "3" for session-3.scope.
+	Session string
+	// OwnerUID is the user whose slice or manager this is, where HasOwner.
+	OwnerUID uint32
+	// HasOwner tells whether OwnerUID is known.
+	HasOwner bool
+	// Container is the innermost container, nil if the path shows none.
+	Container *Container
+	// Outer is the outermost container where containers are nested, otherwise
+	// nil. That cgroup's name was chosen on the host; those below it may have
+	// been chosen from inside.
+	Outer *Container
+	// Monitor is the container that the processes of this cgroup look after
+	// from outside (conmon, lxc's monitor, nspawn's supervisor), nil for all
+	// others. They are not in that container.
+	Monitor *Container
+}
+
+// Parse reads the path of a cgroup within its hierarchy, as of cgroup version
+// 2 or of version 1's name=systemd: "/system.slice/cron.service". It takes any
+// bytes. An empty path yields the zero Placement.
+func Parse(path string) Placement {
+	if path == "" {
+		return Placement{}
+	}
+	p := parseUnits(path)
+	p.addContainers(path)
+	return p
+}
+
+// ParseTail reads a path of which leading parts are missing. Units are named
+// from the front, so nothing is said of them; a container is, if its name
+// alone tells. The first component is passed over, for it may be cut as well.
+func ParseTail(tail string) Placement {
+	i := strings.IndexByte(tail, '/')
+	if i < 0 {
+		return Placement{}
+	}
+	var p Placement
+	p.addContainersOf(containerWalk{midway: true}, tail[i:])
+	return p
+}
+
+// parseUnits fills in all that systemd's grammar gives.
+func parseUnits(path string) Placement {
+	slice, unit, component, rest := cutUnit(path)
+	p := Placement{Slice: slice, Unit: unit, SystemUnit: unit}
+	if unit == "" {
+		p.OwnerUID, p.HasOwner = sliceOwner(slice)
+		return p
+	}
+	p.Manager = ManagerSystem
+	p.Session = sessionOf(unit)
+	uid, hasUID, isManager := userManager(component)
+	p.OwnerUID, p.HasOwner = uid, hasUID
+	if !p.HasOwner {
+		p.OwnerUID, p.HasOwner = sliceOwner(slice)
+	}
+	if !isManager && p.Session == "" {
+		return p
+	}
+	// A manager's subtree holds units of its own; a session's did before
+	// systemd 206, and systemd still reads it so.
+	slice, unit, _, _ = cutUnit(rest)
+	if unit != "" {
+		p.Unit, p.Slice, p.Manager = unit, slice, ManagerUser
+	}
+	return p
+}

@@ -1,0 +1,71 @@
+// Package lineage keeps the process tree in event time and tells, for each
+// network namespace, who created it and from whom that process descends.
+//
+// It is a pure function of the stream of events: feed it every event in order
+// with Tree.Observe, and print what it returns.
+package lineage
+
+import "github.com/nsblame/nsblame/internal/event"
+
+// Process is a process as it was at the moment of a creation.
+type Process struct {
+	// ID is its identity.
+	ID event.ProcessID
+	// TID is the calling thread for the creator, otherwise ID.PID.
+	TID uint32
+	// Comm is its name; for the creator that of the calling thread.
+	Comm string
+	// Argv is its argument list. A process that has not called exec since it
+	// was forked shows its parent's, as ps does.
+	Argv []string
+	// ArgvTruncated is set when Argv is not the whole list.
+	ArgvTruncated bool
+	// ArgvUnread is set when the list is not known at all.
+	ArgvUnread bool
+	// ArgvInherited is set when the process has not called exec since it was
+	// forked: Argv and Exe are its parent's of that time, and Comm is what
+	// tells it apart.
+	ArgvInherited bool
+	// Exe is the path of the executable, empty where unknown.
+	Exe string
+	// ExeTruncated is set when leading directories of Exe are missing.
+	ExeTruncated bool
+	// UID is the real user id in the initial user namespace.
+	UID uint32
+	// Cgroup is the path of its cgroup; CgroupTruncated is set when leading
+	// parts are missing, CgroupUnknown when the path is not known at all.
+	Cgroup                         string
+	CgroupTruncated, CgroupUnknown bool
+	// Exited is set when it had ended by the time of the creation; ExitCode is
+	// then its wait status, ExitNS the time since boot in nanoseconds.
+	Exited   bool
+	ExitCode uint32
+	ExitNS   uint64
+	// Adopted is set when its parent was not seen forking it but found in
+	// place when nsblame started.
+	Adopted bool
+	// Unresolved is set when only the identity is known.
+	Unresolved bool
+	// Exec is the process after the exec that followed the creation, nil if
+	// none followed within the bound.
+	Exec *Process
+}
+
+// Creation is the creation of a network namespace, or a failed try, with
+// those behind it.
+type Creation struct {
+	// BootNS is the time of the call, nanoseconds since boot.
+	BootNS uint64
+	// Netns is the observation itself.
+	Netns event.NetnsCreate
+	// Process is the creator.
+	Process Process
+	// Child is the process born in the namespace where it was made by clone.
+	Child *Process
+	// Ancestry are the creator's ancestors, nearest first, up to the root.
+	Ancestry []Process
+	// AncestryTruncated is set when Ancestry doesn't reach the root; the
+	// reason is in AncestryWhy.
+	AncestryTruncated bool
+	AncestryWhy       string
+}
