@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nsblame/nsblame/internal/kernel"
+)
+
+const doctorHelp = `Tell whether this machine can be traced: what the kernel and the rights of this
+process allow, which probes attach in which way, what is missing and how to get
+it. Programs that do nothing are loaded and attached for a moment; nothing is
+left behind.
+
+The verdicts are ok, degraded (works, but shows less), missing, and unknown
+(could not be found out, most often because something else is missing).
+
+The exit code is 0 where tracing is possible, 3 where it is not.`
+
+func newDoctorCmd() *cobra.Command {
+	output, color := newOutputFlag(), newColorFlag()
+	cmd := &cobra.Command{
+		Use:               "doctor",
+		Short:             "Tell whether this machine can be traced, and what is missing",
+		Long:              doctorHelp,
+		Args:              noArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			w := cmd.OutOrStdout()
+			d := diagnose(cmd.Context())
+			if output.json() {
+				return d.finish(d.writeJSON(w))
+			}
+			return d.finish(d.writeText(w, color.on(w)))
+		},
+	}
+	output.add(cmd)
+	color.add(cmd)
+	return cmd
+}
+
+// diagnosis is what doctor found.
+type diagnosis struct {
+	checks  []kernel.Finding // of the kernel and the rights
+	probes  []kernel.Finding // of nsblame's own probes
+	blocker error            // why there is no tracing, nil if there is
+}
+
+func diagnose(ctx context.Context) diagnosis {
+	d := diagnosis{checks: kernel.Check(ctx)}
+	// Without rights every probe would say only that.
+	if kernel.Permitted() == nil {
+		d.probes = tryProbes(ctx)
+	}
+	d.blocker = kernel.Blocker(d.all())
+	return d
+}
+
+func (d diagnosis) all() []kernel.Finding {
+	return append(append([]kernel.Finding(nil), d.checks...), d.probes...)
+}
+
+// finish turns the diagnosis into the verb's error, unless writing it failed.
+func (d diagnosis) finish(err error) error {
+	if err != nil || d.blocker == nil {
+		return err
+	}
+	return &reportedError{d.blocker}
+}
+
+// verdict returns the diagnosis in one sentence.
+func (d diagnosis) verdict() string {
+	var blocking, unclear, reduced []string
+	for _, f := range d.all() {
+		switch {
+		case f.Blocks():
+			blocking = append(blocking, f.Name)
+		case f.Required && f.Verdict == kernel.Unknown:
+			unclear = append(unclear, f.Name)
+		case f.Verdict == kernel.Missing, f.Verdict == kernel.Degraded:
+			reduced = append(reduced, f.Name)
+		}
+	}
+	switch {
+	case len(blocking) > 0:
+		return "this machine cannot be traced, for want of: " + strings.Join(blocking, ", ")
+	case len(unclear) > 0:
+		return "this machine can perhaps be traced; not clear: " + strings.Join(unclear, ", ")
+	case len(reduced) > 0:
+		return "this machine can be traced, but with less than all of: " + strings.Join(reduced, ", ")
+	}
+	return "this machine can be traced"
+}
+
+// check is a finding as JSON.
+type check struct {
+	Schema   int            `json:"schema"`
+	Type     string         `json:"type"`
+	Name     string         `json:"name"`
+	Verdict  kernel.Verdict `json:"verdict"`
+	Required bool           `json:"required"`
+	How      string         `json:"how,omitempty"`
+	Detail   string         `json:"detail"`
+	Remedy   string         `json:"remedy,omitempty"`
+}
+
+// verdict is the closing line as JSON.
+type verdict struct {
+	Schema   int    `json:"schema"`
+	Type     string `json:"type"`
+	Possible bool   `json:"possible"`
+	Text     string `json:"text"`
+}
+
+func (d diagnosis) writeJSON(w io.Writer) error {
+	write := func(kind string, findings []kernel.Finding) error {
+		for _, f := range findings {
+			err := writeJSON(w, check{
+				Schema: schema, Type: kind, Name: f.Name, Verdict: f.Verdict,
+				Required: f.Required, How: f.How, Detail: f.Detail, Remedy: f.Remedy,
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := write("check", d.checks); err != nil {
+		return err
+	}
+	if err := write("probe", d.probes); err != nil {
+		return err
+	}
+	return writeJSON(w, verdict{Schema: schema, Type: "verdict", Possible: d.blocker == nil, Text: d.verdict()})
+}
+
+func (d diagnosis) writeText(w io.Writer, color bool) error {
+	t := table{color: color}
+	for _, f := range d.all() {
+		t.width = max(t.width, len(f.Name))
+	}
+	t.section("kernel and rights", d.checks)
+	t.section("probes", d.probes)
+	fmt.Fprintf(&t.text, "\n%s.\n", printable(d.verdict()))
+	_, err := io.WriteString(w, t.text.String())
+	return err
+}
+
+// table lays findings out in columns.
+type table struct {
+	text  strings.Builder
+	width int // of the column of names
+	color bool
+}
+
+// verdictWidth is the width of the longest verdict.
+const verdictWidth = len(kernel.Degraded)
+
+func (t *table) section(title string, findings []kernel.Finding) {
+	if len(findings) == 0 {
+		return
+	}
+	fmt.Fprintf(&t.text, "%s\n", title)
+	for _, f := range findings {
+		t.row(f)
+	}
+}
+
+func (t *table) row(f kernel.Finding) {
+	detail := f.Detail
+	if f.How != "" && !strings.HasSuffix(f.Name, ":"+f.How) {
+		detail = f.How + ": " + detail
+	}
+	if f.Verdict != kernel.OK && !f.Required {
+		detail += " (optional)"
+	}
+	// The padding is outside of the colour: escapes have no width.
+	fmt.Fprintf(&t.text, "  %s%*s  %-*s  %s\n", t.paint(f.Verdict),
+		verdictWidth-len(f.Verdict), "", t.width, printable(f.Name), printable(detail))
+	if f.Remedy != "" {
+		fmt.Fprintf(&t.text, "  %*s  %*s  -> %s\n", verdictWidth, "", t.width, "", printable(f.Remedy))
+	}
+}
+
+func (t *table) paint(v kernel.Verdict) string {
+	const green, yellow, red, reset = "\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[0m"
+	if !t.color {
+		return string(v)
+	}
+	color := yellow
+	switch v {
+	case kernel.OK:
+		color = green
+	case kernel.Missing:
+		color = red
+	case kernel.Degraded, kernel.Unknown:
+	}
+	return color + string(v) + reset
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/nsblame/nsblame/internal/kernel"
+)
+
+func TestVerdict(t *testing.T) {
+	finding := func(name string, v kernel.Verdict, required bool) kernel.Finding {
+		return kernel.Finding{Name: name, Verdict: v, Required: required}
+	}
+	tests := []struct {
+		name   string
+		checks []kernel.Finding
+		want   string
+	}{
+		{"all well", []kernel.Finding{finding("a", kernel.OK, true)}, "this machine can be traced"},
+		{
+			"less",
+			[]kernel.Finding{finding("a", kernel.Degraded, false), finding("b", kernel.Missing, false)},
+			"this machine can be traced, but with less than all of: a, b",
+		},
+		{
+			"unclear",
+			[]kernel.Finding{finding("a", kernel.Unknown, true), finding("b", kernel.Missing, false)},
+			"this machine can perhaps be traced; not clear: a",
+		},
+		{
+			"blocked",
+			[]kernel.Finding{finding("a", kernel.Unknown, true), finding("b", kernel.Missing, true)},
+			"this machine cannot be traced, for want of: b",
+		},
+		{"an optional unknown", []kernel.Finding{finding("a", kernel.Unknown, false)}, "this machine can be traced"},
+	}
+	for _, tt := range tests {
+		if got := (diagnosis{checks: tt.checks}).verdict(); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestDoctorText(t *testing.T) {
+	d := diagnosis{
+		checks: []kernel.Finding{
+			{Name: "kernel", Verdict: kernel.OK, Detail: "6.1"},
+			{Name: "rights", Verdict: kernel.Missing, Required: true, Detail: "none", Remedy: "be root"},
+		},
+		probes: []kernel.Finding{{Name: "__ip_vs_init", Verdict: kernel.Unknown, How: "fentry", Detail: "not \x1btried"}},
+	}
+	const want = `kernel and rights
+  ok        kernel        6.1
+  missing   rights        none
+                          -> be root
+probes
+  unknown   __ip_vs_init  fentry: not \x1btried (optional)
+
+this machine cannot be traced, for want of: rights.
+`
+	var plain, colored strings.Builder
+	if err := d.writeText(&plain, false); err != nil {
+		t.Fatal(err)
+	}
+	if plain.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", plain.String(), want)
+	}
+	if err := d.writeText(&colored, true); err != nil {
+		t.Fatal(err)
+	}
+	bare := strings.NewReplacer("\x1b[31m", "", "\x1b[32m", "", "\x1b[33m", "", "\x1b[0m", "").Replace(colored.String())
+	if bare != want || colored.String() == want {
+		t.Errorf("in colour:\n%q", colored.String())
+	}
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/nsblame/nsblame/internal/kernel"
+)
+
+// The exit codes. They are documented in the help of the root command; 4 is
+// kept for "a --fail-on condition was met".
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitUnsupported = 3
+)
+
+// exitCode maps the error that a command ended with to the exit code.
+func exitCode(err error) int {
+	var (
+		usage       *usageError
+		unsupported *kernel.UnsupportedError
+	)
+	switch {
+	case err == nil, errors.Is(err, errOutputClosed):
+		return exitDone
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.As(err, &unsupported):
+		return exitUnsupported
+	}
+	return exitFailed
+}
+
+// usageError is a mistake in the command line.
+type usageError struct {
+	command string // whose help to look at: "nsblame trace"
+	err     error
+}
+
+func (e *usageError) Error() string { return e.err.Error() }
+
+func (e *usageError) Unwrap() error { return e.err }
+
+// reportedError is an error that the command has told of on stdout already. It
+// only sets the exit code.
+type reportedError struct{ err error }
+
+func (e *reportedError) Error() string { return e.err.Error() }
+
+func (e *reportedError) Unwrap() error { return e.err }
+
+// join is errors.Join on one line.
+func join(first, second error) error {
+	if first == nil || second == nil {
+		return errors.Join(first, second)
+	}
+	return fmt.Errorf("%w; %w", first, second)
+}
+
+// printError tells the user of the error that a command ended with, and what
+// to do about it.
+func printError(w io.Writer, err error) {
+	var (
+		reported    *reportedError
+		usage       *usageError
+		unsupported *kernel.UnsupportedError
+	)
+	if err == nil || errors.Is(err, errOutputClosed) || errors.As(err, &reported) {
+		return
+	}
+	fmt.Fprintf(w, "nsblame: %s\n", printable(err.Error()))
+	switch {
+	case errors.As(err, &usage):
+		fmt.Fprintf(w, "Try '%s --help'.\n", usage.command)
+	case errors.As(err, &unsupported) && unsupported.Remedy != "":
+		fmt.Fprintf(w, "What to do: %s.\n", printable(unsupported.Remedy))
+	}
+}

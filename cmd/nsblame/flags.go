@@ -1,0 +1,149 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/bits"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// choice is a flag that takes one of a few words.
+type choice struct {
+	value   string
+	allowed []string
+}
+
+var errNotAllowed = errors.New("not one of the values allowed")
+
+// String returns the value chosen.
+func (c *choice) String() string { return c.value }
+
+// Type names the values in the help.
+func (c *choice) Type() string { return strings.Join(c.allowed, "|") }
+
+// Set chooses a value.
+func (c *choice) Set(s string) error {
+	if !slices.Contains(c.allowed, s) {
+		return fmt.Errorf("%w: %s", errNotAllowed, strings.Join(c.allowed, ", "))
+	}
+	c.value = s
+	return nil
+}
+
+// add defines the flag on a command, the values being completed by the shell.
+func (c *choice) add(cmd *cobra.Command, name, usage string) {
+	cmd.Flags().Var(c, name, usage)
+	complete := cobra.FixedCompletions(c.allowed, cobra.ShellCompDirectiveNoFileComp)
+	if err := cmd.RegisterFlagCompletionFunc(name, complete); err != nil {
+		panic(err) // the flag was defined twice
+	}
+}
+
+// outputFlag is --output.
+type outputFlag struct{ choice }
+
+func newOutputFlag() outputFlag {
+	return outputFlag{choice{value: "text", allowed: []string{"text", "json"}}}
+}
+
+func (f *outputFlag) add(cmd *cobra.Command) {
+	f.choice.add(cmd, "output", "output format; json is one object a line")
+}
+
+func (f *outputFlag) json() bool { return f.value == "json" }
+
+// colorFlag is --color.
+type colorFlag struct{ choice }
+
+func newColorFlag() colorFlag {
+	return colorFlag{choice{value: "auto", allowed: []string{"auto", "always", "never"}}}
+}
+
+func (f *colorFlag) add(cmd *cobra.Command) {
+	f.choice.add(cmd, "color", "colour the text; auto is on a terminal, unless NO_COLOR is set or TERM is dumb")
+}
+
+// on reports whether text to w is to be coloured. An explicit choice beats
+// the environment.
+func (f *colorFlag) on(w io.Writer) bool {
+	if f.value != "auto" {
+		return f.value == "always"
+	}
+	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && isTerminal(w)
+}
+
+// byteSize is a flag for the size of a ring buffer: a power of two that is at
+// least a page. Other sizes are rounded up.
+type byteSize uint32
+
+const (
+	minByteSize = 4 << 10
+	maxByteSize = 1 << 30
+)
+
+var (
+	errByteSize      = errors.New("not a number of bytes; K, M and G may follow it, as in 8M")
+	errByteSizeRange = errors.New("not between 4K and 1G")
+)
+
+// String returns the size with the largest unit that divides it.
+func (b *byteSize) String() string {
+	for _, unit := range []struct {
+		suffix string
+		shift  uint
+	}{{"G", 30}, {"M", 20}, {"K", 10}} {
+		if n := uint32(*b); n != 0 && n%(1<<unit.shift) == 0 {
+			return strconv.FormatUint(uint64(n>>unit.shift), 10) + unit.suffix
+		}
+	}
+	return strconv.FormatUint(uint64(*b), 10)
+}
+
+// Type names the value in the help.
+func (b *byteSize) Type() string { return "size" }
+
+// Set parses "65536", "64K", "8MiB".
+func (b *byteSize) Set(s string) error {
+	digits := s
+	if i := strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' }); i >= 0 {
+		digits = s[:i]
+	}
+	n, err := strconv.ParseUint(digits, 10, 32)
+	if err != nil {
+		return errByteSize
+	}
+	shift, err := unitShift(s[len(digits):])
+	if err != nil {
+		return err
+	}
+	// Both factors are below 2^32, so nothing overflows.
+	n <<= shift
+	if n < minByteSize || n > maxByteSize {
+		return errByteSizeRange
+	}
+	*b = byteSize(max(roundUp(n), uint64(os.Getpagesize())))
+	return nil
+}
+
+func unitShift(unit string) (uint, error) {
+	switch strings.ToLower(unit) {
+	case "", "b":
+		return 0, nil
+	case "k", "kib":
+		return 10, nil
+	case "m", "mib":
+		return 20, nil
+	case "g", "gib":
+		return 30, nil
+	}
+	return 0, errByteSize
+}
+
+// roundUp returns the smallest power of two that is not less than n > 0.
+func roundUp(n uint64) uint64 { return 1 << bits.Len64(n-1) }

@@ -1,0 +1,41 @@
+// Command nsblame tells who keeps creating network namespaces on this machine,
+// and why.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+
+	"golang.org/x/sys/unix"
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+// run executes one command line and returns the exit code. Data goes to
+// stdout; errors and progress go to stderr.
+func run(args []string) int {
+	ctx, stop := untilSignal(context.Background())
+	defer stop()
+	root := newRootCmd()
+	root.SetArgs(args)
+	root.SetOut(newOutput(os.Stdout))
+	root.SetErr(os.Stderr)
+	err := root.ExecuteContext(ctx)
+	printError(os.Stderr, err)
+	return exitCode(err)
+}
+
+// untilSignal returns a context that ends with the first SIGINT or SIGTERM.
+// From then on both have their ordinary effect, so that the second one kills a
+// process that does not come to its end.
+func untilSignal(parent context.Context) (context.Context, context.CancelFunc) {
+	// Being notified of SIGPIPE makes a write to a closed stdout fail with
+	// EPIPE instead of killing the process, which would leave a ready file
+	// behind. Nobody reads the channel. Unlike ignoring the signal, this is
+	// not inherited by children.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)
+	ctx, stop := signal.NotifyContext(parent, unix.SIGINT, unix.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+const rootHelp = `nsblame tells who keeps creating network namespaces on this machine, and why.
+
+Data goes to stdout, progress and errors to stderr. NO_COLOR is obeyed.
+
+Exit codes:
+  0  done; also when ended by Ctrl-C, or when stdout was closed
+  1  failed
+  2  the command line is wrong
+  3  this kernel, or the rights of this process, do not allow it: see nsblame doctor
+  4  a --fail-on condition was met`
+
+func newRootCmd() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "nsblame",
+		Short: "Tell who keeps creating network namespaces, and why",
+		Long:  rootHelp,
+		// Errors are printed by printError, with a hint in place of the usage.
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Version:       readVersion().String(),
+		Args:          cobra.ArbitraryArgs,
+		// Two letters swapped are a distance of 2.
+		SuggestionsMinimumDistance: 2,
+		// cobra takes a wrong verb for an argument of the root command.
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			return cmd.Help()
+		},
+	}
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
+	root.AddCommand(newTraceCmd(), newDoctorCmd(), newVersionCmd())
+	root.SetHelpCommand(newHelpCmd())
+	root.InitDefaultCompletionCmd("completion")
+	refuseWrongShell(root)
+	return root
+}
+
+// newHelpCmd replaces cobra's, which takes an unknown topic for a success.
+func newHelpCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [command]",
+		Short: "Help about any command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			target, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return unknownCommand(cmd.Root(), strings.Join(args, " "))
+			}
+			target.InitDefaultHelpFlag()
+			target.InitDefaultVersionFlag()
+			return target.Help()
+		},
+		ValidArgsFunction: completeCommands,
+	}
+}
+
+func completeCommands(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []cobra.Completion
+	for _, c := range cmd.Root().Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, cobra.CompletionWithDesc(c.Name(), c.Short))
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// refuseWrongShell makes cobra's completion command fail on a shell that it
+// does not know, in place of printing its help with exit code 0.
+func refuseWrongShell(root *cobra.Command) {
+	completion, _, err := root.Find([]string{"completion"})
+	if err != nil {
+		panic(err) // cobra has just added it
+	}
+	completion.Args = cobra.ArbitraryArgs
+	completion.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return usagef(cmd, "unknown shell %q: not one of bash, fish, powershell, zsh", args[0])
+		}
+		return usagef(cmd, "which shell: bash, fish, powershell or zsh")
+	}
+	for _, shell := range completion.Commands() {
+		shell.Args = noArgs
+	}
+}
+
+// usage marks an error as a mistake in the command line of cmd.
+func usage(cmd *cobra.Command, err error) error {
+	return &usageError{command: cmd.CommandPath(), err: err}
+}
+
+func usagef(cmd *cobra.Command, format string, args ...any) error {
+	return usage(cmd, fmt.Errorf(format, args...))
+}
+
+func unknownCommand(cmd *cobra.Command, name string) error {
+	if near := cmd.SuggestionsFor(name); len(near) > 0 {
+		return usagef(cmd, "unknown command %q: did you mean %s?", name, strings.Join(near, " or "))
+	}
+	return usagef(cmd, "unknown command %q", name)
+}
+
+// noArgs refuses arguments.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef(cmd, "unexpected argument %q", args[0])
+	}
+	return nil
+}

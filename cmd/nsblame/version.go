@@ -1,0 +1,86 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by release builds: -ldflags "-X main.version=v1.2.3".
+var version string
+
+// versionInfo is what "nsblame version --output json" prints.
+type versionInfo struct {
+	Schema   int    `json:"schema"`
+	Type     string `json:"type"`
+	Version  string `json:"version"`
+	Revision string `json:"revision"` // empty if unknown
+	Modified bool   `json:"modified"`
+	Go       string `json:"go"`
+	OS       string `json:"os"`
+	Arch     string `json:"arch"`
+}
+
+// readVersion takes what the linker was given, and else what the go command
+// noted of the module and the checkout.
+func readVersion() versionInfo {
+	v := versionInfo{
+		Schema: schema, Type: "version",
+		Version: version, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
+	}
+	if build, ok := debug.ReadBuildInfo(); ok {
+		v.fill(build)
+	}
+	if v.Version == "" {
+		v.Version = "(devel)"
+	}
+	return v
+}
+
+func (v *versionInfo) fill(build *debug.BuildInfo) {
+	if v.Version == "" {
+		v.Version = build.Main.Version
+	}
+	for _, s := range build.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			v.Revision = s.Value
+		case "vcs.modified":
+			v.Modified = s.Value == "true"
+		}
+	}
+}
+
+// String returns the version in one line.
+func (v versionInfo) String() string {
+	source := ""
+	if v.Revision != "" {
+		source = " commit " + v.Revision
+		if v.Modified {
+			source += " with changes"
+		}
+	}
+	return fmt.Sprintf("nsblame %s%s %s %s/%s", v.Version, source, v.Go, v.OS, v.Arch)
+}
+
+func newVersionCmd() *cobra.Command {
+	output := newOutputFlag()
+	cmd := &cobra.Command{
+		Use:               "version",
+		Short:             "Print the version",
+		Args:              noArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			v := readVersion()
+			if output.json() {
+				return writeJSON(cmd.OutOrStdout(), v)
+			}
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), v)
+			return err
+		},
+	}
+	output.add(cmd)
+	return cmd
+}

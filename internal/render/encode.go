@@ -1,0 +1,122 @@
+package render
+
+import (
+	"encoding/base64"
+	"strconv"
+	"unicode/utf8"
+)
+
+// encoder builds one line of JSON. Keys come out in the order of the calls.
+type encoder struct{ b []byte }
+
+// comma separates what comes from what precedes it in the same object or
+// list.
+func (e *encoder) comma() {
+	if n := len(e.b); n > 0 && e.b[n-1] != '{' && e.b[n-1] != '[' && e.b[n-1] != ':' {
+		e.b = append(e.b, ',')
+	}
+}
+
+// key begins a field; name must not need escaping.
+func (e *encoder) key(name string) {
+	e.comma()
+	e.b = append(e.b, '"')
+	e.b = append(e.b, name...)
+	e.b = append(e.b, '"', ':')
+}
+
+func (e *encoder) open(c byte) { e.comma(); e.b = append(e.b, c) }
+
+func (e *encoder) close(c byte) { e.b = append(e.b, c) }
+
+func (e *encoder) null(name string) { e.key(name); e.b = append(e.b, "null"...) }
+
+func (e *encoder) uint(name string, n uint64) { e.key(name); e.b = strconv.AppendUint(e.b, n, 10) }
+
+func (e *encoder) int(name string, n int64) { e.key(name); e.b = strconv.AppendInt(e.b, n, 10) }
+
+func (e *encoder) bool(name string, v bool) { e.key(name); e.b = strconv.AppendBool(e.b, v) }
+
+// flag is bool for fields that are absent unless set.
+func (e *encoder) flag(name string, v bool) {
+	if v {
+		e.bool(name, v)
+	}
+}
+
+// str writes a string field, and its base64 beside it where it takes that to
+// keep every byte.
+func (e *encoder) str(name, s string) {
+	e.key(name)
+	e.text(s)
+	if !utf8.ValidString(s) {
+		e.key(name + "_base64")
+		e.base64(s)
+	}
+}
+
+// strings writes a list of strings, and the whole list in base64 beside it if
+// any of them isn't UTF-8.
+func (e *encoder) strings(name string, list []string) {
+	valid := true
+	e.key(name)
+	e.open('[')
+	for _, s := range list {
+		e.comma()
+		e.text(s)
+		valid = valid && utf8.ValidString(s)
+	}
+	e.close(']')
+	if valid {
+		return
+	}
+	e.key(name + "_base64")
+	e.open('[')
+	for _, s := range list {
+		e.comma()
+		e.base64(s)
+	}
+	e.close(']')
+}
+
+// text writes a JSON string: s, or its escaped form if s isn't UTF-8.
+func (e *encoder) text(s string) {
+	if !utf8.ValidString(s) {
+		s = escape(s)
+	}
+	e.b = append(e.b, '"')
+	for _, r := range s {
+		e.b = appendJSONRune(e.b, r)
+	}
+	e.b = append(e.b, '"')
+}
+
+// base64 writes the bytes of s.
+func (e *encoder) base64(s string) {
+	e.b = append(e.b, '"')
+	e.b = base64.StdEncoding.AppendEncode(e.b, []byte(s))
+	e.b = append(e.b, '"')
+}
+
+// appendJSONRune appends r as it stands in a JSON string. All that a terminal
+// doesn't simply show is written as \uNNNN.
+func appendJSONRune(dst []byte, r rune) []byte {
+	switch {
+	case r == '"' || r == '\\':
+		return append(dst, '\\', byte(r))
+	case r == '\n':
+		return append(dst, `\n`...)
+	case r == '\t':
+		return append(dst, `\t`...)
+	case r == '\r':
+		return append(dst, `\r`...)
+	case shown(r):
+		return utf8.AppendRune(dst, r)
+	case r <= 0xffff:
+		return appendHex(append(dst, `\u`...), uint32(r), 4)
+	}
+	// JSON counts in UTF-16.
+	r -= 0x10000
+	dst = appendHex(append(dst, `\u`...), 0xd800+uint32(r>>10), 4)
+	return appendHex(append(dst, `\u`...), 0xdc00+uint32(r&0x3ff), 4)
+}

@@ -1,0 +1,207 @@
+package render
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const hexDigits = "0123456789abcdef"
+
+// shown reports whether a terminal shows r as one visible character where it
+// stands. The space is; other blanks, controls, format characters (bidi,
+// zero-width), private and unassigned code points are not, nor are letters and
+// marks that Unicode says to ignore (fillers, variation selectors).
+func shown(r rune) bool {
+	if r < utf8.RuneSelf {
+		return r >= ' ' && r < 0x7f
+	}
+	return unicode.IsPrint(r) && !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) &&
+		r != '\u2800' // a Braille pattern without dots
+}
+
+// next decodes the first rune of s. ok is false for a byte that isn't UTF-8,
+// which is then r.
+func next(s string) (r rune, size int, ok bool) {
+	r, size = utf8.DecodeRuneInString(s)
+	if r == utf8.RuneError && size == 1 {
+		return rune(s[0]), 1, false
+	}
+	return r, size, true
+}
+
+// appendRune appends r so that it is safe to show: itself, or an escape. raw
+// marks a byte that isn't UTF-8. A character of special is escaped by a
+// backslash, as is the backslash.
+func appendRune(dst []byte, r rune, raw bool, special string) []byte {
+	switch {
+	case raw:
+		return appendHex(append(dst, `\x`...), uint32(r), 2)
+	case r == '\\' || r < utf8.RuneSelf && r >= ' ' && strings.IndexByte(special, byte(r)) >= 0:
+		return append(dst, '\\', byte(r))
+	case shown(r):
+		return utf8.AppendRune(dst, r)
+	case r == '\n':
+		return append(dst, `\n`...)
+	case r == '\t':
+		return append(dst, `\t`...)
+	case r == '\r':
+		return append(dst, `\r`...)
+	case r < utf8.RuneSelf:
+		return appendHex(append(dst, `\x`...), uint32(r), 2)
+	case r <= 0xffff:
+		return appendHex(append(dst, `\u`...), uint32(r), 4)
+	}
+	return appendHex(append(dst, `\U`...), uint32(r), 8)
+}
+
+// appendHex appends n as so many hexadecimal digits.
+func appendHex(dst []byte, n uint32, digits int) []byte {
+	for shift := 4 * (digits - 1); shift >= 0; shift -= 4 {
+		dst = append(dst, hexDigits[n>>shift&0xf])
+	}
+	return dst
+}
+
+// appendEscaped appends s with all that isn't printable escaped.
+func appendEscaped(dst []byte, s, special string) []byte {
+	for len(s) > 0 {
+		r, size, ok := next(s)
+		dst = appendRune(dst, r, !ok, special)
+		s = s[size:]
+	}
+	return dst
+}
+
+// escape returns s so that it is safe to show and still tells every byte.
+func escape(s string) string {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= 0x7f || c == '\\' {
+			return string(appendEscaped(make([]byte, 0, len(s)+16), s, ""))
+		}
+	}
+	return s
+}
+
+// quoting is how an argument must be written for a shell.
+type quoting int
+
+const (
+	bare   quoting = iota // as it is
+	single                // 'a b'
+	ansi                  // $'a\nb'
+)
+
+// quotingOf returns the least quoting that keeps s one word and safe to show.
+func quotingOf(s string) quoting {
+	q := bare
+	if s == "" {
+		q = single
+	}
+	for len(s) > 0 {
+		r, size, ok := next(s)
+		if !ok || !shown(r) {
+			return ansi
+		}
+		if !plain(r) {
+			q = single
+		}
+		s = s[size:]
+	}
+	return q
+}
+
+// plain reports whether r means nothing but itself to a shell.
+func plain(r rune) bool {
+	if r >= utf8.RuneSelf {
+		return true
+	}
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' ||
+		strings.IndexByte("_@%+=:,./-", byte(r)) >= 0
+}
+
+// appendQuoted appends s as one word of a shell's command line.
+func appendQuoted(dst []byte, s string) []byte {
+	switch quotingOf(s) {
+	case bare:
+		return append(dst, s...)
+	case single:
+		dst = append(dst, '\'')
+		dst = append(dst, strings.ReplaceAll(s, "'", `'\''`)...)
+		return append(dst, '\'')
+	}
+	dst = appendEscaped(append(dst, `$'`...), s, "'")
+	return append(dst, '\'')
+}
+
+// ellipsis marks what is not shown though it is known.
+const ellipsis = "…"
+
+// appendArgv appends a command line of about limit characters at most, and
+// ellipsis if that isn't all of it.
+func appendArgv(dst []byte, argv []string, limit int) []byte {
+	for i, arg := range argv {
+		if i > 0 {
+			dst = append(dst, ' ')
+			limit--
+		}
+		if limit <= 0 {
+			return append(dst, ellipsis...)
+		}
+		head := fit(arg, limit)
+		from := len(dst)
+		if i == 0 && strings.IndexByte(head, '=') >= 0 && quotingOf(head) == bare {
+			// Pasted, it would set a variable instead.
+			dst = append(append(append(dst, '\''), head...), '\'')
+		} else if head != "" || arg == "" {
+			dst = appendQuoted(dst, head)
+		}
+		if len(head) < len(arg) {
+			return append(dst, ellipsis...)
+		}
+		limit -= utf8.RuneCount(dst[from:])
+	}
+	return dst
+}
+
+// fit returns the longest beginning of s that takes no more than limit
+// characters when escaped, quotes not counted.
+func fit(s string, limit int) string {
+	var scratch [16]byte
+	for i := 0; i < len(s); {
+		r, size, ok := next(s[i:])
+		limit -= utf8.RuneCount(appendRune(scratch[:0], r, !ok, "'"))
+		if limit < 0 {
+			return s[:i]
+		}
+		i += size
+	}
+	return s
+}
+
+// fitEscaped is escape for at most limit characters, with ellipsis if s goes
+// on.
+func fitEscaped(s string, limit int) string {
+	head := fit(s, limit)
+	if len(head) < len(s) {
+		return escape(head) + ellipsis
+	}
+	return escape(head)
+}
+
+// quoteName is a name or a path quoted like an argument, of at most limit
+// characters, with ellipsis if it goes on.
+func quoteName(s string, limit int) string {
+	head := fit(s, limit)
+	quoted := string(appendQuoted(nil, head))
+	if len(head) < len(s) {
+		return quoted + ellipsis
+	}
+	return quoted
+}
+
+// unitName is the name of a unit or a slice. No byte of a valid one needs an
+// escape, and the backslash of those that are part of it is left alone.
+func unitName(s string) string {
+	return strings.ReplaceAll(fitEscaped(s, 2*maxName), `\\`, `\`)
+}

@@ -1,0 +1,151 @@
+package render
+
+import (
+	"strings"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/lineage"
+)
+
+const containerID = "9ec39b91f3d70e1beff50a308f77067065ea6be0d91a3378375056cd4422cf3d"
+
+// host is a machine an hour east of Greenwich, booted on 2026-11-24 at
+// 08:00:00 local time.
+var host = event.Event{Body: &event.Host{
+	ClockOffsetNS:    1795503600 * 1e9,
+	UTCOffsetSeconds: 3600,
+}}
+
+// at is a time since boot.
+func at(h, m, s, ms uint64) uint64 { return (((h*60+m)*60+s)*1000 + ms) * 1e6 }
+
+func process(pid uint32, comm string, argv ...string) lineage.Process {
+	p := lineage.Process{
+		ID: event.ProcessID{PID: pid, StartNS: uint64(pid) * 1e7}, TID: pid, Comm: comm, Argv: argv,
+		Cgroup: "/system.slice/cron.service",
+	}
+	if len(argv) > 0 {
+		p.Exe = argv[0]
+	}
+	return p
+}
+
+func exited(p lineage.Process, code uint32) lineage.Process {
+	p.Exited, p.ExitCode, p.ExitNS = true, code, at(1, 41, 7, 700)
+	return p
+}
+
+// systemd is pid 1 as Debian starts it.
+func systemd() lineage.Process {
+	p := process(1, "systemd", "/sbin/init")
+	p.Exe, p.Adopted, p.Cgroup = "/usr/lib/systemd/systemd", true, "/init.scope"
+	return p
+}
+
+// scenarios are the creations that the golden files show, by name.
+func scenarios() []struct {
+	name string
+	c    *Creation
+} {
+	inits := []event.Init{
+		{Op: "nf_conntrack_pernet_init", Subsystem: "nf_conntrack", DurationNS: 210_000},
+		{Op: "__ip_vs_init", Subsystem: "ip_vs", DurationNS: 634_000, IPVS: &event.IPVS{ID: 97719, Size: 2176}},
+	}
+	created := func(inum uint32) event.NetnsCreate {
+		return event.NetnsCreate{
+			Call: event.CallUnshare, Inum: inum, Cookie: uint64(inum - 4026532000), ParentInum: 4026531840,
+			DurationNS: 3_249_000, Init: inits,
+		}
+	}
+	add := func(ms uint64, n event.NetnsCreate, p lineage.Process, ancestry ...lineage.Process) *Creation {
+		return NewCreation(&lineage.Creation{BootNS: at(1, 41, 7, ms), Netns: n, Process: p, Ancestry: ancestry})
+	}
+
+	hostnamed := process(342, "(ostnamed)", "/sbin/init")
+	hostnamed.ArgvInherited = true
+	hostnamed.Exe, hostnamed.Cgroup = "/usr/lib/systemd/systemd", "/system.slice/systemd-hostnamed.service"
+	became := process(342, "systemd-hostnam", "/lib/systemd/systemd-hostnamed")
+	became.Cgroup = hostnamed.Cgroup
+	hostnamed.Exec = &became
+
+	cron := process(300, "cron", "/usr/sbin/cron", "-f", "-P")
+	cron.Adopted = true
+
+	clone := created(4026532301)
+	clone.Call = event.CallClone
+	cloned := add(900, clone, process(500, "spawn", "./spawn", "-n"), process(410, "bash", "-bash"), systemd())
+	child := process(501, "spawn", "./spawn", "-n")
+	became2 := process(501, "sleep", "sleep", "30")
+	child.Exec = &became2
+	cloned.Child = &child
+
+	unborn := add(901, clone, process(502, "spawn", "./spawn"), systemd())
+
+	refused := event.NetnsCreate{Call: event.CallUnshare, Errno: 28, ParentInum: 4026531840, DurationNS: 12_000}
+	odd := event.NetnsCreate{Call: event.CallUnknown, Errno: 523, DurationNS: 1_500_000_000}
+
+	inDocker := process(600, "unshare", "unshare", "-n")
+	inDocker.UID = 100000
+	inDocker.Cgroup = "/system.slice/docker-" + containerID + ".scope/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod74c13223_5a00_11e9_b385_42010a80018d.slice/cri-containerd-" +
+		strings.Repeat("ab", 32) + ".scope"
+	conmon := process(610, "conmon", "/usr/bin/conmon", "--api-version", "1", "-c", containerID)
+	conmon.Cgroup = "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-conmon-" + containerID + ".scope"
+	conmon.UID = 1000
+
+	missed := created(4026532400)
+	missed.EntryMissed, missed.DurationNS, missed.Init = true, 0, nil
+	unread := process(700, "Web Content")
+	unread.ArgvUnread, unread.CgroupUnknown, unread.Cgroup = true, true, ""
+	blind := add(906, missed, unread, lineage.Process{ID: event.ProcessID{PID: 699, StartNS: 5}, TID: 699, Unresolved: true})
+	blind.AncestryTruncated, blind.AncestryWhy = true, "2 ancestors lost, buffer full"
+	blind.Netns.AncestorsLost = 2
+
+	thread := process(800, "worker-3", "/opt/app/server", "--threads", "8")
+	thread.TID, thread.Cgroup = 803, "/user.slice/user-1000.slice/session-3.scope"
+	long := process(801, "python3", "python3", "-c", strings.Repeat("print('x');", 40), "last")
+	long.ArgvTruncated, long.Exe, long.ExeTruncated = true, "venv/bin/python3.13", true
+	deep := []lineage.Process{long}
+	for i := range uint32(14) {
+		deep = append(deep, process(790-i, "sh", "sh", "-e", "./step"))
+	}
+	deep = append(deep, systemd())
+
+	asked := add(650, created(4026532158), hostnamed, systemd())
+	asked.Links = []Link{
+		{Name: "because", Evidence: EvidenceInferred, Text: "D-Bus activation of org.freedesktop.hostname1"},
+		{Name: "much too long a name", Evidence: EvidenceLog, Text: "\x1b[2J"},
+	}
+
+	killed := exited(process(339, "sh", "sh", "-c", "hostnamectl --static &"), 9)
+	return []struct {
+		name string
+		c    *Creation
+	}{
+		{"hostnamectl", asked},
+		{"double-fork", add(700, created(4026532200), process(341, "unshare", "unshare", "-n", "true"),
+			exited(process(340, "sh", "sh", "-c", "x & exit 3"), 3<<8), killed, cron, systemd())},
+		{"clone", cloned},
+		{"clone-child-unknown", unborn},
+		{"refused", add(902, refused, process(503, "unshare", "unshare", "-Urn"), process(410, "bash", "-bash"), systemd())},
+		{"refused-odd", add(903, odd, process(504, "kthread"), process(2, "kthreadd"))},
+		{"kind", add(904, created(4026532350), inDocker, systemd())},
+		{"conmon", add(905, created(4026532351), conmon, systemd())},
+		{"blind", blind},
+		{"deep", add(907, created(4026532500), thread, deep...)},
+		{"hostile", hostile(created(4026532600))},
+	}
+}
+
+// hostile is a creation by one who tries to fool the reader.
+func hostile(n event.NetnsCreate) *Creation {
+	p := process(900, "x[1] < sshd", "/tmp/\x1b[2J\x1b]0;owned\a", "a b", "", "it's", "line\nbreak\ttab", "\xff\xfe",
+		"\u202egnp.exe", "zero\u200bwidth", "\u009b31m", "nul\u2028sep", "<&>", `back\slash`, "*", "ünïcödé", "\U000e0041", "(1)")
+	p.Exe = "/tmp/\x1b[31mred"
+	p.Cgroup = "/system.slice/evil\n.service/\xff"
+	child := process(901, "\xff\x1b", "FOO=bar", "$(reboot)", "`id`", "!!", "--", "\r\n", "trail ")
+	return NewCreation(&lineage.Creation{BootNS: at(1, 41, 8, 0), Netns: n, Process: p, Child: &child, Ancestry: []lineage.Process{
+		process(899, "a b", "sh", "-c", "echo '09:41:07.650  netns 1  1.0ms  cron.service  sh[1]'\n"),
+		process(898, "\u202e", ""),
+		process(897, "] < init["),
+	}})
+}

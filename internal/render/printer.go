@@ -1,0 +1,147 @@
+package render
+
+import (
+	"time"
+
+	"github.com/nsblame/nsblame/internal/cgroup"
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/lineage"
+)
+
+// Printer shows findings as they come. Each method writes whole lines with one
+// call of Write, and returns the error of that. A Printer is for one goroutine.
+type Printer interface {
+	// Observe takes an event of the stream and remembers what is needed to
+	// print later ones: the Host's zone and clock, and the Clock's steps.
+	// Events of other types are ignored. It prints nothing.
+	Observe(ev event.Event)
+	// Creation prints one creation of a network namespace.
+	Creation(c *Creation) error
+	// Loss prints that something was lost, at a time since boot.
+	Loss(bootNS uint64, l *event.Loss) error
+	// Coverage prints which probe is live from a time since boot on, or that
+	// it isn't. Text shows only those that are not.
+	Coverage(bootNS uint64, c *event.Coverage) error
+	// Summary prints the closing figures.
+	Summary(s Summary) error
+}
+
+// Creation is what is printed of one creation.
+type Creation struct {
+	*lineage.Creation
+	// Placement is where the creator belongs by its cgroup.
+	Placement cgroup.Placement
+	// Links is what is known of the causes beyond the creator and its unit,
+	// in the order of the chain. The origin, once package blame finds it, gets
+	// a field here as well.
+	Links []Link
+}
+
+// NewCreation adds to what lineage found what the creator's cgroup tells.
+func NewCreation(c *lineage.Creation) *Creation {
+	out := &Creation{Creation: c}
+	switch p := &c.Process; {
+	case p.CgroupUnknown:
+	case p.CgroupTruncated:
+		out.Placement = cgroup.ParseTail(p.Cgroup)
+	default:
+		out.Placement = cgroup.Parse(p.Cgroup)
+	}
+	return out
+}
+
+// Evidence says what a link of a chain rests on.
+type Evidence string
+
+// The kinds of evidence, from the strongest to the weakest.
+const (
+	// EvidenceKernel: a probe saw it.
+	EvidenceKernel Evidence = "kernel"
+	// EvidenceManager: systemd said so.
+	EvidenceManager Evidence = "manager"
+	// EvidenceFile: it stands in a unit file.
+	EvidenceFile Evidence = "file"
+	// EvidenceLog: a log says so.
+	EvidenceLog Evidence = "log"
+	// EvidenceInferred: concluded from the time alone.
+	EvidenceInferred Evidence = "inferred"
+	// EvidenceUnknown: nothing; here the evidence ends.
+	EvidenceUnknown Evidence = "unknown"
+)
+
+// Link is one step of the chain from a namespace to its cause.
+type Link struct {
+	// Name is the kind of step: "creator", "unit".
+	Name string
+	// Evidence is what it rests on.
+	Evidence Evidence
+	// Text says it in words. It may hold any byte.
+	Text string
+}
+
+// Summary holds the closing figures of a trace or a replay.
+type Summary struct {
+	// Seen counts the creations, failed ones included.
+	Seen uint64
+	// Printed counts those that passed the filters.
+	Printed uint64
+	// Cut counts the printed ones with a truncated string or ancestry.
+	Cut uint64
+	// Lost counts what was lost, by kind. Kinds without losses may be absent.
+	Lost map[event.LossKind]uint64
+}
+
+// LostTotal returns the number of records lost, of all kinds.
+func (s Summary) LostTotal() uint64 {
+	var n uint64
+	for _, count := range s.Lost {
+		n += count
+	}
+	return n
+}
+
+// Cut reports whether something of c is not shown whole because it was not
+// recorded whole: a command line, a path, or the ancestry.
+func (c *Creation) Cut() bool {
+	if c.AncestryTruncated || processCut(&c.Process) || c.Child != nil && processCut(c.Child) {
+		return true
+	}
+	for i := range c.Ancestry {
+		if processCut(&c.Ancestry[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+func processCut(p *lineage.Process) bool {
+	return p.ArgvTruncated || p.ArgvUnread || p.ExeTruncated || p.CgroupTruncated || p.Unresolved ||
+		p.Exec != nil && processCut(p.Exec)
+}
+
+// clock turns times since boot into times of day.
+type clock struct {
+	known  bool
+	offset int64
+	zone   *time.Location
+}
+
+// observe follows the events that set the clock.
+func (c *clock) observe(ev event.Event) {
+	switch body := ev.Body.(type) {
+	case *event.Host:
+		// RFC 3339 knows zones to the minute only.
+		minutes := body.UTCOffsetSeconds / 60
+		c.known, c.offset, c.zone = true, body.ClockOffsetNS, time.FixedZone("", minutes%(24*60)*60)
+	case *event.Clock:
+		c.offset = body.OffsetNS
+	}
+}
+
+// wall returns the time of day at bootNS. It is unknown before a Host event.
+func (c *clock) wall(bootNS uint64) (time.Time, bool) {
+	if !c.known {
+		return time.Time{}, false
+	}
+	return time.Unix(0, int64(bootNS)+c.offset).In(c.zone), true
+}

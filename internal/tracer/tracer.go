@@ -1,0 +1,118 @@
+// Package tracer runs a stream of events, live or recorded, through what is
+// known of lineage and causes to a printer.
+package tracer
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/lineage"
+	"github.com/nsblame/nsblame/internal/render"
+)
+
+// Source is a stream of events.
+type Source interface {
+	// Next returns the next event, or io.EOF at the end. A live source ends,
+	// in good order, when ctx is done.
+	Next(ctx context.Context) (event.Event, error)
+	// WakeAt asks a live source for a Clock event at that time since boot in
+	// nanoseconds, unless something else comes first; 0 asks for none.
+	// A recording has its Clock events already.
+	WakeAt(bootNS uint64)
+}
+
+// Options say what is printed, and when it is enough.
+type Options struct {
+	// Printer gets what passes the filter.
+	Printer render.Printer
+	// Filter decides which creations are printed. The zero Filter passes all.
+	Filter Filter
+	// Count ends the run after that many printed creations; 0 stands for no
+	// end.
+	Count uint64
+}
+
+// run is the state of one run.
+type run struct {
+	opt     Options
+	tree    *lineage.Tree
+	summary render.Summary
+	enough  context.CancelFunc
+}
+
+// Run reads the source to its end and prints what it tells, with the summary
+// as the last thing. It returns the first error of the source or the printer.
+func Run(ctx context.Context, src Source, opt Options) (render.Summary, error) {
+	ctx, enough := context.WithCancel(ctx)
+	defer enough()
+	r := &run{
+		opt: opt, tree: lineage.NewTree(), enough: enough,
+		summary: render.Summary{Lost: make(map[event.LossKind]uint64)},
+	}
+	var deadline uint64
+	for {
+		ev, err := src.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return r.summary, err
+		}
+		if err := r.observe(ev); err != nil {
+			return r.summary, err
+		}
+		if next := r.tree.Deadline(); next != deadline {
+			deadline = next
+			src.WakeAt(deadline)
+		}
+	}
+	if err := r.creations(r.tree.Flush()); err != nil {
+		return r.summary, err
+	}
+	return r.summary, opt.Printer.Summary(r.summary)
+}
+
+func (r *run) observe(ev event.Event) error {
+	r.opt.Printer.Observe(ev)
+	if err := r.creations(r.tree.Observe(ev)); err != nil {
+		return err
+	}
+	switch b := ev.Body.(type) {
+	case *event.NetnsCreate:
+		r.summary.Seen++
+	case *event.Loss:
+		r.summary.Lost[b.Kind] += b.Count
+		return r.opt.Printer.Loss(ev.BootNS, b)
+	case *event.Coverage:
+		return r.opt.Printer.Coverage(ev.BootNS, b)
+	case *event.End:
+		// the kernel's own count, which includes what was lost
+		r.summary.Seen = b.Seen
+	}
+	return nil
+}
+
+func (r *run) creations(list []*lineage.Creation) error {
+	for _, c := range list {
+		if r.opt.Count > 0 && r.summary.Printed == r.opt.Count {
+			return nil
+		}
+		out := render.NewCreation(c)
+		if !r.opt.Filter.Match(out) {
+			continue
+		}
+		if err := r.opt.Printer.Creation(out); err != nil {
+			return err
+		}
+		r.summary.Printed++
+		if out.Cut() {
+			r.summary.Cut++
+		}
+		if r.summary.Printed == r.opt.Count {
+			r.enough()
+		}
+	}
+	return nil
+}

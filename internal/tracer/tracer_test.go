@@ -1,0 +1,188 @@
+package tracer
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nsblame/nsblame/internal/cgroup"
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/lineage"
+	"github.com/nsblame/nsblame/internal/render"
+)
+
+// script is a source that plays events, and ends early when it is told to, as
+// a live one does.
+type script struct {
+	events []event.Event
+	wakes  []uint64
+}
+
+func (s *script) Next(ctx context.Context) (event.Event, error) {
+	if ctx.Err() != nil || len(s.events) == 0 {
+		return event.Event{}, io.EOF
+	}
+	ev := s.events[0]
+	s.events = s.events[1:]
+	return ev, nil
+}
+
+func (s *script) WakeAt(boot uint64) { s.wakes = append(s.wakes, boot) }
+
+// tape is a printer that remembers.
+type tape struct {
+	inums    []uint32
+	losses   []event.LossKind
+	coverage []string
+	summary  *render.Summary
+}
+
+func (t *tape) Observe(event.Event) {}
+func (t *tape) Creation(c *render.Creation) error {
+	t.inums = append(t.inums, c.Netns.Inum)
+	return nil
+}
+
+func (t *tape) Loss(_ uint64, l *event.Loss) error {
+	t.losses = append(t.losses, l.Kind)
+	return nil
+}
+
+func (t *tape) Coverage(_ uint64, c *event.Coverage) error {
+	t.coverage = append(t.coverage, c.Probe)
+	return nil
+}
+
+func (t *tape) Summary(s render.Summary) error {
+	t.summary = &s
+	return nil
+}
+
+func at(boot uint64, b event.Body) event.Event { return event.Event{BootNS: boot, Body: b} }
+
+func created(boot uint64, inum uint32) event.Event {
+	return at(boot, &event.NetnsCreate{
+		Serial: uint64(inum), Inum: inum, Call: event.CallUnshare, Creator: event.ProcessID{PID: inum, StartNS: 1},
+	})
+}
+
+func TestRun(t *testing.T) {
+	src := &script{events: []event.Event{
+		at(0, &event.Host{ExecWaitNS: 100}),
+		at(1, &event.Coverage{Probe: "copy_net_ns", Live: true}),
+		created(10, 1),
+		at(20, &event.Loss{Kind: event.LossCreation, Count: 2}),
+		at(30, &event.Exit{Process: event.ProcessID{PID: 1, StartNS: 1}}),
+		created(40, 2),
+		at(50, &event.End{Seen: 4}),
+	}}
+	var out tape
+	sum, err := Run(context.Background(), src, Options{Printer: &out})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := render.Summary{Seen: 4, Printed: 2, Cut: 2, Lost: map[event.LossKind]uint64{event.LossCreation: 2}}
+	if diff := cmp.Diff(want, sum); diff != "" {
+		t.Errorf("summary (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(&want, out.summary); diff != "" {
+		t.Errorf("printed summary (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]uint32{1, 2}, out.inums); diff != "" {
+		t.Errorf("printed (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]uint64{110, 0, 140, 0}, src.wakes); diff != "" {
+		t.Errorf("deadlines (-want +got):\n%s", diff)
+	}
+	if len(out.losses) != 1 || len(out.coverage) != 1 {
+		t.Errorf("losses %v, coverage %v", out.losses, out.coverage)
+	}
+}
+
+func TestRunEndsWithTheCount(t *testing.T) {
+	src := &script{events: []event.Event{created(1, 1), created(2, 2), created(3, 3), created(4, 4)}}
+	var out tape
+	sum, err := Run(context.Background(), src, Options{Printer: &out, Count: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sum.Printed != 2 || len(out.inums) != 2 || out.summary == nil {
+		t.Errorf("printed %d: %v, summary %v", sum.Printed, out.inums, out.summary)
+	}
+}
+
+// A stream that breaks off without an End still yields what waits.
+func TestRunFlushes(t *testing.T) {
+	var out tape
+	src := &script{events: []event.Event{at(0, &event.Host{ExecWaitNS: 1e9}), created(1, 1)}}
+	if _, err := Run(context.Background(), src, Options{Printer: &out}); err != nil {
+		t.Fatal(err)
+	}
+	if len(out.inums) != 1 {
+		t.Errorf("printed %v", out.inums)
+	}
+}
+
+func TestRunGivesBackTheWriteError(t *testing.T) {
+	src := &script{events: []event.Event{created(1, 1)}}
+	_, err := Run(context.Background(), src, Options{Printer: render.NewJSON(closed{})})
+	if err == nil {
+		t.Error("no error")
+	}
+}
+
+type closed struct{}
+
+func (closed) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+func TestFilter(t *testing.T) {
+	exec := &lineage.Process{Comm: "systemd-hostnam"}
+	c := &render.Creation{
+		Creation: &lineage.Creation{
+			Process: lineage.Process{Comm: "(ostnamed)", UID: 5, Exec: exec},
+			Child:   &lineage.Process{Comm: "child"},
+		},
+		Placement: cgroup.Placement{Unit: `foo\x2dbar.service`, Container: &cgroup.Container{ID: "abcdef"}},
+	}
+	for _, tt := range []struct {
+		name   string
+		filter Filter
+		want   bool
+	}{
+		{"none", Filter{}, true},
+		{"unit by name", Filter{Units: []string{`foo\x2dbar.service`}}, true},
+		{"unit by pattern", Filter{Units: []string{"x", "foo*"}}, true},
+		{"other unit", Filter{Units: []string{"foo"}}, false},
+		{"comm", Filter{Comms: []string{"(ostnamed)"}}, true},
+		{"comm after exec", Filter{Comms: []string{"systemd-*"}}, true},
+		{"comm of the child", Filter{Comms: []string{"child"}}, true},
+		{"other comm", Filter{Comms: []string{"systemd"}}, false},
+		{"container by prefix", Filter{Containers: []string{"abc"}}, true},
+		{"other container", Filter{Containers: []string{"bc"}}, false},
+		{"uid", Filter{UIDs: []uint32{5}}, true},
+		{"other uid", Filter{UIDs: []uint32{0}}, false},
+		{"failed", Filter{FailedOnly: true}, false},
+		{"all must match", Filter{UIDs: []uint32{5}, Comms: []string{"x"}}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := tt.filter.Match(c); got != tt.want {
+				t.Errorf("Match = %v", got)
+			}
+		})
+	}
+}
+
+// The JSON of a run is whole lines, whatever the stream.
+func TestRunPrintsWholeLines(t *testing.T) {
+	var buf bytes.Buffer
+	src := &script{events: []event.Event{created(1, 1), at(2, &event.End{Seen: 1})}}
+	if _, err := Run(context.Background(), src, Options{Printer: render.NewJSON(&buf)}); err != nil {
+		t.Fatal(err)
+	}
+	if n := bytes.Count(buf.Bytes(), []byte("\n")); n != 2 || !bytes.HasSuffix(buf.Bytes(), []byte("}\n")) {
+		t.Errorf("%d lines:\n%s", n, buf.Bytes())
+	}
+}
