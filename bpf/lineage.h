@@ -299,18 +299,20 @@ __noinline int publish_process(__u64 start_ns, __u32 pid)
 	return 1;
 }
 
-static __always_inline void emit_forget(struct process_key *process, struct program_key *program)
+/* Tells that a process or a program is gone; a zero pid stands for none. */
+__noinline int emit_forget(__u64 start_ns, __u32 pid, __u64 program_start_ns, __u32 program_pid,
+			   __u32 exec)
 {
 	struct forget_record rec;
 
 	__builtin_memset(&rec, 0, sizeof(rec));
 	rec.kind = REC_FORGET;
 	rec.boot_ns = bpf_ktime_get_boot_ns();
-	if (process)
-		rec.process = *process;
-	if (program)
-		rec.program = *program;
+	rec.process.start_ns = start_ns;
+	rec.process.pid = pid;
+	rec.program = program_key(program_start_ns, program_pid, exec);
 	emit(&rec, sizeof(rec), COUNT_LOST_FORGET);
+	return 0;
 }
 
 static __always_inline void emit_followup(__u32 kind, struct process_key *key)
@@ -342,7 +344,7 @@ __noinline int release_program(__u64 start_ns, __u32 pid, __u32 exec)
 	if (*(volatile __s64 *)&program->refs > 0)
 		return 0;
 	if (!bpf_map_delete_elem(&programs, &key) && published)
-		emit_forget(NULL, &key);
+		emit_forget(0, 0, start_ns, pid, exec);
 	return 0;
 }
 
@@ -378,7 +380,7 @@ static __always_inline void release(struct process_key key, struct process *p)
 			break;
 		release_program(program.process.start_ns, program.process.pid, program.exec);
 		if (published)
-			emit_forget(&key, NULL);
+			emit_forget(key.start_ns, key.pid, 0, 0, 0);
 		if (!parent.pid)
 			break;
 		key = parent;
@@ -414,56 +416,85 @@ static __always_inline void refresh(struct process *p, struct task_struct *task)
 	p->dirty = 1;
 }
 
+/* A process that was not seen when it was forked. Its parent is the present
+ * one, and noted as such. */
+static __always_inline void describe(struct process *p, struct task_struct *leader,
+				     struct process_key *key)
+{
+	__builtin_memset(p, 0, sizeof(*p));
+	p->parent = process_key(BPF_CORE_READ(leader, real_parent));
+	if (!p->parent.pid)
+		p->parent.start_ns = 0; /* the idle task is nobody's ancestor */
+	p->program.process = *key;
+	p->refs = 1;
+	p->flags = PROCESS_ADOPTED;
+	p->uid = task_uid(leader);
+	BPF_CORE_READ_STR_INTO(&p->comm, leader, comm);
+	p->cgroup = note_cgroup(leader, 0);
+}
+
 /*
- * Notes a process that was not seen when it was forked, and its ancestors as
- * far as they are unknown as well: those older than nsblame, and those for
- * which there was no room. Their parents are the present ones.
+ * Notes a process and its ancestors as far as they are unknown. Only the pass
+ * over all processes at the start needs to go further up than one step.
  */
-__noinline int adopt(__u64 task_struct)
+__noinline int adopt_chain(__u64 task_struct)
 {
 	struct task_struct *task = (void *)task_struct;
 	struct process p;
 	int i;
 
 	for (i = 0; i < ADOPT_MAX; i++) {
-		struct task_struct *leader, *parent;
+		struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+		struct process_key key = process_key(leader);
 		struct process *known;
-		struct process_key key;
 
-		leader = BPF_CORE_READ(task, group_leader);
-		key = process_key(leader);
 		if (!key.pid)
 			break;
 		known = bpf_map_lookup_elem(&processes, &key);
-		if (known) {
-			if (i)
-				__sync_fetch_and_add(&known->refs, 1);
-			break;
-		}
-		__builtin_memset(&p, 0, sizeof(p));
-		parent = BPF_CORE_READ(leader, real_parent);
-		p.parent = process_key(parent);
-		p.program.process = key;
-		p.refs = i ? 2 : 1;
-		p.flags = PROCESS_ADOPTED;
-		if (p.parent.pid && i == ADOPT_MAX - 1) {
-			__builtin_memset(&p.parent, 0, sizeof(p.parent));
-			p.flags |= PROCESS_CUT;
-		}
-		p.uid = task_uid(leader);
-		BPF_CORE_READ_STR_INTO(&p.comm, leader, comm);
-		p.cgroup = note_cgroup(leader, 0);
-		if (bpf_map_update_elem(&processes, &key, &p, BPF_NOEXIST)) {
+		if (!known) {
+			describe(&p, leader, &key);
+			if (i == ADOPT_MAX - 1 && p.parent.pid) {
+				__builtin_memset(&p.parent, 0, sizeof(p.parent));
+				p.flags |= PROCESS_CUT;
+			}
+			p.refs += i > 0;
+			if (!bpf_map_update_elem(&processes, &key, &p, BPF_NOEXIST)) {
+				task = BPF_CORE_READ(leader, real_parent);
+				continue;
+			}
 			/* another CPU was first, or there is no room */
 			known = bpf_map_lookup_elem(&processes, &key);
-			if (!known)
-				count(COUNT_TABLE_FULL);
-			else if (i)
-				__sync_fetch_and_add(&known->refs, 1);
-			break;
 		}
-		task = parent;
+		if (!known)
+			count(COUNT_TABLE_FULL);
+		else if (i)
+			__sync_fetch_and_add(&known->refs, 1);
+		break;
 	}
+	return 0;
+}
+
+/* Notes a process whose parent may be known. */
+__noinline int adopt(__u64 task_struct)
+{
+	struct task_struct *leader = BPF_CORE_READ((struct task_struct *)task_struct, group_leader);
+	struct process_key key = process_key(leader);
+	struct process *parent;
+	struct process p;
+
+	describe(&p, leader, &key);
+	parent = bpf_map_lookup_elem(&processes, &p.parent);
+	if (!parent && p.parent.pid) {
+		__builtin_memset(&p.parent, 0, sizeof(p.parent));
+		p.flags |= PROCESS_CUT;
+	}
+	if (bpf_map_update_elem(&processes, &key, &p, BPF_NOEXIST)) {
+		if (!bpf_map_lookup_elem(&processes, &key))
+			count(COUNT_TABLE_FULL);
+		return 0;
+	}
+	if (parent)
+		__sync_fetch_and_add(&parent->refs, 1);
 	return 0;
 }
 

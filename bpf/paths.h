@@ -10,7 +10,7 @@
 #include "ring.h"
 
 /* More components than this are cut and flagged. */
-#define PATH_DEPTH 48
+#define PATH_DEPTH 32
 
 /*
  * Appends one component at off and returns the offset behind its NUL, or 0 if

@@ -146,9 +146,10 @@ int BPF_PROG(process_moved, struct cgroup *dst, const char *path, struct task_st
 }
 
 /*
- * Run once after the probes above are attached: notes every process that is
- * there, and hands their identities to user space, which knows where to read
- * the command lines of those.
+ * Notes every process that is there, and hands their identities to user space,
+ * which knows where to read the command lines of those. It is run before fork
+ * is followed, so that whoever forks is known, and once more after it, for
+ * those that were born in between.
  */
 SEC("iter/task")
 int processes_before(struct bpf_iter__task *ctx)
@@ -163,7 +164,7 @@ int processes_before(struct bpf_iter__task *ctx)
 	/* it may have ended, and its exit gone by, since it was listed */
 	if (BPF_CORE_READ(task, signal, live.counter) <= 0)
 		return 0;
-	find_or_adopt(task, &key);
+	adopt_chain(untyped(task));
 	bpf_seq_write(seq, &key, sizeof(key));
 	return 0;
 }

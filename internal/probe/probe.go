@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/rlimit"
 
@@ -30,8 +31,7 @@ type group struct {
 	without string
 }
 
-// groups are all probes, in the order of attaching: the process table goes
-// first, so that every creation that is seen finds it in place; the exit of
+// groups are all probes, in the order of attaching (see attach). The exit of
 // copy_net_ns goes before its entry, so that nothing is noted that nobody
 // picks up.
 var groups = []group{
@@ -71,6 +71,8 @@ type half struct {
 	spec     *ebpf.CollectionSpec
 	maps     map[string]*ebpf.Map
 	programs map[string]*ebpf.Program
+	// types is the kernel's BTF, indexed once for all that is loaded.
+	types    *btf.Cache
 	links    []link.Link
 	coverage []event.Coverage
 }
@@ -88,10 +90,10 @@ func newHalf(set settings) (*half, error) {
 	spec.Maps[bpfMapProcesses].MaxEntries = set.processes
 	spec.Maps[bpfMapPrograms].MaxEntries = set.processes
 	spec.Maps[bpfMapCgroups].MaxEntries = set.cgroups
-	if err := setVariables(spec, set.hierarchy); err != nil {
+	h := &half{spec: spec, programs: make(map[string]*ebpf.Program), types: btf.NewCache()}
+	if err := h.setVariables(set.hierarchy); err != nil {
 		return nil, err
 	}
-	h := &half{spec: spec, programs: make(map[string]*ebpf.Program)}
 	only := spec.Copy()
 	only.Programs = nil
 	coll, err := ebpf.NewCollection(only)
@@ -103,24 +105,47 @@ func newHalf(set settings) (*half, error) {
 }
 
 // setVariables fills what the programs must know before they are verified.
-func setVariables(spec *ebpf.CollectionSpec, hierarchy kernel.Hierarchy) error {
-	unshare, err := kernel.HasFunction("unshare_nsproxy_namespaces")
+func (h *half) setVariables(hierarchy kernel.Hierarchy) error {
+	types, err := h.types.Kernel()
 	if err != nil {
-		return err
+		return kernel.Refused("read the kernel's BTF", err)
+	}
+	var fn *btf.Func
+	err = types.TypeByName("unshare_nsproxy_namespaces", &fn)
+	if err != nil && !errors.Is(err, btf.ErrNotFound) {
+		return fmt.Errorf("look up a function in the kernel's BTF: %w", err)
 	}
 	return errors.Join(
-		spec.Variables[bpfVarCgroupUnified].Set(hierarchy == kernel.HierarchyUnified),
-		spec.Variables[bpfVarKnowsUnshare].Set(unshare),
+		h.spec.Variables[bpfVarCgroupUnified].Set(hierarchy == kernel.HierarchyUnified),
+		h.spec.Variables[bpfVarKnowsUnshare].Set(err == nil),
 	)
 }
 
-// load loads programs by name. All share the maps.
+// loadAll loads whatever there is a place for at once, which is much quicker
+// than one after the other: each load reads the kernel's symbols. If that
+// fails, the groups are loaded singly, and the one at fault is found.
+func (h *half) loadAll() {
+	names := []string{bpfProgProcessesBefore}
+	for _, g := range groups {
+		if g.present() == nil {
+			names = append(names, g.programs...)
+		}
+	}
+	_ = h.load(names...)
+}
+
+// load loads programs by name, but those that are loaded already. All share
+// the maps.
 func (h *half) load(names ...string) error {
+	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return h.programs[name] != nil })
+	if len(names) == 0 {
+		return nil
+	}
 	spec := h.spec.Copy()
 	maps.DeleteFunc(spec.Programs, func(name string, _ *ebpf.ProgramSpec) bool {
 		return !slices.Contains(names, name)
 	})
-	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: h.maps})
+	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: h.maps, Cache: h.types})
 	if err != nil {
 		return err
 	}
@@ -132,9 +157,27 @@ func (h *half) load(names ...string) error {
 }
 
 // attach loads and attaches every group, and notes how it went. The error of
-// a required one is returned.
-func (h *half) attach() error {
-	for _, g := range groups {
+// a required one is returned. It returns the processes that were there before.
+//
+// The order keeps the process table whole: ends are noted before anything is
+// put in; then all processes are, so that whoever forks is known; and once
+// forks are followed, those that were born in between.
+func (h *half) attach() ([]event.ProcessID, error) {
+	h.loadAll()
+	if err := h.attachGroups(groups[:1]); err != nil {
+		return nil, err
+	}
+	if _, err := h.processesBefore(); err != nil {
+		return nil, err
+	}
+	if err := h.attachGroups(groups[1:]); err != nil {
+		return nil, err
+	}
+	return h.processesBefore()
+}
+
+func (h *half) attachGroups(list []group) error {
+	for _, g := range list {
 		cov := event.Coverage{Probe: g.probe}
 		err := h.attachGroup(g)
 		switch {
@@ -151,10 +194,8 @@ func (h *half) attach() error {
 }
 
 func (h *half) attachGroup(g group) error {
-	if g.module != "" {
-		if state := kernel.Module(g.module, g.probe); state != kernel.ModuleLoaded && state != kernel.ModuleBuiltin {
-			return &moduleError{module: g.module, state: state}
-		}
+	if err := g.present(); err != nil {
+		return err
 	}
 	if err := h.load(g.programs...); err != nil {
 		return kernel.Refused("load the probe on "+g.probe, err)
@@ -167,6 +208,20 @@ func (h *half) attachGroup(g group) error {
 		h.links = append(h.links, l)
 	}
 	return nil
+}
+
+// present returns a *moduleError if the module that the group is about is not
+// there.
+func (g group) present() error {
+	if g.module == "" {
+		return nil
+	}
+	switch state := kernel.Module(g.module, g.probe); state {
+	case kernel.ModuleLoaded, kernel.ModuleBuiltin:
+		return nil
+	default:
+		return &moduleError{module: g.module, state: state}
+	}
 }
 
 // moduleError says that a probe has nothing to attach to.

@@ -93,16 +93,14 @@ func tables(buffer int, hierarchy kernel.Hierarchy) settings {
 }
 
 func (s *Source) start(opt Options, hierarchy kernel.Hierarchy) error {
-	if err := s.half.attach(); err != nil {
-		return err
-	}
 	var err error
-	if s.before, err = s.half.processesBefore(); err != nil {
+	if s.before, err = s.half.attach(); err != nil {
 		return err
 	}
 	if s.reader, err = ringbuf.NewReader(s.half.maps[bpfMapEvents]); err != nil {
 		return fmt.Errorf("open the ring buffer: %w", err)
 	}
+	s.half.types = nil // some 10 MB, and not needed any more
 	host, err := hostFacts(opt, hierarchy)
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ func Try() []kernel.Finding {
 		return []kernel.Finding{missing("maps", true, err)}
 	}
 	defer h.Close()
+	h.loadAll()
 	list := make([]kernel.Finding, 0, len(groups)+1)
 	for _, g := range groups {
 		list = append(list, h.try(g))
