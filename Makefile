@@ -1,0 +1,73 @@
+# The two commands: make demo, make test. Both install what they lack on
+# Debian 12 (as root) and leave the rest of the machine as it is.
+#
+#   make demo       nsblame at work, in a VM, on the case it was built for
+#   make test       everything: vet, unit tests, the committed BPF objects
+#                   compared with their source, lint, the scenarios in a VM
+#   make scenarios  the scenarios alone; RUN=regexp picks some, KEEP=dir keeps
+#                   what they yield
+#   make build      ./nsblame
+#   make generate   the BPF objects and their Go bindings, from bpf/
+#   make lint       golangci-lint, built once into the cache
+#   make deps       only install what is lacking
+
+GO     ?= go
+CACHE  := $(or $(NSBLAME_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/nsblame)
+VMTEST := $(GO) run ./internal/vmtest/cmd/vmtest
+# The name changes with the version, so that one cache serves several trees.
+LINTER := $(CACHE)/tools/golangci-lint-$(firstword $(shell cksum tools/go.sum))
+RUN    ?=
+KEEP   ?=
+
+.PHONY: all build demo test vet unit generate check-generated lint scenarios deps deps-vm deps-bpf
+all: build
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o nsblame ./cmd/nsblame
+
+demo: deps-vm
+	$(VMTEST) demo
+
+# One after the other, the cheap ones first; a failure of one does not hide
+# what the others find.
+test:
+	$(MAKE) --keep-going --jobs=1 vet unit check-generated lint scenarios
+
+vet:
+	$(GO) vet ./...
+
+unit:
+	$(GO) test ./...
+
+generate: deps-bpf
+	$(GO) generate ./...
+
+# The objects are rebuilt in a copy of the tree, so that a tree with changes
+# in it can be checked too.
+check-generated: deps-bpf
+	@set -eu; tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
+	cp -r go.mod go.sum *.go bpf internal "$$tmp"; \
+	rm -f "$$tmp"/internal/probe/*_bpfel.go "$$tmp"/internal/probe/*_bpfel.o; \
+	(cd "$$tmp" && $(GO) generate ./...); \
+	if diff -rq internal/probe "$$tmp/internal/probe"; then \
+		echo "check-generated: objects and bindings are what bpf/ makes"; \
+	else \
+		echo "check-generated: run make generate and commit the result" >&2; exit 1; \
+	fi
+
+lint: $(LINTER)
+	$(LINTER) run ./...
+
+$(LINTER):
+	@echo "building golangci-lint (once, some minutes)"
+	@mkdir -p $(@D)
+	$(GO) build -C tools -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+scenarios: deps-vm
+	$(VMTEST) test -run '$(RUN)' $(if $(KEEP),-keep '$(KEEP)')
+
+deps: deps-vm deps-bpf
+deps-vm:
+	@internal/vmtest/install.sh vm
+deps-bpf:
+	@internal/vmtest/install.sh bpf

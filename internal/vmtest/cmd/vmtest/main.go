@@ -1,0 +1,187 @@
+// Command vmtest boots a VM and runs nsblame's scenarios, the demo or an
+// ad-hoc script in it. The README of package vmtest says how to use it.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/nsblame/nsblame/internal/vmtest"
+	"github.com/nsblame/nsblame/internal/vmtest/link"
+)
+
+const usage = `usage:
+  vmtest test [-run REGEXP] [-keep DIR] [-nsblame PATH] [-release NAME] [-timeout D]
+        boot a VM and run the scenarios in it
+  vmtest list [-run REGEXP]
+        name the scenarios and say why each exists
+  vmtest exec [-file PATH]... [-user NAME] [-release NAME] [-timeout D] -- SCRIPT
+        boot a VM, push the files, run the script with bash, return its exit code
+  vmtest demo [-release NAME] [-timeout D]
+        show nsblame at work in a VM
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code, err := run(ctx, os.Args[1:])
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "vmtest:", err)
+	}
+	stop()
+	os.Exit(code)
+}
+
+func run(ctx context.Context, args []string) (exitCode int, err error) {
+	verbs := map[string]func(context.Context, []string) (int, error){
+		"test": runTest, "list": runList, "exec": runExec, "demo": runDemo,
+	}
+	if len(args) == 0 {
+		fmt.Fprint(os.Stderr, usage)
+		return 2, errors.New("no command given")
+	}
+	verb, ok := verbs[args[0]]
+	if !ok {
+		fmt.Fprint(os.Stderr, usage)
+		return 2, fmt.Errorf("unknown command %q", args[0])
+	}
+	return verb(ctx, args[1:])
+}
+
+// list is a flag that may be given several times.
+type list []string
+
+func (l *list) String() string     { return strings.Join(*l, " ") }
+func (l *list) Set(s string) error { *l = append(*l, s); return nil }
+
+func newFlags(verb string) *flag.FlagSet {
+	flags := flag.NewFlagSet(verb, flag.ContinueOnError)
+	flags.Usage = func() { fmt.Fprint(os.Stderr, usage) }
+	return flags
+}
+
+// vmFlags defines the flags of all verbs that boot a VM.
+func vmFlags(flags *flag.FlagSet, o *vmtest.Options, timeout time.Duration) {
+	o.Log = os.Stderr
+	flags.StringVar(&o.Release, "release", "bookworm", "the guest's Debian release")
+	flags.DurationVar(&o.Timeout, "timeout", timeout, "limit for the time that the VM is up")
+}
+
+// withDir gives the run a directory of its own.
+func withDir(o *vmtest.Options, do func() (int, error)) (exitCode int, err error) {
+	if o.Dir, err = os.MkdirTemp("", "vmtest-"); err != nil {
+		return 1, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(o.Dir)) }()
+	return do()
+}
+
+func runTest(ctx context.Context, args []string) (int, error) {
+	flags := newFlags("test")
+	var o vmtest.SuiteOptions
+	vmFlags(flags, &o.Options, 30*time.Minute)
+	pattern := flags.String("run", "", "run the scenarios that match")
+	flags.StringVar(&o.Nsblame, "nsblame", "", "binary to test instead of a freshly built one")
+	flags.StringVar(&o.Keep, "keep", "", "directory for all that the scenarios yield")
+	if err := flags.Parse(args); err != nil {
+		return 2, err
+	}
+	match, err := regexp.Compile(*pattern)
+	if err != nil {
+		return 2, err
+	}
+	scenarios, err := vmtest.Scenarios(match)
+	if err != nil {
+		return 1, err
+	}
+	return withDir(&o.Options, func() (int, error) {
+		result, err := vmtest.Suite(ctx, o, scenarios, os.Stdout)
+		if o.Keep != "" {
+			err = errors.Join(err, keepConsole(o))
+		}
+		fmt.Println(result)
+		if err != nil || result.Failed > 0 {
+			return 1, err
+		}
+		return 0, nil
+	})
+}
+
+func keepConsole(o vmtest.SuiteOptions) error {
+	data, err := os.ReadFile(filepath.Join(o.Dir, "console.log"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // it did not get as far as booting
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(o.Keep, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(o.Keep, "console.log"), data, 0o644)
+}
+
+func runList(_ context.Context, args []string) (int, error) {
+	flags := newFlags("list")
+	pattern := flags.String("run", "", "list the scenarios that match")
+	if err := flags.Parse(args); err != nil {
+		return 2, err
+	}
+	match, err := regexp.Compile(*pattern)
+	if err != nil {
+		return 2, err
+	}
+	scenarios, err := vmtest.Scenarios(match)
+	if err != nil {
+		return 1, err
+	}
+	for _, s := range scenarios {
+		fmt.Printf("%s\n    %s\n", s.Name, strings.ReplaceAll(s.About, "\n", "\n    "))
+	}
+	return 0, nil
+}
+
+func runExec(ctx context.Context, args []string) (int, error) {
+	flags := newFlags("exec")
+	var o vmtest.Options
+	vmFlags(flags, &o, 30*time.Minute)
+	user := flags.String("user", "", "who runs the script in the guest (default root)")
+	flags.Var((*list)(&o.Files), "file", "file to push into a directory of the guest's PATH; repeatable")
+	if err := flags.Parse(args); err != nil {
+		return 2, err
+	}
+	if flags.NArg() == 0 {
+		return 2, errors.New("exec: no script given")
+	}
+	return withDir(&o, func() (int, error) {
+		e := link.Exec{Script: strings.Join(flags.Args(), " "), User: *user}
+		code, err := vmtest.Exec(ctx, o, e, os.Stdout, os.Stderr)
+		if err != nil {
+			return max(code, 1), err
+		}
+		return code, nil
+	})
+}
+
+func runDemo(ctx context.Context, args []string) (int, error) {
+	flags := newFlags("demo")
+	var o vmtest.Options
+	vmFlags(flags, &o, 10*time.Minute)
+	if err := flags.Parse(args); err != nil {
+		return 2, err
+	}
+	return withDir(&o, func() (int, error) {
+		if err := vmtest.Demo(ctx, o, os.Stdout, os.Stderr); err != nil {
+			return 1, err
+		}
+		return 0, nil
+	})
+}

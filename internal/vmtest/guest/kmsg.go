@@ -1,0 +1,51 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// complaint matches what a sound kernel does not say.
+var complaint = regexp.MustCompile(`WARNING:|BUG:|Oops:|Call Trace:|RIP: 0010:|rcu: .*stall|hung_task|INFO: task .* blocked|general protection fault|Kernel panic`)
+
+// kernelLog reads the kernel's log from where it was left.
+type kernelLog struct{ fd int }
+
+func openKernelLog() (*kernelLog, error) {
+	fd, err := unix.Open("/dev/kmsg", unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("kernel log: %w", err)
+	}
+	return &kernelLog{fd}, nil
+}
+
+// warnings returns the complaints since the last call.
+func (k *kernelLog) warnings() []string {
+	var found []string
+	record := make([]byte, 16<<10)
+	for {
+		n, err := unix.Read(k.fd, record)
+		switch {
+		case errors.Is(err, unix.EAGAIN):
+			return found
+		case errors.Is(err, unix.EPIPE):
+			// Records were overwritten before they were read: go on behind
+			// them, but not in silence.
+			found = append(found, "WARNING: kernel log overwritten before it was read")
+			continue
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return append(found, "WARNING: kernel log unreadable: "+err.Error())
+		}
+		_, text, _ := strings.Cut(string(record[:n]), ";")
+		text, _, _ = strings.Cut(text, "\n")
+		if complaint.MatchString(text) {
+			found = append(found, text)
+		}
+	}
+}

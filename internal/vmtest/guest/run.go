@@ -1,0 +1,444 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nsblame/nsblame/internal/vmtest/link"
+	"github.com/nsblame/nsblame/internal/vmtest/scenario"
+)
+
+// poll is the pause between two looks at a condition.
+const poll = 50 * time.Millisecond
+
+// maxFile bounds what is reported of one file of a scenario.
+const maxFile = 4 << 20
+
+func runAll(p *port, kernel *kernelLog, scenarios []*scenario.Scenario) error {
+	for _, s := range scenarios {
+		if err := p.send(&link.Message{Started: s.Name}); err != nil {
+			return err
+		}
+		r := runner{s: s, outcome: &scenario.Outcome{Name: s.Name}}
+		start := time.Now()
+		if err := r.run(); err != nil {
+			r.outcome.Errors = append(r.outcome.Errors, err.Error())
+		}
+		r.outcome.Duration = time.Since(start)
+		r.outcome.KernelWarnings = kernel.warnings()
+		if err := p.send(&link.Message{Outcome: r.outcome}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runner carries out one scenario. Its directory is the working directory of
+// all scripts, which know it as $DIR.
+type runner struct {
+	s       *scenario.Scenario
+	outcome *scenario.Outcome
+	dir     string // what scripts may write to
+	private string // nsblame's output and what belongs to the runner
+	scripts *os.File
+}
+
+func (r *runner) path(name string) string { return filepath.Join(r.private, name) }
+
+func (r *runner) run() (err error) {
+	if err := r.makeDirs(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.collect()) }()
+	for _, c := range r.s.Conditions {
+		if err := r.script(&c.Script); err != nil {
+			r.outcome.Skipped = c.Reason
+			return nil
+		}
+	}
+	defer func() { err = errors.Join(err, r.cleanUp()) }()
+	for _, s := range r.s.Setup {
+		if err := r.script(&s); err != nil {
+			return fmt.Errorf("setup: %w", err)
+		}
+	}
+	if err := r.quiet(); err != nil {
+		return err
+	}
+	return r.trace()
+}
+
+func (r *runner) makeDirs() error {
+	base := filepath.Join("/var/tmp/vmtest", r.s.Name)
+	r.dir, r.private = filepath.Join(base, "dir"), filepath.Join(base, "private")
+	for _, dir := range []string{r.dir, r.private} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+		// Ordinary users write here too. MkdirAll obeys the umask.
+		if err := os.Chmod(dir, 0o1777); err != nil {
+			return err
+		}
+	}
+	vars := filepath.Join(r.dir, "vars")
+	if err := os.WriteFile(vars, nil, 0o666); err != nil {
+		return err
+	}
+	if err := os.Chmod(vars, 0o666); err != nil {
+		return err
+	}
+	var err error
+	r.scripts, err = os.Create(r.path("scripts"))
+	return err
+}
+
+// quiet waits until systemd has nothing left to do of the setup.
+func (r *runner) quiet() error {
+	return r.await("systemd to have no jobs", func(ctx context.Context) (bool, error) {
+		out, err := exec.CommandContext(ctx, "systemctl", "list-jobs", "--no-legend").Output()
+		return err == nil && strings.TrimSpace(string(out)) == "", nil
+	})
+}
+
+// script runs a script to its end. Output goes to a file, so that processes
+// that it leaves behind hold nothing up.
+func (r *runner) script(s *scenario.Script) error {
+	ctx, cancel := context.WithTimeout(context.Background(), r.s.Timeout)
+	defer cancel()
+	return r.scriptWithin(ctx, s)
+}
+
+func (r *runner) scriptWithin(ctx context.Context, s *scenario.Script) error {
+	// In a file and not given to -c, for then bash would become its last
+	// command instead of starting it, and the lineage would depend on that.
+	file := r.path(fmt.Sprintf("line%d.sh", s.Line))
+	if err := os.WriteFile(file, []byte(s.Text), 0o644); err != nil {
+		return err
+	}
+	cmd, err := as(s.User, exec.Command("bash", append(slices.Clone(strict), file)...))
+	if err != nil {
+		return err
+	}
+	r.place(cmd)
+	start, err := r.scripts.Seek(0, 2)
+	if err != nil {
+		return err
+	}
+	cmd.Stdout, cmd.Stderr = r.scripts, r.scripts
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })
+	defer stop()
+	if err := cmd.Wait(); err != nil {
+		said, _ := os.ReadFile(r.scripts.Name())
+		if ctx.Err() != nil {
+			err = fmt.Errorf("not done after %s", r.s.Timeout)
+		}
+		return fmt.Errorf("script at line %d: %w\n%s", s.Line, err, said[min(int(start), len(said)):])
+	}
+	return nil
+}
+
+// place puts a command into the scenario's directory.
+func (r *runner) place(cmd *exec.Cmd) {
+	cmd.Dir = r.dir
+	cmd.Env = append(cmd.Env, "DIR="+r.dir, "VARS="+filepath.Join(r.dir, "vars"),
+		"STDOUT="+r.path("stdout"), "STDERR="+r.path("stderr"))
+}
+
+// await looks at a condition until it is true.
+func (r *runner) await(what string, condition func(context.Context) (bool, error)) error {
+	ctx, cancel := context.WithTimeout(context.Background(), r.s.Timeout)
+	defer cancel()
+	tick := time.NewTicker(poll)
+	defer tick.Stop()
+	for {
+		ok, err := condition(ctx)
+		if err != nil {
+			return fmt.Errorf("waiting for %s: %w", what, err)
+		}
+		if ok {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waited %s for %s, in vain", r.s.Timeout, what)
+		case <-tick.C:
+		}
+	}
+}
+
+// tracer is the nsblame under test.
+type tracer struct {
+	cmd   *exec.Cmd
+	ended chan struct{} // closed when it is gone
+}
+
+func (t *tracer) gone() bool {
+	select {
+	case <-t.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// trace starts nsblame, goes through the steps and ends it.
+func (r *runner) trace() (err error) {
+	ready := r.path("ready")
+	t, err := r.startTracer(ready)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.endTracer(t)) }()
+	if !r.tracesOn() {
+		return r.steps(t)
+	}
+	err = r.await("nsblame to be ready", func(context.Context) (bool, error) {
+		_, err := os.Stat(ready)
+		return err == nil || t.gone(), nil
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(ready); err != nil && len(r.s.Steps) > 0 {
+		return errors.New("nsblame ended before it was ready")
+	}
+	return r.steps(t)
+}
+
+// tracesOn reports whether nsblame goes on until it is stopped, and takes
+// --ready-file.
+func (r *runner) tracesOn() bool {
+	return r.s.Args[0] == "trace" || r.s.Args[0] == "record"
+}
+
+func (r *runner) startTracer(ready string) (*tracer, error) {
+	args := r.s.Args
+	if r.tracesOn() {
+		args = append([]string{args[0], "--ready-file", ready}, args[1:]...)
+	}
+	stdout, err := os.Create(r.path("stdout"))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = stdout.Close() }()
+	stderr, err := os.Create(r.path("stderr"))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = stderr.Close() }()
+	cmd, err := as(r.s.User, exec.Command("nsblame", args...))
+	if err != nil {
+		return nil, err
+	}
+	r.place(cmd)
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start nsblame: %w", err)
+	}
+	t := &tracer{cmd: cmd, ended: make(chan struct{})}
+	go func() {
+		_ = cmd.Wait() // the state tells
+		close(t.ended)
+	}()
+	return t, nil
+}
+
+// endTracer interrupts nsblame as Ctrl-C does. One that takes no arguments to
+// go on is left to end by itself.
+func (r *runner) endTracer(t *tracer) error {
+	if r.tracesOn() && !t.gone() {
+		if err := t.cmd.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			return err
+		}
+	}
+	err := r.await("nsblame to end", func(context.Context) (bool, error) { return t.gone(), nil })
+	if err != nil {
+		// The stacks of its goroutines are worth more than a silent end.
+		_ = t.cmd.Process.Signal(unix.SIGQUIT)
+		time.AfterFunc(10*time.Second, func() { _ = t.cmd.Process.Kill() })
+		<-t.ended
+	}
+	r.outcome.ExitCode = t.cmd.ProcessState.ExitCode()
+	return err
+}
+
+func (r *runner) steps(t *tracer) error {
+	for _, step := range r.s.Steps {
+		if err := r.step(t, step); err != nil {
+			return fmt.Errorf("line %d: %w", step.Line, err)
+		}
+	}
+	return nil
+}
+
+func (r *runner) step(t *tracer, step scenario.Step) error {
+	switch {
+	case step.Run != nil:
+		return r.script(step.Run)
+	case step.Exit:
+		return r.await("nsblame to end by itself", func(context.Context) (bool, error) { return t.gone(), nil })
+	case step.Until != nil:
+		return r.await("the script to succeed", func(ctx context.Context) (bool, error) {
+			return r.scriptWithin(ctx, step.Until) == nil, nil
+		})
+	default:
+		return r.awaitEvents(t, step.Events)
+	}
+}
+
+func (r *runner) awaitEvents(t *tracer, w *scenario.EventWait) error {
+	return r.await(fmt.Sprintf("%d %s", w.Count, w.Type), func(context.Context) (bool, error) {
+		// Asked before the output is read: what nsblame wrote last counts.
+		gone := t.gone()
+		output, err := os.ReadFile(r.path("stdout"))
+		if err != nil {
+			return false, err
+		}
+		vars, err := r.vars()
+		if err != nil {
+			return false, err
+		}
+		met, err := w.Met(output, vars)
+		if err == nil && !met && gone {
+			return false, errors.New("nsblame ended before they came")
+		}
+		return met, err
+	})
+}
+
+func (r *runner) vars() (map[string]string, error) {
+	data, err := os.ReadFile(filepath.Join(r.dir, "vars"))
+	if err != nil {
+		return nil, err
+	}
+	vars := map[string]string{}
+	for line := range strings.Lines(string(data)) {
+		name, value, ok := strings.Cut(strings.TrimRight(line, "\n"), "=")
+		if !ok {
+			return nil, fmt.Errorf("$VARS: %q is not NAME=value", line)
+		}
+		vars[name] = value
+	}
+	return vars, nil
+}
+
+// cleanUp runs the scenario's own cleanup and ends what its scripts have left
+// behind in the agent's cgroup.
+func (r *runner) cleanUp() error {
+	var errs []error
+	for _, s := range r.s.Cleanup {
+		if err := r.script(&s); err != nil {
+			errs = append(errs, fmt.Errorf("cleanup: %w", err))
+		}
+	}
+	return errors.Join(append(errs, r.killLeftovers())...)
+}
+
+func (r *runner) killLeftovers() error {
+	procs, err := ownCgroupProcs()
+	if err != nil {
+		return err
+	}
+	return r.await("left-over processes to end", func(context.Context) (bool, error) {
+		pids, err := os.ReadFile(procs)
+		if err != nil {
+			return false, err
+		}
+		alone := true
+		for _, field := range strings.Fields(string(pids)) {
+			pid, err := strconv.Atoi(field)
+			if err != nil {
+				return false, err
+			}
+			if pid != os.Getpid() {
+				alone = false
+				_ = unix.Kill(pid, syscall.SIGKILL) // it may be gone already
+			}
+		}
+		return alone, nil
+	})
+}
+
+// ownCgroupProcs returns the file that lists the processes of the agent's
+// cgroup, in whichever hierarchy systemd keeps.
+func ownCgroupProcs() (string, error) {
+	data, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(string(data)) {
+		fields := strings.SplitN(strings.TrimRight(line, "\n"), ":", 3)
+		if len(fields) != 3 {
+			continue
+		}
+		switch fields[1] {
+		case "":
+			for _, root := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
+				procs := filepath.Join(root, fields[2], "cgroup.procs")
+				if _, err := os.Stat(procs); err == nil {
+					return procs, nil
+				}
+			}
+		case "name=systemd":
+			return filepath.Join("/sys/fs/cgroup/systemd", fields[2], "cgroup.procs"), nil
+		}
+	}
+	return "", fmt.Errorf("no cgroup of systemd's in %q", data)
+}
+
+// collect gathers what the scenario has left.
+func (r *runner) collect() error {
+	err := r.scripts.Close()
+	for name, to := range map[string]*[]byte{
+		"stdout": &r.outcome.Stdout, "stderr": &r.outcome.Stderr, "scripts": &r.outcome.Scripts,
+	} {
+		data, readErr := os.ReadFile(r.path(name))
+		if readErr != nil && !errors.Is(readErr, fs.ErrNotExist) {
+			err = errors.Join(err, readErr)
+		}
+		*to = data
+	}
+	var varsErr, filesErr error
+	r.outcome.Vars, varsErr = r.vars()
+	r.outcome.Files, filesErr = readFiles(r.dir)
+	return errors.Join(err, varsErr, filesErr)
+}
+
+// readFiles returns the regular files of a directory.
+func readFiles(dir string) (map[string][]byte, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	files := map[string][]byte{}
+	for _, e := range entries {
+		if !e.Type().IsRegular() {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		if len(data) > maxFile {
+			return nil, fmt.Errorf("%s is larger than %d bytes", e.Name(), maxFile)
+		}
+		files[e.Name()] = bytes.Clone(data)
+	}
+	return files, nil
+}

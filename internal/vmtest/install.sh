@@ -1,0 +1,104 @@
+#!/bin/sh
+# Installs what this machine lacks of the programs that nsblame's Makefile
+# needs, on Debian 12 and its successors; elsewhere it says what to install.
+# It does nothing where all is there.
+#
+# usage: install.sh vm|bpf...
+#   vm   to build and boot VMs
+#   bpf  to compile the kernel half
+set -eu
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# QEMU older than 10 corrupts the memory of guests with several CPUs.
+has_qemu() {
+	has qemu-system-x86_64 || return 1
+	major=$(qemu-system-x86_64 --version | sed -n '1s/.*version \([0-9]*\)\..*/\1/p')
+	[ "${major:-0}" -ge 10 ]
+}
+
+lacking() {
+	for part; do
+		case $part in
+		vm)
+			has_qemu || echo qemu-system-x86
+			has mmdebstrap || echo mmdebstrap
+			PATH=$PATH:/usr/sbin:/sbin has mke2fs || echo e2fsprogs
+			;;
+		bpf)
+			has clang-19 || echo clang-19
+			has llvm-strip-19 || echo llvm-19
+			[ -e /usr/include/bpf/bpf_core_read.h ] || echo libbpf-dev
+			;;
+		*)
+			echo "install.sh: unknown part $part" >&2
+			exit 2
+			;;
+		esac
+	done
+}
+
+install() { apt-get install --yes --no-install-recommends "$@"; }
+
+# Installs QEMU from the backports of this release, given the source packages to
+# take from there. The backports are not added to the machine's sources: apt
+# gets a copy of these with one line more.
+install_qemu_from_backports() {
+	. /etc/os-release
+	backports=$VERSION_CODENAME-backports
+	mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' |
+		grep -v security | head -n 1)
+	if [ -z "$mirror" ]; then
+		echo "install.sh: apt knows no mirror of Debian; install qemu-system-x86 from $backports yourself" >&2
+		exit 1
+	fi
+	tmp=$(mktemp -d)
+	trap 'rm -rf "$tmp"' EXIT
+	chmod 755 "$tmp" # apt fetches as a user of its own
+	mkdir "$tmp/parts"
+	cp -r /etc/apt/sources.list.d/. "$tmp/parts"
+	cp -r /var/lib/apt/lists "$tmp/lists"
+	echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $backports main" \
+		>"$tmp/parts/nsblame-backports.list"
+	# Only QEMU and its firmware, not whatever else it needs, though newer
+	# ones are there: libbpf-dev would no longer fit the libbpf1 installed.
+	mkdir "$tmp/preferences"
+	cp -r /etc/apt/preferences.d/. "$tmp/preferences"
+	for source; do
+		printf 'Package: src:%s:any\nPin: release n=%s\nPin-Priority: 990\n\n' "$source" "$backports"
+	done >"$tmp/preferences/nsblame-backports.pref"
+	set -- -o "Dir::Etc::SourceParts=$tmp/parts" -o "Dir::Etc::PreferencesParts=$tmp/preferences" \
+		-o "Dir::State::Lists=$tmp/lists"
+	apt-get "$@" update
+	install "$@" qemu-system-x86
+}
+
+packages=$(lacking "$@")
+[ -n "$packages" ] || exit 0
+
+if ! has apt-get; then
+	echo "install.sh: this machine has no apt; install by hand:" $packages "(QEMU 10 or newer)" >&2
+	exit 1
+fi
+if [ "$(id -u)" -ne 0 ]; then
+	echo "install.sh: run as root, or install by hand:" $packages "(QEMU 10 or newer)" >&2
+	exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update
+# shellcheck disable=SC2086 # a list of names
+install $(printf '%s\n' $packages | grep -vx qemu-system-x86 || true)
+if ! has_qemu && printf '%s\n' $packages | grep -qx qemu-system-x86; then
+	candidate=$(apt-cache policy qemu-system-x86 | sed -n 's/^ *Candidate: *//p')
+	if dpkg --compare-versions "${candidate:-0}" ge 1:10; then
+		install qemu-system-x86
+	else
+		install_qemu_from_backports qemu seabios
+	fi
+fi
+
+packages=$(lacking "$@")
+if [ -n "$packages" ]; then
+	echo "install.sh: still not found, or too old:" $packages >&2
+	exit 1
+fi

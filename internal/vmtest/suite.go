@@ -1,0 +1,205 @@
+package vmtest
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/nsblame/nsblame/internal/vmtest/link"
+	"github.com/nsblame/nsblame/internal/vmtest/scenario"
+)
+
+//go:embed scenarios/*.txt
+var scenarioFiles embed.FS
+
+// helpers are the programs that scenarios call beside those of the guest.
+var helpers = []string{"cloner", "daemon", "storm", "threader"}
+
+// Scenarios returns those whose names match, in order.
+func Scenarios(match *regexp.Regexp) ([]*scenario.Scenario, error) {
+	dir, err := fs.Sub(scenarioFiles, "scenarios")
+	if err != nil {
+		return nil, err
+	}
+	all, err := scenario.ParseDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var chosen []*scenario.Scenario
+	for _, s := range all {
+		if match.MatchString(s.Name) {
+			chosen = append(chosen, s)
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, fmt.Errorf("no scenario matches %q", match)
+	}
+	return chosen, nil
+}
+
+// Result counts scenarios.
+type Result struct {
+	// Passed, Failed and Skipped are the counts. One that the VM did not get
+	// to has failed.
+	Passed, Failed, Skipped int
+}
+
+// String returns the counts as a line for people.
+func (r Result) String() string {
+	return fmt.Sprintf("%d passed, %d failed, %d skipped", r.Passed, r.Failed, r.Skipped)
+}
+
+// SuiteOptions are what Suite needs beyond Options.
+type SuiteOptions struct {
+	Options
+	// Nsblame is the binary under test; it is built if empty.
+	Nsblame string
+	// Keep receives a directory for each scenario with all that it yielded;
+	// nothing is kept if it is empty.
+	Keep string
+}
+
+// Suite runs scenarios in one VM, one after the other, and prints a verdict
+// for each as it comes. The error is that of the VM; whatever the scenarios
+// yielded until then is in the result.
+func Suite(ctx context.Context, o SuiteOptions, scenarios []*scenario.Scenario, out io.Writer) (Result, error) {
+	if err := o.buildPrograms(ctx); err != nil {
+		return Result{Failed: len(scenarios)}, err
+	}
+	s := suite{SuiteOptions: o, out: out, waiting: map[string]*scenario.Scenario{}}
+	for _, sc := range scenarios {
+		s.waiting[sc.Name] = sc
+	}
+	end, err := boot(ctx, s.Options, &link.Plan{Scenarios: scenarios}, s.handle)
+	if err == nil && len(end.KernelWarnings) > 0 {
+		err = fmt.Errorf("the guest's kernel complained:\n%s", strings.Join(end.KernelWarnings, "\n"))
+	}
+	for _, sc := range scenarios {
+		if s.waiting[sc.Name] != nil {
+			s.Failed++
+			s.verdict("FAIL", sc.Name, 0)
+			fmt.Fprintln(out, "      the VM was gone before the scenario was done")
+		}
+	}
+	return s.Result, err
+}
+
+func (o *SuiteOptions) buildPrograms(ctx context.Context) error {
+	if o.Nsblame == "" {
+		o.Nsblame = filepath.Join(o.Dir, "nsblame")
+		if err := buildStatic(ctx, o.Nsblame, "cmd/nsblame"); err != nil {
+			return err
+		}
+	}
+	o.Files = append(o.Files, o.Nsblame)
+	for _, name := range helpers {
+		program := filepath.Join(o.Dir, name)
+		if err := buildStatic(ctx, program, "internal/vmtest/helper/"+name); err != nil {
+			return err
+		}
+		o.Files = append(o.Files, program)
+	}
+	return nil
+}
+
+// suite is a run of scenarios under way.
+type suite struct {
+	SuiteOptions
+	Result
+	out     io.Writer
+	waiting map[string]*scenario.Scenario
+}
+
+func (s *suite) handle(m *link.Message) error {
+	switch {
+	case m.Hello != nil:
+		greet(s.Log, m.Hello)
+	case m.Started != "":
+		fmt.Fprintf(s.Log, "  ... %s\n", m.Started)
+	case m.Outcome != nil:
+		return s.judge(m.Outcome)
+	}
+	return nil
+}
+
+func (s *suite) judge(o *scenario.Outcome) error {
+	sc := s.waiting[o.Name]
+	if sc == nil {
+		return fmt.Errorf("the guest reports scenario %q, which it was not given", o.Name)
+	}
+	delete(s.waiting, o.Name)
+	failures := []string{}
+	switch {
+	case o.Skipped != "" && len(o.Errors) == 0:
+		s.Skipped++
+		s.verdict("SKIP", o.Name+": needs "+o.Skipped, o.Duration)
+	default:
+		failures = sc.Judge(o)
+		if len(failures) == 0 {
+			s.Passed++
+			s.verdict("PASS", o.Name, o.Duration)
+			break
+		}
+		s.Failed++
+		s.verdict("FAIL", o.Name, o.Duration)
+		s.explain(failures, o)
+	}
+	if s.Keep == "" {
+		return nil
+	}
+	return keep(filepath.Join(s.Keep, o.Name), o, failures)
+}
+
+func (s *suite) verdict(word, what string, took time.Duration) {
+	fmt.Fprintf(s.out, "%s  %s  (%.1fs)\n", word, what, took.Seconds())
+}
+
+// explain prints all that helps to understand a failure.
+func (s *suite) explain(failures []string, o *scenario.Outcome) {
+	for _, f := range failures {
+		fmt.Fprintln(s.out, indent(f, "      "))
+	}
+	for _, part := range []struct {
+		name string
+		data []byte
+	}{{"stdout", o.Stdout}, {"stderr", o.Stderr}, {"scripts", o.Scripts}} {
+		const limit = 3000
+		if text := string(part.data); text != "" {
+			if len(text) > limit {
+				text = fmt.Sprintf("(%d bytes left out) …%s", len(text)-limit, text[len(text)-limit:])
+			}
+			fmt.Fprintf(s.out, "      %s:\n%s\n", part.name, indent(text, "      | "))
+		}
+	}
+}
+
+func indent(text, by string) string {
+	return by + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n"+by)
+}
+
+// keep writes an outcome to a directory.
+func keep(dir string, o *scenario.Outcome, failures []string) error {
+	if err := os.MkdirAll(filepath.Join(dir, "files"), 0o755); err != nil {
+		return err
+	}
+	parts := map[string][]byte{
+		"stdout": o.Stdout, "stderr": o.Stderr, "scripts": o.Scripts,
+		"failures": []byte(strings.Join(failures, "\n")),
+	}
+	for name, data := range o.Files {
+		parts[filepath.Join("files", name)] = data
+	}
+	var errs []error
+	for name, data := range parts {
+		errs = append(errs, os.WriteFile(filepath.Join(dir, name), data, 0o644))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,189 @@
+// Package vmtest runs nsblame in a virtual machine with a kernel and a systemd
+// of its own, does what scenario files say and holds nsblame's answer against
+// what they expect.
+//
+// README.md in this directory describes the files and the commands.
+package vmtest
+
+import (
+	"archive/tar"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/nsblame/nsblame/internal/vmtest/image"
+	"github.com/nsblame/nsblame/internal/vmtest/link"
+	"github.com/nsblame/nsblame/internal/vmtest/machine"
+)
+
+// Options are common to all that a VM is booted for.
+type Options struct {
+	// Release is the code name of the guest's Debian release.
+	Release string
+	// Files are pushed into a directory of the guest's PATH, by their base
+	// names.
+	Files []string
+	// Dir receives the console's output and what else is kept.
+	Dir string
+	// Timeout bounds the whole run.
+	Timeout time.Duration
+	// Log receives progress for people to read.
+	Log io.Writer
+}
+
+// errTimeout is the cause of a context that ended for being late.
+var errTimeout = errors.New("the VM took too long")
+
+// boot runs a plan in a fresh VM and calls handle for each message, the last of
+// which is the End that it returns.
+func boot(ctx context.Context, o Options, plan *link.Plan, handle func(*link.Message) error) (*link.End, error) {
+	release, err := image.FindRelease(o.Release)
+	if err != nil {
+		return nil, err
+	}
+	img, err := image.Get(ctx, release, o.Log)
+	if err != nil {
+		return nil, err
+	}
+	agent := filepath.Join(o.Dir, "agent")
+	if err := buildStatic(ctx, agent, "internal/vmtest/guest"); err != nil {
+		return nil, err
+	}
+	files := filepath.Join(o.Dir, "files.tar")
+	if err := pack(files, agent, plan, o.Files); err != nil {
+		return nil, fmt.Errorf("pack files for the guest: %w", err)
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = read.Close() }()
+
+	ctx, cancel := context.WithTimeoutCause(ctx, o.Timeout, errTimeout)
+	defer cancel()
+	console := filepath.Join(o.Dir, "console.log")
+	fmt.Fprintf(o.Log, "booting a VM with Debian %s (%s)\n", release.Name, machine.Accelerator())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- machine.Run(ctx, machine.Config{
+			Kernel: img.Kernel, Initrd: img.Initrd, Disk: img.Disk, Files: files,
+			Console: console, Results: write, MemoryMiB: 2048,
+		})
+		_ = write.Close() // the reader sees the end of what the guest sent
+	}()
+	end, err := receive(link.NewReader(read), handle)
+	if err != nil {
+		cancel()
+	}
+	switch runErr := <-ended; {
+	case runErr != nil && (err != nil || !errors.Is(runErr, context.Canceled)):
+		return nil, fmt.Errorf("%w\nthe last lines of the guest's console:\n%s", runErr, machine.ConsoleTail(console, 40))
+	case err != nil:
+		return nil, fmt.Errorf("%w\nthe last lines of the guest's console:\n%s", err, machine.ConsoleTail(console, 40))
+	case end.Error != "":
+		return nil, fmt.Errorf("guest: %s\nthe last lines of the guest's console:\n%s", end.Error, machine.ConsoleTail(console, 40))
+	}
+	return end, nil
+}
+
+func receive(r *link.Reader, handle func(*link.Message) error) (*link.End, error) {
+	for {
+		m, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return nil, errors.New("the guest went away before it had reported its end")
+		}
+		if err != nil {
+			return nil, err
+		}
+		if m.End != nil {
+			return m.End, nil
+		}
+		if err := handle(m); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// ModuleRoot returns the directory of the module that is being tested.
+func ModuleRoot(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
+	if err != nil {
+		return "", fmt.Errorf("find the module's root: %w", err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// buildStatic builds a program of this module that needs nothing of the guest.
+func buildStatic(ctx context.Context, out, pkg string) error {
+	root, err := ModuleRoot(ctx)
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", out, "./"+pkg)
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w\n%s", pkg, err, said)
+	}
+	return nil
+}
+
+// pack writes the archive that the guest unpacks.
+func pack(path, agent string, plan *link.Plan, files []string) (err error) {
+	out, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	w := tar.NewWriter(out)
+	raw, err := json.Marshal(plan)
+	if err != nil {
+		return err
+	}
+	if err := w.WriteHeader(&tar.Header{Name: "plan.json", Mode: 0o644, Size: int64(len(raw))}); err != nil {
+		return err
+	}
+	if _, err := w.Write(raw); err != nil {
+		return err
+	}
+	if err := w.WriteHeader(&tar.Header{Name: "bin/", Typeflag: tar.TypeDir, Mode: 0o755}); err != nil {
+		return err
+	}
+	if err := packFile(w, "agent", agent); err != nil {
+		return err
+	}
+	for _, file := range files {
+		if err := packFile(w, "bin/"+filepath.Base(file), file); err != nil {
+			return err
+		}
+	}
+	return w.Close()
+}
+
+func packFile(w *tar.Writer, name, path string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	// Whoever runs it in the guest may be an ordinary user.
+	mode := int64(info.Mode().Perm() | 0o444)
+	if mode&0o100 != 0 {
+		mode |= 0o111
+	}
+	if err := w.WriteHeader(&tar.Header{Name: name, Mode: mode, Size: int64(len(data))}); err != nil {
+		return err
+	}
+	_, err = w.Write(data)
+	return err
+}
