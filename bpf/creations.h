@@ -113,24 +113,6 @@ static __always_inline __u64 net_cookie(struct net *net)
 	return BPF_CORE_READ(net, net_cookie);
 }
 
-/* Sends the creator's ancestors, nearest first; returns how many found no room. */
-static __always_inline __u32 publish_lineage(struct process_key key, struct process *p)
-{
-	__u32 lost = 0;
-	int i;
-
-	for (i = 0; i <= DEPTH_MAX; i++) {
-		lost += publish_process(key.start_ns, key.pid);
-		key = p->parent;
-		if (!key.pid)
-			break;
-		p = bpf_map_lookup_elem(&processes, &key);
-		if (!p)
-			break;
-	}
-	return lost;
-}
-
 static __always_inline void fill_call(struct create_record *rec, struct inflight *call)
 {
 	if (!call || !call->start_ns) {
@@ -189,14 +171,14 @@ int BPF_PROG(create_exit, unsigned long flags, struct user_namespace *user_ns, s
 	if (p) {
 		refresh(p, task);
 		rec.cgroup = p->cgroup;
-		rec.ancestors_lost = publish_lineage(rec.creator, p);
+		rec.ancestors_lost = publish_lineage(rec.creator.start_ns, rec.creator.pid);
 	} else {
 		rec.cgroup = note_cgroup(task, 0);
 	}
 	publish_cgroup(rec.cgroup);
 	/* watched from before the record is out: its exec cannot be missed */
 	if (p && !rec.error && rec.call == CALL_UNSHARE)
-		p->watched = 1;
+		p->watched = WATCH_EXEC;
 	if (p && call && !rec.error && rec.call != CALL_UNSHARE) {
 		call->net = (__u64)net;
 		call->serial = rec.serial;
@@ -225,7 +207,7 @@ static __always_inline void tell_child(struct process *parent, struct task_struc
 		rec.child = *key;
 		c = bpf_map_lookup_elem(&processes, key);
 		if (c) {
-			c->watched = 1;
+			c->watched = WATCH_EXEC;
 			publish_process(key->start_ns, key->pid);
 		}
 		emit(&rec, sizeof(rec), COUNT_LOST_FOLLOWUP);

@@ -162,6 +162,68 @@ struct task_struct {
 	struct signal_struct *signal;
 };
 
+struct sockaddr_un {
+	char sun_path[108];
+};
+
+struct unix_address {
+	struct sockaddr_un name[0];
+};
+
+struct upid {
+	int nr;
+};
+
+struct pid {
+	struct upid numbers[1]; /* of the initial pid namespace */
+};
+
+struct sock {
+	struct pid *sk_peer_pid;
+};
+
+struct unix_sock {
+	struct unix_address *addr;
+	struct unix_sock *peer; /* a struct sock, with which a unix_sock begins */
+};
+
+struct socket {
+	struct unix_sock *sk; /* likewise */
+};
+
+struct iovec {
+	void *iov_base;
+	unsigned long iov_len;
+};
+
+struct iov_iter {
+	__u8 iter_type;
+	const struct iovec *__iov;
+	unsigned long nr_segs;
+};
+
+struct iov_iter___v510 {
+	unsigned int type; /* the kind and the direction */
+	const struct iovec *iov;
+};
+
+struct iov_iter___v61 {
+	const struct iovec *iov;
+};
+
+struct iov_iter___ubuf {
+	void *ubuf;
+};
+
+struct msghdr {
+	struct iov_iter msg_iter;
+};
+
+enum iter_type___kinds {
+	ITER_IOVEC___kinds,
+	ITER_UBUF___kinds,
+};
+
 struct linux_binprm;
 struct user_namespace;
 struct fs_struct;

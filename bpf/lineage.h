@@ -24,6 +24,13 @@
 /* How many unknown ancestors are noted at once when a process is first met. */
 #define ADOPT_MAX 64
 
+/* What is told of a process that has to do with a new namespace. */
+enum watch {
+	WATCH_NONE,
+	WATCH_EXEC, /* its next exec, and its end */
+	WATCH_EXIT, /* its end */
+};
+
 struct process {
 	struct process_key parent;
 	struct program_key program;
@@ -40,7 +47,7 @@ struct process {
 	/* bytes of their own, so that a writer never disturbs its neighbour */
 	__u8 published; /* user space has heard of it */
 	__u8 dirty;	/* it changed since */
-	__u8 watched;	/* its next exec or its exit is to be told */
+	__u8 watched;	/* enum watch */
 	__u8 pad;
 };
 
@@ -297,6 +304,27 @@ __noinline int publish_process(__u64 start_ns, __u32 pid)
 		return 0;
 	p->dirty = 1;
 	return 1;
+}
+
+/* Sends a process and its ancestors, nearest first; returns how many found no
+ * room. */
+__noinline int publish_lineage(__u64 start_ns, __u32 pid)
+{
+	struct process_key key = { .start_ns = start_ns, .pid = pid };
+	struct process *p;
+	int lost = 0;
+	int i;
+
+	for (i = 0; i <= DEPTH_MAX; i++) {
+		p = bpf_map_lookup_elem(&processes, &key);
+		if (!p)
+			break;
+		lost += publish_process(key.start_ns, key.pid);
+		key = p->parent;
+		if (!key.pid)
+			break;
+	}
+	return lost;
 }
 
 /* Tells that a process or a program is gone; a zero pid stands for none. */

@@ -9,7 +9,9 @@
  *   lineage.h    the table of processes and what they run
  *   creations.h  the probes on the creation of network namespaces
  *   processes.h  the probes that keep the table
+ *   bus.h        what is said on the buses that can start something
  */
+#include "bus.h"
 #include "processes.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -22,6 +24,7 @@ union wire {
 	enum create_flags create_flags;
 	enum create_call create_call;
 	enum counter counter;
+	enum bus_flags bus_flags;
 	struct process_record process;
 	struct program_record program;
 	struct cgroup_record cgroup;
@@ -29,5 +32,6 @@ union wire {
 	struct create_record create;
 	struct child_record child;
 	struct followup_record followup;
+	struct bus_record bus;
 };
 const union wire *wire_anchor __attribute__((unused));

@@ -66,8 +66,8 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	p->dirty = 1;
 	release_program(old.process.start_ns, old.process.pid, old.exec);
 	refresh(p, task);
-	if (p->watched) {
-		p->watched = 0;
+	if (p->watched == WATCH_EXEC) {
+		p->watched = WATCH_EXIT;
 		publish_process(key.start_ns, key.pid);
 		emit_followup(REC_EXEC, &key);
 	}
@@ -119,7 +119,6 @@ int BPF_PROG(process_exit, struct task_struct *task)
 		p->dirty = 1;
 	}
 	if (p->watched) {
-		p->watched = 0;
 		publish_process(key.start_ns, key.pid);
 		emit_followup(REC_EXIT, &key);
 	}

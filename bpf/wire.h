@@ -21,6 +21,7 @@ enum record_kind {
 	REC_CHILD,
 	REC_EXEC,
 	REC_EXIT,
+	REC_BUS,
 };
 
 /* A process for as long as the machine runs: (tgid, leader's start_boottime). */
@@ -162,6 +163,29 @@ struct followup_record {
 	struct process_key process;
 };
 
+/* The beginning of a bus message, from each of its first two segments at most
+ * so much: libdbus and dbus-daemon send header and body apart. */
+#define BUS_SEGMENT 512
+#define BUS_PATH 48
+
+enum bus_flags {
+	BUS_TO = 1 << 0, /* sent to the socket at path, otherwise from it */
+};
+
+struct bus_record {
+	__u32 kind;
+	__u32 flags;
+	__u64 boot_ns;
+	struct process_key sender;
+	__u64 bus; /* the same for all connections of one listening socket */
+	__u32 tid;
+	__u32 size; /* of the whole send */
+	__u32 len;  /* bytes of data that are filled */
+	__u32 peer; /* the process that listened, or that connected */
+	char path[BUS_PATH]; /* of the listening socket */
+	__u8 data[2 * BUS_SEGMENT];
+};
+
 /* What was seen and what was lost, counted per CPU. */
 enum counter {
 	COUNT_SEEN,	    /* calls of copy_net_ns with CLONE_NEWNET */
@@ -173,6 +197,8 @@ enum counter {
 	COUNT_PROGRAM_FULL, /* a program image likewise */
 	COUNT_CGROUP_FULL,
 	COUNT_INFLIGHT_FULL,
+	COUNT_LOST_BUS,
+	COUNT_BUS_UNREAD, /* a bus message whose bytes could not be read */
 	COUNTERS,
 };
 

@@ -27,16 +27,17 @@ var (
 
 // attachedTrace is a liveTrace on the kernel's own probes.
 type attachedTrace struct {
-	source  *probe.Source
+	source  *tracer.Live
 	options tracer.Options
 }
 
 // attachLive attaches the probes.
 func attachLive(_ context.Context, opt *traceOptions, stdout, stderr io.Writer) (liveTrace, error) {
-	source, err := probe.Open(probe.Options{
+	source, err := tracer.OpenLive(probe.Options{
 		BufferSize: int(opt.bufferSize),
 		ExecWait:   opt.execWait,
 		Version:    readVersion().Version,
+		NoBus:      opt.noBus,
 	})
 	if err != nil {
 		return nil, err

@@ -43,6 +43,7 @@ type traceOptions struct {
 	readyFile  readyFile
 	bufferSize byteSize
 	execWait   time.Duration
+	noBus      bool
 }
 
 func newTraceCmd() *cobra.Command {
@@ -78,6 +79,7 @@ func (o *traceOptions) add(cmd *cobra.Command) {
 	flags.Uint64Var(&o.count, "count", 0, "end after so many were printed")
 	flags.StringVar((*string)(&o.readyFile), "ready-file", "", "create this `file` once the probes are attached, remove it at the end")
 	flags.Var(&o.bufferSize, "buffer-size", "size of the buffer between kernel and nsblame, rounded up to a power of two; K, M, G may follow")
+	flags.BoolVar(&o.noBus, "no-bus", false, "don't watch the buses: who asked a service manager to start a unit stays unknown")
 	flags.DurationVar(&o.execWait, "exec-wait", defaultExecWait, "hold a line back so long at most for the exec that follows")
 }
 

@@ -1,5 +1,10 @@
 package event
 
+import (
+	"github.com/nsblame/nsblame/internal/cgroup"
+	"github.com/nsblame/nsblame/internal/unit"
+)
+
 // Event is one observation with the moment it was made.
 type Event struct {
 	// BootNS is the time since boot in nanoseconds, suspend included
@@ -220,10 +225,65 @@ type Exec struct {
 }
 
 // Exit is the end of a process that created a network namespace, or was born
-// in a new one, if it ends before an exec.
+// in a new one.
 type Exit struct {
 	// Process is the process; a Process event that gives its end precedes.
 	Process ProcessID
+}
+
+// BusMessage is the beginning of a D-Bus message, seen when it was sent over a
+// unix socket: a method call to a well-known name, a call that can start a
+// unit, an activation request of the bus's or a change of a name's owner.
+// Process events for the sender and its ancestors precede it.
+type BusMessage struct {
+	// Sender is the process that sent it, TID the thread.
+	Sender ProcessID
+	TID    uint32
+	// Bus tells buses of the same path apart (in containers, or restarted):
+	// connections to the same listening socket have the same number.
+	Bus uint32
+	// Path is the listening socket's.
+	Path string
+	// FromBus is set when it went from the listener to a client.
+	FromBus bool
+	// PeerPID is the process at the other end: the one that listened (for a
+	// socket handed over by systemd that is systemd), or with FromBus the one
+	// that connected.
+	PeerPID uint32
+	// Size is that of the whole send in bytes.
+	Size uint32
+	// Data is what was captured of it: the beginnings of its first two
+	// segments.
+	Data []byte
+}
+
+// Question names a unit about which a manager is asked.
+type Question struct {
+	// Unit is the unit's name, Manager whose it is; UID is the user with
+	// cgroup.ManagerUser, otherwise 0.
+	Unit    string
+	Manager cgroup.Manager
+	UID     uint32
+	// Run is the run for the sake of which is asked, by the first process that
+	// the manager forked for it; zero where that is not known. Cgroup is the
+	// cgroup it runs in.
+	Run    ProcessID
+	Cgroup CgroupID
+}
+
+// Unit is the answer to a question.
+type Unit struct {
+	// Question is what was asked.
+	Question Question
+	// Why says why there is no answer, in words; empty if there is one.
+	Why string
+	// Unit is what the manager and the unit's files say.
+	Unit unit.Unit
+	// Boot is how far the manager had come.
+	Boot unit.Boot
+	// MonotonicLagNS is CLOCK_BOOTTIME minus CLOCK_MONOTONIC in nanoseconds,
+	// the time spent suspended: systemd gives times of the latter.
+	MonotonicLagNS uint64
 }
 
 // LossKind says what was lost.
@@ -254,6 +314,10 @@ const (
 	// LossSkipped: runs of a probe that the kernel left out because the probe
 	// was already running on that CPU.
 	LossSkipped LossKind = "skipped"
+	// LossBus: bus messages, likewise.
+	LossBus LossKind = "bus"
+	// LossBusUnread: bus messages whose bytes could not be read.
+	LossBusUnread LossKind = "bus_unread"
 	// LossRecord: records that user space could not decode.
 	LossRecord LossKind = "record"
 )
@@ -294,6 +358,8 @@ func (*NetnsCreate) body() {}
 func (*NetnsChild) body()  {}
 func (*Exec) body()        {}
 func (*Exit) body()        {}
+func (*BusMessage) body()  {}
+func (*Unit) body()        {}
 func (*Loss) body()        {}
 func (*Coverage) body()    {}
 func (*End) body()         {}

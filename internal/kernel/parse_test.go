@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"errors"
 	"io/fs"
 	"testing"
 	"testing/fstest"
@@ -97,7 +98,7 @@ func TestCgroupHierarchy(t *testing.T) {
 				root["proc/1/cgroup"] = file(tt.initCgroup)
 			}
 			got, err := (&examiner{root: root}).cgroupHierarchy()
-			if got != tt.want || err != tt.wantErr {
+			if got != tt.want || !errors.Is(err, tt.wantErr) {
 				t.Errorf("got %q, %v; want %q, %v", got, err, tt.want, tt.wantErr)
 			}
 		})

@@ -32,6 +32,8 @@ type Process struct {
 	ExeTruncated bool
 	// UID is the real user id in the initial user namespace.
 	UID uint32
+	// CgroupID is the identity of its cgroup, 0 where unknown.
+	CgroupID event.CgroupID
 	// Cgroup is the path of its cgroup; CgroupTruncated is set when leading
 	// parts are missing, CgroupUnknown when the path is not known at all.
 	Cgroup                         string

@@ -118,7 +118,11 @@ func (t *Tree) create(boot uint64, n *event.NetnsCreate, done []*Creation) []*Cr
 	c := &Creation{BootNS: boot, Netns: *n, Process: t.process(n.Creator)}
 	c.Process.TID, c.Process.Comm, c.Process.UID = n.TID, n.Comm, n.UID
 	t.setCgroup(&c.Process, n.Cgroup)
-	t.ancestry(c)
+	c.Ancestry, c.AncestryWhy = t.ancestry(n.Creator)
+	if c.AncestryWhy == whyUnknown && n.AncestorsLost > 0 {
+		c.AncestryWhy = whyLost
+	}
+	c.AncestryTruncated = c.AncestryWhy != ""
 	if n.Errno != 0 {
 		return append(done, c)
 	}
@@ -187,32 +191,31 @@ func (t *Tree) releaseIf(ready func(*held) bool) []*Creation {
 	return done
 }
 
-// ancestry fills in the creator's ancestors, nearest first.
-func (t *Tree) ancestry(c *Creation) {
-	p, known := t.processes[c.Netns.Creator]
-	for known && len(c.Ancestry) < maxAncestors {
-		if p.AncestryCut {
-			c.truncated(whyCut)
-			return
-		}
-		if p.Parent.IsZero() {
-			return
-		}
-		parent := p.Parent
-		c.Ancestry = append(c.Ancestry, t.process(parent))
-		p, known = t.processes[parent]
-	}
-	switch {
-	case known:
-		c.truncated(whyCut)
-	case c.Netns.AncestorsLost > 0:
-		c.truncated(whyLost)
-	default:
-		c.truncated(whyUnknown)
-	}
+// Lineage describes a process as it is known now, with its ancestors, nearest
+// first. why is empty if they reach the root, and otherwise says why not.
+func (t *Tree) Lineage(id event.ProcessID) (p Process, ancestry []Process, why string) {
+	ancestry, why = t.ancestry(id)
+	return t.process(id), ancestry, why
 }
 
-func (c *Creation) truncated(why string) { c.AncestryTruncated, c.AncestryWhy = true, why }
+func (t *Tree) ancestry(id event.ProcessID) (list []Process, why string) {
+	p, known := t.processes[id]
+	for known && len(list) < maxAncestors {
+		if p.AncestryCut {
+			return list, whyCut
+		}
+		if p.Parent.IsZero() {
+			return list, ""
+		}
+		parent := p.Parent
+		list = append(list, t.process(parent))
+		p, known = t.processes[parent]
+	}
+	if known {
+		return list, whyCut
+	}
+	return list, whyUnknown
+}
 
 // process describes a process as it is known now.
 func (t *Tree) process(id event.ProcessID) Process {
@@ -242,6 +245,7 @@ func (t *Tree) setProgram(p *Process, id event.ProgramID) {
 }
 
 func (t *Tree) setCgroup(p *Process, id event.CgroupID) {
+	p.CgroupID = id
 	cg, known := t.cgroups[id]
 	if !known {
 		p.Cgroup, p.CgroupTruncated, p.CgroupUnknown = "", false, true

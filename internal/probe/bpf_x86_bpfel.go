@@ -19,6 +19,27 @@ type bpfBlank struct {
 	Cgroup  bpfCgroupPath
 }
 
+type bpfBusFlags uint32
+
+const (
+	bpfBusFlagsBUS_TO bpfBusFlags = 1
+)
+
+type bpfBusRecord struct {
+	_      structs.HostLayout
+	Kind   uint32
+	Flags  uint32
+	BootNs uint64
+	Sender bpfProcessKey
+	Bus    uint64
+	Tid    uint32
+	Size   uint32
+	Len    uint32
+	Peer   uint32
+	Path   [48]int8
+	Data   [1024]uint8
+}
+
 type bpfCgroupPath struct {
 	_         structs.HostLayout
 	Published uint32
@@ -58,7 +79,9 @@ const (
 	bpfCounterCOUNT_PROGRAM_FULL  bpfCounter = 6
 	bpfCounterCOUNT_CGROUP_FULL   bpfCounter = 7
 	bpfCounterCOUNT_INFLIGHT_FULL bpfCounter = 8
-	bpfCounterCOUNTERS            bpfCounter = 9
+	bpfCounterCOUNT_LOST_BUS      bpfCounter = 9
+	bpfCounterCOUNT_BUS_UNREAD    bpfCounter = 10
+	bpfCounterCOUNTERS            bpfCounter = 11
 )
 
 type bpfCreateCall uint32
@@ -228,6 +251,7 @@ const (
 	bpfRecordKindREC_CHILD   bpfRecordKind = 6
 	bpfRecordKindREC_EXEC    bpfRecordKind = 7
 	bpfRecordKindREC_EXIT    bpfRecordKind = 8
+	bpfRecordKindREC_BUS     bpfRecordKind = 9
 )
 
 // Names of all BPF objects in the ELF.
@@ -242,6 +266,7 @@ const (
 	bpfMapInflight         = "inflight"
 	bpfMapProcesses        = "processes"
 	bpfMapPrograms         = "programs"
+	bpfProgBusSend         = "bus_send"
 	bpfProgConntrackEnter  = "conntrack_enter"
 	bpfProgConntrackExit   = "conntrack_exit"
 	bpfProgCreateEnter     = "create_enter"
@@ -257,6 +282,7 @@ const (
 	bpfProgUnshareExit     = "unshare_exit"
 	bpfVarCgroupUnified    = "cgroup_unified"
 	bpfVarKnowsUnshare     = "knows_unshare"
+	bpfVarRingHalf         = "ring_half"
 	bpfVarWireAnchor       = "wire_anchor"
 )
 
@@ -302,6 +328,7 @@ type bpfSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfProgramSpecs struct {
+	BusSend         *ebpf.ProgramSpec `ebpf:"bus_send"`
 	ConntrackEnter  *ebpf.ProgramSpec `ebpf:"conntrack_enter"`
 	ConntrackExit   *ebpf.ProgramSpec `ebpf:"conntrack_exit"`
 	CreateEnter     *ebpf.ProgramSpec `ebpf:"create_enter"`
@@ -337,6 +364,7 @@ type bpfMapSpecs struct {
 type bpfVariableSpecs struct {
 	CgroupUnified *ebpf.VariableSpec `ebpf:"cgroup_unified"`
 	KnowsUnshare  *ebpf.VariableSpec `ebpf:"knows_unshare"`
+	RingHalf      *ebpf.VariableSpec `ebpf:"ring_half"`
 	WireAnchor    *ebpf.VariableSpec `ebpf:"wire_anchor"`
 }
 
@@ -389,6 +417,7 @@ func (m *bpfMaps) Close() error {
 type bpfVariables struct {
 	CgroupUnified *ebpf.Variable `ebpf:"cgroup_unified"`
 	KnowsUnshare  *ebpf.Variable `ebpf:"knows_unshare"`
+	RingHalf      *ebpf.Variable `ebpf:"ring_half"`
 	WireAnchor    *ebpf.Variable `ebpf:"wire_anchor"`
 }
 
@@ -396,6 +425,7 @@ type bpfVariables struct {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfPrograms struct {
+	BusSend         *ebpf.Program `ebpf:"bus_send"`
 	ConntrackEnter  *ebpf.Program `ebpf:"conntrack_enter"`
 	ConntrackExit   *ebpf.Program `ebpf:"conntrack_exit"`
 	CreateEnter     *ebpf.Program `ebpf:"create_enter"`
@@ -413,6 +443,7 @@ type bpfPrograms struct {
 
 func (p *bpfPrograms) Close() error {
 	return _BpfClose(
+		p.BusSend,
 		p.ConntrackEnter,
 		p.ConntrackExit,
 		p.CreateEnter,

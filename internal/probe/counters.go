@@ -19,6 +19,8 @@ var lossKinds = []struct {
 	{bpfCounterCOUNT_PROGRAM_FULL, event.LossProgram},
 	{bpfCounterCOUNT_CGROUP_FULL, event.LossCgroup},
 	{bpfCounterCOUNT_INFLIGHT_FULL, event.LossInflight},
+	{bpfCounterCOUNT_LOST_BUS, event.LossBus},
+	{bpfCounterCOUNT_BUS_UNREAD, event.LossBusUnread},
 	{bpfCounterCOUNT_LOST_FORGET, event.LossForget},
 }
 

@@ -39,6 +39,8 @@ func decode(raw []byte) (event.Event, error) {
 		return decodeAs(raw, execEvent)
 	case bpfRecordKindREC_EXIT:
 		return decodeAs(raw, exitEvent)
+	case bpfRecordKindREC_BUS:
+		return decodeAs(raw, busEvent)
 	default:
 		return event.Event{}, fmt.Errorf("%w: kind %d", errRecord, kind)
 	}
@@ -63,9 +65,10 @@ func programID(k bpfProgramKey) event.ProgramID {
 	return event.ProgramID{Process: processID(k.Process), Exec: k.Exec}
 }
 
-func comm(c [16]int8) string {
-	b := make([]byte, 0, len(c))
-	for _, x := range c {
+// text is a string in a fixed buffer, ended by NUL unless it fills it.
+func text(buf []int8) string {
+	b := make([]byte, 0, len(buf))
+	for _, x := range buf {
 		if x == 0 {
 			break
 		}
@@ -89,7 +92,7 @@ func processEvent(r *bpfProcessRecord) event.Event {
 		ID:          processID(r.Key),
 		Parent:      processID(r.Parent),
 		Program:     programID(r.Program),
-		Comm:        comm(r.Comm),
+		Comm:        text(r.Comm[:]),
 		UID:         r.Uid,
 		Cgroup:      event.CgroupID(r.Cgroup),
 		Adopted:     has(r.Flags, bpfProcessFlagsPROCESS_ADOPTED),
@@ -136,7 +139,7 @@ func createEvent(r *bpfCreateRecord) event.Event {
 		Serial:        r.Serial,
 		Creator:       processID(r.Creator),
 		TID:           r.Tid,
-		Comm:          comm(r.Comm),
+		Comm:          text(r.Comm[:]),
 		UID:           r.Uid,
 		Cgroup:        event.CgroupID(r.Cgroup),
 		Call:          call(bpfCreateCall(r.Call)),
@@ -209,4 +212,18 @@ func decodeKeys(raw []byte) ([]event.ProcessID, error) {
 		ids = append(ids, processID(k))
 	}
 	return ids, nil
+}
+
+// busEvent leaves the number of the bus to the caller: the kernel's address of
+// it is nothing for a recording.
+func busEvent(r *bpfBusRecord) event.Event {
+	return event.Event{BootNS: r.BootNs, Body: &event.BusMessage{
+		Sender:  processID(r.Sender),
+		TID:     r.Tid,
+		Path:    text(r.Path[:]),
+		FromBus: !has(r.Flags, bpfBusFlagsBUS_TO),
+		PeerPID: r.Peer,
+		Size:    r.Size,
+		Data:    bytes.Clone(filled(r.Data[:], r.Len)),
+	}}
 }

@@ -31,6 +31,9 @@ type group struct {
 	without string
 }
 
+// busProbe is the probe that hears the buses.
+const busProbe = "unix_stream_sendmsg"
+
 // groups are all probes, in the order of attaching (see attach). The exit of
 // copy_net_ns goes before its entry, so that nothing is noted that nobody
 // picks up.
@@ -47,6 +50,10 @@ var groups = []group{
 		without: "unshare and clone are not told apart",
 	},
 	{probe: "copy_net_ns", programs: []string{bpfProgCreateExit, bpfProgCreateEnter}, required: true},
+	{
+		probe: busProbe, programs: []string{bpfProgBusSend},
+		without: "who asked a service manager to start a unit is not known",
+	},
 	{
 		probe: "nf_conntrack_init_net", programs: []string{bpfProgConntrackExit, bpfProgConntrackEnter},
 		module: "nf_conntrack", without: "what nf_conntrack takes of a creation is not shown",
@@ -74,6 +81,7 @@ type half struct {
 	// types is the kernel's BTF, indexed once for all that is loaded.
 	types    *btf.Cache
 	links    []link.Link
+	noBus    bool
 	coverage []event.Coverage
 }
 
@@ -127,7 +135,7 @@ func (h *half) setVariables(hierarchy kernel.Hierarchy) error {
 func (h *half) loadAll() {
 	names := []string{bpfProgProcessesBefore}
 	for _, g := range groups {
-		if g.present() == nil {
+		if h.present(g) == nil {
 			names = append(names, g.programs...)
 		}
 	}
@@ -194,7 +202,7 @@ func (h *half) attachGroups(list []group) error {
 }
 
 func (h *half) attachGroup(g group) error {
-	if err := g.present(); err != nil {
+	if err := h.present(g); err != nil {
 		return err
 	}
 	if err := h.load(g.programs...); err != nil {
@@ -210,9 +218,15 @@ func (h *half) attachGroup(g group) error {
 	return nil
 }
 
+// errNoBus says that a probe was not wanted.
+var errNoBus = errors.New("turned off by --no-bus")
+
 // present returns a *moduleError if the module that the group is about is not
-// there.
-func (g group) present() error {
+// there, and errNoBus if the group is not wanted.
+func (h *half) present(g group) error {
+	if g.probe == busProbe && h.noBus {
+		return errNoBus
+	}
 	if g.module == "" {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -28,6 +29,8 @@ type Options struct {
 	// ExecWait is how long a creation may wait for the exec that follows. It
 	// is passed on in the stream.
 	ExecWait time.Duration
+	// NoBus leaves the probe on the buses out.
+	NoBus bool
 	// Version is nsblame's own, for the stream's head.
 	Version string
 }
@@ -46,18 +49,22 @@ const (
 
 // Source is the live stream. Its methods but Stop are for one goroutine.
 type Source struct {
-	half    *half
-	reader  *ringbuf.Reader
-	record  ringbuf.Record
-	proc    procfs.FS
-	queue   []event.Event
-	before  []event.ProcessID
-	ledger  ledger
-	bad     uint64
-	offset  int64
-	stop    sync.Once
-	stopErr error
-	ended   bool
+	half     *half
+	reader   *ringbuf.Reader
+	record   ringbuf.Record
+	proc     procfs.FS
+	queue    []event.Event
+	ledger   ledger
+	buses    buses
+	bad      uint64
+	offset   int64
+	stop     sync.Once
+	stopErr  error
+	stopped  atomic.Bool
+	draining bool
+	ended    bool
+	mu       sync.Mutex
+	injected []event.Event
 }
 
 // Open attaches the probes. From its return on, every creation of a network
@@ -93,8 +100,9 @@ func tables(buffer int, hierarchy kernel.Hierarchy) settings {
 }
 
 func (s *Source) start(opt Options, hierarchy kernel.Hierarchy) error {
-	var err error
-	if s.before, err = s.half.attach(); err != nil {
+	s.half.noBus = opt.NoBus
+	before, err := s.half.attach()
+	if err != nil {
 		return err
 	}
 	if s.reader, err = ringbuf.NewReader(s.half.maps[bpfMapEvents]); err != nil {
@@ -109,6 +117,11 @@ func (s *Source) start(opt Options, hierarchy kernel.Hierarchy) error {
 	s.push(host)
 	for i := range s.half.coverage {
 		s.push(&s.half.coverage[i])
+	}
+	// now, while they are there: one may end with the very creation that
+	// makes it of interest
+	for _, id := range before {
+		s.pushProgramBefore(event.ProgramID{Process: id})
 	}
 	return nil
 }
@@ -169,6 +182,9 @@ func (s *Source) Next(ctx context.Context) (event.Event, error) {
 	defer cancel()
 	for len(s.queue) == 0 {
 		if s.ended {
+			if s.queue = s.takeInjected(s.queue[:0]); len(s.queue) > 0 {
+				break
+			}
 			return event.Event{}, io.EOF
 		}
 		if err := s.fill(); err != nil {
@@ -180,13 +196,11 @@ func (s *Source) Next(ctx context.Context) (event.Event, error) {
 	return ev, nil
 }
 
-// fill puts at least one event into the queue, or finds that there are no more.
+// fill puts events into the queue, waiting for one if it must, or finds that
+// there are no more.
 func (s *Source) fill() error {
-	s.queue = s.queue[:0]
-	if len(s.before) > 0 {
-		id := s.before[0]
-		s.before = s.before[1:]
-		s.pushProgramBefore(event.ProgramID{Process: id})
+	s.queue = s.takeInjected(s.queue[:0])
+	if len(s.queue) > 0 {
 		return nil
 	}
 	err := s.reader.ReadInto(&s.record)
@@ -197,14 +211,22 @@ func (s *Source) fill() error {
 			return s.account()
 		}
 		return nil
+	case errors.Is(err, os.ErrDeadlineExceeded) && s.draining:
+		s.ended = true
+		return s.finish()
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.reader.SetDeadline(time.Time{})
 		s.offset = clockOffset()
 		s.push(&event.Clock{OffsetNS: s.offset})
 		return s.account()
 	case errors.Is(err, ringbuf.ErrFlushed):
-		s.ended = true
-		return s.finish()
+		// By Inject or by Stop, and maybe before the probes were detached:
+		// what they have sent since is read first.
+		if s.stopped.Load() && !s.draining {
+			s.draining = true
+			s.reader.SetDeadline(time.Now())
+		}
+		return nil
 	default:
 		return fmt.Errorf("read the ring buffer: %w", err)
 	}
@@ -217,10 +239,39 @@ func (s *Source) take(raw []byte) {
 		s.bad++
 		return
 	}
-	if prog, ok := ev.Body.(*event.Program); ok && (prog.ArgvTruncated || prog.ArgvUnread || prog.ExeTruncated) {
-		s.complete(prog)
+	switch b := ev.Body.(type) {
+	case *event.Program:
+		if b.ArgvTruncated || b.ArgvUnread || b.ExeTruncated {
+			s.complete(b)
+		}
+	case *event.BusMessage:
+		b.Bus = s.buses.number((*bpfBusRecord)(unsafe.Pointer(&raw[0])).Bus)
 	}
 	s.queue = append(s.queue, ev)
+}
+
+// buses numbers the listening sockets, from 1, in the order in which they are
+// met.
+type buses struct {
+	known map[uint64]uint32
+	last  uint32
+}
+
+// maxBuses bounds the sockets that are remembered: each user and each container
+// may have some. One that is forgotten gets another number.
+const maxBuses = 1 << 12
+
+func (b *buses) number(address uint64) uint32 {
+	if b.known == nil || len(b.known) >= maxBuses {
+		b.known = make(map[uint64]uint32)
+	}
+	n, known := b.known[address]
+	if !known {
+		b.last++
+		n = b.last
+		b.known[address] = n
+	}
+	return n
 }
 
 // pushProgramBefore reads the command line of a process that is older than
@@ -318,9 +369,29 @@ func (s *Source) finish() error {
 	return nil
 }
 
+// Inject puts an event of somebody else's into the stream, at the place that
+// it has now come to. It may be called from any goroutine.
+func (s *Source) Inject(body event.Body) error {
+	s.mu.Lock()
+	s.injected = append(s.injected, event.Event{BootNS: bootNS(), Body: body})
+	s.mu.Unlock()
+	return s.reader.Flush()
+}
+
+func (s *Source) takeInjected(queue []event.Event) []event.Event {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	queue = append(queue, s.injected...)
+	s.injected = nil
+	return queue
+}
+
 // WakeAt asks for a Clock event at that time since boot, in nanoseconds,
 // unless something else comes first; 0 asks for none.
 func (s *Source) WakeAt(boot uint64) {
+	if s.draining {
+		return
+	}
 	if boot == 0 {
 		s.reader.SetDeadline(time.Time{})
 		return
@@ -332,7 +403,9 @@ func (s *Source) WakeAt(boot uint64) {
 // with Next, up to io.EOF. It may be called from any goroutine.
 func (s *Source) Stop() error {
 	s.stop.Do(func() {
-		s.stopErr = errors.Join(s.half.detach(), s.reader.Flush())
+		err := s.half.detach()
+		s.stopped.Store(true)
+		s.stopErr = errors.Join(err, s.reader.Flush())
 	})
 	return s.stopErr
 }

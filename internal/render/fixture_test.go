@@ -3,8 +3,11 @@ package render
 import (
 	"strings"
 
+	"github.com/nsblame/nsblame/internal/blame"
+	"github.com/nsblame/nsblame/internal/cgroup"
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/lineage"
+	"github.com/nsblame/nsblame/internal/unit"
 )
 
 const containerID = "9ec39b91f3d70e1beff50a308f77067065ea6be0d91a3378375056cd4422cf3d"
@@ -58,7 +61,7 @@ func scenarios() []struct {
 		}
 	}
 	add := func(ms uint64, n event.NetnsCreate, p lineage.Process, ancestry ...lineage.Process) *Creation {
-		return NewCreation(&lineage.Creation{BootNS: at(1, 41, 7, ms), Netns: n, Process: p, Ancestry: ancestry})
+		return unblamed(&lineage.Creation{BootNS: at(1, 41, 7, ms), Netns: n, Process: p, Ancestry: ancestry})
 	}
 
 	hostnamed := process(342, "(ostnamed)", "/sbin/init")
@@ -111,9 +114,22 @@ func scenarios() []struct {
 	deep = append(deep, systemd())
 
 	asked := add(650, created(4026532158), hostnamed, systemd())
-	asked.Links = []Link{
-		{Name: "because", Evidence: EvidenceInferred, Text: "D-Bus activation of org.freedesktop.hostname1"},
-		{Name: "much too long a name", Evidence: EvidenceLog, Text: "\x1b[2J"},
+	caller := process(341, "hostnamectl", "hostnamectl", "--static")
+	caller.Exe = "/usr/bin/hostnamectl"
+	shell := exited(process(339, "sh", "sh", "-c", "/etc/cron.d/x"), 0)
+	cronPlace := cgroup.Parse("/system.slice/cron.service")
+	asked.Settings = []unit.Setting{{
+		Name: "PrivateNetwork", Value: "yes", File: "/lib/systemd/system/systemd-hostnamed.service", Line: 26, Evidence: unit.EvidenceFile,
+	}}
+	asked.Origin = blame.Origin{
+		Trigger: blame.TriggerCommand, Process: &caller, Ancestry: []lineage.Process{shell, cron, systemd()},
+		Unit: "cron.service", Placement: cronPlace, Evidence: blame.Inferred,
+	}
+	asked.Links = []blame.Link{
+		{Name: "setting", Evidence: blame.File, Text: "PrivateNetwork=yes at /lib/systemd/system/systemd-hostnamed.service:26"},
+		{Name: "asked by", Evidence: blame.Kernel, Process: &caller, Ancestry: asked.Origin.Ancestry},
+		{Name: "because", Evidence: blame.Inferred, Text: "D-Bus activation of org.freedesktop.hostname1"},
+		{Name: "much too long a name", Evidence: blame.Log, Text: "\x1b[2J"},
 	}
 
 	killed := exited(process(339, "sh", "sh", "-c", "hostnamectl --static &"), 9)
@@ -143,9 +159,12 @@ func hostile(n event.NetnsCreate) *Creation {
 	p.Exe = "/tmp/\x1b[31mred"
 	p.Cgroup = "/system.slice/evil\n.service/\xff"
 	child := process(901, "\xff\x1b", "FOO=bar", "$(reboot)", "`id`", "!!", "--", "\r\n", "trail ")
-	return NewCreation(&lineage.Creation{BootNS: at(1, 41, 8, 0), Netns: n, Process: p, Child: &child, Ancestry: []lineage.Process{
+	return unblamed(&lineage.Creation{BootNS: at(1, 41, 8, 0), Netns: n, Process: p, Child: &child, Ancestry: []lineage.Process{
 		process(899, "a b", "sh", "-c", "echo '09:41:07.650  netns 1  1.0ms  cron.service  sh[1]'\n"),
 		process(898, "\u202e", ""),
 		process(897, "] < init["),
 	}})
 }
+
+// unblamed is a creation whose causes nobody looked for.
+func unblamed(c *lineage.Creation) *Creation { return NewCreation(blame.NewCase(c)) }

@@ -6,9 +6,11 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/nsblame/nsblame/internal/blame"
 	"github.com/nsblame/nsblame/internal/cgroup"
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/lineage"
+	"github.com/nsblame/nsblame/internal/unit"
 )
 
 // schemaVersion changes only when a field changes its meaning.
@@ -49,7 +51,7 @@ func (p *jsonPrinter) Creation(c *Creation) error {
 		processObject(e, c.Child)
 	}
 	ancestryFields(e, c)
-	unitField(e, c)
+	unitField(e, &c.Placement, c.Process.Cgroup, c.Settings)
 	containerField(e, "container", c.Placement.Container)
 	if c.Placement.Outer != nil {
 		containerField(e, "outer_container", c.Placement.Outer)
@@ -63,12 +65,52 @@ func (p *jsonPrinter) Creation(c *Creation) error {
 		e.open('{')
 		e.str("link", l.Name)
 		e.str("evidence", string(l.Evidence))
-		e.str("text", l.Text)
+		if l.Process == nil {
+			e.str("text", l.Text)
+		} else {
+			e.str("text", linkText(&l))
+		}
+		if l.Unit != "" {
+			e.str("unit", l.Unit)
+		}
+		if l.Process != nil {
+			e.key("process")
+			processObject(e, l.Process)
+			processList(e, "ancestry", l.Ancestry)
+		}
 		e.close('}')
 	}
 	e.close(']')
-	e.null("origin")
+	originField(e, &c.Origin)
 	return p.end()
+}
+
+func originField(e *encoder, o *blame.Origin) {
+	e.key("origin")
+	e.open('{')
+	if o.Process == nil {
+		e.null("process")
+	} else {
+		e.key("process")
+		processObject(e, o.Process)
+	}
+	processList(e, "ancestry", o.Ancestry)
+	if o.AncestryWhy != "" {
+		e.bool("ancestry_truncated", true)
+		e.str("ancestry_why", o.AncestryWhy)
+	}
+	cgroup := ""
+	if o.Process != nil {
+		cgroup = o.Process.Cgroup
+	}
+	unitField(e, &o.Placement, cgroup, nil)
+	containerField(e, "container", o.Placement.Container)
+	e.str("trigger", string(o.Trigger))
+	e.str("evidence", string(o.Evidence))
+	if o.Why != "" {
+		e.str("why", o.Why)
+	}
+	e.close('}')
 }
 
 func (p *jsonPrinter) Loss(bootNS uint64, l *event.Loss) error {
@@ -209,12 +251,7 @@ func processObject(e *encoder, p *lineage.Process) {
 }
 
 func ancestryFields(e *encoder, c *Creation) {
-	e.key("ancestry")
-	e.open('[')
-	for i := range c.Ancestry {
-		processObject(e, &c.Ancestry[i])
-	}
-	e.close(']')
+	processList(e, "ancestry", c.Ancestry)
 	if c.AncestryTruncated {
 		e.bool("ancestry_truncated", true)
 		e.str("ancestry_why", c.AncestryWhy)
@@ -224,8 +261,16 @@ func ancestryFields(e *encoder, c *Creation) {
 	}
 }
 
-func unitField(e *encoder, c *Creation) {
-	u := &c.Placement
+func processList(e *encoder, name string, list []lineage.Process) {
+	e.key(name)
+	e.open('[')
+	for i := range list {
+		processObject(e, &list[i])
+	}
+	e.close(']')
+}
+
+func unitField(e *encoder, u *cgroup.Placement, path string, settings []unit.Setting) {
 	if u.Unit == "" {
 		e.null("unit")
 		return
@@ -235,7 +280,7 @@ func unitField(e *encoder, c *Creation) {
 	e.str("name", u.Unit)
 	e.str("slice", u.Slice)
 	e.str("manager", string(u.Manager))
-	e.str("cgroup", c.Process.Cgroup)
+	e.str("cgroup", path)
 	if u.SystemUnit != u.Unit {
 		e.str("system_unit", u.SystemUnit)
 	}
@@ -247,7 +292,25 @@ func unitField(e *encoder, c *Creation) {
 	}
 	e.key("settings")
 	e.open('[')
+	for i := range settings {
+		settingObject(e, &settings[i])
+	}
 	e.close(']')
+	e.close('}')
+}
+
+func settingObject(e *encoder, s *unit.Setting) {
+	e.open('{')
+	e.str("name", s.Name)
+	e.str("value", s.Value)
+	if s.File == "" {
+		e.null("file")
+		e.null("line")
+	} else {
+		e.str("file", s.File)
+		e.uint("line", uint64(s.Line))
+	}
+	e.str("evidence", string(s.Evidence))
 	e.close('}')
 }
 
@@ -267,10 +330,10 @@ func containerField(e *encoder, name string, c *cgroup.Container) {
 }
 
 // chain returns the links known from the kernel, and then those given.
-func (c *Creation) chain() []Link {
-	links := []Link{{Name: "creator", Evidence: EvidenceKernel, Text: creatorText(c, maxTreeCommand)}}
+func (c *Creation) chain() []blame.Link {
+	links := []blame.Link{{Name: "creator", Evidence: blame.Kernel, Text: creatorText(c, maxTreeCommand)}}
 	if c.Placement.Unit != "" {
-		links = append(links, Link{Name: "unit", Evidence: EvidenceKernel, Text: c.Placement.Unit})
+		links = append(links, blame.Link{Name: "unit", Evidence: blame.Kernel, Text: c.Placement.Unit})
 	}
 	return append(links, c.Links...)
 }

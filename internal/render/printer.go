@@ -3,7 +3,7 @@ package render
 import (
 	"time"
 
-	"github.com/nsblame/nsblame/internal/cgroup"
+	"github.com/nsblame/nsblame/internal/blame"
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/lineage"
 )
@@ -27,57 +27,10 @@ type Printer interface {
 }
 
 // Creation is what is printed of one creation.
-type Creation struct {
-	*lineage.Creation
-	// Placement is where the creator belongs by its cgroup.
-	Placement cgroup.Placement
-	// Links is what is known of the causes beyond the creator and its unit,
-	// in the order of the chain. The origin, once package blame finds it, gets
-	// a field here as well.
-	Links []Link
-}
+type Creation struct{ *blame.Case }
 
-// NewCreation adds to what lineage found what the creator's cgroup tells.
-func NewCreation(c *lineage.Creation) *Creation {
-	out := &Creation{Creation: c}
-	switch p := &c.Process; {
-	case p.CgroupUnknown:
-	case p.CgroupTruncated:
-		out.Placement = cgroup.ParseTail(p.Cgroup)
-	default:
-		out.Placement = cgroup.Parse(p.Cgroup)
-	}
-	return out
-}
-
-// Evidence says what a link of a chain rests on.
-type Evidence string
-
-// The kinds of evidence, from the strongest to the weakest.
-const (
-	// EvidenceKernel: a probe saw it.
-	EvidenceKernel Evidence = "kernel"
-	// EvidenceManager: systemd said so.
-	EvidenceManager Evidence = "manager"
-	// EvidenceFile: it stands in a unit file.
-	EvidenceFile Evidence = "file"
-	// EvidenceLog: a log says so.
-	EvidenceLog Evidence = "log"
-	// EvidenceInferred: concluded from the time alone.
-	EvidenceInferred Evidence = "inferred"
-	// EvidenceUnknown: nothing; here the evidence ends.
-	EvidenceUnknown Evidence = "unknown"
-)
-
-// Link is one step of the chain from a namespace to its cause.
-type Link struct {
-	// Name is the kind of step: "creator", "unit".
-	Name string
-	// Evidence is what it rests on.
-	Evidence Evidence
-	// Text says it in words. It may hold any byte.
-	Text string
-}
+// NewCreation returns what is printed of a case.
+func NewCreation(c *blame.Case) *Creation { return &Creation{Case: c} }
 
 // Summary holds the closing figures of a trace or a replay.
 type Summary struct {

@@ -69,7 +69,7 @@ func TestNewCreationPlacement(t *testing.T) {
 		{"unknown", false, true, "", nil},
 	} {
 		p.CgroupTruncated, p.CgroupUnknown = tc.truncated, tc.unknown
-		got := NewCreation(&lineage.Creation{Process: p}).Placement
+		got := unblamed(&lineage.Creation{Process: p}).Placement
 		if got.Unit != tc.unit || (got.Container == nil) != (tc.container == nil) || got.Container != nil && *got.Container != *tc.container {
 			t.Errorf("%s: %+v", tc.name, got)
 		}

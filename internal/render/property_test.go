@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nsblame/nsblame/internal/blame"
 	"github.com/nsblame/nsblame/internal/cgroup"
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/lineage"
@@ -79,8 +80,8 @@ func anyCreation() *rapid.Generator[*Creation] {
 			child := anyProcess(1).Draw(t, "child")
 			c.Child = &child
 		}
-		out := NewCreation(c)
-		out.Links = []Link{{Name: anyString().Draw(t, "link"), Evidence: "\x1b", Text: anyString().Draw(t, "text")}}
+		out := unblamed(c)
+		out.Links = []blame.Link{{Name: anyString().Draw(t, "link"), Evidence: "\x1b", Text: anyString().Draw(t, "text")}}
 		if rapid.Bool().Draw(t, "placement") {
 			s := func() string { return anyString().Draw(t, "placement string") }
 			out.Placement = cgroup.Placement{

@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/nsblame/nsblame/internal/blame"
 	"github.com/nsblame/nsblame/internal/cgroup"
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/lineage"
@@ -119,6 +120,16 @@ func lossText(kind event.LossKind) string {
 		return "command lines not noted (table full)"
 	case event.LossInflight:
 		return "beginnings of creations (too many at once)"
+	case event.LossCgroup:
+		return "cgroup paths not noted (table full)"
+	case event.LossForget:
+		return "notes of what may be forgotten (buffer full)"
+	case event.LossSkipped:
+		return "runs of a probe that the kernel left out"
+	case event.LossBus:
+		return "bus messages (buffer full)"
+	case event.LossBusUnread:
+		return "bus messages that could not be read"
 	case event.LossRecord:
 		return "records not understood"
 	}
@@ -141,8 +152,26 @@ func (p *textPrinter) line(c *Creation) string {
 	for _, a := range ancestorTexts(c) {
 		b.WriteString(p.paint.faint("  < " + a))
 	}
+	if text := originText(c); text != "" {
+		b.WriteString("  " + p.paint.strong(text))
+	}
 	b.WriteByte('\n')
 	return b.String()
+}
+
+// originText is where the chain begins, where that is not the creator itself.
+func originText(c *Creation) string {
+	o := &c.Origin
+	switch {
+	case o.Trigger == blame.TriggerUnknown:
+		return "origin unknown"
+	case o.Process != nil && o.Process.ID == c.Process.ID:
+		return ""
+	case o.Process != nil:
+		return "asked by " + label(o.Process, parentIn(o.Ancestry, -1), maxLineCommand) + " in " + placeText(&o.Placement)
+	default:
+		return "because of " + string(o.Trigger) + " " + unitText(&o.Placement)
+	}
 }
 
 // ancestorTexts returns what stands behind each "<": the nearest ancestors,
@@ -272,9 +301,11 @@ func containerText(c *cgroup.Container) string {
 
 // parent returns the parent of ancestor i, and of the creator for -1; nil where
 // it isn't known.
-func (c *Creation) parent(i int) *lineage.Process {
-	if i+1 < len(c.Ancestry) {
-		return &c.Ancestry[i+1]
+func (c *Creation) parent(i int) *lineage.Process { return parentIn(c.Ancestry, i) }
+
+func parentIn(ancestry []lineage.Process, i int) *lineage.Process {
+	if i+1 < len(ancestry) {
+		return &ancestry[i+1]
 	}
 	return nil
 }

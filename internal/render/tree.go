@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/nsblame/nsblame/internal/blame"
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/lineage"
 )
@@ -23,10 +24,12 @@ func (p *textPrinter) tree(c *Creation) string {
 	b.creator(c)
 	b.place(c)
 	b.ancestry(c)
-	b.oldLog(&c.Netns)
-	for _, l := range c.Links {
-		b.row(fitEscaped(l.Name, titleWidth-2), fitEscaped(l.Text, maxTreeCommand), l.Evidence)
+	for i := range c.Links {
+		l := &c.Links[i]
+		b.row(fitEscaped(l.Name, titleWidth-2), linkText(l), l.Evidence)
 	}
+	b.origin(&c.Origin)
+	b.oldLog(&c.Netns)
 	b.text.WriteByte('\n')
 	return b.text.String()
 }
@@ -38,7 +41,7 @@ type block struct {
 }
 
 // row adds a line. The title of a row that continues the one above is empty.
-func (b *block) row(title, text string, evidence Evidence) {
+func (b *block) row(title, text string, evidence blame.Evidence) {
 	line := fmt.Sprintf("  %-*s%s", titleWidth, title, text)
 	pad := max(2, evidenceFrom-width(line))
 	b.text.WriteString(line)
@@ -68,17 +71,17 @@ func (b *block) creator(c *Creation) {
 	if process.Exec != nil {
 		text += ", then " + commandText(process.Exec, nil, maxTreeCommand) + exeText(process.Exec)
 	}
-	b.row("by", text, EvidenceKernel)
-	b.row("call", callText(&c.Netns), EvidenceKernel)
+	b.row("by", text, blame.Kernel)
+	b.row("call", callText(&c.Netns), blame.Kernel)
 	switch {
 	case c.Child != nil:
 		text := pidText(c.Child) + " " + detail(c.Child)
 		if c.Child.Exec != nil {
 			text += ", then " + commandText(c.Child.Exec, nil, maxTreeCommand) + exeText(c.Child.Exec)
 		}
-		b.row("child", text, EvidenceKernel)
+		b.row("child", text, blame.Kernel)
 	case c.Netns.Call == event.CallClone && c.Netns.Errno == 0:
-		b.row("child", "unknown", EvidenceUnknown)
+		b.row("child", "unknown", blame.Unknown)
 	}
 }
 
@@ -99,7 +102,7 @@ func (b *block) place(c *Creation) {
 	p := &c.Placement
 	title := "in"
 	add := func(text string) {
-		b.row(title, text, EvidenceKernel)
+		b.row(title, text, blame.Kernel)
 		title = ""
 	}
 	if p.Unit != "" {
@@ -129,7 +132,7 @@ func (b *block) place(c *Creation) {
 		return
 	}
 	if c.Process.CgroupUnknown {
-		b.row(title, "cgroup unknown", EvidenceUnknown)
+		b.row(title, "cgroup unknown", blame.Unknown)
 		return
 	}
 	add("no unit, cgroup " + fitEscaped(c.Process.Cgroup, maxName))
@@ -143,7 +146,7 @@ func (b *block) ancestry(c *Creation) {
 	adopted := c.Process.Adopted
 	for i := range c.Ancestry {
 		a := &c.Ancestry[i]
-		evidence := EvidenceKernel
+		evidence := blame.Kernel
 		if adopted {
 			evidence += ", found at start"
 		}
@@ -152,7 +155,7 @@ func (b *block) ancestry(c *Creation) {
 		indent = min(indent+2, maxTreeIndent)
 	}
 	if c.AncestryTruncated {
-		b.row(title, strings.Repeat(" ", indent)+unknownAncestors(c), EvidenceUnknown)
+		b.row(title, strings.Repeat(" ", indent)+unknownAncestors(c), blame.Unknown)
 	}
 }
 
@@ -167,7 +170,7 @@ func (b *block) oldLog(n *event.NetnsCreate) {
 		if ipvs.Size != 0 {
 			size = strconv.FormatUint(uint64(ipvs.Size), 10)
 		}
-		b.row("old log", fmt.Sprintf("IPVS: Creating netns size=%s id=%d", size, ipvs.ID), EvidenceKernel)
+		b.row("old log", fmt.Sprintf("IPVS: Creating netns size=%s id=%d", size, ipvs.ID), blame.Kernel)
 	}
 }
 
@@ -219,4 +222,40 @@ func tellsExe(p *lineage.Process) bool {
 	dir, base := path.Split(p.Exe)
 	return shown == p.Exe || !p.ExeTruncated && systemDirs[path.Clean(dir)] &&
 		(shown == base || systemDirs[path.Dir(shown)] && path.Base(shown) == base)
+}
+
+// linkText is a link in words: what it says, or the process that it is about
+// and whence that came.
+func linkText(l *blame.Link) string {
+	text := fitEscaped(l.Text, maxTreeCommand)
+	if l.Process == nil {
+		return text
+	}
+	if text != "" {
+		text += ": "
+	}
+	return text + descent(l.Process, l.Ancestry)
+}
+
+// descent is a process and its ancestors in one line.
+func descent(p *lineage.Process, ancestry []lineage.Process) string {
+	text := label(p, parentIn(ancestry, -1), maxTreeCommand) + exeText(p)
+	for i := range ancestry {
+		text += " < " + label(&ancestry[i], parentIn(ancestry, i), maxLineCommand)
+	}
+	return text
+}
+
+// origin adds where the chain begins.
+func (b *block) origin(o *blame.Origin) {
+	text := string(o.Trigger)
+	switch {
+	case o.Trigger == blame.TriggerUnknown && o.Why != "":
+		text += ": " + fitEscaped(o.Why, maxTreeCommand)
+	case o.Process != nil:
+		text = label(o.Process, parentIn(o.Ancestry, -1), maxTreeCommand) + ", " + placeText(&o.Placement)
+	case o.Unit != "":
+		text += " " + unitText(&o.Placement)
+	}
+	b.row("origin", text, o.Evidence)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 
+	"github.com/nsblame/nsblame/internal/blame"
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/lineage"
 	"github.com/nsblame/nsblame/internal/render"
@@ -21,6 +22,9 @@ type Source interface {
 	// nanoseconds, unless something else comes first; 0 asks for none.
 	// A recording has its Clock events already.
 	WakeAt(bootNS uint64)
+	// Ask has a live source answer a question with a Unit event, in any case
+	// and in its own time. A recording has the answers already.
+	Ask(q event.Question)
 }
 
 // Options say what is printed, and when it is enough.
@@ -38,6 +42,7 @@ type Options struct {
 type run struct {
 	opt     Options
 	tree    *lineage.Tree
+	blamer  *blame.Blamer
 	summary render.Summary
 	enough  context.CancelFunc
 }
@@ -47,8 +52,9 @@ type run struct {
 func Run(ctx context.Context, src Source, opt Options) (render.Summary, error) {
 	ctx, enough := context.WithCancel(ctx)
 	defer enough()
+	tree := lineage.NewTree()
 	r := &run{
-		opt: opt, tree: lineage.NewTree(), enough: enough,
+		opt: opt, tree: tree, blamer: blame.New(tree), enough: enough,
 		summary: render.Summary{Lost: make(map[event.LossKind]uint64)},
 	}
 	var deadline uint64
@@ -63,12 +69,16 @@ func Run(ctx context.Context, src Source, opt Options) (render.Summary, error) {
 		if err := r.observe(ev); err != nil {
 			return r.summary, err
 		}
+		for _, q := range r.blamer.Asks() {
+			src.Ask(q)
+		}
 		if next := r.tree.Deadline(); next != deadline {
 			deadline = next
 			src.WakeAt(deadline)
 		}
 	}
-	if err := r.creations(r.tree.Flush()); err != nil {
+	r.blamer.Submit(r.tree.Flush()...)
+	if err := r.cases(r.blamer.Flush()); err != nil {
 		return r.summary, err
 	}
 	return r.summary, opt.Printer.Summary(r.summary)
@@ -76,7 +86,10 @@ func Run(ctx context.Context, src Source, opt Options) (render.Summary, error) {
 
 func (r *run) observe(ev event.Event) error {
 	r.opt.Printer.Observe(ev)
-	if err := r.creations(r.tree.Observe(ev)); err != nil {
+	done := r.tree.Observe(ev)
+	r.blamer.Observe(ev)
+	r.blamer.Submit(done...)
+	if err := r.cases(r.blamer.Ready()); err != nil {
 		return err
 	}
 	switch b := ev.Body.(type) {
@@ -94,7 +107,7 @@ func (r *run) observe(ev event.Event) error {
 	return nil
 }
 
-func (r *run) creations(list []*lineage.Creation) error {
+func (r *run) cases(list []*blame.Case) error {
 	for _, c := range list {
 		if r.opt.Count > 0 && r.summary.Printed == r.opt.Count {
 			return nil

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/nsblame/nsblame/internal/blame"
 	"github.com/nsblame/nsblame/internal/cgroup"
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/lineage"
@@ -29,6 +30,8 @@ func (s *script) Next(ctx context.Context) (event.Event, error) {
 	s.events = s.events[1:]
 	return ev, nil
 }
+
+func (s *script) Ask(event.Question) {}
 
 func (s *script) WakeAt(boot uint64) { s.wakes = append(s.wakes, boot) }
 
@@ -141,11 +144,13 @@ func (closed) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 func TestFilter(t *testing.T) {
 	exec := &lineage.Process{Comm: "systemd-hostnam"}
 	c := &render.Creation{
-		Creation: &lineage.Creation{
-			Process: lineage.Process{Comm: "(ostnamed)", UID: 5, Exec: exec},
-			Child:   &lineage.Process{Comm: "child"},
+		Case: &blame.Case{
+			Creation: &lineage.Creation{
+				Process: lineage.Process{Comm: "(ostnamed)", UID: 5, Exec: exec},
+				Child:   &lineage.Process{Comm: "child"},
+			},
+			Placement: cgroup.Placement{Unit: `foo\x2dbar.service`, Container: &cgroup.Container{ID: "abcdef"}},
 		},
-		Placement: cgroup.Placement{Unit: `foo\x2dbar.service`, Container: &cgroup.Container{ID: "abcdef"}},
 	}
 	for _, tt := range []struct {
 		name   string

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What is said on the buses, as far as it can start something: method calls to
+ * a well-known name, calls to systemd that start units, and the two signals by
+ * which a bus tells of an activation and of a name's owner.
+ *
+ * A bus is known by the path that its socket listens on. An accepted socket
+ * carries its listener's address: a client sees it on its peer, the bus on its
+ * own socket. Everything else that is sent over unix sockets must leave here
+ * within a few instructions.
+ */
+#ifndef NSBLAME_BUS_H
+#define NSBLAME_BUS_H
+
+#include "lineage.h"
+
+/* Records wait in the ring buffer, without a wake-up, for a creation to give
+ * them a meaning. Only if half of it is full user space must make room. */
+const volatile __u64 ring_half = 4 << 20;
+
+/* The fixed part of a message's header (D-Bus specification, message format). */
+struct dbus_header {
+	__u8 endian; /* 'l' or 'B' */
+	__u8 type;
+	__u8 flags;
+	__u8 version;
+	__u32 body_len;
+	__u32 serial;
+	__u32 fields_len;
+};
+
+#define DBUS_METHOD_CALL 1
+#define DBUS_ERROR 3
+#define DBUS_SIGNAL 4
+#define DBUS_FIELD_MEMBER 3
+#define DBUS_FIELD_DESTINATION 6
+#define DBUS_FIELDS_MAX 12
+
+/* Long enough for each name that is compared, and its end. */
+#define NAME_WORDS 4
+
+struct name {
+	__u64 word[NAME_WORDS];
+};
+
+/* Eight bytes of a string as the number that they are in memory. */
+#define WORD(a, b, c, d, e, f, g, h)                                                      \
+	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 | \
+	 (__u64)(f) << 40 | (__u64)(g) << 48 | (__u64)(h) << 56)
+
+#define FIRST(n) (~0ULL >> (8 * (8 - (n))))
+
+/* --- which socket ------------------------------------------------------ */
+
+/* /run/user/UID/bus and /run/user/UID/systemd/private */
+static __always_inline bool is_user_bus(const char *path)
+{
+	int i;
+
+	for (i = 10; i < 21; i++) {
+		if (path[i] == '/')
+			return (path[i + 1] == 'b' && path[i + 2] == 'u' && path[i + 3] == 's' &&
+				!path[i + 4]) ||
+			       (path[i + 1] == 's' && path[i + 2] == 'y' && path[i + 3] == 's');
+		if (path[i] < '0' || path[i] > '9')
+			break;
+	}
+	return false;
+}
+
+/* Reads the path that a socket is bound to, and tells if it is a bus's. */
+static __always_inline bool is_bus(struct unix_address *addr, __u64 *path)
+{
+	if (!addr ||
+	    bpf_probe_read_kernel(path, 8, (void *)addr + bpf_core_field_offset(struct unix_address, name) +
+						    bpf_core_field_offset(struct sockaddr_un, sun_path)))
+		return false;
+	if (path[0] != WORD('/', 'r', 'u', 'n', '/', 'd', 'b', 'u') &&
+	    path[0] != WORD('/', 'v', 'a', 'r', '/', 'r', 'u', 'n') &&
+	    path[0] != WORD('/', 'r', 'u', 'n', '/', 's', 'y', 's') &&
+	    path[0] != WORD('/', 'r', 'u', 'n', '/', 'u', 's', 'e'))
+		return false;
+	if (bpf_probe_read_kernel_str(path, BUS_PATH,
+				      (void *)addr + bpf_core_field_offset(struct unix_address, name) +
+					      bpf_core_field_offset(struct sockaddr_un, sun_path)) < 0)
+		return false;
+	if (path[0] == WORD('/', 'r', 'u', 'n', '/', 'u', 's', 'e'))
+		return is_user_bus((char *)path);
+	return path[1] == WORD('s', '/', 's', 'y', 's', 't', 'e', 'm') ||
+	       path[1] == WORD('/', 'd', 'b', 'u', 's', '/', 's', 'y') ||
+	       path[1] == WORD('t', 'e', 'm', 'd', '/', 'p', 'r', 'i');
+}
+
+/* --- which bytes ------------------------------------------------------- */
+
+struct segments {
+	__u64 head;
+	__u64 head_len;
+	__u64 next; /* 0 if there is none */
+	__u64 next_len;
+};
+
+static __always_inline const struct iovec *segment_list(struct iov_iter *it)
+{
+	if (bpf_core_field_exists(it->__iov))
+		return BPF_CORE_READ(it, __iov);
+	return BPF_CORE_READ((struct iov_iter___v61 *)it, iov);
+}
+
+/* The array of segments is the kernel's own copy, what they point to is the
+ * sender's. Kinds of iterators are numbered differently by each generation. */
+static __always_inline bool read_segments(struct segments *seg, struct iov_iter *it, __u64 size)
+{
+	const struct iovec *iov;
+	__u64 iovec_kind = bpf_core_enum_value_exists(enum iter_type___kinds, ITER_IOVEC___kinds) ?
+				   bpf_core_enum_value(enum iter_type___kinds, ITER_IOVEC___kinds) :
+				   0;
+	__u64 kind;
+
+	if (bpf_core_field_exists(((struct iov_iter___v510 *)it)->type))
+		kind = BPF_CORE_READ((struct iov_iter___v510 *)it, type) & ~1;
+	else
+		kind = BPF_CORE_READ(it, iter_type);
+	__builtin_memset(seg, 0, sizeof(*seg));
+	if (bpf_core_enum_value_exists(enum iter_type___kinds, ITER_UBUF___kinds) &&
+	    kind == bpf_core_enum_value(enum iter_type___kinds, ITER_UBUF___kinds)) {
+		seg->head = (__u64)BPF_CORE_READ((struct iov_iter___ubuf *)it, ubuf);
+		seg->head_len = size;
+		return true;
+	}
+	if (kind != iovec_kind)
+		return false;
+	iov = segment_list(it);
+	seg->head = (__u64)BPF_CORE_READ(iov, iov_base);
+	seg->head_len = BPF_CORE_READ(iov, iov_len);
+	if (BPF_CORE_READ(it, nr_segs) > 1) {
+		iov = (void *)iov + bpf_core_type_size(struct iovec);
+		seg->next = (__u64)BPF_CORE_READ(iov, iov_base);
+		seg->next_len = BPF_CORE_READ(iov, iov_len);
+	}
+	return true;
+}
+
+/* --- which message ----------------------------------------------------- */
+
+static __always_inline __u32 order(__u32 n, __u8 endian)
+{
+	return endian == 'B' ? __builtin_bswap32(n) : n;
+}
+
+static __always_inline bool starts_units(struct name *member)
+{
+	__u64 w = member->word[0];
+
+	return (w & FIRST(5)) == WORD('S', 't', 'a', 'r', 't', 0, 0, 0) ||
+	       (w & FIRST(7)) == WORD('R', 'e', 's', 't', 'a', 'r', 't', 0) ||
+	       (w & FIRST(6)) == WORD('R', 'e', 'l', 'o', 'a', 'd', 0, 0) ||
+	       (w & FIRST(7)) == WORD('T', 'r', 'y', 'R', 'e', 's', 't', 0) ||
+	       (w & FIRST(7)) == WORD('E', 'n', 'q', 'u', 'e', 'u', 'e', 0);
+}
+
+static __always_inline bool is_systemd1(struct name *dest)
+{
+	return dest->word[0] == WORD('o', 'r', 'g', '.', 'f', 'r', 'e', 'e') &&
+	       dest->word[1] == WORD('d', 'e', 's', 'k', 't', 'o', 'p', '.') &&
+	       dest->word[2] == WORD('s', 'y', 's', 't', 'e', 'm', 'd', '1') && !dest->word[3];
+}
+
+static __always_inline bool is_the_bus(struct name *dest)
+{
+	return dest->word[0] == WORD('o', 'r', 'g', '.', 'f', 'r', 'e', 'e') &&
+	       dest->word[1] == WORD('d', 'e', 's', 'k', 't', 'o', 'p', '.') &&
+	       dest->word[2] == WORD('D', 'B', 'u', 's', 0, 0, 0, 0);
+}
+
+static __always_inline bool call_matters(struct name *dest, struct name *member, bool to_bus)
+{
+	/* systemd by its name, on a socket of its own, or by its connection's name */
+	if (is_systemd1(dest) || !dest->word[0] || (dest->word[0] & 0xff) == ':')
+		return starts_units(member);
+	if (!to_bus) /* passed on by the bus: seen when it was sent */
+		return false;
+	if (is_the_bus(dest)) /* StartServiceByName */
+		return (member->word[0] & FIRST(8)) == WORD('S', 't', 'a', 'r', 't', 'S', 'e', 'r');
+	return true;
+}
+
+static __always_inline bool signal_matters(struct name *member, __u64 first_arg)
+{
+	__u8 head[5] = {};
+
+	if (member->word[0] == WORD('A', 'c', 't', 'i', 'v', 'a', 't', 'i'))
+		return member->word[1] == WORD('o', 'n', 'R', 'e', 'q', 'u', 'e', 's');
+	if (member->word[0] != WORD('N', 'a', 'm', 'e', 'O', 'w', 'n', 'e') ||
+	    member->word[1] != WORD('r', 'C', 'h', 'a', 'n', 'g', 'e', 'd'))
+		return false;
+	/* not of the connections' own names, which come and go all the time */
+	return !bpf_probe_read_user(head, sizeof(head), (void *)first_arg) && head[4] != ':';
+}
+
+/*
+ * Walks the header's fields for the two that decide. Their order is up to the
+ * sender, and so is every length.
+ */
+__noinline int message_matters(__u64 head, __u64 head_len, __u64 next, __u32 to_bus)
+{
+	struct name member = {}, dest = {};
+	struct dbus_header h;
+	__u64 off = sizeof(h), end;
+	int i;
+
+	if (head_len < sizeof(h) || bpf_probe_read_user(&h, sizeof(h), (void *)head))
+		return 0;
+	if ((h.endian != 'l' && h.endian != 'B') || h.version != 1)
+		return 0;
+	if (h.type == DBUS_ERROR) /* what is refused starts nothing */
+		return !to_bus;
+	if (h.type != DBUS_METHOD_CALL && (h.type != DBUS_SIGNAL || to_bus))
+		return 0;
+	end = off + order(h.fields_len, h.endian);
+	for (i = 0; i < DBUS_FIELDS_MAX; i++) {
+		__u8 field[8];
+		__u64 len;
+
+		if (off + sizeof(field) > end || off + sizeof(field) > head_len ||
+		    bpf_probe_read_user(field, sizeof(field), (void *)head + off))
+			break;
+		/* code, then a variant: signature of one type, and its value */
+		if (field[1] != 1)
+			break;
+		len = order(*(__u32 *)(field + 4), h.endian);
+		if (field[2] == 's' || field[2] == 'o') {
+			if (field[0] == DBUS_FIELD_MEMBER)
+				bpf_probe_read_user_str(&member, sizeof(member), (void *)head + off + 8);
+			if (field[0] == DBUS_FIELD_DESTINATION)
+				bpf_probe_read_user_str(&dest, sizeof(dest), (void *)head + off + 8);
+			off += 8 + len + 1;
+		} else if (field[2] == 'g') {
+			off += 5 + field[4] + 1;
+		} else if (field[2] == 'u') {
+			off += 8;
+		} else {
+			break;
+		}
+		off = (off + 7) & ~7ULL;
+	}
+	if (h.type == DBUS_METHOD_CALL)
+		return call_matters(&dest, &member, to_bus);
+	end = (end + 7) & ~7ULL;
+	return signal_matters(&member, end < head_len ? head + end : next + (end - head_len));
+}
+
+/* --- the probe --------------------------------------------------------- */
+
+static __always_inline void fill_data(struct bus_record *rec, struct segments *seg)
+{
+	__u64 n = seg->head_len, more = seg->next_len;
+
+	if (n > BUS_SEGMENT)
+		n = BUS_SEGMENT;
+	if (bpf_probe_read_user(rec->data, n, (void *)seg->head)) {
+		count(COUNT_BUS_UNREAD);
+		return;
+	}
+	rec->len = n;
+	/* a second segment makes sense only behind a whole first one */
+	if (!seg->next || !more || seg->head_len > BUS_SEGMENT)
+		return;
+	if (more > BUS_SEGMENT)
+		more = BUS_SEGMENT;
+	if (!bpf_probe_read_user(rec->data + n, more, (void *)seg->next))
+		rec->len = n + more;
+}
+
+static __always_inline void send_bus_record(struct segments *seg, __u64 bus, __u64 *path, __u64 size,
+					    __u32 peer, bool to_bus)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct process_key key = process_key(task);
+	struct process *p = find_or_adopt(task, &key);
+	struct bus_record *rec;
+
+	if (p && !p->published)
+		publish_lineage(key.start_ns, key.pid);
+	rec = bpf_ringbuf_reserve(&events, sizeof(*rec), 0);
+	if (!rec) {
+		count(COUNT_LOST_BUS);
+		return;
+	}
+	rec->kind = REC_BUS;
+	rec->flags = to_bus ? BUS_TO : 0;
+	rec->boot_ns = bpf_ktime_get_boot_ns();
+	rec->sender = key;
+	rec->bus = bus;
+	rec->tid = (__u32)bpf_get_current_pid_tgid();
+	rec->size = size;
+	rec->len = 0;
+	rec->peer = peer;
+	__builtin_memcpy(rec->path, path, sizeof(rec->path));
+	fill_data(rec, seg);
+	bpf_ringbuf_submit(rec, bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > ring_half ?
+					BPF_RB_FORCE_WAKEUP :
+					BPF_RB_NO_WAKEUP);
+}
+
+SEC("fentry/unix_stream_sendmsg")
+int BPF_PROG(bus_send, struct socket *sock, struct msghdr *msg, unsigned long size)
+{
+	__u64 path[BUS_PATH / 8] = {};
+	struct unix_address *addr;
+	struct segments seg;
+	struct unix_sock *sk;
+	bool to_bus = true;
+
+	if (size < sizeof(struct dbus_header))
+		return 0;
+	sk = BPF_CORE_READ(sock, sk);
+	addr = BPF_CORE_READ(sk, peer, addr);
+	if (!is_bus(addr, path)) {
+		to_bus = false;
+		addr = BPF_CORE_READ(sk, addr);
+		if (!is_bus(addr, path))
+			return 0;
+	}
+	if (!read_segments(&seg, &msg->msg_iter, size) ||
+	    !message_matters(seg.head, seg.head_len, seg.next, to_bus))
+		return 0;
+	send_bus_record(&seg, (__u64)addr, path, size,
+			BPF_CORE_READ((struct sock *)sk, sk_peer_pid, numbers[0].nr), to_bus);
+	return 0;
+}
+
+#endif

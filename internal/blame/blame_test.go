@@ -1,0 +1,581 @@
+package blame
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/godbus/dbus/v5"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nsblame/nsblame/internal/cgroup"
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/lineage"
+	"github.com/nsblame/nsblame/internal/unit"
+)
+
+// story tells a Blamer what happened, and what a manager would answer.
+type story struct {
+	t       *testing.T
+	tree    *lineage.Tree
+	blamer  *Blamer
+	now     uint64 // ms since boot
+	serial  uint64
+	cgroups map[string]event.CgroupID
+	units   map[string]unit.Unit // answers, by name
+	boot    unit.Boot
+	done    []*Case
+}
+
+const ms = 1_000_000
+
+func tell(t *testing.T) *story {
+	t.Helper()
+	s := &story{t: t, tree: lineage.NewTree(), cgroups: make(map[string]event.CgroupID), units: make(map[string]unit.Unit)}
+	s.blamer = New(s.tree)
+	s.see(&event.Host{})
+	s.see(&event.Coverage{Probe: BusProbe, Live: true})
+	s.boot = unit.Boot{UserspaceUS: 1, FinishUS: 2}
+	s.process(1, 0, "/init.scope", "/usr/lib/systemd/systemd", "/sbin/init")
+	s.process(20, 1, "/system.slice/dbus.service", "/usr/bin/dbus-daemon", "dbus-daemon", "--system")
+	s.process(30, 1, "/system.slice/cron.service", "/usr/sbin/cron", "cron", "-f")
+	return s
+}
+
+func (s *story) see(b event.Body) {
+	s.now++
+	ev := event.Event{BootNS: s.now * ms, Body: b}
+	done := s.tree.Observe(ev)
+	s.blamer.Observe(ev)
+	s.blamer.Submit(done...)
+	s.collect()
+}
+
+func (s *story) collect() {
+	for {
+		s.done = append(s.done, s.blamer.Ready()...)
+		asks := s.blamer.Asks()
+		if len(asks) == 0 {
+			return
+		}
+		for _, q := range asks {
+			s.answer(q)
+		}
+	}
+}
+
+func (s *story) answer(q event.Question) {
+	a := &event.Unit{Question: q, Boot: s.boot}
+	u, ok := s.units[q.Unit]
+	if !ok {
+		a.Why = "unit is not loaded"
+	}
+	a.Unit = u
+	s.now++
+	s.blamer.Observe(event.Event{BootNS: s.now * ms, Body: a})
+}
+
+func id(pid uint32) event.ProcessID {
+	if pid == 0 {
+		return event.ProcessID{}
+	}
+	return event.ProcessID{PID: pid, StartNS: uint64(pid)}
+}
+
+// process is one that runs a program of its own.
+func (s *story) process(pid, parent uint32, path, exe string, argv ...string) {
+	prog := event.ProgramID{Process: id(pid), Exec: 1}
+	s.see(&event.Program{ID: prog, Exe: exe, Argv: argv})
+	s.put(pid, parent, path, prog, argv[0])
+}
+
+// forked is one that still runs its parent's program.
+func (s *story) forked(pid, parent uint32, path, comm string) {
+	s.put(pid, parent, path, event.ProgramID{Process: id(parent), Exec: 1}, comm)
+}
+
+func (s *story) put(pid, parent uint32, path string, prog event.ProgramID, comm string) {
+	cg, known := s.cgroups[path]
+	if !known {
+		cg = event.CgroupID(len(s.cgroups) + 1)
+		s.cgroups[path] = cg
+		s.see(&event.Cgroup{ID: cg, Path: path})
+	}
+	s.see(&event.Process{ID: id(pid), Parent: id(parent), Program: prog, Comm: comm, Cgroup: cg})
+}
+
+// create is a creation by a process that then ends.
+func (s *story) create(pid uint32, path string) {
+	s.serial++
+	s.see(&event.NetnsCreate{
+		Serial: s.serial, Creator: id(pid), TID: pid, Call: event.CallUnshare, Inum: 1, Cgroup: s.cgroups[path],
+	})
+	s.see(&event.Exit{Process: id(pid)})
+}
+
+// service is a creation by systemd for a unit.
+func (s *story) service(pid uint32, name string) {
+	path := "/system.slice/" + name
+	s.forked(pid, 1, path, "("+name+")")
+	s.create(pid, path)
+}
+
+const (
+	toBus   = systemBus
+	private = systemPrivate
+)
+
+// send is a message of a process over a socket.
+func (s *story) send(pid uint32, socket string, m *dbus.Message) {
+	s.see(&event.BusMessage{Sender: id(pid), TID: pid, Bus: 1, Path: socket, PeerPID: 1, Data: encode(s.t, m)})
+}
+
+// fromBus is a message of the bus's to a process.
+func (s *story) fromBus(to uint32, m *dbus.Message) {
+	s.see(&event.BusMessage{Sender: id(20), Bus: 1, Path: systemBus, FromBus: true, PeerPID: to, Data: encode(s.t, m)})
+}
+
+// encode gives a message its serial, for which the caller sets a header field
+// of our own making: godbus keeps it to itself.
+func encode(t *testing.T, m *dbus.Message) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	if err := m.EncodeTo(&buf, binary.LittleEndian); err != nil {
+		t.Fatal(err)
+	}
+	raw := buf.Bytes()
+	binary.LittleEndian.PutUint32(raw[8:], 7) // serial
+	return raw
+}
+
+func method(dest, path, iface, member string, body ...any) *dbus.Message {
+	m := &dbus.Message{Type: dbus.TypeMethodCall, Headers: map[dbus.HeaderField]dbus.Variant{
+		dbus.FieldPath:        dbus.MakeVariant(dbus.ObjectPath(path)),
+		dbus.FieldDestination: dbus.MakeVariant(dest),
+		dbus.FieldInterface:   dbus.MakeVariant(iface),
+		dbus.FieldMember:      dbus.MakeVariant(member),
+	}}
+	return withBody(m, body)
+}
+
+func signal(path, iface, member string, body ...any) *dbus.Message {
+	m := &dbus.Message{Type: dbus.TypeSignal, Headers: map[dbus.HeaderField]dbus.Variant{
+		dbus.FieldPath:      dbus.MakeVariant(dbus.ObjectPath(path)),
+		dbus.FieldInterface: dbus.MakeVariant(iface),
+		dbus.FieldMember:    dbus.MakeVariant(member),
+		dbus.FieldSender:    dbus.MakeVariant("org.freedesktop.DBus"),
+	}}
+	return withBody(m, body)
+}
+
+func withBody(m *dbus.Message, body []any) *dbus.Message {
+	if len(body) > 0 {
+		m.Body = body
+		m.Headers[dbus.FieldSignature] = dbus.MakeVariant(dbus.SignatureOf(body...))
+	}
+	return m
+}
+
+const hostname1 = "org.freedesktop.hostname1"
+
+func getHostname() *dbus.Message {
+	return method(hostname1, "/org/freedesktop/hostname1", "org.freedesktop.DBus.Properties", "Get", hostname1, "StaticHostname")
+}
+
+func activation(unit string) *dbus.Message {
+	m := signal("/org/freedesktop/DBus", "org.freedesktop.systemd1.Activator", "ActivationRequest", unit)
+	m.Headers[dbus.FieldDestination] = dbus.MakeVariant("org.freedesktop.systemd1")
+	return m
+}
+
+func ownerChanged(name, from, to string) *dbus.Message {
+	return signal("/org/freedesktop/DBus", "org.freedesktop.DBus", "NameOwnerChanged", name, from, to)
+}
+
+func job(member, unit string) *dbus.Message {
+	return method("org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", member, unit, "replace")
+}
+
+func refusal() *dbus.Message {
+	return &dbus.Message{Type: dbus.TypeError, Headers: map[dbus.HeaderField]dbus.Variant{
+		dbus.FieldErrorName:   dbus.MakeVariant("org.freedesktop.DBus.Error.AccessDenied"),
+		dbus.FieldReplySerial: dbus.MakeVariant(uint32(7)),
+		dbus.FieldSender:      dbus.MakeVariant("org.freedesktop.DBus"),
+	}}
+}
+
+// hostnamed is what systemd says of it.
+func hostnamed() unit.Unit {
+	return unit.Unit{
+		Name: "systemd-hostnamed.service", Names: []string{"systemd-hostnamed.service", "dbus-" + hostname1 + ".service"},
+		BusName: hostname1, Type: "notify", PrivateNetwork: true,
+		Settings: []unit.Setting{{Name: "PrivateNetwork", Value: "yes", File: "/lib/x.service", Line: 26, Evidence: unit.EvidenceFile}},
+	}
+}
+
+// want compares the origins, each as "trigger pid unit (evidence)", and why.
+func (s *story) want(origins ...string) {
+	s.t.Helper()
+	var got []string
+	for _, c := range s.done {
+		o := c.Origin
+		text := string(o.Trigger)
+		if o.Process != nil {
+			text += fmt.Sprintf(" %d", o.Process.ID.PID)
+		}
+		if o.Unit != "" {
+			text += " " + o.Unit
+		}
+		text += " (" + string(o.Evidence) + ")"
+		if o.Why != "" {
+			text += ": " + o.Why
+		}
+		got = append(got, text)
+	}
+	if diff := cmp.Diff(origins, got); diff != "" {
+		s.t.Errorf("origins (-want +got):\n%s%s", diff, s.chains())
+	}
+}
+
+func (s *story) chains() string {
+	var b strings.Builder
+	for i, c := range s.done {
+		fmt.Fprintf(&b, "case %d\n", i)
+		for _, l := range c.Links {
+			fmt.Fprintf(&b, "  %s: %s (%s)", l.Name, l.Text, l.Evidence)
+			if l.Process != nil {
+				fmt.Fprintf(&b, " %q", l.Process.Argv)
+			}
+			b.WriteByte('\n')
+		}
+	}
+	return b.String()
+}
+
+// caller is a process in cron's service.
+func (s *story) caller(pid uint32, argv ...string) {
+	s.process(pid, 30, "/system.slice/cron.service", "/usr/bin/"+argv[0], argv...)
+}
+
+func withHostnamed(t *testing.T) *story {
+	t.Helper()
+	s := tell(t)
+	s.units["systemd-hostnamed.service"] = hostnamed()
+	s.units["cron.service"] = unit.Unit{Name: "cron.service", Type: "simple"}
+	return s
+}
+
+func TestTheSeedCase(t *testing.T) {
+	s := withHostnamed(t)
+	s.caller(41, "hostnamectl", "--static")
+	s.send(41, toBus, getHostname())
+	s.fromBus(1, activation("dbus-"+hostname1+".service"))
+	s.service(42, "systemd-hostnamed.service")
+	s.want("command 41 cron.service (kernel)")
+	want := []string{"setting file", "because kernel", "asked by kernel"}
+	var got []string
+	for _, l := range s.done[0].Links {
+		got = append(got, l.Name+" "+string(l.Evidence))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("chain (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheFirstOfSeveralCallsIsTheOne(t *testing.T) {
+	s := withHostnamed(t)
+	for pid := uint32(41); pid < 51; pid++ {
+		s.caller(pid, "hostnamectl", "--static")
+		s.send(pid, toBus, getHostname())
+	}
+	s.fromBus(1, activation("dbus-"+hostname1+".service"))
+	s.caller(60, "late")
+	s.send(60, toBus, getHostname())
+	s.service(70, "systemd-hostnamed.service")
+	s.want("command 41 cron.service (kernel)")
+}
+
+func TestACallWhileTheServiceRunsIsBlamedForNothing(t *testing.T) {
+	s := withHostnamed(t)
+	s.caller(41, "hostnamectl")
+	s.send(41, toBus, getHostname())
+	s.fromBus(1, activation("dbus-"+hostname1+".service"))
+	s.service(42, "systemd-hostnamed.service")
+	s.fromBus(1, ownerChanged(hostname1, "", ":1.9"))
+	s.caller(43, "decoy")
+	s.send(43, toBus, getHostname())
+	s.fromBus(1, ownerChanged(hostname1, ":1.9", ""))
+	s.caller(44, "second")
+	s.send(44, toBus, getHostname())
+	s.fromBus(1, activation("dbus-"+hostname1+".service"))
+	s.service(45, "systemd-hostnamed.service")
+	s.want("command 41 cron.service (kernel)", "command 44 cron.service (kernel)")
+}
+
+// The call was sent while the service still had its name, and read after.
+func TestACallOnTheBrink(t *testing.T) {
+	s := withHostnamed(t)
+	s.fromBus(1, ownerChanged(hostname1, "", ":1.9"))
+	s.caller(41, "hostnamectl")
+	s.send(41, toBus, getHostname())
+	s.fromBus(1, ownerChanged(hostname1, ":1.9", ""))
+	s.fromBus(1, activation("dbus-"+hostname1+".service"))
+	s.service(42, "systemd-hostnamed.service")
+	s.want("command 41 cron.service (inferred)")
+}
+
+func TestARefusedCallIsBlamedForNothing(t *testing.T) {
+	s := withHostnamed(t)
+	s.caller(41, "denied")
+	s.send(41, toBus, getHostname())
+	s.fromBus(41, refusal())
+	s.caller(42, "hostnamectl")
+	s.send(42, toBus, getHostname())
+	s.fromBus(1, activation("dbus-"+hostname1+".service"))
+	s.service(43, "systemd-hostnamed.service")
+	s.want("command 42 cron.service (kernel)")
+}
+
+func TestActivationWithoutAKnownCaller(t *testing.T) {
+	s := withHostnamed(t)
+	s.caller(41, "stranger")
+	s.send(41, toBus, method("org.example.other", "/", "org.example", "Get"))
+	s.fromBus(1, activation("dbus-"+hostname1+".service"))
+	s.service(42, "systemd-hostnamed.service")
+	s.want("unknown (unknown): no call to org.freedesktop.hostname1 was seen before the bus asked for its activation")
+}
+
+// A service file can name any unit: only the manager knows the bus name then.
+func TestActivationOfAUnitByItsOwnName(t *testing.T) {
+	s := withHostnamed(t)
+	s.caller(40, "stranger")
+	s.send(40, toBus, method("org.example.other", "/", "org.example", "Get"))
+	s.caller(41, "hostnamectl")
+	s.send(41, toBus, getHostname())
+	s.fromBus(1, activation("systemd-hostnamed.service"))
+	s.service(42, "systemd-hostnamed.service")
+	s.want("command 41 cron.service (kernel)")
+}
+
+func TestAForgedActivationRequest(t *testing.T) {
+	s := withHostnamed(t)
+	s.caller(41, "forger")
+	forged := activation("systemd-hostnamed.service")
+	forged.Headers[dbus.FieldSender] = dbus.MakeVariant(":1.5")
+	s.fromBus(1, forged)
+	s.service(42, "systemd-hostnamed.service")
+	s.want("unknown (unknown): nobody was seen asking for systemd-hostnamed.service to be started")
+}
+
+// A container has a bus at the same path, and a systemd of its own.
+func TestAnotherManagersBus(t *testing.T) {
+	s := withHostnamed(t)
+	s.caller(41, "inside")
+	s.see(&event.BusMessage{
+		Sender: id(41), Bus: 2, Path: systemPrivate, PeerPID: 500, Data: encode(t, job("StartUnit", "systemd-hostnamed.service")),
+	})
+	s.service(42, "systemd-hostnamed.service")
+	s.want("unknown (unknown): nobody was seen asking for systemd-hostnamed.service to be started")
+}
+
+func TestStartJobs(t *testing.T) {
+	for _, member := range []string{"StartUnit", "RestartUnit", "ReloadOrRestartUnit"} {
+		t.Run(member, func(t *testing.T) {
+			s := tell(t)
+			s.units["foo.service"] = unit.Unit{Name: "foo.service", Type: "simple", PrivateNetwork: true}
+			s.caller(41, "systemctl", "start", "foo")
+			s.send(41, private, job(member, "foo.service"))
+			s.service(42, "foo.service")
+			s.want("command 41 cron.service (kernel)")
+		})
+	}
+}
+
+func TestARefusedStartIsBlamedForNothing(t *testing.T) {
+	s := tell(t)
+	s.units["foo.service"] = unit.Unit{Name: "foo.service", Type: "simple", PrivateNetwork: true}
+	s.caller(41, "denied")
+	s.send(41, toBus, job("StartUnit", "foo.service"))
+	s.fromBus(41, refusal())
+	s.caller(42, "systemctl")
+	s.send(42, private, job("StartUnit", "foo.service"))
+	s.service(43, "foo.service")
+	s.want("command 42 cron.service (kernel)")
+}
+
+// A start of what runs has no effect; the run that follows has another cause.
+func TestAStartOfARunningUnitIsBlamedForNothing(t *testing.T) {
+	s := tell(t)
+	s.caller(41, "systemctl")
+	s.send(41, private, job("StartUnit", "foo.service"))
+	s.now += 100
+	s.units["foo.service"] = unit.Unit{
+		Name: "foo.service", Type: "simple", PrivateNetwork: true, TriggeredBy: []string{"foo.timer"},
+		InactiveEnterUS: (s.now - 50) * 1000, InactiveExitUS: (s.now - 10) * 1000,
+	}
+	s.units["foo.timer"] = unit.Unit{Name: "foo.timer", LastTriggerUS: (s.now - 11) * 1000}
+	s.service(42, "foo.service")
+	s.want("timer foo.timer (manager)")
+}
+
+func TestCrashLoop(t *testing.T) {
+	s := tell(t)
+	foo := unit.Unit{Name: "foo.service", Type: "simple", PrivateNetwork: true, Restart: "always"}
+	s.units["foo.service"] = foo
+	s.caller(41, "systemctl")
+	s.send(41, private, job("StartUnit", "foo.service"))
+	s.service(42, "foo.service")
+	for n := uint32(1); n < 3; n++ {
+		foo.NRestarts, foo.MainPID = n, 42+n
+		s.units["foo.service"] = foo
+		s.service(42+n, "foo.service")
+	}
+	s.want("command 41 cron.service (kernel)", "restart foo.service (manager)", "restart foo.service (manager)")
+}
+
+// The manager is asked only after the first run has crashed already.
+func TestCrashLoopAskedLate(t *testing.T) {
+	s := tell(t)
+	s.units["foo.service"] = unit.Unit{
+		Name: "foo.service", Type: "simple", PrivateNetwork: true, Restart: "always", NRestarts: 1, MainPID: 99,
+	}
+	s.caller(41, "systemctl")
+	s.send(41, private, job("StartUnit", "foo.service"))
+	s.service(42, "foo.service")
+	s.want("command 41 cron.service (kernel)")
+}
+
+// The caller was itself started by a timer.
+func TestTheChainGoesOn(t *testing.T) {
+	s := withHostnamed(t)
+	s.units["job.service"] = unit.Unit{
+		Name: "job.service", Type: "oneshot", TriggeredBy: []string{"job.timer"}, InactiveExitUS: s.now * 1000,
+	}
+	s.units["job.timer"] = unit.Unit{Name: "job.timer", LastTriggerUS: s.now*1000 - 1}
+	s.process(40, 1, "/system.slice/job.service", "/bin/sh", "sh", "-c", "hostnamectl")
+	s.process(41, 40, "/system.slice/job.service", "/usr/bin/hostnamectl", "hostnamectl")
+	s.send(41, toBus, getHostname())
+	s.fromBus(1, activation("dbus-"+hostname1+".service"))
+	s.service(42, "systemd-hostnamed.service")
+	s.want("timer job.timer (manager)")
+}
+
+func TestBoot(t *testing.T) {
+	s := tell(t)
+	s.boot = unit.Boot{UserspaceUS: 1, FinishUS: 0}
+	s.units["foo.service"] = unit.Unit{Name: "foo.service", Type: "simple", PrivateNetwork: true, InactiveExitUS: s.now * 1000}
+	s.service(42, "foo.service")
+	s.want("boot foo.service (manager)")
+}
+
+func TestDependency(t *testing.T) {
+	s := tell(t)
+	s.units["foo.service"] = unit.Unit{
+		Name: "foo.service", Type: "simple", PrivateNetwork: true,
+		Dependents: []unit.Dependent{{Name: "bar.target", Dependency: "WantedBy"}},
+	}
+	s.caller(41, "systemctl", "start", "bar.target")
+	s.send(41, private, job("StartUnit", "bar.target"))
+	s.service(42, "foo.service")
+	s.want("command 41 cron.service (manager)")
+}
+
+func TestCommandsActByThemselves(t *testing.T) {
+	s := tell(t)
+	s.units["cron.service"] = unit.Unit{Name: "cron.service", Type: "simple"}
+	s.caller(41, "unshare", "-n")
+	s.create(41, "/system.slice/cron.service")
+	s.process(50, 1, "/user.slice/user-1000.slice/session-3.scope", "/usr/bin/unshare", "unshare", "-n")
+	s.create(50, "/user.slice/user-1000.slice/session-3.scope")
+	s.want("command 41 cron.service (kernel)", "command 50 session-3.scope (kernel)")
+}
+
+// A name says nothing: what counts is who sent the message.
+func TestAFalseName(t *testing.T) {
+	s := withHostnamed(t)
+	s.caller(41, "hostnamectl", "--static") // never says a word
+	s.caller(42, "innocent-name")
+	s.send(42, toBus, getHostname())
+	s.fromBus(1, activation("dbus-"+hostname1+".service"))
+	s.service(43, "systemd-hostnamed.service")
+	s.want("command 42 cron.service (kernel)")
+}
+
+func TestWithoutTheBus(t *testing.T) {
+	s := withHostnamed(t)
+	s.see(&event.Coverage{Probe: BusProbe, Why: "turned off by --no-bus"})
+	s.service(42, "systemd-hostnamed.service")
+	s.want("unknown (unknown): who asked for systemd-hostnamed.service to be started is not known: turned off by --no-bus")
+}
+
+func TestDBusBroker(t *testing.T) {
+	s := withHostnamed(t)
+	s.process(21, 1, "/system.slice/dbus-broker.service", "/usr/bin/dbus-broker-launch", "dbus-broker-launch")
+	s.caller(41, "hostnamectl", "--static")
+	s.send(41, toBus, getHostname())
+	s.send(21, toBus, job("StartUnit", "dbus-"+hostname1+".service"))
+	s.service(42, "systemd-hostnamed.service")
+	s.want("command 41 cron.service (kernel)")
+}
+
+func TestUserManager(t *testing.T) {
+	s := tell(t)
+	const base = "/user.slice/user-1000.slice/user@1000.service"
+	s.process(100, 1, base+"/init.scope", "/usr/lib/systemd/systemd", "systemd", "--user")
+	s.units["foo.service"] = unit.Unit{Name: "foo.service", Type: "simple", Manager: cgroup.ManagerUser, PrivateNetwork: true}
+	s.process(41, 1, "/user.slice/user-1000.slice/session-3.scope", "/usr/bin/systemctl", "systemctl", "--user")
+	s.see(&event.BusMessage{
+		Sender: id(41), Bus: 3, Path: "/run/user/1000/systemd/private", PeerPID: 100, Data: encode(t, job("StartUnit", "foo.service")),
+	})
+	s.forked(42, 100, base+"/app.slice/foo.service", "(foo)")
+	s.create(42, base+"/app.slice/foo.service")
+	s.want("command 41 session-3.scope (kernel)")
+}
+
+// A request to the system's manager starts nothing of a user's.
+func TestTheOtherManagersUnitOfTheSameName(t *testing.T) {
+	s := tell(t)
+	const base = "/user.slice/user-1000.slice/user@1000.service"
+	s.process(100, 1, base+"/init.scope", "/usr/lib/systemd/systemd", "systemd", "--user")
+	s.units["foo.service"] = unit.Unit{Name: "foo.service", Type: "simple", PrivateNetwork: true}
+	s.caller(41, "systemctl")
+	s.send(41, private, job("StartUnit", "foo.service"))
+	s.forked(42, 100, base+"/app.slice/foo.service", "(foo)")
+	s.create(42, base+"/app.slice/foo.service")
+	s.want("unknown (unknown): nobody was seen asking for foo.service to be started")
+}
+
+func TestTransientUnitThatIsGone(t *testing.T) {
+	s := tell(t)
+	s.caller(41, "systemd-run", "unshare", "-n")
+	s.send(41, private, method("org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager",
+		"StartTransientUnit", "run-1.service", "fail", []struct {
+			Name  string
+			Value dbus.Variant
+		}{}, []struct {
+			Name string
+			Aux  []struct {
+				Name  string
+				Value dbus.Variant
+			}
+		}{}))
+	s.process(42, 1, "/system.slice/run-1.service", "/usr/bin/unshare", "unshare", "-n")
+	s.create(42, "/system.slice/run-1.service")
+	s.want("command 41 cron.service (kernel)")
+}
+
+func TestFlushAnswersWhatIsOpen(t *testing.T) {
+	s := withHostnamed(t)
+	delete(s.units, "systemd-hostnamed.service")
+	c := &lineage.Creation{}
+	p, ancestry, _ := s.tree.Lineage(id(30))
+	c.Process, c.Ancestry = p, ancestry
+	s.blamer.Submit(c)
+	if done := s.blamer.Ready(); len(done) != 0 {
+		t.Fatalf("%d cases before any answer", len(done))
+	}
+	s.done = s.blamer.Flush()
+	s.want("command 30 cron.service (kernel)")
+}

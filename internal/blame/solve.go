@@ -1,0 +1,468 @@
+package blame
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/nsblame/nsblame/internal/cgroup"
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/lineage"
+	"github.com/nsblame/nsblame/internal/unit"
+)
+
+// maxSteps bounds how often a chain goes on from one unit to another.
+const maxSteps = 8
+
+// solver finds the causes of one creation with what is known by now.
+type solver struct {
+	*Blamer
+	out *Case
+	// open is set when an answer is needed that is not there yet.
+	open  bool
+	steps int
+}
+
+// solve returns the case of a creation, or false if answers are missing.
+func (b *Blamer) solve(c *lineage.Creation) (*Case, bool) {
+	s := &solver{Blamer: b, out: NewCase(c)}
+	s.creation()
+	return s.out, !s.open
+}
+
+// unitFact is as Blamer.fact, and notes if the answer is missing.
+func (s *solver) unitFact(q event.Question) *event.Unit {
+	u, ok := s.fact(q)
+	if !ok {
+		s.open = true
+	}
+	return u
+}
+
+func (s *solver) creation() {
+	c := s.out.Creation
+	r, inService := runOf(&c.Process, c.Ancestry, c.BootNS)
+	byManager := madeByManager(c)
+	if !inService {
+		if byManager {
+			s.unknown("a service manager made it, for something that is no service of this machine's own managers")
+			return
+		}
+		s.command(&c.Process, c.Ancestry, c.AncestryWhy)
+		return
+	}
+	facts := s.unitFact(r.question())
+	if s.open {
+		return
+	}
+	s.settings(byManager, facts)
+	if byManager {
+		s.cause(r, facts)
+		return
+	}
+	s.process(r, facts, &c.Process, c.Ancestry, c.AncestryWhy)
+}
+
+// madeByManager reports whether a manager made the namespace for a unit: its
+// child does so before it becomes the unit's program, or, from systemd 254 on,
+// as systemd-executor.
+func madeByManager(c *lineage.Creation) bool {
+	if len(c.Ancestry) == 0 {
+		return false
+	}
+	p, parent := &c.Process, &c.Ancestry[0]
+	manager := parent.ID.PID == 1 || path.Base(parent.Exe) == "systemd" && place(parent).Unit == "init.scope"
+	return manager && (p.ArgvInherited || path.Base(p.Exe) == "systemd-executor")
+}
+
+// settings adds which of the unit's settings made the namespace.
+func (s *solver) settings(byManager bool, facts *event.Unit) {
+	if facts.Why != "" {
+		if byManager {
+			s.link("setting", Unknown, "made by the manager for one of the unit's settings; which is not known: "+facts.Why)
+		}
+		return
+	}
+	network := facts.Unit.Network()
+	s.out.Settings = network.Settings
+	switch {
+	case byManager && !network.Effect.Creates():
+		s.link("setting", Unknown, "made by the manager, but none of the unit's settings that are in force now does that")
+	case byManager:
+		for _, set := range network.Settings {
+			s.link("setting", Evidence(set.Evidence), settingText(set))
+		}
+	default:
+		s.link("setting", Manager, "none: the unit's own program made it")
+	}
+}
+
+func settingText(s unit.Setting) string {
+	text := s.Name + "=" + s.Value
+	if s.File != "" {
+		text += fmt.Sprintf(" at %s:%d", s.File, s.Line)
+	}
+	return text
+}
+
+// process carries the chain on from a process in a service: the process is the
+// origin, unless the unit ran only to do what the process did.
+func (s *solver) process(r run, facts *event.Unit, p *lineage.Process, ancestry []lineage.Process, why string) {
+	forIt := s.ranForIt(r, facts, p)
+	if s.open {
+		return
+	}
+	if forIt && s.steps < maxSteps {
+		s.cause(r, facts)
+		return
+	}
+	s.command(p, ancestry, why)
+}
+
+// ranForIt reports whether a unit's run was there only to do what one of its
+// processes did: a oneshot or transient service, what a timer, a path or an
+// accepted connection started, and the main process of a service that is
+// restarted again and again. What a long-running daemon does later is its own
+// doing.
+func (s *solver) ranForIt(r run, facts *event.Unit, p *lineage.Process) bool {
+	if slices.ContainsFunc(s.requestsFor(r, facts), func(q *request) bool { return q.method == "StartTransientUnit" }) {
+		return true
+	}
+	u := &facts.Unit
+	if facts.Why != "" {
+		return false
+	}
+	if u.Transient || u.Type == "oneshot" || u.NRestarts > 0 && p.ID == r.first {
+		return true
+	}
+	trigger, _ := s.trigger(r, u)
+	return trigger != "" && (path.Ext(trigger) != ".socket" || strings.Contains(r.unit, "@"))
+}
+
+// cause finds out what began a run of a unit.
+func (s *solver) cause(r run, facts *event.Unit) {
+	s.steps++
+	u := &facts.Unit
+	known := facts.Why == ""
+	exact := known && u.MainPID != 0 && u.MainPID == r.first.PID
+	if known && u.NRestarts > 0 && exact {
+		s.restart(r, u)
+		return
+	}
+	if q := s.request(r, facts); q != nil {
+		s.asked(r, q)
+		return
+	}
+	before, ranBefore := s.runs.get(r.unitKey)
+	ranBefore = ranBefore && before.first != r.first
+	if known && (u.NRestarts > 1 || u.NRestarts == 1 && ranBefore) {
+		s.restart(r, u)
+		return
+	}
+	if s.triggered(r, facts) || s.open {
+		return
+	}
+	if known && s.dependency(r, facts) {
+		return
+	}
+	if known && u.NRestarts == 0 && u.InactiveExitUS != 0 && facts.Boot.During(u.InactiveExitUS) {
+		s.boot(r)
+		return
+	}
+	s.unknown(s.whyUnknown(r, facts))
+}
+
+func (s *solver) whyUnknown(r run, facts *event.Unit) string {
+	switch {
+	case s.busWhy != "":
+		return "who asked for " + r.unit + " to be started is not known: " + s.busWhy
+	case facts.Why != "":
+		return "nobody was seen asking for " + r.unit + " to be started, and: " + facts.Why
+	case begun(facts) != 0 && begun(facts) < s.since:
+		return r.unit + " was started before nsblame"
+	}
+	return "nobody was seen asking for " + r.unit + " to be started"
+}
+
+// begun is when the run that the answer is about began, in nanoseconds since
+// boot; 0 where unknown.
+func begun(facts *event.Unit) uint64 { return sinceBoot(facts, facts.Unit.InactiveExitUS) }
+
+func sinceBoot(facts *event.Unit, us uint64) uint64 {
+	if facts.Why != "" || us == 0 {
+		return 0
+	}
+	return us*1000 + facts.MonotonicLagNS
+}
+
+// --- restart ---
+
+func (s *solver) restart(r run, u *unit.Unit) {
+	text := "automatic restart"
+	if u.Restart != "" {
+		text += " by Restart=" + u.Restart
+	}
+	text += fmt.Sprintf(", %d so far", u.NRestarts)
+	if before, ok := s.runs.get(r.unitKey); ok && before.first != r.first {
+		text += s.howEnded(before.first)
+	}
+	s.because(Manager, text, r.unit)
+	s.began(r)
+	s.origin(Origin{Trigger: TriggerRestart, Unit: r.unit, Placement: placement(r.owner, r.unit)})
+}
+
+// howEnded says how the process of the run before ended, if that was seen.
+func (s *solver) howEnded(id event.ProcessID) string {
+	p, ok := s.ends.get(id)
+	if !ok {
+		return ""
+	}
+	if signal := p.ExitCode & 0x7f; signal != 0 {
+		return fmt.Sprintf("; the run before was ended by signal %d", signal)
+	}
+	return fmt.Sprintf("; the run before ended with exit code %d", p.ExitCode>>8&0xff)
+}
+
+// --- requests ---
+
+// requestsFor are the requests to start the unit that can have begun the run,
+// in the order in which they were made.
+func (s *solver) requestsFor(r run, facts *event.Unit) []*request {
+	names := unitNames(r.unit, facts)
+	return s.requestsNaming(r, facts, func(q *request) bool {
+		return slices.Contains(names, q.unit)
+	})
+}
+
+// requestsNaming are the requests for the sake of certain units that can have
+// begun the run: none from before the run that was explained last, and none
+// from after this one began. One to start what was running has no effect, so
+// it must come after the end of the run before.
+func (s *solver) requestsNaming(r run, facts *event.Unit, names func(*request) bool) []*request {
+	until, ended := r.at, uint64(0)
+	if b := begun(facts); b != 0 && b <= r.at {
+		until, ended = b, sinceBoot(facts, facts.Unit.InactiveEnterUS)
+	}
+	before, ranBefore := s.runs.get(r.unitKey)
+	var list []*request
+	for _, q := range s.traffic.requests {
+		switch {
+		case q.owner != r.owner, q.at > until, !names(q):
+		case ranBefore && before.first == r.first && q.at > before.at:
+		case ranBefore && before.first != r.first && q.at <= before.at:
+		case q.at <= ended && ended <= until && !q.restarts():
+		case q.at > ended && strings.HasPrefix(q.method, "Try"):
+		default:
+			list = append(list, q)
+		}
+	}
+	return list
+}
+
+// unitNames are the names by which the unit can have been asked for.
+func unitNames(name string, facts *event.Unit) []string {
+	names := []string{name}
+	if facts.Why != "" {
+		return names
+	}
+	names = append(names, facts.Unit.Names...)
+	if facts.Unit.BusName != "" {
+		names = append(names, activationPrefix+facts.Unit.BusName+".service")
+	}
+	return names
+}
+
+// request is the one that began the run: the last to restart it, or else the
+// first to start it, for the later ones find a job that is under way.
+func (s *solver) request(r run, facts *event.Unit) *request {
+	list := s.requestsFor(r, facts)
+	if len(list) == 0 {
+		return nil
+	}
+	for _, q := range slices.Backward(list) {
+		if q.restarts() {
+			return q
+		}
+	}
+	return list[0]
+}
+
+// asked adds who made a request, and goes on from there.
+func (s *solver) asked(r run, q *request) {
+	if q.activation && q.pending != nil {
+		facts := s.unitFact(r.question())
+		name := ""
+		if facts != nil && facts.Why == "" {
+			name = facts.Unit.BusName
+		}
+		q.settle(name)
+	}
+	text := q.method + " of " + q.unit
+	if q.activation {
+		text = "D-Bus activation of " + q.name
+		if q.name == "" {
+			text = "D-Bus activation of " + q.unit
+		}
+	}
+	if q.others > 0 {
+		text += fmt.Sprintf(", for which %d more waited", q.others)
+	}
+	s.because(Kernel, text, r.unit)
+	s.began(r)
+	if !q.known {
+		s.unknown(q.why)
+		return
+	}
+	c := &q.caller
+	s.out.Links = append(s.out.Links, Link{
+		Name: "asked by", Evidence: q.evidence, Process: &c.process, Ancestry: c.ancestry,
+	})
+	s.goOn(c, q.at)
+}
+
+// goOn carries the chain on from whoever asked.
+func (s *solver) goOn(c *caller, at uint64) {
+	r, inService := runOf(&c.process, c.ancestry, at)
+	if !inService {
+		s.command(&c.process, c.ancestry, c.why)
+		return
+	}
+	facts := s.unitFact(r.question())
+	if s.open {
+		return
+	}
+	s.process(r, facts, &c.process, c.ancestry, c.why)
+}
+
+// dependency looks for a request for the sake of another unit that brings this
+// one up.
+func (s *solver) dependency(r run, facts *event.Unit) bool {
+	how := make(map[string]string)
+	for _, d := range facts.Unit.Dependents {
+		how[d.Name] = d.Dependency
+	}
+	list := s.requestsNaming(r, facts, func(q *request) bool { return how[q.unit] != "" })
+	if len(list) == 0 {
+		return false
+	}
+	q := list[len(list)-1]
+	s.because(Manager, fmt.Sprintf("dependency of %s (%s)", q.unit, how[q.unit]), q.unit)
+	s.asked(r, q)
+	return true
+}
+
+// --- triggers ---
+
+var triggersByType = map[string]Trigger{
+	".timer": TriggerTimer, ".socket": TriggerSocket, ".path": TriggerPath,
+	".automount": TriggerPath, ".device": TriggerDevice,
+}
+
+// trigger returns the timer, socket or path unit that began the run.
+func (s *solver) trigger(r run, u *unit.Unit) (name string, ev Evidence) {
+	for _, t := range u.TriggeredBy {
+		facts := s.unitFact(r.ask(t))
+		if facts == nil || facts.Why != "" {
+			continue
+		}
+		if ev := unit.StartedBy(u, &facts.Unit); ev != "" {
+			return t, Evidence(ev)
+		}
+	}
+	return "", ""
+}
+
+func (s *solver) triggered(r run, facts *event.Unit) bool {
+	if facts.Why != "" {
+		return false
+	}
+	name, ev := s.trigger(r, &facts.Unit)
+	if s.open || name == "" {
+		return false
+	}
+	kind := triggersByType[path.Ext(name)]
+	text := fmt.Sprintf("%s %s", kind, name)
+	if from, ok := unit.AcceptedFrom(r.unit); ok && kind == TriggerSocket {
+		text += connection(from)
+	}
+	s.because(ev, text, name)
+	s.began(r)
+	s.origin(Origin{Trigger: kind, Unit: name, Placement: placement(r.owner, name)})
+	return true
+}
+
+func connection(a unit.Accepted) string {
+	switch {
+	case a.PID != 0:
+		return fmt.Sprintf(", a connection from pid %d, uid %d", a.PID, a.UID)
+	case a.Remote != "":
+		return ", a connection from " + a.Remote
+	}
+	return ""
+}
+
+func (s *solver) boot(r run) {
+	text := "started with the machine"
+	if r.owner.manager == cgroup.ManagerUser {
+		text = "started with the user's manager"
+	}
+	s.because(Manager, text, r.unit)
+	s.began(r)
+	s.origin(Origin{Trigger: TriggerBoot, Unit: r.unit, Placement: placement(r.owner, r.unit)})
+}
+
+// --- links ---
+
+func placement(own owner, name string) cgroup.Placement {
+	return cgroup.Placement{Unit: name, Manager: own.manager, OwnerUID: own.uid, HasOwner: own.manager == cgroup.ManagerUser}
+}
+
+func (s *solver) link(name string, ev Evidence, text string) {
+	s.out.Links = append(s.out.Links, Link{Name: name, Evidence: ev, Text: text})
+}
+
+func (s *solver) because(ev Evidence, text, unitName string) {
+	s.out.Links = append(s.out.Links, Link{Name: "because", Evidence: ev, Text: text, Unit: unitName})
+}
+
+// began notes that the run is explained.
+func (s *solver) began(r run) {
+	if s.open {
+		return
+	}
+	if before, ok := s.runs.get(r.unitKey); !ok || before.first != r.first {
+		s.runs.put(r.unitKey, r)
+	}
+}
+
+func (s *solver) command(p *lineage.Process, ancestry []lineage.Process, why string) {
+	pl := place(p)
+	s.origin(Origin{
+		Trigger: TriggerCommand, Process: p, Ancestry: ancestry, AncestryWhy: why, Unit: pl.Unit, Placement: pl,
+	})
+}
+
+func (s *solver) unknown(why string) {
+	s.origin(Origin{Trigger: TriggerUnknown, Why: why})
+}
+
+// origin ends the chain. Its evidence is that of the weakest link.
+func (s *solver) origin(o Origin) {
+	o.Evidence = Kernel
+	if o.Trigger == TriggerUnknown {
+		o.Evidence = Unknown
+	}
+	for _, l := range s.out.Links {
+		if l.Name == "because" || l.Name == "asked by" {
+			o.Evidence = weaker(o.Evidence, l.Evidence)
+		}
+	}
+	s.out.Origin = o
+}
+
+var strength = []Evidence{Unknown, Inferred, Log, File, Manager, Kernel}
+
+func weaker(a, b Evidence) Evidence {
+	return strength[min(slices.Index(strength, a), max(0, slices.Index(strength, b)))]
+}

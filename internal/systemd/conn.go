@@ -1,0 +1,162 @@
+package systemd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// privateSystem is where the system's manager listens (src/core/dbus.c,
+	// bus_init_private).
+	privateSystem = "/run/systemd/private"
+	// privateUser is where a user's does, in the user's XDG_RUNTIME_DIR.
+	privateUser = "/run/user/%d/systemd/private"
+	// systemBus is the system bus, by its one well-known address.
+	systemBus = "/run/dbus/system_bus_socket"
+)
+
+// maxAnswers bounds in bytes what a manager may send in one connection. The
+// properties of a service take some 40 KB.
+const maxAnswers = 8 << 20
+
+// errAnswerTooLong ends a connection that has sent more than maxAnswers.
+var errAnswerTooLong = errors.New("the manager sends more than 8 MiB")
+
+// endpoint is a socket on which a manager answers.
+type endpoint struct {
+	path string
+	// uid is whose process has to be at the other end.
+	uid uint32
+	// bus is set for a message bus, which wants a Hello first.
+	bus bool
+}
+
+// connect opens and authenticates a connection. It is closed when ctx is done.
+func (e endpoint) connect(ctx context.Context) (*dbus.Conn, error) {
+	var d net.Dialer
+	raw, err := d.DialContext(ctx, "unix", e.path)
+	if err != nil {
+		return nil, e.explain(err)
+	}
+	stop := context.AfterFunc(ctx, func() { raw.Close() })
+	conn, err := e.handshake(ctx, raw)
+	if err != nil {
+		stop()
+		raw.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// explain tells apart why there is no connection.
+func (e endpoint) explain(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ECONNREFUSED), errors.Is(err, unix.ENOTDIR):
+		return fmt.Errorf("%w: %w", ErrNoManager, err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w; run nsblame as root", err)
+	}
+	return err
+}
+
+func (e endpoint) handshake(ctx context.Context, raw net.Conn) (*dbus.Conn, error) {
+	if err := e.checkPeer(raw); err != nil {
+		return nil, err
+	}
+	conn, err := dbus.NewConn(&boundedConn{Conn: raw, left: maxAnswers}, dbus.WithContext(ctx))
+	if err != nil {
+		return nil, err
+	}
+	err = conn.Auth([]dbus.Auth{dbus.AuthExternal(strconv.Itoa(os.Geteuid()))})
+	if err == nil {
+		err = untilRead(ctx, raw)
+	}
+	if err == nil && e.bus {
+		err = conn.Hello()
+	}
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("authenticate at %s: %w", e.path, err)
+	}
+	return conn, nil
+}
+
+// untilRead waits until the other end has read all that was sent. A manager
+// that reads our first message along with the last line of the authentication
+// keeps it in a buffer and goes on waiting for the socket to become readable,
+// which it never does (src/libsystemd/sd-bus/bus-socket.c,
+// bus_socket_read_auth; seen with systemd 252).
+func untilRead(ctx context.Context, conn net.Conn) error {
+	raw, err := conn.(*net.UnixConn).SyscallConn()
+	if err != nil {
+		return err
+	}
+	for wait := 50 * time.Microsecond; ; wait = min(2*wait, 10*time.Millisecond) {
+		var unread int
+		var askErr error
+		err := raw.Control(func(fd uintptr) { unread, askErr = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) })
+		if err := errors.Join(err, askErr); err != nil {
+			return fmt.Errorf("ask what the manager has not read yet: %w", err)
+		}
+		if unread == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+// checkPeer makes sure that the socket is the manager's own user's. A user owns
+// the directory of his manager's socket, and could let it lead to another's.
+func (e endpoint) checkPeer(conn net.Conn) error {
+	if e.bus {
+		return nil // the daemon's own user differs from one distribution to the next
+	}
+	raw, err := conn.(*net.UnixConn).SyscallConn()
+	if err != nil {
+		return err
+	}
+	var cred *unix.Ucred
+	var credErr error
+	err = raw.Control(func(fd uintptr) {
+		cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	})
+	if err := errors.Join(err, credErr); err != nil {
+		return fmt.Errorf("ask who listens on %s: %w", e.path, err)
+	}
+	if cred.Uid != e.uid {
+		return fmt.Errorf("%w: %s is a socket of user %d instead of %d", ErrNoManager, e.path, cred.Uid, e.uid)
+	}
+	return nil
+}
+
+// boundedConn reads no more than left bytes. Being no *net.UnixConn to godbus,
+// it also keeps file descriptors from being passed.
+type boundedConn struct {
+	net.Conn
+	left int
+}
+
+func (c *boundedConn) Read(p []byte) (int, error) {
+	if c.left == 0 {
+		return 0, errAnswerTooLong
+	}
+	n, err := c.Conn.Read(p[:min(len(p), c.left)])
+	c.left -= n
+	return n, err
+}
+
+var _ io.ReadWriteCloser = (*boundedConn)(nil)

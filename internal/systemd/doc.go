@@ -1,0 +1,35 @@
+// Package systemd asks systemd's managers what they know of a unit, and reads
+// the unit's files for where it says so.
+//
+// It only looks. Nothing it does starts a unit, a job or a process, or keeps a
+// manager busy:
+//
+//   - It calls the manager on its private socket, past any bus, so that nothing
+//     can be activated by the call; the fallback for a nsblame without root is
+//     the system bus with NO_AUTO_START.
+//   - It asks with GetUnit, which finds only units that are loaded
+//     (src/core/dbus-manager.c, method_get_unit), then once with GetAll. Only
+//     Load loads one.
+//   - It connects for a question and hangs up. The manager sends every signal
+//     of every unit to every private connection that is open, subscribed or not
+//     (src/core/dbus.c, bus_foreach_bus), so that one left open would wake
+//     nsblame at each change of any unit.
+//
+// The connections are seen by whoever watches that socket, nsblame's own probes
+// included: they have to leave out nsblame's own process.
+//
+// # Times
+//
+// Fields that end in US are microseconds of CLOCK_MONOTONIC, as systemd gives
+// them, and zero for never. That clock stands still while the machine is
+// suspended, the one of the event stream (CLOCK_BOOTTIME) does not.
+//
+// # What is not asked
+//
+// The property ActivationDetails (systemd 252 and later) seems to name the
+// timer or path unit that started this run. It names the one that started the
+// first run since the unit was loaded (src/core/unit.c, unit_start: "Older
+// details object wins"), also when someone starts it by hand later; see
+// StartedBy instead. ExecMainStatus and Result are of the present run: what
+// ended the one before is forgotten when the next one begins.
+package systemd

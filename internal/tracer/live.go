@@ -1,0 +1,60 @@
+package tracer
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/probe"
+	"github.com/nsblame/nsblame/internal/systemd"
+)
+
+// lastAnswers is how long a stream that was ended waits for answers that are
+// still open.
+const lastAnswers = 2 * time.Second
+
+// Live is the running machine as a source: what the probes see, and what the
+// service managers say.
+type Live struct {
+	probes   *probe.Source
+	answerer *systemd.Answerer
+}
+
+// OpenLive attaches the probes. See probe.Open for its errors.
+func OpenLive(opt probe.Options) (*Live, error) {
+	probes, err := probe.Open(opt)
+	if err != nil {
+		return nil, err
+	}
+	l := &Live{probes: probes}
+	l.answerer = systemd.NewAnswerer(func(u *event.Unit) {
+		// fails only once the source is closed, when nobody reads it
+		_ = probes.Inject(u)
+	})
+	return l, nil
+}
+
+// Next implements Source. Once the probes are detached, answers that were
+// asked for are waited for.
+func (l *Live) Next(ctx context.Context) (event.Event, error) {
+	ev, err := l.probes.Next(ctx)
+	if !errors.Is(err, io.EOF) {
+		return ev, err
+	}
+	l.answerer.Wait(lastAnswers)
+	return l.probes.Next(ctx)
+}
+
+// WakeAt implements Source.
+func (l *Live) WakeAt(bootNS uint64) { l.probes.WakeAt(bootNS) }
+
+// Ask implements Source.
+func (l *Live) Ask(q event.Question) { l.answerer.Ask(q) }
+
+// Close detaches the probes.
+func (l *Live) Close() error {
+	l.answerer.Close()
+	return l.probes.Close()
+}
