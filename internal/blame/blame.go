@@ -157,6 +157,10 @@ func (b *Blamer) giveUp() {
 	}
 }
 
+// BusCut counts the bus messages that could have mattered, but of which too
+// little was captured to tell.
+func (b *Blamer) BusCut() uint64 { return b.traffic.cut }
+
 // Asks returns the questions that came up since the last call. Each must be
 // answered with a Unit event, if only to say that there is no answer.
 func (b *Blamer) Asks() []event.Question {

@@ -1,6 +1,7 @@
 package blame
 
 import (
+	"errors"
 	"path"
 	"slices"
 	"strconv"
@@ -102,6 +103,9 @@ func (r *request) restarts() bool {
 type traffic struct {
 	calls    map[busName]*calls
 	requests []*request
+	// cut counts the messages that could have mattered, but of which too
+	// little was captured to tell.
+	cut uint64
 }
 
 func newTraffic() traffic { return traffic{calls: make(map[busName]*calls)} }
@@ -135,8 +139,10 @@ func (t *traffic) hear(at uint64, b *event.BusMessage, tree *lineage.Tree) {
 	if !ok {
 		return
 	}
-	// a header that is cut can still tell an error from a call
 	m, err := dbuswire.Parse(b.Data)
+	if errors.Is(err, dbuswire.ErrTruncated) {
+		t.cut++
+	}
 	if err != nil {
 		return
 	}
@@ -158,16 +164,27 @@ func (t *traffic) methodCall(at uint64, own owner, b *event.BusMessage, m *dbusw
 	if foreign {
 		return
 	}
-	if method, unit, _, ok := dbuswire.StartJob(m, m.Destination); ok && unit != "" {
-		t.startJob(at, own, b, m, method, unit, tree)
+	if method, unit, _, ok := dbuswire.StartJob(m, m.Destination); ok {
+		if t.whole(unit) {
+			t.startJob(at, own, b, m, method, unit, tree)
+		}
 		return
 	}
 	if b.FromBus {
 		return
 	}
-	if name, ok := dbuswire.WantedName(m); ok && name != "" {
+	if name, ok := dbuswire.WantedName(m); ok && t.whole(name) {
 		t.callTo(busName{b.Bus, name}, call{at: at, serial: m.Serial, caller: describe(tree, b)})
 	}
+}
+
+// whole reports whether a message's decisive argument was captured, which is
+// never empty, and counts it if not.
+func (t *traffic) whole(argument string) bool {
+	if argument == "" {
+		t.cut++
+	}
+	return argument != ""
 }
 
 func describe(tree *lineage.Tree, b *event.BusMessage) caller {
@@ -217,7 +234,7 @@ func (t *traffic) signal(at uint64, own owner, b *event.BusMessage, m *dbuswire.
 	if m.Sender != theBus {
 		return
 	}
-	if unit, ok := dbuswire.ActivationRequest(m); ok && unit != "" {
+	if unit, ok := dbuswire.ActivationRequest(m); ok && t.whole(unit) {
 		r := &request{at: at, owner: own, unit: unit, method: "ActivationRequest", evidence: Kernel}
 		if own.manager == cgroup.ManagerSystem && b.PeerPID != 1 {
 			return // of a bus in a container, to the manager there

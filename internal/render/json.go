@@ -137,6 +137,7 @@ func (p *jsonPrinter) Summary(s Summary) error {
 	e.uint("printed", s.Printed)
 	e.uint("lost", s.LostTotal())
 	e.uint("cut", s.Cut)
+	e.uint("bus_cut", s.BusCut)
 	e.key("lost_by_kind")
 	e.open('{')
 	for _, kind := range slices.Sorted(maps.Keys(s.Lost)) {

@@ -40,6 +40,9 @@ type Summary struct {
 	Printed uint64
 	// Cut counts the printed ones with a truncated string or ancestry.
 	Cut uint64
+	// BusCut counts the bus messages of which too little was captured to tell
+	// what they ask for.
+	BusCut uint64
 	// Lost counts what was lost, by kind. Kinds without losses may be absent.
 	Lost map[event.LossKind]uint64
 }

@@ -87,7 +87,11 @@ func (p *textPrinter) Summary(s Summary) error {
 	if len(kinds) > 0 {
 		text += " (" + strings.Join(kinds, ", ") + ")"
 	}
-	return write(p.diag, fmt.Sprintf("%s, %d cut\n", text, s.Cut))
+	text += fmt.Sprintf(", %d cut", s.Cut)
+	if s.BusCut > 0 {
+		text += fmt.Sprintf(", %d bus message%s not captured far enough", s.BusCut, plural(s.BusCut))
+	}
+	return write(p.diag, text+"\n")
 }
 
 // write writes a whole line or block.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,6 +18,12 @@ import (
 // answers one after the other anyhow.
 const askers = 2
 
+// maxOpen bounds the questions that wait to be asked. Beyond it a question is
+// answered at once, with an error: a creation must not wait for minutes.
+const maxOpen = 1024
+
+var errBusy = errors.New("too many units to ask about at once")
+
 // Answerer answers the questions that come up in a trace, each with a Unit
 // event, in the background.
 type Answerer struct {
@@ -25,6 +32,7 @@ type Answerer struct {
 	give   func(*event.Unit)
 	slots  chan struct{}
 	wait   sync.WaitGroup
+	open   atomic.Int64
 
 	mu    sync.Mutex
 	boots map[cgroup.Manager]unit.Boot
@@ -42,9 +50,15 @@ func NewAnswerer(give func(*event.Unit)) *Answerer {
 
 // Ask has a question answered. It doesn't wait for the answer.
 func (a *Answerer) Ask(q event.Question) {
+	if a.open.Add(1) > maxOpen {
+		a.open.Add(-1)
+		a.give(&event.Unit{Question: q, Why: errBusy.Error()})
+		return
+	}
 	a.wait.Add(1)
 	go func() {
 		defer a.wait.Done()
+		defer a.open.Add(-1)
 		a.slots <- struct{}{}
 		defer func() { <-a.slots }()
 		a.give(a.answer(q))

@@ -81,6 +81,7 @@ func Run(ctx context.Context, src Source, opt Options) (render.Summary, error) {
 	if err := r.cases(r.blamer.Flush()); err != nil {
 		return r.summary, err
 	}
+	r.summary.BusCut = r.blamer.BusCut()
 	return r.summary, opt.Printer.Summary(r.summary)
 }
 
