@@ -14,10 +14,6 @@
 
 #include "lineage.h"
 
-/* Records wait in the ring buffer, without a wake-up, for a creation to give
- * them a meaning. Only if half of it is full user space must make room. */
-const volatile __u64 ring_half = 4 << 20;
-
 /* The fixed part of a message's header (D-Bus specification, message format). */
 struct dbus_header {
 	__u8 endian; /* 'l' or 'B' */
@@ -280,8 +276,10 @@ static __always_inline void send_bus_record(struct segments *seg, __u64 bus, __u
 	struct process *p = find_or_adopt(task, &key);
 	struct bus_record *rec;
 
-	if (p && !p->published)
+	if (p) {
+		refresh(p, task);
 		publish_lineage(key.start_ns, key.pid);
+	}
 	rec = bpf_ringbuf_reserve(&events, sizeof(*rec), 0);
 	if (!rec) {
 		count(COUNT_LOST_BUS);
@@ -298,9 +296,7 @@ static __always_inline void send_bus_record(struct segments *seg, __u64 bus, __u
 	rec->peer = peer;
 	__builtin_memcpy(rec->path, path, sizeof(rec->path));
 	fill_data(rec, seg);
-	bpf_ringbuf_submit(rec, bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > ring_half ?
-					BPF_RB_FORCE_WAKEUP :
-					BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(rec, wakeup(false));
 }
 
 SEC("fentry/unix_stream_sendmsg")

@@ -177,7 +177,7 @@ int BPF_PROG(create_exit, unsigned long flags, struct user_namespace *user_ns, s
 	}
 	publish_cgroup(rec.cgroup);
 	/* watched from before the record is out: its exec cannot be missed */
-	if (p && !rec.error && rec.call == CALL_UNSHARE)
+	if (p && !rec.error && rec.call != CALL_CLONE)
 		p->watched = WATCH_EXEC;
 	if (p && call && !rec.error && rec.call != CALL_UNSHARE) {
 		call->net = (__u64)net;

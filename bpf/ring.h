@@ -5,7 +5,7 @@
  *
  * Only what ends a story (a creation, and the exec, exit or child that it
  * waits for) wakes user space; the facts it rests on are put in before it
- * without a wake-up.
+ * without a wake-up, unless half of the buffer is full and room must be made.
  */
 #ifndef NSBLAME_RING_H
 #define NSBLAME_RING_H
@@ -35,13 +35,20 @@ static __always_inline __u64 count(__u32 which)
 	return n ? ++*n : 0;
 }
 
+const volatile __u64 ring_half = 4 << 20; /* bytes; set by the loader */
+
+static __always_inline __u64 wakeup(bool ends_story)
+{
+	return ends_story || bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > ring_half ?
+		       BPF_RB_FORCE_WAKEUP :
+		       BPF_RB_NO_WAKEUP;
+}
+
 static __always_inline bool emit(void *record, __u64 size, __u32 lost)
 {
-	__u64 flags = lost == COUNT_LOST_CREATE || lost == COUNT_LOST_FOLLOWUP ?
-			      BPF_RB_FORCE_WAKEUP :
-			      BPF_RB_NO_WAKEUP;
+	bool ends_story = lost == COUNT_LOST_CREATE || lost == COUNT_LOST_FOLLOWUP;
 
-	if (!bpf_ringbuf_output(&events, record, size, flags))
+	if (!bpf_ringbuf_output(&events, record, size, wakeup(ends_story)))
 		return true;
 	count(lost);
 	return false;

@@ -566,16 +566,30 @@ func TestTransientUnitThatIsGone(t *testing.T) {
 	s.want("command 41 cron.service (kernel)")
 }
 
+// Nothing is known of the unit but that its manager forked the creator.
+func TestAUnitThatIsGone(t *testing.T) {
+	s := tell(t)
+	s.process(42, 1, "/system.slice/gone.service", "/usr/bin/unshare", "unshare", "-n")
+	s.create(42, "/system.slice/gone.service")
+	s.process(43, 42, "/system.slice/gone.service", "/usr/bin/unshare", "unshare", "-n")
+	s.create(43, "/system.slice/gone.service")
+	s.want(
+		"unknown (unknown): nobody was seen asking for gone.service to be started, and: unit is not loaded",
+		"command 43 gone.service (kernel)",
+	)
+}
+
 func TestFlushAnswersWhatIsOpen(t *testing.T) {
 	s := withHostnamed(t)
 	delete(s.units, "systemd-hostnamed.service")
 	c := &lineage.Creation{}
-	p, ancestry, _ := s.tree.Lineage(id(30))
+	s.process(31, 30, "/system.slice/cron.service", "/bin/sh", "sh")
+	p, ancestry, _ := s.tree.Lineage(id(31))
 	c.Process, c.Ancestry = p, ancestry
 	s.blamer.Submit(c)
 	if done := s.blamer.Ready(); len(done) != 0 {
 		t.Fatalf("%d cases before any answer", len(done))
 	}
 	s.done = s.blamer.Flush()
-	s.want("command 30 cron.service (kernel)")
+	s.want("command 31 cron.service (kernel)")
 }

@@ -113,11 +113,15 @@ func (s *solver) process(r run, facts *event.Unit, p *lineage.Process, ancestry 
 	if s.open {
 		return
 	}
-	if forIt && s.steps < maxSteps {
+	switch {
+	case forIt && s.steps < maxSteps:
 		s.cause(r, facts)
-		return
+	case facts.Why != "" && p.ID == r.first:
+		// the manager forked it, so it did not begin by itself
+		s.unknown(s.whyUnknown(r, facts))
+	default:
+		s.command(p, ancestry, why)
 	}
-	s.command(p, ancestry, why)
 }
 
 // ranForIt reports whether a unit's run was there only to do what one of its

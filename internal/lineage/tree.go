@@ -127,7 +127,7 @@ func (t *Tree) create(boot uint64, n *event.NetnsCreate, done []*Creation) []*Cr
 		return append(done, c)
 	}
 	h := &held{creation: c, deadline: boot + n.DurationNS + t.execWait}
-	if n.Call == event.CallUnshare {
+	if n.Call != event.CallClone {
 		h.waitsFor = n.Creator
 	}
 	t.held = append(t.held, h)

@@ -27,12 +27,19 @@ type group struct {
 	module string
 	// required is set where there is no tracing without it.
 	required bool
+	// ifPresent is set where a kernel may lack the function, and only that is
+	// forgiven: the programs that rely on it were told so (setVariables).
+	ifPresent bool
 	// without says what is missing without it.
 	without string
 }
 
-// busProbe is the probe that hears the buses.
-const busProbe = "unix_stream_sendmsg"
+const (
+	// busProbe is the probe that hears the buses.
+	busProbe = "unix_stream_sendmsg"
+	// unshareProbe tells unshare from clone.
+	unshareProbe = "unshare_nsproxy_namespaces"
+)
 
 // groups are all probes, in the order of attaching (see attach). The exit of
 // copy_net_ns goes before its entry, so that nothing is noted that nobody
@@ -46,7 +53,8 @@ var groups = []group{
 		without: "the cgroup of an ancestor is the one that it had at its last fork or exec",
 	},
 	{
-		probe: "unshare_nsproxy_namespaces", programs: []string{bpfProgUnshareExit, bpfProgUnshareEnter},
+		probe: unshareProbe, programs: []string{bpfProgUnshareExit, bpfProgUnshareEnter},
+		required: true, ifPresent: true,
 		without: "unshare and clone are not told apart",
 	},
 	{probe: "copy_net_ns", programs: []string{bpfProgCreateExit, bpfProgCreateEnter}, required: true},
@@ -99,7 +107,7 @@ func newHalf(set settings) (*half, error) {
 	spec.Maps[bpfMapPrograms].MaxEntries = set.processes
 	spec.Maps[bpfMapCgroups].MaxEntries = set.cgroups
 	h := &half{spec: spec, programs: make(map[string]*ebpf.Program), types: btf.NewCache()}
-	if err := h.setVariables(set.hierarchy); err != nil {
+	if err := h.setVariables(set); err != nil {
 		return nil, err
 	}
 	only := spec.Copy()
@@ -113,18 +121,19 @@ func newHalf(set settings) (*half, error) {
 }
 
 // setVariables fills what the programs must know before they are verified.
-func (h *half) setVariables(hierarchy kernel.Hierarchy) error {
+func (h *half) setVariables(set settings) error {
 	types, err := h.types.Kernel()
 	if err != nil {
 		return kernel.Refused("read the kernel's BTF", err)
 	}
 	var fn *btf.Func
-	err = types.TypeByName("unshare_nsproxy_namespaces", &fn)
+	err = types.TypeByName(unshareProbe, &fn)
 	if err != nil && !errors.Is(err, btf.ErrNotFound) {
 		return fmt.Errorf("look up a function in the kernel's BTF: %w", err)
 	}
 	return errors.Join(
-		h.spec.Variables[bpfVarCgroupUnified].Set(hierarchy == kernel.HierarchyUnified),
+		h.spec.Variables[bpfVarRingHalf].Set(uint64(set.ring/2)),
+		h.spec.Variables[bpfVarCgroupUnified].Set(set.hierarchy == kernel.HierarchyUnified),
 		h.spec.Variables[bpfVarKnowsUnshare].Set(err == nil),
 	)
 }
@@ -191,7 +200,7 @@ func (h *half) attachGroups(list []group) error {
 		switch {
 		case err == nil:
 			cov.Live, cov.How = true, h.how(g)
-		case g.required:
+		case g.required && !(g.ifPresent && errors.Is(err, btf.ErrNotFound)):
 			return err
 		default:
 			cov.Why = why(g, err)

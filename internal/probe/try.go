@@ -39,9 +39,9 @@ func (h *half) try(g group) kernel.Finding {
 			Name: g.probe, How: h.how(g), Verdict: kernel.OK, Required: g.required, Detail: "loads and attaches",
 		}
 	}
-	f := missing(g.probe, g.required, err)
+	f := missing(g.probe, g.required && !g.ifPresent, err)
 	f.How = h.how(g)
-	if g.required {
+	if g.required && !g.ifPresent {
 		return f
 	}
 	f.Verdict = kernel.Degraded
