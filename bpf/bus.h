@@ -89,12 +89,20 @@ static __always_inline bool is_bus(struct unix_address *addr, __u64 *path)
 
 /* --- which bytes ------------------------------------------------------- */
 
+/* The first of a message's segments that are not empty. libdbus and dbus-daemon
+ * send header and body apart. dbus-broker sends four: the header without the
+ * sender, padding, the sender, and the body; in what it says itself the middle
+ * ones are empty. */
 struct segments {
 	__u64 head;
 	__u64 head_len;
 	__u64 next; /* 0 if there is none */
 	__u64 next_len;
+	__u64 third;
+	__u64 third_len;
 };
+
+#define SEGMENTS_MAX 4
 
 static __always_inline const struct iovec *segment_list(struct iov_iter *it)
 {
@@ -108,6 +116,8 @@ static __always_inline const struct iovec *segment_list(struct iov_iter *it)
 static __always_inline bool read_segments(struct segments *seg, struct iov_iter *it, __u64 size)
 {
 	const struct iovec *iov;
+	__u64 nr;
+	int i;
 	__u64 iovec_kind = bpf_core_enum_value_exists(enum iter_type___kinds, ITER_IOVEC___kinds) ?
 				   bpf_core_enum_value(enum iter_type___kinds, ITER_IOVEC___kinds) :
 				   0;
@@ -127,12 +137,24 @@ static __always_inline bool read_segments(struct segments *seg, struct iov_iter 
 	if (kind != iovec_kind)
 		return false;
 	iov = segment_list(it);
-	seg->head = (__u64)BPF_CORE_READ(iov, iov_base);
-	seg->head_len = BPF_CORE_READ(iov, iov_len);
-	if (BPF_CORE_READ(it, nr_segs) > 1) {
+	nr = BPF_CORE_READ(it, nr_segs);
+	for (i = 0; i < SEGMENTS_MAX && i < nr; i++) {
+		__u64 base = (__u64)BPF_CORE_READ(iov, iov_base);
+		__u64 len = BPF_CORE_READ(iov, iov_len);
+
 		iov = (void *)iov + bpf_core_type_size(struct iovec);
-		seg->next = (__u64)BPF_CORE_READ(iov, iov_base);
-		seg->next_len = BPF_CORE_READ(iov, iov_len);
+		if (!len)
+			continue;
+		if (!seg->head_len) {
+			seg->head = base;
+			seg->head_len = len;
+		} else if (!seg->next_len) {
+			seg->next = base;
+			seg->next_len = len;
+		} else if (!seg->third_len) {
+			seg->third = base;
+			seg->third_len = len;
+		}
 	}
 	return true;
 }
@@ -181,12 +203,19 @@ static __always_inline bool call_matters(struct name *dest, struct name *member,
 	return true;
 }
 
-static __always_inline bool signal_matters(struct name *member, __u64 first_arg)
+static __always_inline bool signal_matters(struct name *dest, struct name *member, __u64 first_arg,
+					   bool to_bus)
 {
 	__u8 head[5] = {};
 
 	if (member->word[0] == WORD('A', 'c', 't', 'i', 'v', 'a', 't', 'i'))
 		return member->word[1] == WORD('o', 'n', 'R', 'e', 'q', 'u', 'e', 's');
+	/* systemd says that a job is over, on a bus or its own socket */
+	if (member->word[0] == WORD('J', 'o', 'b', 'R', 'e', 'm', 'o', 'v'))
+		return true;
+	/* a signal to a name activates it as a call does */
+	if (to_bus)
+		return dest->word[0] && (dest->word[0] & 0xff) != ':';
 	if (member->word[0] != WORD('N', 'a', 'm', 'e', 'O', 'w', 'n', 'e') ||
 	    member->word[1] != WORD('r', 'C', 'h', 'a', 'n', 'g', 'e', 'd'))
 		return false;
@@ -211,7 +240,7 @@ __noinline int message_matters(__u64 head, __u64 head_len, __u64 next, __u32 to_
 		return 0;
 	if (h.type == DBUS_ERROR) /* what is refused starts nothing */
 		return !to_bus;
-	if (h.type != DBUS_METHOD_CALL && (h.type != DBUS_SIGNAL || to_bus))
+	if (h.type != DBUS_METHOD_CALL && h.type != DBUS_SIGNAL)
 		return 0;
 	end = off + order(h.fields_len, h.endian);
 	for (i = 0; i < DBUS_FIELDS_MAX; i++) {
@@ -243,14 +272,15 @@ __noinline int message_matters(__u64 head, __u64 head_len, __u64 next, __u32 to_
 	if (h.type == DBUS_METHOD_CALL)
 		return call_matters(&dest, &member, to_bus);
 	end = (end + 7) & ~7ULL;
-	return signal_matters(&member, end < head_len ? head + end : next + (end - head_len));
+	return signal_matters(&dest, &member, end < head_len ? head + end : next + (end - head_len),
+			      to_bus);
 }
 
 /* --- the probe --------------------------------------------------------- */
 
 static __always_inline void fill_data(struct bus_record *rec, struct segments *seg)
 {
-	__u64 n = seg->head_len, more = seg->next_len;
+	__u64 n = seg->head_len, more = seg->next_len, off;
 
 	if (n > BUS_SEGMENT)
 		n = BUS_SEGMENT;
@@ -259,13 +289,22 @@ static __always_inline void fill_data(struct bus_record *rec, struct segments *s
 		return;
 	}
 	rec->len = n;
-	/* a second segment makes sense only behind a whole first one */
-	if (!seg->next || !more || seg->head_len > BUS_SEGMENT)
+	/* a further segment makes sense only behind whole ones */
+	if (!more || seg->head_len > BUS_SEGMENT)
 		return;
 	if (more > BUS_SEGMENT)
 		more = BUS_SEGMENT;
-	if (!bpf_probe_read_user(rec->data + n, more, (void *)seg->next))
-		rec->len = n + more;
+	if (bpf_probe_read_user(rec->data + n, more, (void *)seg->next))
+		return;
+	off = n + more;
+	rec->len = off;
+	more = seg->third_len;
+	if (!more || off > BUS_SEGMENT)
+		return;
+	if (more > BUS_SEGMENT)
+		more = BUS_SEGMENT;
+	if (!bpf_probe_read_user(rec->data + off, more, (void *)seg->third))
+		rec->len = off + more;
 }
 
 static __always_inline void send_bus_record(struct segments *seg, __u64 bus, __u64 *path, __u64 size,
@@ -318,8 +357,11 @@ int BPF_PROG(bus_send, struct socket *sock, struct msghdr *msg, unsigned long si
 		if (!is_bus(addr, path))
 			return 0;
 	}
-	if (!read_segments(&seg, &msg->msg_iter, size) ||
-	    !message_matters(seg.head, seg.head_len, seg.next, to_bus))
+	if (!read_segments(&seg, &msg->msg_iter, size)) {
+		count(COUNT_BUS_UNREAD);
+		return 0;
+	}
+	if (!message_matters(seg.head, seg.head_len, seg.next, to_bus))
 		return 0;
 	send_bus_record(&seg, (__u64)addr, path, size,
 			BPF_CORE_READ((struct sock *)sk, sk_peer_pid, numbers[0].nr), to_bus);

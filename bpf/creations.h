@@ -173,9 +173,11 @@ int BPF_PROG(create_exit, unsigned long flags, struct user_namespace *user_ns, s
 		rec.cgroup = p->cgroup;
 		rec.ancestors_lost = publish_lineage(rec.creator.start_ns, rec.creator.pid);
 	} else {
-		rec.cgroup = note_cgroup(task, 0);
+		rec.cgroup = hold_cgroup(task);
 	}
 	publish_cgroup(rec.cgroup);
+	if (!p)
+		release_cgroup_path(rec.cgroup);
 	/* watched from before the record is out: its exec cannot be missed */
 	if (p && !rec.error && rec.call != CALL_CLONE)
 		p->watched = WATCH_EXEC;
@@ -183,6 +185,8 @@ int BPF_PROG(create_exit, unsigned long flags, struct user_namespace *user_ns, s
 		call->net = (__u64)net;
 		call->serial = rec.serial;
 		__sync_fetch_and_add(&p->cloning, 1);
+	} else if (rec.call != CALL_UNSHARE) {
+		bpf_map_delete_elem(&inflight, &rec.tid); /* no child will come */
 	}
 	emit(&rec, sizeof(rec), COUNT_LOST_CREATE);
 	return 0;
@@ -190,15 +194,15 @@ int BPF_PROG(create_exit, unsigned long flags, struct user_namespace *user_ns, s
 
 /* At a fork of a process one of whose threads awaits a child in a new
  * namespace: is this that child? */
-static __always_inline void tell_child(struct process *parent, struct task_struct *child,
-				       struct process_key *key)
+static __noinline int tell_child(struct process *parent, struct task_struct *child,
+				 struct process_key *key)
 {
 	struct inflight *call = this_call();
 	struct child_record rec;
 	struct process *c;
 
 	if (!call || !call->net)
-		return;
+		return 0;
 	if (BPF_CORE_READ(child, nsproxy, net_ns) == (struct net *)call->net) {
 		__builtin_memset(&rec, 0, sizeof(rec));
 		rec.kind = REC_CHILD;
@@ -213,6 +217,7 @@ static __always_inline void tell_child(struct process *parent, struct task_struc
 		emit(&rec, sizeof(rec), COUNT_LOST_FOLLOWUP);
 	}
 	stop_waiting(parent);
+	return 0;
 }
 
 /* A thread ends that may have waited for a child that never came. */

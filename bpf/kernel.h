@@ -15,7 +15,7 @@
 #include <stdbool.h>
 
 #define TASK_COMM_LEN 16
-#define PF_KTHREAD 0x00200000
+#define PF_EXITING 0x00000004
 #define CLONE_NEWNET 0x40000000UL
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)

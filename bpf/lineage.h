@@ -44,11 +44,12 @@ struct process {
 	__u32 depth;
 	__u32 flags;
 	char comm[TASK_COMM_LEN];
+	__u32 version; /* counts the changes, from 1 */
+	__u32 sent;    /* the version that user space has, 0 for none */
 	/* bytes of their own, so that a writer never disturbs its neighbour */
-	__u8 published; /* user space has heard of it */
-	__u8 dirty;	/* it changed since */
-	__u8 watched;	/* enum watch */
-	__u8 pad;
+	__u8 watched;  /* enum watch */
+	__u8 threaded; /* it has, or had, more than one thread */
+	__u8 pad[2];
 };
 
 struct program {
@@ -58,6 +59,7 @@ struct program {
 };
 
 struct cgroup_path {
+	__s64 refs;
 	__u32 published;
 	__u32 complete; /* filled by whoever met it first */
 	struct cgroup_record rec;
@@ -79,10 +81,11 @@ struct {
 	__type(value, struct program);
 } programs SEC(".maps");
 
-/* Least recently used go first; a path that is missing is sent as unknown. */
+/* Paths are held by the records of the processes in them. */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 2048); /* set by the loader */
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536); /* set by the loader */
 	__type(key, __u64);
 	__type(value, struct cgroup_path);
 } cgroups SEC(".maps");
@@ -160,6 +163,26 @@ static __always_inline __u64 untyped(void *pointer)
 	return number;
 }
 
+/* Tells that a process, a program or a cgroup's path is gone; a zero pid or id
+ * stands for none. */
+__noinline int emit_forget(__u64 start_ns, __u32 pid, __u32 exec, __u64 cgroup)
+{
+	struct forget_record rec;
+
+	__builtin_memset(&rec, 0, sizeof(rec));
+	rec.kind = REC_FORGET;
+	rec.boot_ns = bpf_ktime_get_boot_ns();
+	rec.cgroup = cgroup;
+	if (exec) {
+		rec.program = program_key(start_ns, pid, exec);
+	} else {
+		rec.process.start_ns = start_ns;
+		rec.process.pid = pid;
+	}
+	emit(&rec, sizeof(rec), COUNT_LOST_FORGET);
+	return 0;
+}
+
 /* --- cgroups ---------------------------------------------------------- */
 
 /* How many hierarchies version 1 is searched for systemd's. */
@@ -205,48 +228,63 @@ static __always_inline struct kernfs_node *task_cgroup(struct task_struct *task)
 	return (void *)systemd_v1_cgroup(untyped(cset));
 }
 
-/* Keeps the path of a cgroup that is not known yet. */
-__noinline int keep_cgroup_path(__u64 kernfs_node)
+/* Holds the path of a cgroup, which is read if it is not known yet. */
+__noinline int hold_cgroup_path(__u64 kernfs_node)
 {
 	struct kernfs_node *kn = (void *)kernfs_node;
-	struct cgroup_path *path;
 	struct blank *zeros = blank();
+	struct cgroup_path *path;
 	__u64 id;
 
 	if (!zeros || !kn)
 		return 0;
 	id = BPF_CORE_READ(kn, id);
-	if (bpf_map_lookup_elem(&cgroups, &id))
-		return 0;
-	if (bpf_map_update_elem(&cgroups, &id, &zeros->cgroup, BPF_NOEXIST)) {
-		if (!bpf_map_lookup_elem(&cgroups, &id))
-			count(COUNT_CGROUP_FULL);
-		return 0;
-	}
 	path = bpf_map_lookup_elem(&cgroups, &id);
-	if (!path)
-		return 0;
-	path->rec.kind = REC_CGROUP;
-	path->rec.boot_ns = bpf_ktime_get_boot_ns();
-	path->rec.id = id;
-	read_cgroup_path(&path->rec, kn);
-	path->complete = 1;
+	if (!path) {
+		bool first = !bpf_map_update_elem(&cgroups, &id, &zeros->cgroup, BPF_NOEXIST);
+
+		path = bpf_map_lookup_elem(&cgroups, &id);
+		if (!path) {
+			count(COUNT_CGROUP_FULL);
+			return 0;
+		}
+		if (first) {
+			path->rec.kind = REC_CGROUP;
+			path->rec.boot_ns = bpf_ktime_get_boot_ns();
+			path->rec.id = id;
+			read_cgroup_path(&path->rec, kn);
+			path->complete = 1;
+		}
+	}
+	__sync_fetch_and_add(&path->refs, 1);
 	return 0;
 }
 
-/* Returns the id of the task's cgroup; its path is kept if it differs from the
- * one known before. */
-static __always_inline __u64 note_cgroup(struct task_struct *task, __u64 known)
+__noinline int release_cgroup_path(__u64 id)
+{
+	struct cgroup_path *path = bpf_map_lookup_elem(&cgroups, &id);
+	__u32 published;
+
+	if (!path)
+		return 0;
+	published = path->published;
+	__sync_fetch_and_add(&path->refs, -1);
+	if (*(volatile __s64 *)&path->refs > 0)
+		return 0;
+	if (!bpf_map_delete_elem(&cgroups, &id) && published)
+		emit_forget(0, 0, 0, id);
+	return 0;
+}
+
+/* Returns the id of the task's cgroup, of which the caller then holds the path. */
+static __always_inline __u64 hold_cgroup(struct task_struct *task)
 {
 	struct kernfs_node *kn = task_cgroup(task);
-	__u64 id;
 
 	if (!kn)
 		return 0;
-	id = BPF_CORE_READ(kn, id);
-	if (id != known)
-		keep_cgroup_path(untyped(kn));
-	return id;
+	hold_cgroup_path(untyped(kn));
+	return BPF_CORE_READ(kn, id);
 }
 
 /* --- sending ---------------------------------------------------------- */
@@ -281,13 +319,15 @@ __noinline int publish_process(__u64 start_ns, __u32 pid)
 	struct process_key key = { .start_ns = start_ns, .pid = pid };
 	struct process *p = bpf_map_lookup_elem(&processes, &key);
 	struct process_record rec;
+	__u32 version;
 
-	if (!p || (p->published && !p->dirty))
+	if (!p)
+		return 0;
+	version = *(volatile __u32 *)&p->version;
+	if (p->sent == version)
 		return 0;
 	publish_program(p->program.process.start_ns, p->program.process.pid, p->program.exec);
 	publish_cgroup(p->cgroup);
-	p->published = 1;
-	p->dirty = 0;
 	__builtin_memset(&rec, 0, sizeof(rec));
 	rec.kind = REC_PROCESS;
 	rec.flags = p->flags;
@@ -300,10 +340,11 @@ __noinline int publish_process(__u64 start_ns, __u32 pid)
 	rec.exit_code = p->exit_code;
 	rec.uid = p->uid;
 	__builtin_memcpy(rec.comm, p->comm, sizeof(rec.comm));
-	if (emit(&rec, sizeof(rec), COUNT_LOST_PROCESS))
-		return 0;
-	p->dirty = 1;
-	return 1;
+	if (!emit(&rec, sizeof(rec), COUNT_LOST_PROCESS))
+		return 1;
+	/* only now: whoever sees it as sent finds it before its own records */
+	p->sent = version;
+	return 0;
 }
 
 /* Sends a process and its ancestors, nearest first; returns how many found no
@@ -325,22 +366,6 @@ __noinline int publish_lineage(__u64 start_ns, __u32 pid)
 			break;
 	}
 	return lost;
-}
-
-/* Tells that a process or a program is gone; a zero pid stands for none. */
-__noinline int emit_forget(__u64 start_ns, __u32 pid, __u64 program_start_ns, __u32 program_pid,
-			   __u32 exec)
-{
-	struct forget_record rec;
-
-	__builtin_memset(&rec, 0, sizeof(rec));
-	rec.kind = REC_FORGET;
-	rec.boot_ns = bpf_ktime_get_boot_ns();
-	rec.process.start_ns = start_ns;
-	rec.process.pid = pid;
-	rec.program = program_key(program_start_ns, program_pid, exec);
-	emit(&rec, sizeof(rec), COUNT_LOST_FORGET);
-	return 0;
 }
 
 static __always_inline void emit_followup(__u32 kind, struct process_key *key)
@@ -372,7 +397,7 @@ __noinline int release_program(__u64 start_ns, __u32 pid, __u32 exec)
 	if (*(volatile __s64 *)&program->refs > 0)
 		return 0;
 	if (!bpf_map_delete_elem(&programs, &key) && published)
-		emit_forget(0, 0, start_ns, pid, exec);
+		emit_forget(start_ns, pid, exec, 0);
 	return 0;
 }
 
@@ -396,19 +421,22 @@ static __always_inline void release(struct process_key key, struct process *p)
 	for (i = 0; i <= DEPTH_MAX; i++) {
 		struct process_key parent;
 		struct program_key program;
-		__u8 published;
+		__u64 cgroup;
+		__u32 sent;
 
 		__sync_fetch_and_add(&p->refs, -1);
 		if (*(volatile __s64 *)&p->refs > 0)
 			break;
 		parent = p->parent;
 		program = p->program;
-		published = p->published;
+		cgroup = p->cgroup;
+		sent = p->sent;
 		if (bpf_map_delete_elem(&processes, &key))
 			break;
 		release_program(program.process.start_ns, program.process.pid, program.exec);
-		if (published)
-			emit_forget(key.start_ns, key.pid, 0, 0, 0);
+		release_cgroup_path(cgroup);
+		if (sent)
+			emit_forget(key.start_ns, key.pid, 0, 0);
 		if (!parent.pid)
 			break;
 		key = parent;
@@ -425,23 +453,33 @@ static __always_inline __u32 task_uid(struct task_struct *task)
 	return BPF_CORE_READ(task, real_cred, uid.val);
 }
 
+static __always_inline void refresh_cgroup(struct process *p, struct task_struct *task)
+{
+	struct kernfs_node *kn = task_cgroup(task);
+	__u64 old = p->cgroup;
+
+	if (!kn || BPF_CORE_READ(kn, id) == old)
+		return;
+	p->cgroup = hold_cgroup(task);
+	__sync_fetch_and_add(&p->version, 1);
+	release_cgroup_path(old);
+}
+
 /* Brings what may change without fork or exec up to date: the comm (prctl),
  * the uid (setuid) and the cgroup. */
 static __always_inline void refresh(struct process *p, struct task_struct *task)
 {
 	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-	__u64 cgroup = note_cgroup(task, p->cgroup);
 	char comm[TASK_COMM_LEN] = {};
 	__u32 uid = task_uid(leader);
 
+	refresh_cgroup(p, task);
 	BPF_CORE_READ_STR_INTO(&comm, leader, comm);
-	if (uid == p->uid && cgroup == p->cgroup &&
-	    !__builtin_memcmp(comm, p->comm, sizeof(comm)))
+	if (uid == p->uid && !__builtin_memcmp(comm, p->comm, sizeof(comm)))
 		return;
 	p->uid = uid;
-	p->cgroup = cgroup;
 	__builtin_memcpy(p->comm, comm, sizeof(p->comm));
-	p->dirty = 1;
+	__sync_fetch_and_add(&p->version, 1);
 }
 
 /* A process that was not seen when it was forked. Its parent is the present
@@ -455,10 +493,12 @@ static __always_inline void describe(struct process *p, struct task_struct *lead
 		p->parent.start_ns = 0; /* the idle task is nobody's ancestor */
 	p->program.process = *key;
 	p->refs = 1;
+	p->version = 1;
+	p->threaded = BPF_CORE_READ(leader, signal, nr_threads) > 1;
 	p->flags = PROCESS_ADOPTED;
 	p->uid = task_uid(leader);
 	BPF_CORE_READ_STR_INTO(&p->comm, leader, comm);
-	p->cgroup = note_cgroup(leader, 0);
+	p->cgroup = hold_cgroup(leader);
 }
 
 /*
@@ -491,6 +531,7 @@ __noinline int adopt_chain(__u64 task_struct)
 				continue;
 			}
 			/* another CPU was first, or there is no room */
+			release_cgroup_path(p.cgroup);
 			known = bpf_map_lookup_elem(&processes, &key);
 		}
 		if (!known)
@@ -517,6 +558,7 @@ __noinline int adopt(__u64 task_struct)
 		p.flags |= PROCESS_CUT;
 	}
 	if (bpf_map_update_elem(&processes, &key, &p, BPF_NOEXIST)) {
+		release_cgroup_path(p.cgroup);
 		if (!bpf_map_lookup_elem(&processes, &key))
 			count(COUNT_TABLE_FULL);
 		return 0;

@@ -13,19 +13,26 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	struct process *p;
 	struct process c;
 
-	if (BPF_CORE_READ(child, pid) != BPF_CORE_READ(child, tgid))
-		return 0; /* a thread */
 	pkey = process_key(parent);
 	ckey = process_key(child);
+	p = find_or_adopt(parent, &pkey);
+	if (BPF_CORE_READ(child, pid) != BPF_CORE_READ(child, tgid)) {
+		/* a thread, which may be born in a namespace of its own as well */
+		if (p) {
+			p->threaded = 1;
+			if (p->cloning)
+				tell_child(p, child, &ckey);
+		}
+		return 0;
+	}
 	__builtin_memset(&c, 0, sizeof(c));
 	c.refs = 1;
-	p = find_or_adopt(parent, &pkey);
+	c.version = 1;
 	if (p) {
 		refresh(p, parent);
 		c.parent = pkey;
 		c.program = p->program;
 		c.depth = p->depth + 1;
-		c.cgroup = p->cgroup;
 	}
 	if (!p || c.depth >= DEPTH_MAX) {
 		__builtin_memset(&c.parent, 0, sizeof(c.parent));
@@ -35,9 +42,10 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	c.uid = task_uid(child);
 	BPF_CORE_READ_STR_INTO(&c.comm, child, comm);
 	/* clone3 can put the child into another cgroup at once */
-	c.cgroup = note_cgroup(child, c.cgroup);
+	c.cgroup = hold_cgroup(child);
 	if (bpf_map_update_elem(&processes, &ckey, &c, BPF_NOEXIST)) {
 		count(COUNT_TABLE_FULL);
+		release_cgroup_path(c.cgroup);
 		return 0;
 	}
 	if (!p)
@@ -63,7 +71,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	now = program_key(key.start_ns, key.pid, ++p->execs);
 	keep_program(task, &now);
 	p->program = now;
-	p->dirty = 1;
+	__sync_fetch_and_add(&p->version, 1);
 	release_program(old.process.start_ns, old.process.pid, old.exec);
 	refresh(p, task);
 	if (p->watched == WATCH_EXEC) {
@@ -74,16 +82,17 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	return 0;
 }
 
-/* True if the caller is the one to speak for a process that ends. */
-static __always_inline bool ends_process(struct task_struct *task, struct process_key *key)
+/* True if the caller is the one to speak for a process that ends. do_exit
+ * (kernel/exit.c) takes each thread off signal->live before the tracepoint, so
+ * that several may find themselves to be the last. */
+static __always_inline bool ends_process(struct task_struct *task, struct process *p,
+					 struct process_key *key)
 {
-	struct signal_struct *signal = BPF_CORE_READ(task, signal);
 	__u8 one = 1;
 
-	/* fs: kernel/exit.c, do_exit takes itself off before the tracepoint */
-	if (BPF_CORE_READ(signal, live.counter) > 0)
+	if (BPF_CORE_READ(task, signal, live.counter) > 0)
 		return false;
-	if (BPF_CORE_READ(signal, nr_threads) <= 1)
+	if (!p->threaded)
 		return true;
 	return !bpf_map_update_elem(&ending, key, &one, BPF_NOEXIST);
 }
@@ -109,14 +118,14 @@ int BPF_PROG(process_exit, struct task_struct *task)
 		return 0;
 	if (p->cloning)
 		forget_clone(p);
-	if (!ends_process(task, &key))
+	if (!ends_process(task, p, &key))
 		return 0;
 	if (p->watched || *(volatile __s64 *)&p->refs > 1) {
 		refresh(p, task);
 		p->exit_ns = bpf_ktime_get_boot_ns();
 		p->exit_code = exit_code(task);
 		p->flags |= PROCESS_EXITED;
-		p->dirty = 1;
+		__sync_fetch_and_add(&p->version, 1);
 	}
 	if (p->watched) {
 		publish_process(key.start_ns, key.pid);
@@ -132,15 +141,12 @@ int BPF_PROG(process_moved, struct cgroup *dst, const char *path, struct task_st
 {
 	struct process_key key = process_key(task);
 	struct process *p = bpf_map_lookup_elem(&processes, &key);
-	__u64 cgroup;
 
-	if (!p || BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid))
+	/* one that is ending stays where it is, and its record may go any time */
+	if (!p || BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid) ||
+	    BPF_CORE_READ(task, flags) & PF_EXITING)
 		return 0;
-	cgroup = note_cgroup(task, p->cgroup);
-	if (cgroup != p->cgroup) {
-		p->cgroup = cgroup;
-		p->dirty = 1;
-	}
+	refresh_cgroup(p, task);
 	return 0;
 }
 

@@ -101,13 +101,14 @@ struct cgroup_record {
 	__u8 path[CGROUP_MAX];
 };
 
-/* Nothing will refer to these any more; a zero pid stands for none. */
+/* Nothing will refer to these any more; a zero pid or id stands for none. */
 struct forget_record {
 	__u32 kind;
 	__u32 pad;
 	__u64 boot_ns;
 	struct process_key process;
 	struct program_key program;
+	__u64 cgroup;
 };
 
 enum create_call {

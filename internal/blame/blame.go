@@ -1,6 +1,8 @@
 package blame
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/cgroup"
@@ -23,14 +25,17 @@ type Blamer struct {
 	waiting []*lineage.Creation
 	// news is set when a creation that waits may be solved by now.
 	news bool
-	// runs are the units' runs that were explained: later ones must have
-	// causes of their own.
-	runs memory[unitKey, run]
+	// runs are the latest runs of each unit in which a namespace was made, in
+	// the order of time: each must have a cause of its own.
+	runs memory[unitKey, []run]
 	// ends tells how creators ended.
 	ends memory[event.ProcessID, *event.Process]
 	// busWhy says why the buses are not heard, empty if they are.
 	busWhy string
 	since  uint64
+	// unified is set where cgroups are those of version 2: then managers give
+	// their ids, too.
+	unified bool
 }
 
 // unitKey names a unit of a manager.
@@ -50,6 +55,15 @@ type run struct {
 	at uint64
 }
 
+// same reports whether two runs of a unit are the same: by their first process,
+// or where that is not known by their cgroup.
+func (r run) same(other run) bool {
+	if r.first.IsZero() || other.first.IsZero() {
+		return r.cgroup == other.cgroup
+	}
+	return r.first == other.first
+}
+
 func (r run) question() event.Question { return r.ask(r.unit) }
 
 // ask is a question about a unit that has to do with the run.
@@ -66,7 +80,11 @@ func New(tree *lineage.Tree) *Blamer {
 func (b *Blamer) Observe(ev event.Event) {
 	switch body := ev.Body.(type) {
 	case *event.Host:
-		b.since = ev.BootNS
+		b.since, b.unified = ev.BootNS, body.CgroupHierarchy == "unified"
+	case *event.Loss:
+		if body.Kind == event.LossBus || body.Kind == event.LossBusUnread {
+			b.traffic.missed()
+		}
 	case *event.Coverage:
 		b.coverage(body)
 	case *event.BusMessage:
@@ -101,8 +119,45 @@ func (b *Blamer) coverage(c *event.Coverage) {
 func (b *Blamer) askEarly(at uint64, n *event.NetnsCreate) {
 	p, ancestry, _ := b.tree.Lineage(n.Creator)
 	if r, ok := runOf(&p, ancestry, at); ok {
+		b.note(r)
 		b.fact(r.question())
 	}
+}
+
+// maxRuns bounds the runs of one unit that are remembered.
+const maxRuns = 16
+
+// note remembers a run, by the first creation in it.
+func (b *Blamer) note(r run) {
+	list, _ := b.runs.get(r.unitKey)
+	if slices.ContainsFunc(list, r.same) {
+		return
+	}
+	list = append(slices.Clone(list), r)
+	slices.SortStableFunc(list, func(x, y run) int { return cmp.Compare(x.at, y.at) })
+	b.runs.put(r.unitKey, list[max(0, len(list)-maxRuns):])
+}
+
+// before is the run of the unit before this one, if one is known.
+func (b *Blamer) before(r run) (run, bool) {
+	list, _ := b.runs.get(r.unitKey)
+	for _, earlier := range slices.Backward(list) {
+		if earlier.at < r.at && !earlier.same(r) {
+			return earlier, true
+		}
+	}
+	return run{}, false
+}
+
+// firstSeen is when this run made its first namespace, 0 if it made none.
+func (b *Blamer) firstSeen(r run) uint64 {
+	list, _ := b.runs.get(r.unitKey)
+	for _, known := range list {
+		if known.same(r) {
+			return known.at
+		}
+	}
+	return 0
 }
 
 // Submit hands over a creation that is complete but for its causes.

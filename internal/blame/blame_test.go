@@ -39,12 +39,16 @@ func tell(t *testing.T) *story {
 	s.see(&event.Coverage{Probe: BusProbe, Live: true})
 	s.boot = unit.Boot{UserspaceUS: 1, FinishUS: 2}
 	s.process(1, 0, "/init.scope", "/usr/lib/systemd/systemd", "/sbin/init")
+	s.send(1, systemBus, method("org.example.nobody", "/", "org.example", "Hello")) // tells who listens there
 	s.process(20, 1, "/system.slice/dbus.service", "/usr/bin/dbus-daemon", "dbus-daemon", "--system")
 	s.process(30, 1, "/system.slice/cron.service", "/usr/sbin/cron", "cron", "-f")
 	return s
 }
 
 func (s *story) see(b event.Body) {
+	if m, ok := b.(*event.BusMessage); ok && !m.FromBus {
+		m.Listener = id(m.PeerPID)
+	}
 	s.now++
 	ev := event.Event{BootNS: s.now * ms, Body: b}
 	done := s.tree.Observe(ev)

@@ -16,8 +16,8 @@ import (
 // Bounds of what is remembered of the buses. What is dropped is the oldest, and
 // an answer that would need it becomes "unknown".
 const (
-	maxNames    = 4096 // bus names that somebody called
-	maxCalls    = 64   // calls to one name without an answer that matters
+	maxNames    = 1024 // bus names that somebody called
+	maxCalls    = 16   // calls to one name without an answer that matters
 	maxRequests = 4096 // requests to start a unit
 )
 
@@ -53,8 +53,8 @@ type busName struct {
 // bus asks for an activation, it is for the sake of the first.
 type calls struct {
 	list []call
-	// before is the last call before the name lost its owner, nil if there was
-	// none. It may have been waiting to be read then.
+	// before is the last call shortly before the name lost its owner, nil if
+	// there was none. It may have been waiting to be read then.
 	before *call
 	// free is set while the name is known to have no owner: then the first
 	// calls are worth more than the latest.
@@ -77,6 +77,8 @@ type request struct {
 	unit   string // as the one who asked named it: maybe an alias
 	method string
 	serial uint32
+	bus    uint32
+	sender uint32 // the pid of whoever sent the request itself
 	// caller is who asked; for an activation that is the one whose call found
 	// the name without an owner.
 	caller   caller
@@ -99,16 +101,29 @@ func (r *request) restarts() bool {
 	return strings.Contains(r.method, "Restart")
 }
 
+// finished is a manager's job that is over, whatever came of it.
+type finished struct {
+	at    uint64
+	owner owner
+	unit  string
+}
+
 // traffic is what was heard on the buses.
 type traffic struct {
 	calls    map[busName]*calls
 	requests []*request
+	jobs     []finished
+	// listeners tells whether a socket was opened by the manager that its path
+	// stands for.
+	listeners map[uint32]bool
 	// cut counts the messages that could have mattered, but of which too
 	// little was captured to tell.
 	cut uint64
 }
 
-func newTraffic() traffic { return traffic{calls: make(map[busName]*calls)} }
+func newTraffic() traffic {
+	return traffic{calls: make(map[busName]*calls), listeners: make(map[uint32]bool)}
+}
 
 // The paths of the sockets, as far as they differ from user to user.
 const (
@@ -139,6 +154,9 @@ func (t *traffic) hear(at uint64, b *event.BusMessage, tree *lineage.Tree) {
 	if !ok {
 		return
 	}
+	if t.foreign(own, b, tree) {
+		return
+	}
 	m, err := dbuswire.Parse(b.Data)
 	if errors.Is(err, dbuswire.ErrTruncated) {
 		t.cut++
@@ -148,22 +166,31 @@ func (t *traffic) hear(at uint64, b *event.BusMessage, tree *lineage.Tree) {
 	}
 	switch {
 	case b.FromBus && m.Type == dbuswire.Error:
-		t.refuse(b.PeerPID, m.ReplySerial)
+		t.refuse(b.Bus, b.PeerPID, m.ReplySerial)
+	case m.Type == dbuswire.Signal && m.Member == "JobRemoved":
+		t.jobRemoved(at, own, b, &m, tree)
 	case b.FromBus && m.Type == dbuswire.Signal:
 		t.signal(at, own, b, &m)
-	case m.Type == dbuswire.MethodCall:
+	case m.Type == dbuswire.MethodCall, m.Type == dbuswire.Signal:
 		t.methodCall(at, own, b, &m, tree)
 	}
+}
+
+// foreign reports whether a message is of another manager's bus than the path
+// of the socket says: in a container, or in a mount namespace of a user's own,
+// the same path leads elsewhere. The manager itself listens on its private socket,
+// and on the buses that it hands over.
+func (t *traffic) foreign(own owner, b *event.BusMessage, tree *lineage.Tree) bool {
+	if !b.Listener.IsZero() {
+		p, _, _ := tree.Lineage(b.Listener)
+		t.listeners[b.Bus] = isManager(&p, own) || isBusOf(&p, own)
+	}
+	return !t.listeners[b.Bus]
 }
 
 // methodCall takes in a request to start a unit, or a call that may activate a
 // name.
 func (t *traffic) methodCall(at uint64, own owner, b *event.BusMessage, m *dbuswire.Message, tree *lineage.Tree) {
-	// a container's systemd listens on the same path in a place of its own
-	foreign := own.manager == cgroup.ManagerSystem && b.PeerPID != 1
-	if foreign {
-		return
-	}
 	if method, unit, _, ok := dbuswire.StartJob(m, m.Destination); ok {
 		if t.whole(unit) {
 			t.startJob(at, own, b, m, method, unit, tree)
@@ -193,37 +220,68 @@ func describe(tree *lineage.Tree, b *event.BusMessage) caller {
 	return caller{process: p, ancestry: ancestry, why: why}
 }
 
-// startJob takes in a request to start a unit. What the bus passes on was
-// heard when it was sent, unless the bus itself is the one who asks: the
-// launcher of dbus-broker talks to it over a socket without a name.
+// startJob takes in a request to start a unit. What a bus passes on was heard
+// when it was sent. dbus-broker carries out activations through its launcher,
+// which asks systemd over a connection of its own.
 func (t *traffic) startJob(at uint64, own owner, b *event.BusMessage, m *dbuswire.Message, method, unit string, tree *lineage.Tree) {
 	c := describe(tree, b)
-	r := &request{at: at, owner: own, unit: unit, method: method, serial: m.Serial, caller: c, known: true, evidence: Kernel}
+	r := &request{at: at, owner: own, unit: unit, method: method, serial: m.Serial, bus: b.Bus, sender: b.Sender.PID, caller: c, known: true, evidence: Kernel}
 	switch {
-	case isLauncher(&c.process):
-		t.activate(r, b.Bus)
-	case b.FromBus && t.passedOn(r):
-		return
-	case b.FromBus && isBroker(&c.process):
-		t.activate(r, 0)
 	case b.FromBus:
 		return
+	case isLauncher(&c.process):
+		t.activate(r, b.Bus)
 	}
 	t.remember(r)
 }
 
-// passedOn reports whether the request was heard on its way to the bus.
-func (t *traffic) passedOn(r *request) bool {
-	return slices.ContainsFunc(t.requests, func(earlier *request) bool {
-		return earlier.serial == r.serial && earlier.unit == r.unit && earlier.method == r.method
-	})
+// busUnits are the services of buses, the same for the system and for users.
+var busUnits = []string{"dbus.service", "dbus-broker.service"}
+
+// inBusUnit reports whether a process is part of a bus's own service: anybody
+// can give a program the name of a bus's.
+func inBusUnit(p *lineage.Process) bool { return slices.Contains(busUnits, place(p).Unit) }
+
+// isBusOf reports whether a process is a bus that opened its socket itself.
+func isBusOf(p *lineage.Process, own owner) bool {
+	pl := place(p)
+	return inBusUnit(p) && pl.Manager == own.manager && (own.manager == cgroup.ManagerSystem || pl.OwnerUID == own.uid)
 }
 
 // isLauncher reports whether a process is dbus-broker's launcher, which alone
 // carries out activations there.
-func isLauncher(p *lineage.Process) bool { return path.Base(p.Exe) == "dbus-broker-launch" }
+func isLauncher(p *lineage.Process) bool {
+	return path.Base(p.Exe) == "dbus-broker-launch" && inBusUnit(p)
+}
 
-func isBroker(p *lineage.Process) bool { return path.Base(p.Exe) == "dbus-broker" }
+// isBusDaemon reports whether a process is a bus: what that starts by itself,
+// without a service manager, it starts for somebody else.
+func isBusDaemon(p *lineage.Process) bool {
+	return path.Base(p.Exe) == "dbus-daemon" && inBusUnit(p) || isLauncher(p)
+}
+
+// jobRemoved takes in that a manager has done with a job: what was asked before
+// has begun a run by then or never will. Only the manager itself is believed.
+func (t *traffic) jobRemoved(at uint64, own owner, b *event.BusMessage, m *dbuswire.Message, tree *lineage.Tree) {
+	if m.Interface != "org.freedesktop.systemd1.Manager" || len(m.Args) < 3 {
+		return
+	}
+	p, _, _ := tree.Lineage(b.Sender)
+	if !isManager(&p, own) {
+		return
+	}
+	if len(t.jobs) == maxRequests {
+		t.jobs = slices.Delete(t.jobs, 0, maxRequests/4)
+	}
+	t.jobs = append(t.jobs, finished{at: at, owner: own, unit: m.Args[2].Text})
+}
+
+// over reports whether a request was dealt with before a time.
+func (t *traffic) over(q *request, names []string, before uint64) bool {
+	return slices.ContainsFunc(t.jobs, func(j finished) bool {
+		return j.owner == q.owner && j.at > q.at && j.at < before && slices.Contains(names, j.unit)
+	})
+}
 
 // theBus is the sender of what a bus itself says. It does not let anybody else
 // send under this name.
@@ -235,22 +293,31 @@ func (t *traffic) signal(at uint64, own owner, b *event.BusMessage, m *dbuswire.
 		return
 	}
 	if unit, ok := dbuswire.ActivationRequest(m); ok && t.whole(unit) {
-		r := &request{at: at, owner: own, unit: unit, method: "ActivationRequest", evidence: Kernel}
-		if own.manager == cgroup.ManagerSystem && b.PeerPID != 1 {
-			return // of a bus in a container, to the manager there
-		}
+		r := &request{at: at, owner: own, unit: unit, method: activationRequest, evidence: Kernel}
 		t.activate(r, b.Bus)
 		t.remember(r)
 		return
 	}
 	if m.Member == "NameOwnerChanged" && len(m.Args) == 3 {
-		t.ownerChanged(busName{b.Bus, m.Args[0].Text}, m.Args[2].Text)
+		t.ownerChanged(at, busName{b.Bus, m.Args[0].Text}, m.Args[2].Text)
+	}
+}
+
+// maxUnread is how long, in nanoseconds, a bus may leave a message unread for
+// it to be taken into account after all.
+const maxUnread = 1e9
+
+// missed takes in that messages were lost: whoever seems to have been the first
+// to call may not have been.
+func (t *traffic) missed() {
+	for _, c := range t.calls {
+		c.dropped = true
 	}
 }
 
 // ownerChanged takes in who has a name from here on: earlier calls were, or
 // are now being, answered.
-func (t *traffic) ownerChanged(name busName, to string) {
+func (t *traffic) ownerChanged(at uint64, name busName, to string) {
 	c := t.calls[name]
 	switch {
 	case c == nil && to != "":
@@ -259,18 +326,24 @@ func (t *traffic) ownerChanged(name busName, to string) {
 		t.makeRoom()
 		t.calls[name] = &calls{free: true}
 	case to == "":
-		t.calls[name] = &calls{free: true, before: c.last()}
+		t.calls[name] = &calls{free: true}
+		if last := c.last(); last != nil && at-last.at <= maxUnread {
+			t.calls[name].before = last
+		}
 	default:
 		t.calls[name] = &calls{}
 	}
 }
 
 // refuse takes back what a process asked for: it got an error for an answer.
-func (t *traffic) refuse(pid, serial uint32) {
+func (t *traffic) refuse(bus, pid, serial uint32) {
 	t.requests = slices.DeleteFunc(t.requests, func(r *request) bool {
-		return r.name == "" && r.serial == serial && r.caller.process.ID.PID == pid
+		return r.bus == bus && r.sender == pid && r.serial == serial && r.method != activationRequest
 	})
-	for _, c := range t.calls {
+	for to, c := range t.calls {
+		if to.bus != bus {
+			continue
+		}
 		c.list = slices.DeleteFunc(c.list, func(c call) bool {
 			return c.serial == serial && c.caller.process.ID.PID == pid
 		})
@@ -314,20 +387,22 @@ func (t *traffic) makeRoom() {
 	delete(t.calls, oldest)
 }
 
+// activationRequest is the signal by which a bus asks for an activation.
+const activationRequest = "ActivationRequest"
+
 // activationPrefix begins the alias under which a bus asks for the unit of a
 // name, unless the name's service file says otherwise.
 const activationPrefix = "dbus-"
 
 // activate finds the call that made a bus ask for an activation: the first
-// that found the name without an owner. On bus 0 the calls of all buses are
-// looked at.
+// that found the name without an owner.
 func (t *traffic) activate(r *request, bus uint32) {
 	r.activation, r.known = true, false
 	name, isAlias := strings.CutPrefix(r.unit, activationPrefix)
 	name = strings.TrimSuffix(name, ".service")
 	r.pending = make(map[string]calls)
 	for to, c := range t.calls {
-		if c.last() == nil || bus != 0 && to.bus != bus || isAlias && to.name != name {
+		if c.last() == nil || to.bus != bus || isAlias && to.name != name {
 			continue
 		}
 		seen := *c
@@ -352,7 +427,7 @@ func (r *request) settle(name string) {
 	case !ok:
 		r.why = "no call to " + name + " was seen before the bus asked for its activation"
 	case c.dropped:
-		r.why = "too many calls to " + name + " came before the bus asked for its activation"
+		r.why = "too many calls to " + name + " came before the bus asked for its activation, or some were lost"
 	case len(c.list) == 0:
 		// sent before the name lost its owner, and read after it
 		r.caller, r.known, r.evidence = c.before.caller, true, Inferred

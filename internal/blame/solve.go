@@ -44,6 +44,10 @@ func (s *solver) creation() {
 	c := s.out.Creation
 	r, inService := runOf(&c.Process, c.Ancestry, c.BootNS)
 	byManager := madeByManager(c)
+	if c.Process.CgroupUnknown {
+		s.unknown("the creator's cgroup, and so its unit, is not known")
+		return
+	}
 	if !inService {
 		if byManager {
 			s.unknown("a service manager made it, for something that is no service of this machine's own managers")
@@ -59,6 +63,10 @@ func (s *solver) creation() {
 	s.settings(byManager, facts)
 	if byManager {
 		s.cause(r, facts)
+		return
+	}
+	if slices.ContainsFunc(c.Ancestry, func(p lineage.Process) bool { return isBusDaemon(&p) }) {
+		s.unknown("the bus daemon itself started it for somebody who called its name; who that was is not followed")
 		return
 	}
 	s.process(r, facts, &c.Process, c.Ancestry, c.AncestryWhy)
@@ -124,11 +132,21 @@ func (s *solver) process(r run, facts *event.Unit, p *lineage.Process, ancestry 
 	}
 }
 
+// maxCrashNS is how soon after its start a service that is restarted again and
+// again creates its namespace, if that is part of the loop. What a daemon does
+// later is its own doing, however often it was restarted.
+const maxCrashNS = 2e9
+
+// inCrashLoop reports whether the main process of a service did it right after
+// an automatic restart. That they belong together is shown by the time alone.
+func (s *solver) inCrashLoop(r run, u *unit.Unit, p *lineage.Process) bool {
+	return u.NRestarts > 0 && p.ID == r.first && r.at-p.ID.StartNS <= maxCrashNS
+}
+
 // ranForIt reports whether a unit's run was there only to do what one of its
 // processes did: a oneshot or transient service, what a timer, a path or an
-// accepted connection started, and the main process of a service that is
-// restarted again and again. What a long-running daemon does later is its own
-// doing.
+// accepted connection started, and a main process right after an automatic
+// restart. What a long-running daemon does later is its own doing.
 func (s *solver) ranForIt(r run, facts *event.Unit, p *lineage.Process) bool {
 	if slices.ContainsFunc(s.requestsFor(r, facts), func(q *request) bool { return q.method == "StartTransientUnit" }) {
 		return true
@@ -137,7 +155,7 @@ func (s *solver) ranForIt(r run, facts *event.Unit, p *lineage.Process) bool {
 	if facts.Why != "" {
 		return false
 	}
-	if u.Transient || u.Type == "oneshot" || u.NRestarts > 0 && p.ID == r.first {
+	if u.Transient || u.Type == "oneshot" || s.inCrashLoop(r, u, p) {
 		return true
 	}
 	trigger, _ := s.trigger(r, u)
@@ -158,8 +176,7 @@ func (s *solver) cause(r run, facts *event.Unit) {
 		s.asked(r, q)
 		return
 	}
-	before, ranBefore := s.runs.get(r.unitKey)
-	ranBefore = ranBefore && before.first != r.first
+	_, ranBefore := s.before(r)
 	if known && (u.NRestarts > 1 || u.NRestarts == 1 && ranBefore) {
 		s.restart(r, u)
 		return
@@ -167,14 +184,48 @@ func (s *solver) cause(r run, facts *event.Unit) {
 	if s.triggered(r, facts) || s.open {
 		return
 	}
-	if known && s.dependency(r, facts) {
+	if known && s.dependency(r, facts) || s.open {
 		return
 	}
 	if known && u.NRestarts == 0 && u.InactiveExitUS != 0 && facts.Boot.During(u.InactiveExitUS) {
 		s.boot(r)
 		return
 	}
+	if known && s.onlyTrigger(r, facts) || s.open {
+		return
+	}
 	s.unknown(s.whyUnknown(r, facts))
+}
+
+// onlyTrigger blames a socket or path unit that has triggered, where nothing
+// else can have begun the run: nobody asked, nothing that was asked for pulls
+// the unit in, and it was not the boot. When such a unit triggered is not
+// kept: systemd notes the time anew when the service runs (src/core/unit.c,
+// unit_notify).
+func (s *solver) onlyTrigger(r run, facts *event.Unit) bool {
+	b := begun(facts)
+	if s.busWhy != "" || b == 0 || b < s.since || facts.Unit.NRestarts > 0 {
+		return false
+	}
+	var only string
+	for _, t := range facts.Unit.TriggeredBy {
+		if kind := path.Ext(t); kind != ".socket" && kind != ".path" {
+			continue
+		}
+		trigger := s.unitFact(r.ask(t))
+		if trigger == nil || trigger.Why != "" || trigger.Unit.SubState != "running" {
+			continue
+		}
+		if only != "" {
+			return false
+		}
+		only = t
+	}
+	if only == "" || s.open {
+		return false
+	}
+	s.triggeredBy(r, only, Manager)
+	return true
 }
 
 func (s *solver) whyUnknown(r run, facts *event.Unit) string {
@@ -208,11 +259,14 @@ func (s *solver) restart(r run, u *unit.Unit) {
 		text += " by Restart=" + u.Restart
 	}
 	text += fmt.Sprintf(", %d so far", u.NRestarts)
-	if before, ok := s.runs.get(r.unitKey); ok && before.first != r.first {
+	if before, ok := s.before(r); ok {
 		text += s.howEnded(before.first)
 	}
-	s.because(Manager, text, r.unit)
-	s.began(r)
+	ev := Manager
+	if !madeByManager(s.out.Creation) {
+		ev = Inferred
+	}
+	s.because(ev, text, r.unit)
 	s.origin(Origin{Trigger: TriggerRestart, Unit: r.unit, Placement: placement(r.owner, r.unit)})
 }
 
@@ -234,9 +288,29 @@ func (s *solver) howEnded(id event.ProcessID) string {
 // in the order in which they were made.
 func (s *solver) requestsFor(r run, facts *event.Unit) []*request {
 	names := unitNames(r.unit, facts)
+	_, until, exact := s.window(r, facts)
 	return s.requestsNaming(r, facts, func(q *request) bool {
-		return slices.Contains(names, q.unit)
+		return slices.Contains(names, q.unit) && (!exact || !s.traffic.over(q, names, until))
 	})
+}
+
+// window is the time in which the run was set going: from the end of the run
+// before (0 where unknown) until its beginning. exact is set if the manager
+// gave that beginning. It notes it a moment after the first process was forked,
+// which may have made its namespace by then.
+func (s *solver) window(r run, facts *event.Unit) (ended, until uint64, exact bool) {
+	b := begun(facts)
+	u := &facts.Unit
+	if b == 0 || b > r.at && u.MainPID != r.first.PID {
+		return 0, r.at, false
+	}
+	if s.unified && u.ControlGroupID != 0 && r.cgroup != 0 && u.ControlGroupID != uint64(r.cgroup) {
+		return 0, r.at, false // the answer is about a later run
+	}
+	if ended = sinceBoot(facts, facts.Unit.InactiveEnterUS); ended > b {
+		ended = 0 // the run is over already
+	}
+	return ended, min(b, r.at), true
 }
 
 // requestsNaming are the requests for the sake of certain units that can have
@@ -244,19 +318,18 @@ func (s *solver) requestsFor(r run, facts *event.Unit) []*request {
 // from after this one began. One to start what was running has no effect, so
 // it must come after the end of the run before.
 func (s *solver) requestsNaming(r run, facts *event.Unit, names func(*request) bool) []*request {
-	until, ended := r.at, uint64(0)
-	if b := begun(facts); b != 0 && b <= r.at {
-		until, ended = b, sinceBoot(facts, facts.Unit.InactiveEnterUS)
+	ended, until, _ := s.window(r, facts)
+	before, _ := s.before(r)
+	if at := s.firstSeen(r); at != 0 {
+		until = min(until, at)
 	}
-	before, ranBefore := s.runs.get(r.unitKey)
 	var list []*request
 	for _, q := range s.traffic.requests {
 		switch {
 		case q.owner != r.owner, q.at > until, !names(q):
-		case ranBefore && before.first == r.first && q.at > before.at:
-		case ranBefore && before.first != r.first && q.at <= before.at:
-		case q.at <= ended && ended <= until && !q.restarts():
-		case q.at > ended && strings.HasPrefix(q.method, "Try"):
+		case q.at <= before.at:
+		case q.at <= ended && !q.restarts():
+		case ended != 0 && q.at > ended && strings.HasPrefix(q.method, "Try"):
 		default:
 			list = append(list, q)
 		}
@@ -283,6 +356,12 @@ func (s *solver) request(r run, facts *event.Unit) *request {
 	list := s.requestsFor(r, facts)
 	if len(list) == 0 {
 		return nil
+	}
+	if _, _, exact := s.window(r, facts); !exact && len(list) > 1 {
+		// nothing tells which of them came to nothing
+		latest := *list[len(list)-1]
+		latest.evidence = Inferred
+		return &latest
 	}
 	for _, q := range slices.Backward(list) {
 		if q.restarts() {
@@ -312,8 +391,7 @@ func (s *solver) asked(r run, q *request) {
 	if q.others > 0 {
 		text += fmt.Sprintf(", for which %d more waited", q.others)
 	}
-	s.because(Kernel, text, r.unit)
-	s.began(r)
+	s.because(weaker(Kernel, q.evidence), text, r.unit)
 	if !q.known {
 		s.unknown(q.why)
 		return
@@ -348,12 +426,48 @@ func (s *solver) dependency(r run, facts *event.Unit) bool {
 	}
 	list := s.requestsNaming(r, facts, func(q *request) bool { return how[q.unit] != "" })
 	if len(list) == 0 {
-		return false
+		return s.timedDependency(r, facts)
 	}
 	q := list[len(list)-1]
 	s.because(Manager, fmt.Sprintf("dependency of %s (%s)", q.unit, how[q.unit]), q.unit)
 	s.asked(r, q)
 	return true
+}
+
+// maxDependents bounds the units that are asked about for the sake of one.
+const maxDependents = 16
+
+// timedDependency looks for a timer that started another unit which brings this
+// one up.
+func (s *solver) timedDependency(r run, facts *event.Unit) bool {
+	ended, until, exact := s.window(r, facts)
+	if !exact {
+		return false
+	}
+	for i, d := range facts.Unit.Dependents {
+		if i == maxDependents || path.Ext(d.Name) != ".service" {
+			continue
+		}
+		other := s.unitFact(r.ask(d.Name))
+		if other == nil || other.Why != "" {
+			continue
+		}
+		for _, t := range other.Unit.TriggeredBy {
+			if path.Ext(t) != ".timer" {
+				continue
+			}
+			timer := s.unitFact(r.ask(t))
+			if timer == nil || timer.Why != "" {
+				continue
+			}
+			if at := sinceBoot(timer, timer.Unit.LastTriggerUS); at > ended && at <= until {
+				s.because(Manager, fmt.Sprintf("dependency of %s (%s)", d.Name, d.Dependency), d.Name)
+				s.triggeredBy(r, t, Manager)
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // --- triggers ---
@@ -365,16 +479,29 @@ var triggersByType = map[string]Trigger{
 
 // trigger returns the timer, socket or path unit that began the run.
 func (s *solver) trigger(r run, u *unit.Unit) (name string, ev Evidence) {
-	for _, t := range u.TriggeredBy {
+	for _, t := range triggersOf(r, u) {
 		facts := s.unitFact(r.ask(t))
 		if facts == nil || facts.Why != "" {
 			continue
+		}
+		if _, ok := unit.AcceptedFrom(r.unit); ok && u.InactiveExitUS == 0 && path.Ext(t) == ".socket" {
+			return t, Inferred // the run is over and forgotten; its name tells
 		}
 		if ev := unit.StartedBy(u, &facts.Unit); ev != "" {
 			return t, Evidence(ev)
 		}
 	}
 	return "", ""
+}
+
+// triggersOf are the units that can have triggered the run. An instance for an
+// accepted connection that is gone has no relations any more, but its name.
+func triggersOf(r run, u *unit.Unit) []string {
+	if _, ok := unit.AcceptedFrom(r.unit); ok && len(u.TriggeredBy) == 0 {
+		template, _, _ := strings.Cut(r.unit, "@")
+		return []string{template + ".socket"}
+	}
+	return u.TriggeredBy
 }
 
 func (s *solver) triggered(r run, facts *event.Unit) bool {
@@ -385,15 +512,23 @@ func (s *solver) triggered(r run, facts *event.Unit) bool {
 	if s.open || name == "" {
 		return false
 	}
+	s.triggeredBy(r, name, ev)
+	return true
+}
+
+func (s *solver) triggeredBy(r run, name string, ev Evidence) {
 	kind := triggersByType[path.Ext(name)]
 	text := fmt.Sprintf("%s %s", kind, name)
 	if from, ok := unit.AcceptedFrom(r.unit); ok && kind == TriggerSocket {
 		text += connection(from)
 	}
 	s.because(ev, text, name)
-	s.began(r)
-	s.origin(Origin{Trigger: kind, Unit: name, Placement: placement(r.owner, name)})
-	return true
+	o := Origin{Trigger: kind, Unit: name, Placement: placement(r.owner, name)}
+	if facts, ok := s.fact(r.question()); ok && kind == TriggerSocket && !facts.Peer.IsZero() {
+		p, ancestry, why := s.tree.Lineage(facts.Peer)
+		o.Process, o.Ancestry, o.AncestryWhy = &p, ancestry, why
+	}
+	s.origin(o)
 }
 
 func connection(a unit.Accepted) string {
@@ -412,7 +547,6 @@ func (s *solver) boot(r run) {
 		text = "started with the user's manager"
 	}
 	s.because(Manager, text, r.unit)
-	s.began(r)
 	s.origin(Origin{Trigger: TriggerBoot, Unit: r.unit, Placement: placement(r.owner, r.unit)})
 }
 
@@ -428,16 +562,6 @@ func (s *solver) link(name string, ev Evidence, text string) {
 
 func (s *solver) because(ev Evidence, text, unitName string) {
 	s.out.Links = append(s.out.Links, Link{Name: "because", Evidence: ev, Text: text, Unit: unitName})
-}
-
-// began notes that the run is explained.
-func (s *solver) began(r run) {
-	if s.open {
-		return
-	}
-	if before, ok := s.runs.get(r.unitKey); !ok || before.first != r.first {
-		s.runs.put(r.unitKey, r)
-	}
 }
 
 func (s *solver) command(p *lineage.Process, ancestry []lineage.Process, why string) {

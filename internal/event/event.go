@@ -124,13 +124,15 @@ type Cgroup struct {
 	Truncated bool
 }
 
-// Forget says that no later event refers to the process or the program, so
-// that what was kept of it can be dropped.
+// Forget says that no later event refers to the process, the program or the
+// cgroup, so that what was kept of it can be dropped.
 type Forget struct {
 	// Process is the process to drop, zero for none.
 	Process ProcessID
 	// Program is the image to drop, zero for none.
 	Program ProgramID
+	// Cgroup is the cgroup to drop, zero for none.
+	Cgroup CgroupID
 }
 
 // Call is the system call that asked for a namespace.
@@ -250,6 +252,10 @@ type BusMessage struct {
 	// socket handed over by systemd that is systemd), or with FromBus the one
 	// that connected.
 	PeerPID uint32
+	// Listener is the process that listens on the socket (for one that was
+	// handed over by systemd that is systemd), told with the first message that
+	// goes to a bus; otherwise zero. A Process event for it precedes.
+	Listener ProcessID
 	// Size is that of the whole send in bytes.
 	Size uint32
 	// Data is what was captured of it: the beginnings of its first two
@@ -281,6 +287,10 @@ type Unit struct {
 	Unit unit.Unit
 	// Boot is how far the manager had come.
 	Boot unit.Boot
+	// Peer is the process whose connection the unit was started for, zero for
+	// none and where it is not known (any more). A Process event for it
+	// precedes.
+	Peer ProcessID
 	// MonotonicLagNS is CLOCK_BOOTTIME minus CLOCK_MONOTONIC in nanoseconds,
 	// the time spent suspended: systemd gives times of the latter.
 	MonotonicLagNS uint64

@@ -10,10 +10,6 @@ import (
 // circle included. The kernel half keeps fewer.
 const maxAncestors = 1024
 
-// maxCgroups bounds the paths that are kept. The oldest go first; the kernel
-// half keeps fewer, and sends again what it had dropped.
-const maxCgroups = 1 << 16
-
 // Why a lineage does not reach the root.
 const (
 	whyCut     = "the chain of parents is longer than what is kept"
@@ -27,7 +23,6 @@ type Tree struct {
 	processes map[event.ProcessID]*event.Process
 	programs  map[event.ProgramID]*event.Program
 	cgroups   map[event.CgroupID]*event.Cgroup
-	oldest    []event.CgroupID
 	execWait  uint64
 	now       uint64
 	held      []*held
@@ -67,10 +62,11 @@ func (t *Tree) Observe(ev event.Event) []*Creation {
 	case *event.Program:
 		t.programs[b.ID] = b
 	case *event.Cgroup:
-		t.keepCgroup(b)
+		t.cgroups[b.ID] = b
 	case *event.Forget:
 		delete(t.processes, b.Process)
 		delete(t.programs, b.Program)
+		delete(t.cgroups, b.Cgroup)
 	case *event.NetnsCreate:
 		done = t.create(ev.BootNS, b, done)
 	case *event.NetnsChild:
@@ -101,17 +97,6 @@ func (t *Tree) Deadline() uint64 {
 // Flush returns the creations that still wait. It is for a stream that breaks
 // off without an End.
 func (t *Tree) Flush() []*Creation { return t.releaseAll() }
-
-func (t *Tree) keepCgroup(c *event.Cgroup) {
-	if _, known := t.cgroups[c.ID]; !known {
-		t.oldest = append(t.oldest, c.ID)
-	}
-	t.cgroups[c.ID] = c
-	if len(t.oldest) > maxCgroups {
-		delete(t.cgroups, t.oldest[0])
-		t.oldest = t.oldest[1:]
-	}
-}
 
 // create assembles a creation and either completes it or lets it wait.
 func (t *Tree) create(boot uint64, n *event.NetnsCreate, done []*Creation) []*Creation {

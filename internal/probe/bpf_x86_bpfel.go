@@ -42,6 +42,7 @@ type bpfBusRecord struct {
 
 type bpfCgroupPath struct {
 	_         structs.HostLayout
+	Refs      int64
 	Published uint32
 	Complete  uint32
 	Rec       bpfCgroupRecord
@@ -141,6 +142,7 @@ type bpfForgetRecord struct {
 	BootNs  uint64
 	Process bpfProcessKey
 	Program bpfProgramKey
+	Cgroup  uint64
 }
 
 type bpfInflight struct {
@@ -157,23 +159,24 @@ type bpfInflight struct {
 }
 
 type bpfProcess struct {
-	_         structs.HostLayout
-	Parent    bpfProcessKey
-	Program   bpfProgramKey
-	Cgroup    uint64
-	ExitNs    uint64
-	Refs      int64
-	Cloning   int64
-	ExitCode  uint32
-	Uid       uint32
-	Execs     uint32
-	Depth     uint32
-	Flags     uint32
-	Comm      [16]int8
-	Published uint8
-	Dirty     uint8
-	Watched   uint8
-	Pad       uint8
+	_        structs.HostLayout
+	Parent   bpfProcessKey
+	Program  bpfProgramKey
+	Cgroup   uint64
+	ExitNs   uint64
+	Refs     int64
+	Cloning  int64
+	ExitCode uint32
+	Uid      uint32
+	Execs    uint32
+	Depth    uint32
+	Flags    uint32
+	Comm     [16]int8
+	Version  uint32
+	Sent     uint32
+	Watched  uint8
+	Threaded uint8
+	Pad      [2]uint8
 }
 
 type bpfProcessFlags uint32

@@ -130,7 +130,7 @@ func cgroupEvent(r *bpfCgroupRecord) event.Event {
 
 func forgetEvent(r *bpfForgetRecord) event.Event {
 	return event.Event{BootNS: r.BootNs, Body: &event.Forget{
-		Process: processID(r.Process), Program: programID(r.Program),
+		Process: processID(r.Process), Program: programID(r.Program), Cgroup: event.CgroupID(r.Cgroup),
 	}}
 }
 

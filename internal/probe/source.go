@@ -42,9 +42,8 @@ const (
 	// maxProcesses bounds the tables of processes and of programs: the living,
 	// and the dead that have living descendants. Memory is taken as they fill.
 	maxProcesses = 1 << 17
-	// The table of cgroup paths drops the least recently used, and each CPU
-	// may hoard some.
-	cgroupsBase, cgroupsPerCPU = 2048, 128
+	// maxCgroups bounds the paths of the cgroups that those are in.
+	maxCgroups = 1 << 16
 )
 
 // Source is the live stream. Its methods but Stop are for one goroutine.
@@ -64,7 +63,9 @@ type Source struct {
 	draining bool
 	ended    bool
 	mu       sync.Mutex
-	injected []event.Event
+	injected []event.Body
+	// last is the latest time that the kernel half gave.
+	last uint64
 }
 
 // Open attaches the probes. From its return on, every creation of a network
@@ -94,7 +95,7 @@ func tables(buffer int, hierarchy kernel.Hierarchy) settings {
 	return settings{
 		ring:      ringSize(buffer),
 		processes: maxProcesses,
-		cgroups:   uint32(cgroupsBase + cgroupsPerCPU*runtime.NumCPU()),
+		cgroups:   maxCgroups,
 		hierarchy: hierarchy,
 	}
 }
@@ -239,21 +240,38 @@ func (s *Source) take(raw []byte) {
 		s.bad++
 		return
 	}
+	s.last = max(s.last, ev.BootNS)
 	switch b := ev.Body.(type) {
 	case *event.Program:
 		if b.ArgvTruncated || b.ArgvUnread || b.ExeTruncated {
 			s.complete(b)
 		}
 	case *event.BusMessage:
-		b.Bus = s.buses.number((*bpfBusRecord)(unsafe.Pointer(&raw[0])).Bus)
+		s.identify(b, (*bpfBusRecord)(unsafe.Pointer(&raw[0])).Bus)
 	}
 	s.queue = append(s.queue, ev)
+}
+
+// identify numbers the bus of a message, and finds out who listens there when
+// it is first met.
+func (s *Source) identify(b *event.BusMessage, address uint64) {
+	b.Bus = s.buses.number(address)
+	if b.FromBus || s.buses.heard[b.Bus] {
+		return
+	}
+	s.buses.heard[b.Bus] = true
+	var facts []event.Body
+	b.Listener, facts = s.Describe(b.PeerPID)
+	for _, body := range facts {
+		s.queue = append(s.queue, event.Event{BootNS: s.last, Body: body})
+	}
 }
 
 // buses numbers the listening sockets, from 1, in the order in which they are
 // met.
 type buses struct {
 	known map[uint64]uint32
+	heard map[uint32]bool // whose listener was looked up
 	last  uint32
 }
 
@@ -263,7 +281,7 @@ const maxBuses = 1 << 12
 
 func (b *buses) number(address uint64) uint32 {
 	if b.known == nil || len(b.known) >= maxBuses {
-		b.known = make(map[uint64]uint32)
+		b.known, b.heard = make(map[uint64]uint32), make(map[uint32]bool)
 	}
 	n, known := b.known[address]
 	if !known {
@@ -369,11 +387,11 @@ func (s *Source) finish() error {
 	return nil
 }
 
-// Inject puts an event of somebody else's into the stream, at the place that
-// it has now come to. It may be called from any goroutine.
-func (s *Source) Inject(body event.Body) error {
+// Inject puts events of somebody else's into the stream, at the place that it
+// has now come to. It may be called from any goroutine.
+func (s *Source) Inject(list ...event.Body) error {
 	s.mu.Lock()
-	s.injected = append(s.injected, event.Event{BootNS: bootNS(), Body: body})
+	s.injected = append(s.injected, list...)
 	s.mu.Unlock()
 	return s.reader.Flush()
 }
@@ -381,7 +399,11 @@ func (s *Source) Inject(body event.Body) error {
 func (s *Source) takeInjected(queue []event.Event) []event.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	queue = append(queue, s.injected...)
+	for _, body := range s.injected {
+		// Not later than what the ring buffer still holds: time must not
+		// seem to have passed before that is read.
+		queue = append(queue, event.Event{BootNS: s.last, Body: body})
+	}
 	s.injected = nil
 	return queue
 }

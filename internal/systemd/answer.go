@@ -3,8 +3,8 @@ package systemd
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,13 +14,10 @@ import (
 	"github.com/nsblame/nsblame/internal/unit"
 )
 
-// askers is how many questions are asked of managers at once. A manager
-// answers one after the other anyhow.
-const askers = 2
-
-// maxOpen bounds the questions that wait to be asked. Beyond it a question is
-// answered at once, with an error: a creation must not wait for minutes.
-const maxOpen = 1024
+// maxOpen bounds the questions that wait for one manager. Beyond it a question
+// is answered at once, with an error: a creation must not wait for minutes, and
+// a user's manager can take its time on purpose.
+const maxOpen = 256
 
 var errBusy = errors.New("too many units to ask about at once")
 
@@ -30,13 +27,22 @@ type Answerer struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	give   func(*event.Unit)
-	slots  chan struct{}
 	wait   sync.WaitGroup
-	open   atomic.Int64
 
-	mu    sync.Mutex
-	boots map[cgroup.Manager]unit.Boot
+	mu     sync.Mutex
+	queues map[manager]*queue
+	boots  map[manager]unit.Boot
 }
+
+// manager names one manager.
+type manager struct {
+	kind cgroup.Manager
+	uid  uint32
+}
+
+// queue holds the questions to one manager, which are asked one after the other:
+// it would not answer them otherwise.
+type queue struct{ waiting []event.Question }
 
 // NewAnswerer returns an Answerer that hands its answers to give, from
 // goroutines of its own.
@@ -44,25 +50,46 @@ func NewAnswerer(give func(*event.Unit)) *Answerer {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Answerer{
 		ctx: ctx, cancel: cancel, give: give,
-		slots: make(chan struct{}, askers), boots: make(map[cgroup.Manager]unit.Boot),
+		queues: make(map[manager]*queue), boots: make(map[manager]unit.Boot),
 	}
 }
 
 // Ask has a question answered. It doesn't wait for the answer.
 func (a *Answerer) Ask(q event.Question) {
-	if a.open.Add(1) > maxOpen {
-		a.open.Add(-1)
-		a.give(&event.Unit{Question: q, Why: errBusy.Error()})
-		return
+	to := manager{q.Manager, q.UID}
+	a.mu.Lock()
+	queued, busy := a.queues[to]
+	full := busy && len(queued.waiting) >= maxOpen
+	switch {
+	case busy && !full:
+		queued.waiting = append(queued.waiting, q)
+	case !busy:
+		queued = &queue{waiting: []event.Question{q}}
+		a.queues[to] = queued
+		a.wait.Add(1)
+		go a.work(to, queued)
 	}
-	a.wait.Add(1)
-	go func() {
-		defer a.wait.Done()
-		defer a.open.Add(-1)
-		a.slots <- struct{}{}
-		defer func() { <-a.slots }()
-		a.give(a.answer(q))
-	}()
+	a.mu.Unlock()
+	if full {
+		a.give(&event.Unit{Question: q, Why: errBusy.Error()})
+	}
+}
+
+// work answers the questions to one manager until there are no more.
+func (a *Answerer) work(to manager, queued *queue) {
+	defer a.wait.Done()
+	for {
+		a.mu.Lock()
+		if len(queued.waiting) == 0 {
+			delete(a.queues, to)
+			a.mu.Unlock()
+			return
+		}
+		q := queued.waiting[0]
+		queued.waiting = queued.waiting[1:]
+		a.mu.Unlock()
+		a.give(a.answer(to, q))
+	}
 }
 
 // Wait returns once all questions are answered. After the time given, those
@@ -79,7 +106,7 @@ func (a *Answerer) Close() {
 	a.wait.Wait()
 }
 
-func (a *Answerer) answer(q event.Question) *event.Unit {
+func (a *Answerer) answer(to manager, q event.Question) *event.Unit {
 	out := &event.Unit{Question: q, MonotonicLagNS: monotonicLag()}
 	client := System()
 	if q.Manager == cgroup.ManagerUser {
@@ -94,27 +121,30 @@ func (a *Answerer) answer(q event.Question) *event.Unit {
 			err = ErrNoUnit
 		}
 	}
-	if err == nil {
-		out.Boot, err = a.boot(q, client)
-	}
 	if err != nil {
 		out.Why = err.Error()
+		return out
+	}
+	if out.Boot, err = a.boot(to, client); err != nil {
+		// a boot that no run can lie in: what is known of the unit still counts
+		out.Boot = unit.Boot{UserspaceUS: math.MaxUint64}
 	}
 	return out
 }
 
-// boot asks how far the manager has come, until it has come all the way.
-func (a *Answerer) boot(q event.Question, client *Client) (unit.Boot, error) {
+// boot asks how far the manager has come, until the system's has come all the
+// way. A user's may be another one by now.
+func (a *Answerer) boot(to manager, client *Client) (unit.Boot, error) {
 	a.mu.Lock()
-	known, ok := a.boots[q.Manager]
+	known, ok := a.boots[to]
 	a.mu.Unlock()
-	if ok && q.Manager == cgroup.ManagerSystem {
+	if ok {
 		return known, nil
 	}
 	b, err := client.Boot(a.ctx)
-	if err == nil && b.FinishUS != 0 {
+	if err == nil && b.FinishUS != 0 && to.kind == cgroup.ManagerSystem {
 		a.mu.Lock()
-		a.boots[q.Manager] = b
+		a.boots[to] = b
 		a.mu.Unlock()
 	}
 	return b, err

@@ -25,7 +25,7 @@ var ErrNoUnit = errors.New("unit is not loaded")
 
 // answerTimeout bounds how long a question may take where the context allows
 // more. A manager that reloads its units answers none for a second or two.
-const answerTimeout = 5 * time.Second
+const answerTimeout = 10 * time.Second
 
 const (
 	busName     = "org.freedesktop.systemd1"

@@ -9,6 +9,7 @@ import (
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/probe"
 	"github.com/nsblame/nsblame/internal/systemd"
+	"github.com/nsblame/nsblame/internal/unit"
 )
 
 // lastAnswers is how long a stream that was ended waits for answers that are
@@ -29,11 +30,21 @@ func OpenLive(opt probe.Options) (*Live, error) {
 		return nil, err
 	}
 	l := &Live{probes: probes}
-	l.answerer = systemd.NewAnswerer(func(u *event.Unit) {
-		// fails only once the source is closed, when nobody reads it
-		_ = probes.Inject(u)
-	})
+	l.answerer = systemd.NewAnswerer(l.answered)
 	return l, nil
+}
+
+// answered puts an answer into the stream. If the unit was started for a
+// connection over a unix socket, whose it was goes before it.
+func (l *Live) answered(u *event.Unit) {
+	list := []event.Body{u}
+	if from, ok := unit.AcceptedFrom(u.Question.Unit); ok && from.PID != 0 {
+		peer, facts := l.probes.Describe(from.PID)
+		u.Peer = peer
+		list = append(facts, u)
+	}
+	// fails only once the source is closed, when nobody reads it
+	_ = l.probes.Inject(list...)
 }
 
 // Next implements Source. Once the probes are detached, answers that were

@@ -1,0 +1,66 @@
+package probe
+
+import (
+	"unsafe"
+
+	"github.com/nsblame/nsblame/internal/event"
+)
+
+// maxDescribed bounds the ancestors that Describe looks up.
+const maxDescribed = 128
+
+// Describe tells what the kernel half knows of the living process with that
+// pid and of its ancestors, in events that can be put into the stream. It
+// returns a zero identity if there is none. It may be called from any
+// goroutine, and reads the whole table of processes: it is for rare occasions.
+func (s *Source) Describe(pid uint32) (event.ProcessID, []event.Body) {
+	key, ok := s.half.living(pid)
+	if !ok {
+		return event.ProcessID{}, nil
+	}
+	id := processID(key)
+	var list []event.Body
+	for range maxDescribed {
+		var p bpfProcess
+		if err := s.half.maps[bpfMapProcesses].Lookup(unsafe.Pointer(&key), unsafe.Pointer(&p)); err != nil {
+			break
+		}
+		list = append(list, s.half.describe(key, &p)...)
+		if p.Parent.Pid == 0 {
+			break
+		}
+		key = p.Parent
+	}
+	return id, list
+}
+
+// living finds the process with a pid that has not ended.
+func (h *half) living(pid uint32) (bpfProcessKey, bool) {
+	var key bpfProcessKey
+	var p bpfProcess
+	// An entry that is deleted meanwhile can make the iteration start over;
+	// it is bounded, and what it finds is right in any case.
+	for it := h.maps[bpfMapProcesses].Iterate(); it.Next(&key, &p); {
+		if key.Pid == pid && !has(p.Flags, bpfProcessFlagsPROCESS_EXITED) {
+			return key, true
+		}
+	}
+	return bpfProcessKey{}, false
+}
+
+// describe turns a process record, with what it refers to, into events.
+func (h *half) describe(key bpfProcessKey, p *bpfProcess) []event.Body {
+	var list []event.Body
+	var program bpfProgram
+	if err := h.maps[bpfMapPrograms].Lookup(unsafe.Pointer(&p.Program), unsafe.Pointer(&program)); err == nil {
+		list = append(list, programEvent(&program.Rec).Body)
+	}
+	var cgroup bpfCgroupPath
+	if err := h.maps[bpfMapCgroups].Lookup(unsafe.Pointer(&p.Cgroup), unsafe.Pointer(&cgroup)); err == nil && cgroup.Complete != 0 {
+		list = append(list, cgroupEvent(&cgroup.Rec).Body)
+	}
+	return append(list, processEvent(&bpfProcessRecord{
+		Flags: p.Flags, Key: key, Parent: p.Parent, Program: p.Program, Cgroup: p.Cgroup,
+		ExitNs: p.ExitNs, ExitCode: p.ExitCode, Uid: p.Uid, Comm: p.Comm,
+	}).Body)
+}
