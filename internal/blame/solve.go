@@ -301,7 +301,10 @@ func (s *solver) requestsFor(r run, facts *event.Unit) []*request {
 func (s *solver) window(r run, facts *event.Unit) (ended, until uint64, exact bool) {
 	b := begun(facts)
 	u := &facts.Unit
-	if b == 0 || b > r.at && u.MainPID != r.first.PID {
+	// conditions are checked before the fork, so a check from before the
+	// creation tells that the beginning behind it is this run's
+	checked := sinceBoot(facts, u.ConditionUS)
+	if b == 0 || b > r.at && u.MainPID != r.first.PID && (checked == 0 || checked > r.at) {
 		return 0, r.at, false
 	}
 	if s.unified && u.ControlGroupID != 0 && r.cgroup != 0 && u.ControlGroupID != uint64(r.cgroup) {

@@ -10,12 +10,19 @@ import (
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/vmtest/link"
+	"github.com/nsblame/nsblame/internal/vmtest/scenario"
 )
 
 // Exec runs a shell script in a fresh VM, passes on what it writes and returns
 // its exit code.
-func Exec(ctx context.Context, o Options, e link.Exec, stdout, stderr io.Writer) (int, error) {
-	end, err := boot(ctx, o, &link.Plan{Exec: &e}, func(m *link.Message) error {
+func Exec(ctx context.Context, o Options, b Boot, e link.Exec, stdout, stderr io.Writer) (int, error) {
+	h, err := newHost(ctx, o)
+	if err != nil {
+		return 0, err
+	}
+	ctx, cancel := h.limited(ctx)
+	defer cancel()
+	end, err := h.run(ctx, b, &link.Plan{Exec: &e}, func(m *link.Message) error {
 		switch {
 		case m.Hello != nil:
 			greet(o.Log, m.Hello)
@@ -52,7 +59,11 @@ func Demo(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 		return err
 	}
 	o.Files = append(o.Files, nsblame)
-	code, err := Exec(ctx, o, link.Exec{Script: demoScript}, stdout, stderr)
+	b, err := FindBoot(scenario.PlainBoot)
+	if err != nil {
+		return err
+	}
+	code, err := Exec(ctx, o, b, link.Exec{Script: demoScript}, stdout, stderr)
 	if err == nil && code != 0 {
 		err = errors.New("the demo failed in the guest, see above")
 	}

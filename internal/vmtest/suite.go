@@ -42,10 +42,14 @@ func Scenarios(match *regexp.Regexp) ([]*scenario.Scenario, error) {
 	if len(chosen) == 0 {
 		return nil, fmt.Errorf("no scenario matches %q", match)
 	}
-	return chosen, nil
+	var errs []error
+	for _, s := range chosen {
+		errs = append(errs, checkBoots(s))
+	}
+	return chosen, errors.Join(errs...)
 }
 
-// Result counts scenarios.
+// Result counts scenarios, each once for each boot that it is run under.
 type Result struct {
 	// Passed, Failed and Skipped are the counts. One that the VM did not get
 	// to has failed.
@@ -62,34 +66,88 @@ type SuiteOptions struct {
 	Options
 	// Nsblame is the binary under test; it is built if empty.
 	Nsblame string
-	// Keep receives a directory for each scenario with all that it yielded;
-	// nothing is kept if it is empty.
+	// Keep receives a directory for each boot, and in it one for each
+	// scenario with all that it yielded; nothing is kept if it is empty.
 	Keep string
 }
 
-// Suite runs scenarios in one VM, one after the other, and prints a verdict
-// for each as it comes. The error is that of the VM; whatever the scenarios
-// yielded until then is in the result.
+// Suite runs scenarios, one after the other, in one VM for each boot that they
+// need, and prints a verdict for each as it comes. The error is that of the
+// VMs; whatever the scenarios yielded until then is in the result.
 func Suite(ctx context.Context, o SuiteOptions, scenarios []*scenario.Scenario, out io.Writer) (Result, error) {
-	if err := o.buildPrograms(ctx); err != nil {
-		return Result{Failed: len(scenarios)}, err
+	groups := groupByBoot(scenarios)
+	h, err := o.prepare(ctx)
+	if err != nil {
+		var r Result
+		for _, g := range groups {
+			r.Failed += len(g.scenarios)
+		}
+		return r, err
 	}
-	s := suite{SuiteOptions: o, out: out, waiting: map[string]*scenario.Scenario{}}
-	for _, sc := range scenarios {
+	ctx, cancel := h.limited(ctx)
+	defer cancel()
+	s := suite{SuiteOptions: o, out: out}
+	var errs []error
+	for _, g := range groups {
+		if err := s.runGroup(ctx, h, g); err != nil {
+			errs = append(errs, fmt.Errorf("boot %s: %w", g.boot.Name, err))
+		}
+	}
+	return s.Result, errors.Join(errs...)
+}
+
+// prepare builds all that the VMs need.
+func (o *SuiteOptions) prepare(ctx context.Context) (*host, error) {
+	if err := o.buildPrograms(ctx); err != nil {
+		return nil, err
+	}
+	return newHost(ctx, o.Options)
+}
+
+// runGroup runs the scenarios of one boot.
+func (s *suite) runGroup(ctx context.Context, h *host, g group) error {
+	s.boot, s.waiting = g.boot, map[string]*scenario.Scenario{}
+	for _, sc := range g.scenarios {
 		s.waiting[sc.Name] = sc
 	}
-	end, err := boot(ctx, s.Options, &link.Plan{Scenarios: scenarios}, s.handle)
-	if err == nil && len(end.KernelWarnings) > 0 {
-		err = fmt.Errorf("the guest's kernel complained:\n%s", strings.Join(end.KernelWarnings, "\n"))
-	}
-	for _, sc := range scenarios {
+	err := s.runVM(ctx, h, g)
+	for _, sc := range g.scenarios {
 		if s.waiting[sc.Name] != nil {
 			s.Failed++
 			s.verdict("FAIL", sc.Name, 0)
-			fmt.Fprintln(out, "      the VM was gone before the scenario was done")
+			fmt.Fprintln(s.out, "      the VM was gone before the scenario was done")
 		}
 	}
-	return s.Result, err
+	return err
+}
+
+func (s *suite) runVM(ctx context.Context, h *host, g group) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx) // there was no time left for it
+	}
+	end, err := h.run(ctx, g.boot, &link.Plan{Scenarios: g.scenarios}, s.handle)
+	if s.Keep != "" {
+		err = errors.Join(err, s.keepConsole())
+	}
+	if err == nil && len(end.KernelWarnings) > 0 {
+		err = fmt.Errorf("the guest's kernel complained:\n%s", strings.Join(end.KernelWarnings, "\n"))
+	}
+	return err
+}
+
+func (s *suite) keepConsole() error {
+	data, err := os.ReadFile(consoleLog(s.Dir, s.boot))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it did not get as far as booting
+	}
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(s.Keep, s.boot.Name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "console.log"), data, 0o644)
 }
 
 func (o *SuiteOptions) buildPrograms(ctx context.Context) error {
@@ -115,7 +173,8 @@ type suite struct {
 	SuiteOptions
 	Result
 	out     io.Writer
-	waiting map[string]*scenario.Scenario
+	boot    Boot
+	waiting map[string]*scenario.Scenario // those of the boot that are not done
 }
 
 func (s *suite) handle(m *link.Message) error {
@@ -123,7 +182,7 @@ func (s *suite) handle(m *link.Message) error {
 	case m.Hello != nil:
 		greet(s.Log, m.Hello)
 	case m.Started != "":
-		fmt.Fprintf(s.Log, "  ... %s\n", m.Started)
+		fmt.Fprintf(s.Log, "  ... %s\n", s.boot.label(m.Started))
 	case m.Outcome != nil:
 		return s.judge(m.Outcome)
 	}
@@ -140,7 +199,8 @@ func (s *suite) judge(o *scenario.Outcome) error {
 	switch {
 	case o.Skipped != "" && len(o.Errors) == 0:
 		s.Skipped++
-		s.verdict("SKIP", o.Name+": needs "+o.Skipped, o.Duration)
+		s.verdict("SKIP", o.Name, o.Duration)
+		fmt.Fprintln(s.out, "      needs "+o.Skipped)
 	default:
 		failures = sc.Judge(o)
 		if len(failures) == 0 {
@@ -155,11 +215,11 @@ func (s *suite) judge(o *scenario.Outcome) error {
 	if s.Keep == "" {
 		return nil
 	}
-	return keep(filepath.Join(s.Keep, o.Name), o, failures)
+	return keep(filepath.Join(s.Keep, s.boot.Name, o.Name), o, failures)
 }
 
-func (s *suite) verdict(word, what string, took time.Duration) {
-	fmt.Fprintf(s.out, "%s  %s  (%.1fs)\n", word, what, took.Seconds())
+func (s *suite) verdict(word, name string, took time.Duration) {
+	fmt.Fprintf(s.out, "%s  %s  (%.1fs)\n", word, s.boot.label(name), took.Seconds())
 }
 
 // explain prints all that helps to understand a failure.

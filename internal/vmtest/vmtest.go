@@ -32,18 +32,24 @@ type Options struct {
 	Files []string
 	// Dir receives the console's output and what else is kept.
 	Dir string
-	// Timeout bounds the whole run.
+	// Timeout bounds the time that VMs are up, all together.
 	Timeout time.Duration
 	// Log receives progress for people to read.
 	Log io.Writer
 }
 
 // errTimeout is the cause of a context that ended for being late.
-var errTimeout = errors.New("the VM took too long")
+var errTimeout = errors.New("the VMs took too long")
 
-// boot runs a plan in a fresh VM and calls handle for each message, the last of
-// which is the End that it returns.
-func boot(ctx context.Context, o Options, plan *link.Plan, handle func(*link.Message) error) (*link.End, error) {
+// host is what VMs are booted from.
+type host struct {
+	Options
+	image *image.Image
+	agent string
+}
+
+// newHost builds what is not there yet.
+func newHost(ctx context.Context, o Options) (*host, error) {
 	release, err := image.FindRelease(o.Release)
 	if err != nil {
 		return nil, err
@@ -56,8 +62,25 @@ func boot(ctx context.Context, o Options, plan *link.Plan, handle func(*link.Mes
 	if err := buildStatic(ctx, agent, "internal/vmtest/guest"); err != nil {
 		return nil, err
 	}
-	files := filepath.Join(o.Dir, "files.tar")
-	if err := pack(files, agent, plan, o.Files); err != nil {
+	return &host{Options: o, image: img, agent: agent}, nil
+}
+
+// limited bounds what is done with VMs.
+func (h *host) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, h.Timeout, errTimeout)
+}
+
+// consoleLog returns the file in Options.Dir that receives the console's output
+// of a boot.
+func consoleLog(dir string, b Boot) string {
+	return filepath.Join(dir, "console-"+b.Name+".log")
+}
+
+// run runs a plan in a fresh VM and calls handle for each message, the last of
+// which is the End that it returns.
+func (h *host) run(ctx context.Context, b Boot, plan *link.Plan, handle func(*link.Message) error) (*link.End, error) {
+	files := filepath.Join(h.Dir, "files.tar")
+	if err := pack(files, h.agent, b, plan, h.Files); err != nil {
 		return nil, fmt.Errorf("pack files for the guest: %w", err)
 	}
 	read, write, err := os.Pipe()
@@ -66,14 +89,15 @@ func boot(ctx context.Context, o Options, plan *link.Plan, handle func(*link.Mes
 	}
 	defer func() { _ = read.Close() }()
 
-	ctx, cancel := context.WithTimeoutCause(ctx, o.Timeout, errTimeout)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	console := filepath.Join(o.Dir, "console.log")
-	fmt.Fprintf(o.Log, "booting a VM with Debian %s (%s)\n", release.Name, machine.Accelerator())
+	console := consoleLog(h.Dir, b)
+	fmt.Fprintf(h.Log, "booting a VM with Debian %s (%s): %s, %s\n", h.Release, machine.Accelerator(), b.Name, b.About)
 	ended := make(chan error, 1)
 	go func() {
 		ended <- machine.Run(ctx, machine.Config{
-			Kernel: img.Kernel, Initrd: img.Initrd, Disk: img.Disk, Files: files,
+			Kernel: h.image.Kernel, Initrd: h.image.Initrd, Disk: h.image.Disk, Files: files,
+			Append:  strings.TrimSpace("init=" + image.Init + " " + b.Append),
 			Console: console, Results: write, MemoryMiB: 2048,
 		})
 		_ = write.Close() // the reader sees the end of what the guest sent
@@ -136,7 +160,7 @@ func buildStatic(ctx context.Context, out, pkg string) error {
 }
 
 // pack writes the archive that the guest unpacks.
-func pack(path, agent string, plan *link.Plan, files []string) (err error) {
+func pack(path, agent string, b Boot, plan *link.Plan, files []string) (err error) {
 	out, err := os.Create(path)
 	if err != nil {
 		return err
@@ -147,10 +171,10 @@ func pack(path, agent string, plan *link.Plan, files []string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := w.WriteHeader(&tar.Header{Name: "plan.json", Mode: 0o644, Size: int64(len(raw))}); err != nil {
+	if err := packData(w, "plan.json", raw, 0o644); err != nil {
 		return err
 	}
-	if _, err := w.Write(raw); err != nil {
+	if err := packData(w, "prepare", []byte(b.Prepare), 0o644); err != nil {
 		return err
 	}
 	if err := w.WriteHeader(&tar.Header{Name: "bin/", Typeflag: tar.TypeDir, Mode: 0o755}); err != nil {
@@ -181,9 +205,13 @@ func packFile(w *tar.Writer, name, path string) error {
 	if mode&0o100 != 0 {
 		mode |= 0o111
 	}
+	return packData(w, name, data, mode)
+}
+
+func packData(w *tar.Writer, name string, data []byte, mode int64) error {
 	if err := w.WriteHeader(&tar.Header{Name: name, Mode: mode, Size: int64(len(data))}); err != nil {
 		return err
 	}
-	_, err = w.Write(data)
+	_, err := w.Write(data)
 	return err
 }

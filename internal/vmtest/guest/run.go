@@ -182,21 +182,6 @@ func (r *runner) await(what string, condition func(context.Context) (bool, error
 	}
 }
 
-// tracer is the nsblame under test.
-type tracer struct {
-	cmd   *exec.Cmd
-	ended chan struct{} // closed when it is gone
-}
-
-func (t *tracer) gone() bool {
-	select {
-	case <-t.ended:
-		return true
-	default:
-		return false
-	}
-}
-
 // trace starts nsblame, goes through the steps and ends it.
 func (r *runner) trace() (err error) {
 	ready := r.path("ready")
@@ -227,58 +212,32 @@ func (r *runner) tracesOn() bool {
 	return r.s.Args[0] == "trace" || r.s.Args[0] == "record"
 }
 
-func (r *runner) startTracer(ready string) (*tracer, error) {
-	args := r.s.Args
-	if r.tracesOn() {
-		args = append([]string{args[0], "--ready-file", ready}, args[1:]...)
+// startTracer starts nsblame, or takes over the one that the boot has started.
+func (r *runner) startTracer(ready string) (tracer, error) {
+	if r.s.AtBoot {
+		return r.adoptUnit(ready)
 	}
-	stdout, err := os.Create(r.path("stdout"))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = stdout.Close() }()
-	stderr, err := os.Create(r.path("stderr"))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = stderr.Close() }()
-	cmd, err := as(r.s.User, exec.Command("nsblame", args...))
-	if err != nil {
-		return nil, err
-	}
-	r.place(cmd)
-	cmd.Stdout, cmd.Stderr = stdout, stderr
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start nsblame: %w", err)
-	}
-	t := &tracer{cmd: cmd, ended: make(chan struct{})}
-	go func() {
-		_ = cmd.Wait() // the state tells
-		close(t.ended)
-	}()
-	return t, nil
+	return r.startChild(ready)
 }
 
 // endTracer interrupts nsblame as Ctrl-C does. One that takes no arguments to
 // go on is left to end by itself.
-func (r *runner) endTracer(t *tracer) error {
+func (r *runner) endTracer(t tracer) error {
 	if r.tracesOn() && !t.gone() {
-		if err := t.cmd.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		if err := t.interrupt(); err != nil {
 			return err
 		}
 	}
 	err := r.await("nsblame to end", func(context.Context) (bool, error) { return t.gone(), nil })
 	if err != nil {
-		// The stacks of its goroutines are worth more than a silent end.
-		_ = t.cmd.Process.Signal(unix.SIGQUIT)
-		time.AfterFunc(10*time.Second, func() { _ = t.cmd.Process.Kill() })
-		<-t.ended
+		err = errors.Join(err, t.abort())
 	}
-	r.outcome.ExitCode = t.cmd.ProcessState.ExitCode()
-	return err
+	code, codeErr := t.exitCode()
+	r.outcome.ExitCode = code
+	return errors.Join(err, codeErr)
 }
 
-func (r *runner) steps(t *tracer) error {
+func (r *runner) steps(t tracer) error {
 	for _, step := range r.s.Steps {
 		if err := r.step(t, step); err != nil {
 			return fmt.Errorf("line %d: %w", step.Line, err)
@@ -287,7 +246,7 @@ func (r *runner) steps(t *tracer) error {
 	return nil
 }
 
-func (r *runner) step(t *tracer, step scenario.Step) error {
+func (r *runner) step(t tracer, step scenario.Step) error {
 	switch {
 	case step.Run != nil:
 		return r.script(step.Run)
@@ -302,7 +261,7 @@ func (r *runner) step(t *tracer, step scenario.Step) error {
 	}
 }
 
-func (r *runner) awaitEvents(t *tracer, w *scenario.EventWait) error {
+func (r *runner) awaitEvents(t tracer, w *scenario.EventWait) error {
 	return r.await(fmt.Sprintf("%d %s", w.Count, w.Type), func(context.Context) (bool, error) {
 		// Asked before the output is read: what nsblame wrote last counts.
 		gone := t.gone()

@@ -31,16 +31,22 @@ done
 chroot "$root" systemctl disable dbus-broker.service
 chroot "$root" systemctl --global disable dbus-broker.service
 
-# The agent comes with each run, as a tar archive on the second disk.
+# The agent comes with each run, as a tar archive on the second disk, and with
+# it what this boot needs to be done before systemd starts.
 mkdir -p "$root/opt/vmtest"
+cat >"$root/opt/vmtest/init" <<'INIT'
+#!/bin/sh
+set -eu
+tar -C /opt/vmtest -xf /dev/vdb
+sh -eu /opt/vmtest/prepare
+exec /sbin/init
+INIT
+chmod 755 "$root/opt/vmtest/init"
 cat >"$root/etc/systemd/system/vmtest.service" <<'UNIT'
 [Unit]
 Description=Agent of nsblame's VM harness
-Requires=dev-vdb.device
-After=dev-vdb.device
 
 [Service]
-ExecStartPre=/bin/tar -C /opt/vmtest -xf /dev/vdb
 ExecStart=/opt/vmtest/agent
 StandardError=journal+console
 TasksMax=infinity

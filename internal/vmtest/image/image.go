@@ -33,6 +33,10 @@ var customizeScript []byte
 
 const diskSize = "3G" // sparse: what is not written takes no room
 
+// Init is what a guest's kernel is to start: it unpacks the archive on the
+// second disk, prepares the guest as that says, and becomes systemd.
+const Init = "/opt/vmtest/init"
+
 // Image is a guest's disk and what boots it.
 type Image struct {
 	// Disk is a raw ext4 file system, which must not be written to.

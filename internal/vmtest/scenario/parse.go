@@ -103,7 +103,7 @@ type parser struct {
 }
 
 // once lists what a file may say only once.
-var once = []string{"about", "nsblame", "timeout", "exit", "stdout", "stderr"}
+var once = []string{"about", "boot", "nsblame", "timeout", "exit", "stdout", "stderr"}
 
 func (p *parser) directive(d directive) error {
 	if p.seen[d.word] && slices.Contains(once, d.word) {
@@ -115,6 +115,8 @@ func (p *parser) directive(d directive) error {
 	case "about":
 		s.About = strings.TrimSpace(d.rest + "\n" + d.text())
 		return nil
+	case "boot":
+		return p.boot(d)
 	case "skip-unless":
 		return p.skipUnless(d)
 	case "setup":
@@ -181,6 +183,21 @@ func (p *parser) script(d directive, who string, to *[]Script) error {
 	return nil
 }
 
+// boot parses "NAME...". Which names there are is not known here.
+func (p *parser) boot(d directive) error {
+	names := strings.Fields(d.rest)
+	if len(names) == 0 {
+		return errors.New("no name given")
+	}
+	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			return fmt.Errorf("%s is named twice", name)
+		}
+	}
+	p.s.Boots = names
+	return d.noBody()
+}
+
 func (p *parser) skipUnless(d directive) error {
 	if d.rest == "" {
 		return errors.New("no reason given")
@@ -200,6 +217,10 @@ func (p *parser) nsblame(d directive) error {
 	args, err := splitWords(d.rest)
 	if err != nil {
 		return err
+	}
+	if slices.Equal(args, []string{"at", "boot"}) {
+		p.s.AtBoot = true // with the arguments that the others have by default
+		return nil
 	}
 	if len(args) >= 2 && args[0] == "as" {
 		p.s.User, args = args[1], args[2:]
@@ -352,6 +373,9 @@ func (p *parser) finish() error {
 	s := p.s
 	if s.Args == nil {
 		s.Args = []string{"trace", "--output", "json"}
+	}
+	if s.Boots == nil {
+		s.Boots = []string{PlainBoot}
 	}
 	switch {
 	case s.About == "":

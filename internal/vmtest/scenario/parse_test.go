@@ -12,6 +12,7 @@ func TestParse(t *testing.T) {
 	s, err := Parse("sample", `# A comment.
 about Why it exists.
 	And more.
+boot plain hybrid
 skip-unless a file
 	test -e file
 setup
@@ -61,26 +62,48 @@ stderr
 		t.Fatal(err)
 	}
 	want := Scenario{
-		Name: "sample", About: "Why it exists.\nAnd more.", User: "alice", Timeout: 5 * time.Minute,
-		Conditions: []Condition{{Reason: "a file", Script: Script{Line: 4, Text: "test -e file"}}},
-		Setup:      []Script{{Line: 6, Text: "one\n\ntwo"}},
+		Name: "sample", About: "Why it exists.\nAnd more.", Boots: []string{"plain", "hybrid"}, User: "alice", Timeout: 5 * time.Minute,
+		Conditions: []Condition{{Reason: "a file", Script: Script{Line: 5, Text: "test -e file"}}},
+		Setup:      []Script{{Line: 7, Text: "one\n\ntwo"}},
 		Args:       []string{"trace", "--output", "json", "--unit", "a b"},
 		Steps: []Step{
-			{Line: 12, Run: &Script{Line: 12, User: "alice", Text: "three"}},
-			{Line: 14, Events: &EventWait{Count: 2, Type: "netns_create", Checks: []Check{check}}},
-			{Line: 16, Until: &Script{Line: 16, Text: "four"}},
-			{Line: 18, Exit: true},
+			{Line: 13, Run: &Script{Line: 13, User: "alice", Text: "three"}},
+			{Line: 15, Events: &EventWait{Count: 2, Type: "netns_create", Checks: []Check{check}}},
+			{Line: 17, Until: &Script{Line: 17, Text: "four"}},
+			{Line: 19, Exit: true},
 		},
-		Cleanup: []Script{{Line: 19, Text: "five"}},
+		Cleanup: []Script{{Line: 20, Text: "five"}},
 		Expect: Expect{
 			ExitCode: 3,
-			Blocks:   []Block{{Line: 22, Type: "netns_create", Min: 2, More: true, Checks: []Check{null}}},
-			Fields:   []Field{{Line: 25, Path: ".process.pid", Type: "netns_create", File: "pids"}},
+			Blocks:   []Block{{Line: 23, Type: "netns_create", Min: 2, More: true, Checks: []Check{null}}},
+			Fields:   []Field{{Line: 26, Path: ".process.pid", Type: "netns_create", File: "pids"}},
 			Stderr:   []TextCheck{{text: "~ x", op: "~", operand: "x"}},
 		},
 	}
 	if !reflect.DeepEqual(*s, want) {
 		t.Errorf("got:\n%+v\nwant:\n%+v", *s, want)
+	}
+}
+
+func TestParseDefaults(t *testing.T) {
+	plain := Scenario{
+		Name: "sample", About: "x", Boots: []string{PlainBoot}, Timeout: defaultTimeout,
+		Args:   []string{"trace", "--output", "json"},
+		Expect: Expect{Blocks: []Block{{Line: 2, Type: "netns_create"}}},
+	}
+	early := plain
+	early.AtBoot = true
+	for file, want := range map[string]Scenario{
+		"about x\nexpect 0 netns_create\n":                  plain,
+		"about x\nexpect 0 netns_create\nnsblame at boot\n": early,
+	} {
+		s, err := Parse("sample", file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(*s, want) {
+			t.Errorf("%q:\n%+v\nwant:\n%+v", file, *s, want)
+		}
 	}
 }
 
@@ -95,6 +118,8 @@ func TestParseErrors(t *testing.T) {
 		{"twice", "about x\nabout y\n", "given twice"},
 		{"empty script", "about x\n" + none + "run\n", "no script below it"},
 		{"user without as", "about x\n" + none + "run alice\n\ttrue\n", `"as USER"`},
+		{"boot without a name", "about x\n" + none + "boot\n", "no name"},
+		{"boot twice", "about x\n" + none + "boot hybrid hybrid\n", "hybrid is named twice"},
 		{"skip without a reason", "about x\n" + none + "skip-unless\n\ttrue\n", "no reason"},
 		{"no arguments", "about x\nnsblame as alice\n", "no arguments"},
 		{"open quote", "about x\nnsblame trace 'x\n", "quote without an end"},

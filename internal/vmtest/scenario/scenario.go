@@ -6,7 +6,13 @@
 // be tested without a VM.
 package scenario
 
-import "time"
+import (
+	"slices"
+	"time"
+)
+
+// PlainBoot is the way of booting of a scenario that names none.
+const PlainBoot = "plain"
 
 // Scenario is one file.
 type Scenario struct {
@@ -14,6 +20,9 @@ type Scenario struct {
 	Name string
 	// About says why the scenario exists.
 	About string
+	// Boots name the ways of booting the guest under each of which the
+	// scenario is run.
+	Boots []string
 	// Conditions are those under which a kernel or system can carry the
 	// scenario at all.
 	Conditions []Condition `json:",omitempty"`
@@ -23,6 +32,9 @@ type Scenario struct {
 	Args []string
 	// User runs nsblame, root if empty.
 	User string `json:",omitempty"`
+	// AtBoot is set if the nsblame under test is the one that the boot has
+	// started.
+	AtBoot bool `json:",omitempty"`
 	// Steps follow when nsblame is ready.
 	Steps []Step `json:",omitempty"`
 	// Cleanup runs at the end, whatever came before.
@@ -33,6 +45,9 @@ type Scenario struct {
 	// Expect is what nsblame must answer.
 	Expect Expect
 }
+
+// RunsUnder reports whether the scenario is run under a way of booting.
+func (s *Scenario) RunsUnder(boot string) bool { return slices.Contains(s.Boots, boot) }
 
 // Condition is something without which the scenario is skipped.
 type Condition struct {

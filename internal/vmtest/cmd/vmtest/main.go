@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -17,14 +16,15 @@ import (
 
 	"github.com/nsblame/nsblame/internal/vmtest"
 	"github.com/nsblame/nsblame/internal/vmtest/link"
+	"github.com/nsblame/nsblame/internal/vmtest/scenario"
 )
 
 const usage = `usage:
   vmtest test [-run REGEXP] [-keep DIR] [-nsblame PATH] [-release NAME] [-timeout D]
-        boot a VM and run the scenarios in it
+        run the scenarios, in a VM for each way of booting that they need
   vmtest list [-run REGEXP]
         name the scenarios and say why each exists
-  vmtest exec [-file PATH]... [-user NAME] [-release NAME] [-timeout D] -- SCRIPT
+  vmtest exec [-file PATH]... [-user NAME] [-boot NAME] [-release NAME] [-timeout D] -- SCRIPT
         boot a VM, push the files, run the script with bash, return its exit code
   vmtest demo [-release NAME] [-timeout D]
         show nsblame at work in a VM
@@ -72,7 +72,7 @@ func newFlags(verb string) *flag.FlagSet {
 func vmFlags(flags *flag.FlagSet, o *vmtest.Options, timeout time.Duration) {
 	o.Log = os.Stderr
 	flags.StringVar(&o.Release, "release", "bookworm", "the guest's Debian release")
-	flags.DurationVar(&o.Timeout, "timeout", timeout, "limit for the time that the VM is up")
+	flags.DurationVar(&o.Timeout, "timeout", timeout, "limit for the time that VMs are up, all together")
 }
 
 // withDir gives the run a directory of its own.
@@ -104,29 +104,12 @@ func runTest(ctx context.Context, args []string) (int, error) {
 	}
 	return withDir(&o.Options, func() (int, error) {
 		result, err := vmtest.Suite(ctx, o, scenarios, os.Stdout)
-		if o.Keep != "" {
-			err = errors.Join(err, keepConsole(o))
-		}
 		fmt.Println(result)
 		if err != nil || result.Failed > 0 {
 			return 1, err
 		}
 		return 0, nil
 	})
-}
-
-func keepConsole(o vmtest.SuiteOptions) error {
-	data, err := os.ReadFile(filepath.Join(o.Dir, "console.log"))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil // it did not get as far as booting
-	}
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(o.Keep, 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(o.Keep, "console.log"), data, 0o644)
 }
 
 func runList(_ context.Context, args []string) (int, error) {
@@ -144,7 +127,7 @@ func runList(_ context.Context, args []string) (int, error) {
 		return 1, err
 	}
 	for _, s := range scenarios {
-		fmt.Printf("%s\n    %s\n", s.Name, strings.ReplaceAll(s.About, "\n", "\n    "))
+		fmt.Printf("%s (boot %s)\n    %s\n", s.Name, strings.Join(s.Boots, ", "), strings.ReplaceAll(s.About, "\n", "\n    "))
 	}
 	return 0, nil
 }
@@ -153,6 +136,7 @@ func runExec(ctx context.Context, args []string) (int, error) {
 	flags := newFlags("exec")
 	var o vmtest.Options
 	vmFlags(flags, &o, 30*time.Minute)
+	boot := flags.String("boot", scenario.PlainBoot, "how the guest is booted")
 	user := flags.String("user", "", "who runs the script in the guest (default root)")
 	flags.Var((*list)(&o.Files), "file", "file to push into a directory of the guest's PATH; repeatable")
 	if err := flags.Parse(args); err != nil {
@@ -161,9 +145,13 @@ func runExec(ctx context.Context, args []string) (int, error) {
 	if flags.NArg() == 0 {
 		return 2, errors.New("exec: no script given")
 	}
+	b, err := vmtest.FindBoot(*boot)
+	if err != nil {
+		return 2, err
+	}
 	return withDir(&o, func() (int, error) {
 		e := link.Exec{Script: strings.Join(flags.Args(), " "), User: *user}
-		code, err := vmtest.Exec(ctx, o, e, os.Stdout, os.Stderr)
+		code, err := vmtest.Exec(ctx, o, b, e, os.Stdout, os.Stderr)
 		if err != nil {
 			return max(code, 1), err
 		}

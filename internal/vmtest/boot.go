@@ -1,0 +1,98 @@
+package vmtest
+
+import (
+	_ "embed" // for the scripts
+	"fmt"
+	"strings"
+
+	"github.com/nsblame/nsblame/internal/vmtest/scenario"
+)
+
+// Boot is a way of booting the guest.
+type Boot struct {
+	// Name is what scenarios call it.
+	Name string
+	// About says what is different.
+	About string
+	// Append is added to the kernel's command line.
+	Append string
+	// Prepare is a shell script that runs before systemd, on a disk that is
+	// as fresh as at each boot.
+	Prepare string
+	// Nsblame is set if it starts nsblame, as nsblame.service.
+	Nsblame bool
+}
+
+//go:embed boots/dbus-broker.sh
+var prepareBroker string
+
+//go:embed boots/early.sh
+var prepareEarly string
+
+const hybrid = "systemd.unified_cgroup_hierarchy=0"
+
+// boots are all ways of booting, in the order in which the suite takes them.
+var boots = []Boot{
+	{Name: scenario.PlainBoot, About: "the release as it is"},
+	{Name: "dbus-broker", About: "dbus-broker in place of dbus-daemon", Prepare: prepareBroker},
+	{Name: "hybrid", About: "cgroup version 1, and systemd in version 2 too", Append: hybrid},
+	{Name: "legacy", About: "cgroup version 1 alone", Append: hybrid + " systemd.legacy_systemd_cgroup_controller=1"},
+	{Name: "early", About: "nsblame starts before the basic system", Prepare: prepareEarly, Nsblame: true},
+}
+
+// FindBoot returns the way of booting of that name.
+func FindBoot(name string) (Boot, error) {
+	var names []string
+	for _, b := range boots {
+		if b.Name == name {
+			return b, nil
+		}
+		names = append(names, b.Name)
+	}
+	return Boot{}, fmt.Errorf("unknown boot %q: choose one of %s", name, strings.Join(names, ", "))
+}
+
+// label adds the boot to the name of a scenario, where it is not the plain one.
+func (b Boot) label(name string) string {
+	if b.Name == scenario.PlainBoot {
+		return name
+	}
+	return name + " [" + b.Name + "]"
+}
+
+// checkBoots reports what is wrong with the boots that a scenario names.
+func checkBoots(s *scenario.Scenario) error {
+	for _, name := range s.Boots {
+		b, err := FindBoot(name)
+		if err == nil && s.AtBoot && !b.Nsblame {
+			err = fmt.Errorf("boot %s starts no nsblame: leave out \"nsblame at boot\"", name)
+		}
+		if err != nil {
+			return fmt.Errorf("scenario %s: %w", s.Name, err)
+		}
+	}
+	return nil
+}
+
+// group is the scenarios that one boot runs.
+type group struct {
+	boot      Boot
+	scenarios []*scenario.Scenario
+}
+
+// groupByBoot returns the boots that are needed, each with its scenarios.
+func groupByBoot(scenarios []*scenario.Scenario) []group {
+	var groups []group
+	for _, b := range boots {
+		g := group{boot: b}
+		for _, s := range scenarios {
+			if s.RunsUnder(b.Name) {
+				g.scenarios = append(g.scenarios, s)
+			}
+		}
+		if len(g.scenarios) > 0 {
+			groups = append(groups, g)
+		}
+	}
+	return groups
+}
