@@ -20,8 +20,8 @@ import (
 //go:embed scenarios/*.txt
 var scenarioFiles embed.FS
 
-// helpers are the programs that scenarios call beside those of the guest.
-var helpers = []string{"cloner", "daemon", "storm", "threader"}
+// actors are the programs that scenarios call beside those of the guest.
+var actors = []string{"cloner", "daemon", "storm", "threader"}
 
 // Scenarios returns those whose names match, in order.
 func Scenarios(match *regexp.Regexp) ([]*scenario.Scenario, error) {
@@ -158,9 +158,9 @@ func (o *SuiteOptions) buildPrograms(ctx context.Context) error {
 		}
 	}
 	o.Files = append(o.Files, o.Nsblame)
-	for _, name := range helpers {
+	for _, name := range actors {
 		program := filepath.Join(o.Dir, name)
-		if err := buildStatic(ctx, program, "internal/vmtest/helper/"+name); err != nil {
+		if err := buildStatic(ctx, program, "internal/vmtest/actor/"+name); err != nil {
 			return err
 		}
 		o.Files = append(o.Files, program)

@@ -82,7 +82,7 @@ func serve(p *port) error {
 }
 
 func carryOut(p *port, kernel *kernelLog, end *link.End) error {
-	// Programs pushed by the host and the scenarios' helpers.
+	// Programs pushed by the host and the scenarios' actors.
 	if err := os.Setenv("PATH", binDir+":"+os.Getenv("PATH")); err != nil {
 		return err
 	}
