@@ -233,6 +233,50 @@ type Exit struct {
 	Process ProcessID
 }
 
+// NetnsRelease says that the last reference to a network namespace was dropped
+// (__put_net, include/net/net_namespace.h): nobody can enter it any more, and
+// its teardown is queued.
+type NetnsRelease struct {
+	// Serial is the creation's, 0 if that was not seen (older than nsblame).
+	Serial uint64
+	// Inum and Cookie are the namespace's, as in NetnsCreate.
+	Inum   uint32
+	Cookie uint64
+	// By is the process whose thread dropped it, zero where the kernel did so
+	// in a context that belongs to no process in particular (an interrupt, RCU,
+	// a kernel thread). A Process event for it precedes.
+	By ProcessID
+	// TID is that thread, Comm its name.
+	TID  uint32
+	Comm string
+}
+
+// NetnsFree says that the teardown of a network namespace is finished.
+type NetnsFree struct {
+	// Serial, Inum and Cookie are as in NetnsRelease.
+	Serial uint64
+	Inum   uint32
+	Cookie uint64
+	// WaitNS is how long it waited between the release and the beginning of its
+	// teardown, DurationNS how long the teardown took, in nanoseconds; 0 where
+	// unknown. Several namespaces can be torn down in one go.
+	WaitNS, DurationNS uint64
+}
+
+// Damage says that a part of a recording could not be read. It stands at the
+// place in the stream where that part was. What was in it is not known.
+type Damage struct {
+	// Offset is where the part begins in the file, Bytes how long it is.
+	Offset, Bytes uint64
+	// Blocks counts the blocks that are known to be lost in it, at least 1.
+	Blocks uint64
+	// Truncated is set when the file ends within the part: the writer did not
+	// come to close it.
+	Truncated bool
+	// Why says what is wrong with it, in words.
+	Why string
+}
+
 // BusMessage is the beginning of a D-Bus message, seen when it was sent over a
 // unix socket: a method call to a well-known name, a call that can start a
 // unit, an activation request of the bus's or a change of a name's owner.
@@ -358,18 +402,21 @@ type End struct {
 	Seen uint64
 }
 
-func (*Host) body()        {}
-func (*Clock) body()       {}
-func (*Program) body()     {}
-func (*Process) body()     {}
-func (*Cgroup) body()      {}
-func (*Forget) body()      {}
-func (*NetnsCreate) body() {}
-func (*NetnsChild) body()  {}
-func (*Exec) body()        {}
-func (*Exit) body()        {}
-func (*BusMessage) body()  {}
-func (*Unit) body()        {}
-func (*Loss) body()        {}
-func (*Coverage) body()    {}
-func (*End) body()         {}
+func (*Host) body()         {}
+func (*Clock) body()        {}
+func (*Program) body()      {}
+func (*Process) body()      {}
+func (*Cgroup) body()       {}
+func (*Forget) body()       {}
+func (*NetnsCreate) body()  {}
+func (*NetnsChild) body()   {}
+func (*Exec) body()         {}
+func (*Exit) body()         {}
+func (*NetnsRelease) body() {}
+func (*NetnsFree) body()    {}
+func (*Damage) body()       {}
+func (*BusMessage) body()   {}
+func (*Unit) body()         {}
+func (*Loss) body()         {}
+func (*Coverage) body()     {}
+func (*End) body()          {}
