@@ -60,6 +60,20 @@ type Link struct {
 	Ancestry []lineage.Process
 	// Unit is the unit that the link is about, if it is about one.
 	Unit string
+	// BusName is the well-known name that was activated, if the link is about
+	// that and the name is known.
+	BusName string
+	// Restart is set for an automatic restart.
+	Restart *Restart
+}
+
+// Restart is an automatic restart of a service.
+type Restart struct {
+	// Policy is the service's Restart=, empty where unknown.
+	Policy string
+	// Ended is how the run before ended (event.Process.ExitCode), nil if that
+	// was not seen.
+	Ended *uint32
 }
 
 // Origin is where the chain begins, as far as it is known.

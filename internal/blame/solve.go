@@ -259,23 +259,24 @@ func (s *solver) restart(r run, u *unit.Unit) {
 		text += " by Restart=" + u.Restart
 	}
 	text += fmt.Sprintf(", %d so far", u.NRestarts)
+	how := &Restart{Policy: u.Restart}
 	if before, ok := s.before(r); ok {
-		text += s.howEnded(before.first)
+		if p, ok := s.ends.get(before.first); ok {
+			how.Ended = &p.ExitCode
+			text += howEnded(p)
+		}
 	}
 	ev := Manager
 	if !madeByManager(s.out.Creation) {
 		ev = Inferred
 	}
 	s.because(ev, text, r.unit)
+	s.out.Links[len(s.out.Links)-1].Restart = how
 	s.origin(Origin{Trigger: TriggerRestart, Unit: r.unit, Placement: placement(r.owner, r.unit)})
 }
 
-// howEnded says how the process of the run before ended, if that was seen.
-func (s *solver) howEnded(id event.ProcessID) string {
-	p, ok := s.ends.get(id)
-	if !ok {
-		return ""
-	}
+// howEnded says how the process of the run before ended.
+func howEnded(p *event.Process) string {
 	if signal := p.ExitCode & 0x7f; signal != 0 {
 		return fmt.Sprintf("; the run before was ended by signal %d", signal)
 	}
@@ -395,6 +396,9 @@ func (s *solver) asked(r run, q *request) {
 		text += fmt.Sprintf(", for which %d more waited", q.others)
 	}
 	s.because(weaker(Kernel, q.evidence), text, r.unit)
+	if q.activation {
+		s.out.Links[len(s.out.Links)-1].BusName = q.name
+	}
 	if !q.known {
 		s.unknown(q.why)
 		return

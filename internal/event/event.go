@@ -124,6 +124,29 @@ type Cgroup struct {
 	Truncated bool
 }
 
+// Active tells in which cgroups processes lived: at the beginning of the stream
+// those that were there before, and once more at its end. A list can be spread
+// over several events. Nothing refers to it, so nothing has to be forgotten.
+type Active struct {
+	// AtEnd tells the list at the end from that at the beginning.
+	AtEnd bool
+	// Cgroups are those with processes in them.
+	Cgroups []Population
+	// Unplaced counts the processes whose cgroup's path is not known.
+	Unplaced uint32
+	// Why says why the list is not whole, empty if it is.
+	Why string
+}
+
+// Population is a cgroup with the number of processes in it.
+type Population struct {
+	// Path and Truncated are as in Cgroup.
+	Path      string
+	Truncated bool
+	// Processes is how many lived in it.
+	Processes uint32
+}
+
 // Forget says that no later event refers to the process, the program or the
 // cgroup, so that what was kept of it can be dropped.
 type Forget struct {
@@ -407,6 +430,7 @@ func (*Clock) body()        {}
 func (*Program) body()      {}
 func (*Process) body()      {}
 func (*Cgroup) body()       {}
+func (*Active) body()       {}
 func (*Forget) body()       {}
 func (*NetnsCreate) body()  {}
 func (*NetnsChild) body()   {}

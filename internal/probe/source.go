@@ -124,6 +124,7 @@ func (s *Source) start(opt Options, hierarchy kernel.Hierarchy) error {
 	for _, id := range before {
 		s.pushProgramBefore(event.ProgramID{Process: id})
 	}
+	s.pushActive(false)
 	return nil
 }
 
@@ -383,6 +384,7 @@ func (s *Source) finish() error {
 	if err != nil {
 		return err
 	}
+	s.pushActive(true)
 	s.push(&event.End{Seen: seen})
 	return nil
 }

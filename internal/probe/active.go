@@ -1,0 +1,82 @@
+package probe
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+
+	"github.com/nsblame/nsblame/internal/event"
+)
+
+const (
+	// activeBatch is how many processes are read with one call; a bucket of the
+	// table must fit in.
+	activeBatch = 4096
+	// activeList is how many cgroups one event holds.
+	activeList = 512
+)
+
+// pushActive tells in which cgroups the processes of the table live. It reads
+// the table and marks nothing as sent: what user space is told of a process
+// that creates no namespace would never be forgotten.
+func (s *Source) pushActive(atEnd bool) {
+	counts, err := s.half.populations()
+	for _, a := range s.half.active(counts, err) {
+		a.AtEnd = atEnd
+		s.push(a)
+	}
+}
+
+// populations counts the living processes of the table by their cgroup.
+func (h *half) populations() (map[uint64]uint32, error) {
+	var (
+		cursor ebpf.MapBatchCursor
+		keys   = make([]bpfProcessKey, activeBatch)
+		values = make([]bpfProcess, activeBatch)
+		counts = make(map[uint64]uint32)
+	)
+	for {
+		n, err := h.maps[bpfMapProcesses].BatchLookup(&cursor, keys, values, nil)
+		for i := range values[:n] {
+			if !has(values[i].Flags, bpfProcessFlagsPROCESS_EXITED) {
+				counts[values[i].Cgroup]++
+			}
+		}
+		if errors.Is(err, ebpf.ErrKeyNotExist) {
+			return counts, nil
+		}
+		if err != nil {
+			return counts, err
+		}
+	}
+}
+
+// active turns the counts into events, with the cgroups in a fixed order.
+func (h *half) active(counts map[uint64]uint32, err error) []*event.Active {
+	a := &event.Active{}
+	if err != nil {
+		a.Why = "the table of processes could not be read to its end: " + err.Error()
+	}
+	list := []*event.Active{a}
+	for _, id := range slices.Sorted(maps.Keys(counts)) {
+		var cgroup bpfCgroupPath
+		err := h.maps[bpfMapCgroups].Lookup(unsafe.Pointer(&id), unsafe.Pointer(&cgroup))
+		if err != nil || cgroup.Complete == 0 {
+			a.Unplaced += counts[id]
+			continue
+		}
+		path := cgroupEvent(&cgroup.Rec).Body.(*event.Cgroup)
+		last := list[len(list)-1]
+		if len(last.Cgroups) == activeList {
+			last = &event.Active{}
+			list = append(list, last)
+		}
+		last.Cgroups = append(last.Cgroups, event.Population{
+			Path: path.Path, Truncated: path.Truncated, Processes: counts[id],
+		})
+	}
+	return list
+}
