@@ -5,16 +5,17 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/nsblame/nsblame/internal/condition"
 	"github.com/nsblame/nsblame/internal/kernel"
 )
 
-// The exit codes. They are documented in the help of the root command; 4 is
-// kept for "a --fail-on condition was met".
+// The exit codes. They are documented in the help of the root command.
 const (
 	exitDone        = 0
 	exitFailed      = 1
 	exitUsage       = 2
 	exitUnsupported = 3
+	exitCondition   = 4
 )
 
 // exitCode maps the error that a command ended with to the exit code.
@@ -22,13 +23,17 @@ func exitCode(err error) int {
 	var (
 		usage       *usageError
 		unsupported *kernel.UnsupportedError
+		unjudged    *condition.NotJudgedError
+		met         *conditionError
 	)
 	switch {
+	case errors.As(err, &met):
+		return exitCondition
 	case err == nil, errors.Is(err, errOutputClosed):
 		return exitDone
 	case errors.As(err, &usage):
 		return exitUsage
-	case errors.As(err, &unsupported):
+	case errors.As(err, &unsupported), errors.As(err, &unjudged):
 		return exitUnsupported
 	}
 	return exitFailed

@@ -53,7 +53,16 @@ func newOutputFlag() outputFlag {
 }
 
 func (f *outputFlag) add(cmd *cobra.Command) {
-	f.choice.add(cmd, "output", "output format; json is one object a line")
+	usage := "output format; json is one object a line"
+	if slices.Contains(f.allowed, "markdown") {
+		usage = "output format; json is one object, markdown is for a ticket"
+	}
+	f.choice.add(cmd, "output", usage)
+}
+
+// newReportOutputFlag is --output for a verb that prints one document.
+func newReportOutputFlag() outputFlag {
+	return outputFlag{choice{value: "text", allowed: []string{"text", "json", "markdown"}}}
 }
 
 func (f *outputFlag) json() bool { return f.value == "json" }

@@ -2,20 +2,20 @@ package main
 
 import (
 	"context"
-	"io"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/nsblame/nsblame/internal/kernel"
 	"github.com/nsblame/nsblame/internal/probe"
 	"github.com/nsblame/nsblame/internal/tracer"
 )
 
-// liveTrace is the running kernel as a source, with its probes attached, wired
-// to a printer.
-type liveTrace interface {
-	// Run prints until ctx ends or as many were printed as asked for, and the
-	// summary then. The end of ctx is no error.
-	Run(ctx context.Context) error
-	// Close detaches the probes.
+// source is a stream of events that has to be closed.
+type source interface {
+	tracer.Source
+	// Close frees what it holds; a live one detaches the probes.
 	Close() error
 }
 
@@ -25,36 +25,87 @@ var (
 	tryProbes = attachProbes
 )
 
-// attachedTrace is a liveTrace on the kernel's own probes.
-type attachedTrace struct {
-	source  *tracer.Live
-	options tracer.Options
+// liveFlags are the flags of verbs that observe the running kernel.
+type liveFlags struct {
+	duration   time.Duration // 0: until ended
+	readyFile  readyFile
+	bufferSize byteSize
+	execWait   time.Duration
+	noBus      bool
+}
+
+const (
+	defaultBufferSize = probe.DefaultBufferSize
+	defaultExecWait   = time.Second
+)
+
+func newLiveFlags() liveFlags { return liveFlags{bufferSize: defaultBufferSize} }
+
+func (f *liveFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.DurationVar(&f.duration, "duration", 0, "end after this long (90s, 10m, 2h), counted from when the probes are attached")
+	flags.StringVar((*string)(&f.readyFile), "ready-file", "", "create this `file` once the probes are attached, remove it at the end")
+	flags.Var(&f.bufferSize, "buffer-size", "size of the buffer between kernel and nsblame, rounded up to a power of two; K, M, G may follow")
+	flags.BoolVar(&f.noBus, "no-bus", false, "don't watch the buses: who asked a service manager to start a unit stays unknown")
+	flags.DurationVar(&f.execWait, "exec-wait", defaultExecWait, "hold a line back so long at most for the exec that follows")
+}
+
+var (
+	errDuration = errors.New("--duration must be more than 0")
+	errExecWait = errors.New("--exec-wait must not be negative")
+	errReady    = errors.New("--ready-file needs the name of a file")
+)
+
+// validate checks what the flags' own types cannot.
+func (f *liveFlags) validate(cmd *cobra.Command) error {
+	given := cmd.Flags().Changed
+	switch {
+	case given("duration") && f.duration <= 0:
+		return errDuration
+	case f.execWait < 0:
+		return errExecWait
+	case given("ready-file") && f.readyFile == "":
+		return errReady
+	}
+	return nil
 }
 
 // attachLive attaches the probes.
-func attachLive(_ context.Context, opt *traceOptions, stdout, stderr io.Writer) (liveTrace, error) {
-	source, err := tracer.OpenLive(probe.Options{
-		BufferSize: int(opt.bufferSize),
-		ExecWait:   opt.execWait,
+func attachLive(_ context.Context, f *liveFlags) (source, error) {
+	return tracer.OpenLive(probe.Options{
+		BufferSize: int(f.bufferSize),
+		ExecWait:   f.execWait,
 		Version:    readVersion().Version,
-		NoBus:      opt.noBus,
+		NoBus:      f.noBus,
 	})
-	if err != nil {
-		return nil, err
+}
+
+// observe attaches, tells that it has, and runs the stream until the end of the
+// duration or of ctx. It reports whether there was a stream at all: Ctrl-C may
+// come before anything is attached.
+func (f *liveFlags) observe(ctx context.Context, run func(context.Context, source) error) (observed bool, err error) {
+	if err := f.readyFile.clear(); err != nil {
+		return false, err
 	}
-	return &attachedTrace{source: source, options: tracer.Options{
-		Printer: opt.printer(stdout, stderr),
-		Filter:  opt.filter.tracerFilter(),
-		Count:   opt.count,
-	}}, nil
+	live, err := openLive(ctx, f)
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = join(err, live.Close()) }()
+	if err := f.readyFile.announce(); err != nil {
+		return false, err
+	}
+	defer func() { err = join(err, f.readyFile.withdraw()) }()
+	if f.duration > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, f.duration)
+		defer cancel()
+	}
+	return true, run(ctx, live)
 }
-
-func (t *attachedTrace) Run(ctx context.Context) error {
-	_, err := tracer.Run(ctx, t.source, t.options)
-	return err
-}
-
-func (t *attachedTrace) Close() error { return t.source.Close() }
 
 // attachProbes attaches every probe and detaches it at once: a finding for
 // each.

@@ -18,7 +18,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/kernel"
+	"github.com/nsblame/nsblame/internal/report"
 )
 
 func TestMain(m *testing.M) {
@@ -66,11 +68,12 @@ func mainAsNobody() {
 // mainOnFakeKernel runs nsblame with a kernel that does as the variable FAKE
 // says.
 func mainOnFakeKernel() {
-	openLive = func(ctx context.Context, opt *traceOptions, stdout, stderr io.Writer) (liveTrace, error) {
+	openLive = func(_ context.Context, f *liveFlags) (source, error) {
+		fmt.Fprintf(os.Stderr, "buffer=%d exec-wait=%s\n", f.bufferSize, f.execWait)
 		if os.Getenv("FAKE") == "refuses" {
 			return nil, fmt.Errorf("open: %w", kernel.Unsupported("attach fentry/copy_net_ns", "ask for a real kernel", kernel.ErrRefused))
 		}
-		return &fakeTrace{how: os.Getenv("FAKE"), opt: opt, stdout: stdout, stderr: stderr}, nil
+		return &fakeSource{how: os.Getenv("FAKE"), events: fakeStream(os.Getenv("FAKE"))}, nil
 	}
 	tryProbes = func(context.Context) []kernel.Finding {
 		return []kernel.Finding{{
@@ -81,42 +84,111 @@ func mainOnFakeKernel() {
 	main()
 }
 
-// fakeTrace prints its options, and behaves as asked.
-type fakeTrace struct {
-	how            string
-	opt            *traceOptions
-	stdout, stderr io.Writer
+// fakeSource plays a stream, and then waits for the end. Some behave as asked.
+type fakeSource struct {
+	how    string
+	events []event.Event
+	ended  bool
+	serial uint64
 }
 
-func (f *fakeTrace) Run(ctx context.Context) error {
-	o := f.opt
-	fmt.Fprintf(f.stderr, "buffer=%d exec-wait=%s count=%d uids=%v units=%q failed=%v\n",
-		o.bufferSize, o.execWait, o.count, o.filter.uids, o.filter.units, o.filter.failed)
+// fakeStream is cron's hostnamectl --static, which has a namespace made every
+// two minutes, and somebody's unshare that is refused; both are asked of a
+// kernel with all probes, but for what FAKE leaves out.
+func fakeStream(how string) []event.Event {
+	var list []event.Event
+	at := func(boot uint64, bodies ...event.Body) {
+		for _, b := range bodies {
+			list = append(list, event.Event{BootNS: boot, Body: b})
+		}
+	}
+	id := func(pid uint32) event.ProcessID { return event.ProcessID{PID: pid, StartNS: uint64(pid) * 1e6} }
+	process := func(pid, parent uint32, uid uint32, cgroup event.CgroupID, argv ...string) []event.Body {
+		return []event.Body{
+			&event.Program{ID: event.ProgramID{Process: id(pid)}, Argv: argv, Exe: argv[0]},
+			&event.Process{ID: id(pid), Parent: id(parent), Program: event.ProgramID{Process: id(pid)}, Comm: argv[0], UID: uid, Cgroup: cgroup},
+		}
+	}
+	const second = uint64(1e9)
+	at(0, &event.Host{Kernel: "6.1.0", CgroupHierarchy: "unified"},
+		&event.Coverage{Probe: "copy_net_ns", Live: true, How: "fentry"},
+		&event.Coverage{Probe: "unix_stream_sendmsg", Live: true, How: "fentry"},
+		&event.Coverage{Probe: report.ReleaseProbe, Live: how != "blind", Why: "it was refused"},
+		&event.Cgroup{ID: 1, Path: "/system.slice/cron.service"}, &event.Cgroup{ID: 2, Path: "/init.scope"},
+		&event.Active{Cgroups: []event.Population{
+			{Path: "/system.slice/cron.service", Processes: 1}, {Path: "/system.slice/kubelet.service", Processes: 3},
+		}})
+	at(0, process(10, 1, 0, 1, "cron", "-f")...)
+	at(0, process(1, 0, 0, 2, "/sbin/init")...)
+	list[len(list)-1].Body.(*event.Process).Parent = event.ProcessID{}
+	for i := range uint64(4) {
+		pid, now := uint32(100+i), (10+120*i)*second
+		at(now, process(pid, 10, 0, 1, "ip-job", "--once")...)
+		at(now, &event.NetnsCreate{
+			Serial: i + 1, Creator: id(pid), TID: pid, Comm: "ip-job", Cgroup: 1, Call: event.CallUnshare,
+			Inum: 4026532000 + uint32(i), DurationNS: 3e6,
+		}, &event.Exit{Process: id(pid)})
+		if i > 0 {
+			at(now+5*second, &event.NetnsRelease{Serial: i + 1}, &event.NetnsFree{Serial: i + 1, DurationNS: 1e6})
+		}
+	}
+	at(400*second, process(200, 10, 1000, 1, "unshare", "-n")...)
+	at(400*second, &event.NetnsCreate{
+		Serial: 9, Creator: id(200), TID: 200, Comm: "unshare", UID: 1000, Cgroup: 1, Call: event.CallUnshare, Errno: 28, DurationNS: 1e4,
+	})
+	if how == "lossy" {
+		at(401*second, &event.Loss{Kind: event.LossCreation, Count: 2})
+	}
+	return list
+}
+
+func (f *fakeSource) Next(ctx context.Context) (event.Event, error) {
 	switch f.how {
 	case "endless":
-		for ctx.Err() == nil {
-			if _, err := fmt.Fprintln(f.stdout, "a line"); err != nil {
-				return fmt.Errorf("print: %w", err)
-			}
-		}
+		f.serial++
+		return event.Event{BootNS: f.serial, Body: &event.NetnsCreate{Serial: f.serial, Errno: 28}}, nil
+	case "fails":
+		return event.Event{}, errors.New("the ring \x1b[2J broke")
 	case "stuck":
 		<-ctx.Done()
 		time.Sleep(200 * time.Millisecond) // until the signals are reset
 		if err := os.WriteFile("stuck", nil, 0o600); err != nil {
-			return err
+			return event.Event{}, err
 		}
 		select {}
-	case "fails":
-		return errors.New("the ring \x1b[2J broke")
-	default:
+	}
+	if f.ended {
+		return event.Event{}, io.EOF
+	}
+	if len(f.events) == 0 {
 		<-ctx.Done()
 	}
-	fmt.Fprintln(f.stderr, "summary")
-	return nil
+	if ctx.Err() != nil && len(f.events) == 0 {
+		seen := uint64(5)
+		if f.how == "lossy" {
+			seen += 2
+		}
+		f.events = []event.Event{
+			{BootNS: 500e9, Body: &event.Active{AtEnd: true, Cgroups: []event.Population{
+				{Path: "/system.slice/cron.service", Processes: 1}, {Path: "/system.slice/kubelet.service", Processes: 3},
+			}}},
+			{BootNS: 500e9, Body: &event.End{Seen: seen}},
+		}
+	}
+	ev := f.events[0]
+	f.events = f.events[1:]
+	if _, last := ev.Body.(*event.End); last {
+		f.ended = true
+	}
+	return ev, nil
 }
 
-func (f *fakeTrace) Close() error {
-	fmt.Fprintln(f.stderr, "detached")
+func (f *fakeSource) WakeAt(uint64) {}
+
+func (f *fakeSource) Ask(event.Question) {}
+
+func (f *fakeSource) Close() error {
+	fmt.Fprintln(os.Stderr, "detached")
 	return nil
 }
 

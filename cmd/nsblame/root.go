@@ -16,7 +16,7 @@ Exit codes:
   1  failed
   2  the command line is wrong
   3  this kernel, or the rights of this process, do not allow it: see nsblame doctor
-  4  a --fail-on condition was met`
+  4  a --fail-on condition was met, or cannot be ruled out`
 
 func newRootCmd() *cobra.Command {
 	root := &cobra.Command{
@@ -40,7 +40,7 @@ func newRootCmd() *cobra.Command {
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
-	root.AddCommand(newTraceCmd(), newDoctorCmd(), newVersionCmd())
+	root.AddCommand(newTraceCmd(), newReportCmd(), newDoctorCmd(), newVersionCmd())
 	root.SetHelpCommand(newHelpCmd())
 	root.InitDefaultCompletionCmd("completion")
 	refuseWrongShell(root)

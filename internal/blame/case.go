@@ -1,6 +1,8 @@
 package blame
 
 import (
+	"slices"
+
 	"github.com/nsblame/nsblame/internal/cgroup"
 	"github.com/nsblame/nsblame/internal/lineage"
 	"github.com/nsblame/nsblame/internal/unit"
@@ -24,6 +26,9 @@ const (
 	// Unknown: nothing shows it.
 	Unknown Evidence = "unknown"
 )
+
+// Strength orders the kinds of evidence: what is stronger is greater.
+func (e Evidence) Strength() int { return slices.Index(strength, e) }
 
 // Trigger is what set a creation going in the first place.
 type Trigger string

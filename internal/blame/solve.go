@@ -228,6 +228,10 @@ func (s *solver) onlyTrigger(r run, facts *event.Unit) bool {
 	return true
 }
 
+// StartedBefore ends the reason why nothing is known of what was under way when
+// the stream began.
+const StartedBefore = "was started before nsblame"
+
 func (s *solver) whyUnknown(r run, facts *event.Unit) string {
 	switch {
 	case s.busWhy != "":
@@ -235,7 +239,7 @@ func (s *solver) whyUnknown(r run, facts *event.Unit) string {
 	case facts.Why != "":
 		return "nobody was seen asking for " + r.unit + " to be started, and: " + facts.Why
 	case begun(facts) != 0 && begun(facts) < s.since:
-		return r.unit + " was started before nsblame"
+		return r.unit + " " + StartedBefore
 	}
 	return "nobody was seen asking for " + r.unit + " to be started"
 }

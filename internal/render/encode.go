@@ -31,7 +31,10 @@ func (e *encoder) close(c byte) { e.b = append(e.b, c) }
 
 func (e *encoder) null(name string) { e.key(name); e.b = append(e.b, "null"...) }
 
-func (e *encoder) uint(name string, n uint64) { e.key(name); e.b = strconv.AppendUint(e.b, n, 10) }
+func (e *encoder) uint(name string, n uint64) { e.key(name); e.number(n) }
+
+// number writes a value behind its key.
+func (e *encoder) number(n uint64) { e.b = strconv.AppendUint(e.b, n, 10) }
 
 func (e *encoder) int(name string, n int64) { e.key(name); e.b = strconv.AppendInt(e.b, n, 10) }
 

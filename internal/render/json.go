@@ -32,7 +32,14 @@ func NewJSON(w io.Writer) Printer { return &jsonPrinter{w: w} }
 func (p *jsonPrinter) Observe(ev event.Event) { p.clock.observe(ev) }
 
 func (p *jsonPrinter) Creation(c *Creation) error {
-	e := p.begin("netns_create")
+	p.begin("netns_create")
+	p.creation(c)
+	return p.end()
+}
+
+// creation writes the fields of a creation.
+func (p *jsonPrinter) creation(c *Creation) {
+	e := &p.enc
 	p.time(c.BootNS)
 	e.flag("entry_missed", c.Netns.EntryMissed)
 	netnsFields(e, &c.Netns)
@@ -82,7 +89,6 @@ func (p *jsonPrinter) Creation(c *Creation) error {
 	}
 	e.close(']')
 	originField(e, &c.Origin)
-	return p.end()
 }
 
 func originField(e *encoder, o *blame.Origin) {

@@ -27,10 +27,21 @@ type Source interface {
 	Ask(q event.Question)
 }
 
+// Observer is told what goes by, whatever is printed of it.
+type Observer interface {
+	// Observe takes every event of the stream. An error ends the run.
+	Observe(ev event.Event) error
+	// Case takes every creation with its causes; selected tells whether it passed
+	// the filter. Those that come when enough were printed are left out.
+	Case(c *blame.Case, selected bool)
+}
+
 // Options say what is printed, and when it is enough.
 type Options struct {
-	// Printer gets what passes the filter.
+	// Printer gets what passes the filter; nil for none.
 	Printer render.Printer
+	// Observers are told before the printer is.
+	Observers []Observer
 	// Filter decides which creations are printed. The zero Filter passes all.
 	Filter Filter
 	// Count ends the run after that many printed creations; 0 stands for no
@@ -52,6 +63,9 @@ type run struct {
 func Run(ctx context.Context, src Source, opt Options) (render.Summary, error) {
 	ctx, enough := context.WithCancel(ctx)
 	defer enough()
+	if opt.Printer == nil {
+		opt.Printer = silent{}
+	}
 	tree := lineage.NewTree()
 	r := &run{
 		opt: opt, tree: tree, blamer: blame.New(tree), enough: enough,
@@ -86,6 +100,11 @@ func Run(ctx context.Context, src Source, opt Options) (render.Summary, error) {
 }
 
 func (r *run) observe(ev event.Event) error {
+	for _, o := range r.opt.Observers {
+		if err := o.Observe(ev); err != nil {
+			return err
+		}
+	}
 	r.opt.Printer.Observe(ev)
 	done := r.tree.Observe(ev)
 	r.blamer.Observe(ev)
@@ -114,7 +133,11 @@ func (r *run) cases(list []*blame.Case) error {
 			return nil
 		}
 		out := render.NewCreation(c)
-		if !r.opt.Filter.Match(out) {
+		selected := r.opt.Filter.Match(out)
+		for _, o := range r.opt.Observers {
+			o.Case(c, selected)
+		}
+		if !selected {
 			continue
 		}
 		if err := r.opt.Printer.Creation(out); err != nil {
@@ -130,3 +153,12 @@ func (r *run) cases(list []*blame.Case) error {
 	}
 	return nil
 }
+
+// silent is a printer that prints nothing.
+type silent struct{}
+
+func (silent) Observe(event.Event)                    {}
+func (silent) Creation(*render.Creation) error        { return nil }
+func (silent) Loss(uint64, *event.Loss) error         { return nil }
+func (silent) Coverage(uint64, *event.Coverage) error { return nil }
+func (silent) Summary(render.Summary) error           { return nil }

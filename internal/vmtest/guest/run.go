@@ -209,7 +209,7 @@ func (r *runner) trace() (err error) {
 // tracesOn reports whether nsblame goes on until it is stopped, and takes
 // --ready-file.
 func (r *runner) tracesOn() bool {
-	return r.s.Args[0] == "trace" || r.s.Args[0] == "record"
+	return slices.Contains([]string{"trace", "record", "report"}, r.s.Args[0])
 }
 
 // startTracer starts nsblame, or takes over the one that the boot has started.

@@ -75,7 +75,7 @@ func (r *runner) args(ready string) []string {
 	if r.tracesOn() {
 		args = append(args, "--ready-file", ready)
 	}
-	if verb == "trace" {
+	if verb == "trace" || verb == "report" {
 		args = append(args, "--exec-wait", execWait)
 	}
 	return append(args, rest...)

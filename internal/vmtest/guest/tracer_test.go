@@ -12,9 +12,10 @@ func TestArgs(t *testing.T) {
 	for given, want := range map[string]string{
 		"trace --output json": "trace --ready-file R --exec-wait 10s --output json",
 		// the last one counts
-		"trace --exec-wait 0": "trace --ready-file R --exec-wait 10s --exec-wait 0",
-		"record -o F":         "record --ready-file R -o F",
-		"doctor":              "doctor",
+		"trace --exec-wait 0":  "trace --ready-file R --exec-wait 10s --exec-wait 0",
+		"record -o F":          "record --ready-file R -o F",
+		"doctor":               "doctor",
+		"report --duration 1h": "report --ready-file R --exec-wait 10s --duration 1h",
 	} {
 		r := runner{s: &scenario.Scenario{Args: strings.Fields(given)}}
 		if got := r.args("R"); !slices.Equal(got, strings.Fields(want)) {

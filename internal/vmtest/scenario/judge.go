@@ -101,7 +101,13 @@ func testText(name string, checks []TextCheck, text []byte, vars map[string]stri
 
 func (s *Scenario) judgeObjects(objects []Object, o *Outcome) []string {
 	var failures []string
-	if s.Expect.ExitCode == 0 {
+	switch {
+	case s.Expect.ExitCode != 0:
+	case s.reports():
+		if len(objects) != 1 || objects[0]["type"] != "report" {
+			failures = append(failures, fmt.Sprintf("stdout must be one report, found %d objects", len(objects)))
+		}
+	default:
 		failures = s.judgeSummary(objects)
 	}
 	var types []string

@@ -380,7 +380,9 @@ func (p *parser) finish() error {
 	switch {
 	case s.About == "":
 		return errors.New("no about: say why the scenario exists")
-	case s.JSON() && s.Expect.ExitCode == 0 && !s.expects("netns_create"):
+	case s.JSON() && s.Expect.ExitCode == 0 && s.reports() && !s.expects("report"):
+		return errors.New("nothing says what the report is expected to be")
+	case s.JSON() && s.Expect.ExitCode == 0 && !s.reports() && !s.expects("netns_create"):
 		return errors.New("nothing says how many netns_create are expected; for none: expect 0 netns_create")
 	case !s.JSON() && len(s.Expect.Blocks)+len(s.Expect.Fields) > 0:
 		return errors.New("expect, same and unique need nsblame's --output json")
@@ -394,6 +396,9 @@ func (p *parser) finish() error {
 	}
 	return nil
 }
+
+// reports tells that nsblame prints one report in place of a stream.
+func (s *Scenario) reports() bool { return s.Args[0] == "report" }
 
 func (s *Scenario) expects(typ string) bool {
 	return slices.ContainsFunc(s.Expect.Blocks, func(b Block) bool { return b.Type == typ })

@@ -112,6 +112,7 @@ func TestParseErrors(t *testing.T) {
 	for _, tc := range []struct{ name, file, reason string }{
 		{"unknown directive", "about x\nexpct netns_create\n", "line 2: expct: unknown directive"},
 		{"no about", none, "no about"},
+		{"no report", "about x\nnsblame report --duration 1h --output json\nexpect 0 netns_create\n", "what the report is expected to be"},
 		{"no count", "about x\nrun\n\ttrue\n", "expect 0 netns_create"},
 		{"body of nothing", "\tx\n", "nothing is above it"},
 		{"blanks for a tab", "about x\n  y\n", "indent with a tab"},

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nsblame/nsblame/internal/condition"
+	"github.com/nsblame/nsblame/internal/tracer"
+)
+
+// failOnHelp explains --fail-on in the help of each verb that has it.
+const failOnHelp = `--fail-on CONDITION makes the exit code 4 if the condition was met, and tells so
+on stderr. The conditions, of those creations that pass the filters:
+  created            a namespace was created
+  created-by=UNIT    ... in this unit
+  caused-by=UNIT     one, or a try that failed, has its origin in this unit
+  failed             a creation failed
+  leaked             a namespace was still alive at the end; exit code 3 where
+                     the end of namespaces cannot be seen
+  unknown            the origin of a creation is not known
+and of everything:
+  lost               something was lost, or cannot be read
+UNIT may have * ? [] as in a shell. A condition that cannot be ruled out, for
+something was lost that may have met it, counts as met.`
+
+// failOnFlag is --fail-on, a set of conditions.
+type failOnFlag struct {
+	conditions []condition.Condition
+	// judge holds the run against them, nil without any.
+	judge *condition.Judge
+}
+
+// String returns the conditions.
+func (f *failOnFlag) String() string {
+	var list []string
+	for _, c := range f.conditions {
+		list = append(list, c.String())
+	}
+	return strings.Join(list, ",")
+}
+
+// Type names the value in the help.
+func (f *failOnFlag) Type() string { return "condition" }
+
+// Set adds a condition.
+func (f *failOnFlag) Set(s string) error {
+	c, err := condition.Parse(s)
+	if err == nil && !slices.Contains(f.conditions, c) {
+		f.conditions = append(f.conditions, c)
+	}
+	return err
+}
+
+func (f *failOnFlag) add(cmd *cobra.Command) {
+	cmd.Flags().Var(f, "fail-on", "exit code 4 if this was met: "+strings.Join(condition.Names, ", ")+"; repeatable")
+	complete := cobra.FixedCompletions(condition.Names, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace)
+	if err := cmd.RegisterFlagCompletionFunc("fail-on", complete); err != nil {
+		panic(err) // the flag was defined twice
+	}
+}
+
+// observers are what has to see the run for the conditions to be judged.
+func (f *failOnFlag) observers() []tracer.Observer {
+	if len(f.conditions) == 0 {
+		return nil
+	}
+	f.judge = condition.NewJudge(f.conditions)
+	return []tracer.Observer{f.judge}
+}
+
+// finish returns the error of a run, or if it had none that a condition was met.
+// A reader that went away does not hide that.
+func (f *failOnFlag) finish(err error) error {
+	if f.judge == nil || err != nil && !errors.Is(err, errOutputClosed) {
+		return err
+	}
+	met, unjudged := f.judge.Verdict()
+	switch {
+	case unjudged != nil:
+		return unjudged
+	case len(met) > 0:
+		return &conditionError{met}
+	}
+	return err
+}
+
+// conditionError says that conditions of --fail-on were met.
+type conditionError struct{ met []condition.Met }
+
+func (e *conditionError) Error() string {
+	var list []string
+	for _, m := range e.met {
+		list = append(list, m.String())
+	}
+	return fmt.Sprintf("--fail-on %s", strings.Join(list, "; "))
+}
