@@ -44,6 +44,9 @@ type phrase []span
 // words are nsblame's own, which may have names in them.
 func words(format string, args ...any) span { return span{text: escape(fmt.Sprintf(format, args...))} }
 
+// spoken are words that are safe to show already.
+func spoken(text string) span { return span{text: text} }
+
 // value is something that was observed, made safe to show by the caller.
 func value(text string) span { return span{text: text, value: true} }
 
@@ -67,6 +70,7 @@ type document struct {
 
 // section is a cause.
 type section struct {
+	number   int
 	title    phrase
 	rows     []row
 	example  string
@@ -160,7 +164,7 @@ func (w *reportWriter) gaps() []phrase {
 	}
 	for _, kind := range slices.Sorted(maps.Keys(g.Lost)) {
 		if n := g.Lost[kind]; n > 0 {
-			add(words("Lost %d: %s", n, lossText(kind)))
+			add(words("Lost %d: ", n), spoken(lossText(kind)))
 		}
 	}
 	for i := range g.Damage {
@@ -245,7 +249,7 @@ func (w *reportWriter) what(c *report.Cause) phrase {
 }
 
 func (w *reportWriter) section(i int, c *report.Cause) section {
-	s := section{title: append(phrase{words("%d. ", i+1)}, w.what(c)...)}
+	s := section{number: i + 1, title: w.what(c)}
 	s.title = append(s.title, words(": %s", times(c)))
 	add := func(title string, spans ...span) { s.rows = append(s.rows, row{title, spans}) }
 	if c.Creator.Unit != "" {
@@ -265,7 +269,7 @@ func (w *reportWriter) section(i int, c *report.Cause) section {
 		}
 	}
 	if c.Why != "" {
-		add("unknown", words("%s", fitEscaped(c.Why, maxReportCommand)))
+		add("unknown", spoken(fitEscaped(c.Why, maxReportCommand)))
 	}
 	tally := func(title string, t *report.Tally, text func([]string) string) {
 		for j := range t.Values {
@@ -283,7 +287,7 @@ func (w *reportWriter) section(i int, c *report.Cause) section {
 		for _, n := range slices.Sorted(maps.Keys(c.Errors)) {
 			errs = append(errs, fmt.Sprintf("%s (%d)", failure(n), c.Errors[n]))
 		}
-		add("failed", words("%d: %s", c.Failed, strings.Join(errs, ", ")))
+		add("failed", spoken(fmt.Sprintf("%d: %s", c.Failed, strings.Join(errs, ", "))))
 	}
 	add("when", w.when(c)...)
 	if c.Life.N > 0 {
@@ -315,7 +319,7 @@ func (w *reportWriter) section(i int, c *report.Cause) section {
 	for _, e := range slices.Sorted(maps.Keys(c.Evidence)) {
 		evidence = append(evidence, fmt.Sprintf("%s (%d)", fitEscaped(string(e), maxName), c.Evidence[e]))
 	}
-	add("evidence", words("%s", strings.Join(evidence, ", ")))
+	add("evidence", spoken(strings.Join(evidence, ", ")))
 	if c.Similar > 0 {
 		add("similar", words("%s the same program with other arguments", counted(uint64(c.Similar), "other cause")))
 	}

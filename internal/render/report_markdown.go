@@ -35,7 +35,7 @@ func (m markdown) document(d *document) string {
 }
 
 func (m markdown) section(b *strings.Builder, s *section) {
-	fmt.Fprintf(b, "\n## %s\n\n", m.phrase(s.title))
+	fmt.Fprintf(b, "\n## %d. %s\n\n", s.number, m.phrase(s.title))
 	last := ""
 	for _, r := range s.rows {
 		if r.title != "" {
@@ -68,19 +68,34 @@ func (m markdown) action(b *strings.Builder, a *action) {
 func (m markdown) phrase(p phrase) string {
 	var b strings.Builder
 	for _, s := range p {
-		if s.value {
+		switch {
+		case s.value:
 			b.WriteString(code(s.text))
-		} else {
-			b.WriteString(strings.Join(markWords(s.text), " "))
+		case b.Len() == 0:
+			b.WriteString(opening(strings.TrimLeft(s.text, " ")))
+		default:
+			b.WriteString(markWords(s.text))
 		}
 	}
 	return b.String()
 }
 
+// opening is markWords at the beginning of a line, where also a dash or a number
+// could be markup.
+func opening(text string) string {
+	first, rest, _ := strings.Cut(text, " ")
+	alphanumeric := strings.IndexFunc(first, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) == 0
+	item := strings.TrimLeft(first, "0123456789")
+	if first == "" || !isPlain(first) || alphanumeric && item != "." && item != ")" {
+		return markWords(text)
+	}
+	return code(first) + " " + markWords(rest)
+}
+
 // markWords puts the words of a sentence that are names or could be markup into
-// code spans.
-func markWords(text string) []string {
-	list := strings.Split(text, " ")
+// code spans. Of several blanks in a row one is left.
+func markWords(text string) string {
+	list := strings.Fields(text)
 	for i, w := range list {
 		// what follows a name belongs to the sentence
 		name := strings.TrimRight(w, ".,;:)")
@@ -89,7 +104,14 @@ func markWords(text string) []string {
 			list[i] = front + code(name) + w[len(front)+len(name):]
 		}
 	}
-	return list
+	out := strings.Join(list, " ")
+	if strings.HasPrefix(text, " ") && out != "" {
+		out = " " + out
+	}
+	if strings.HasSuffix(text, " ") {
+		out += " "
+	}
+	return out
 }
 
 // isPlain reports whether a word means nothing to Markdown, wherever it stands

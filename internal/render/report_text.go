@@ -32,7 +32,7 @@ func (t plainText) document(d *document) string {
 }
 
 func (t plainText) section(b *strings.Builder, s *section) {
-	fmt.Fprintf(b, "\n%s\n", t.paint.strong(s.title.plain()))
+	fmt.Fprintf(b, "\n%s\n", t.paint.strong(fmt.Sprintf("%d. %s", s.number, s.title.plain())))
 	for _, r := range s.rows {
 		fmt.Fprintf(b, "  %-*s%s\n", titleWidth, r.title, r.text.plain())
 	}
