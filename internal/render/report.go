@@ -11,6 +11,7 @@ import (
 
 	"github.com/nsblame/nsblame/internal/blame"
 	"github.com/nsblame/nsblame/internal/cgroup"
+	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/report"
 )
 
@@ -113,8 +114,10 @@ func reportClock(r *report.Report) clock {
 	if r.Host == nil {
 		return clock{}
 	}
-	zone := r.Host.UTCOffsetSeconds / 60
-	return clock{known: true, offset: r.ClockOffsetNS, zone: time.FixedZone("", zone%(24*60)*60)}
+	var c clock
+	c.observe(event.Event{Body: r.Host})
+	c.offset = r.ClockOffsetNS
+	return c
 }
 
 // at is a time with its day.
@@ -280,7 +283,7 @@ func (w *reportWriter) section(i int, c *report.Cause) section {
 			add(title, words("others (%d)", t.Others))
 		}
 	}
-	tally("asked by", &c.AskedBy, argvText)
+	tally("run by", &c.RunBy, argvText)
 	tally("container", &c.Containers, func(v []string) string { return fitEscaped(strings.Join(v, ""), maxName) })
 	if c.Failed > 0 {
 		var errs []string

@@ -152,7 +152,7 @@ func (p *jsonPrinter) cause(c *report.Cause, endings bool) {
 	} else {
 		e.str("activated", c.Activated)
 	}
-	tallyField(e, "asked_by", &c.AskedBy)
+	tallyField(e, "run_by", &c.RunBy)
 	tallyField(e, "containers", &c.Containers)
 	e.uint("similar", uint64(c.Similar))
 	e.uint("count", c.Count)
@@ -268,12 +268,9 @@ func remedyObject(e *encoder, m *report.Remedy) {
 	e.key("commands")
 	e.open('[')
 	for _, argv := range m.Commands {
-		e.open('[')
-		for _, arg := range argv {
-			e.comma()
-			e.text(arg)
-		}
-		e.close(']')
+		e.open('{')
+		e.strings("argv", argv)
+		e.close('}')
 	}
 	e.close(']')
 	if m.File == nil {
@@ -295,13 +292,7 @@ func suspectsField(e *encoder, s *report.Suspects) {
 	e.bool("known", s.Known)
 	e.str("why", s.Why)
 	e.bool("cleared", s.Known && s.Cleared)
-	e.key("doubts")
-	e.open('[')
-	for _, d := range s.Doubts {
-		e.comma()
-		e.text(d)
-	}
-	e.close(']')
+	e.strings("doubts", s.Doubts)
 	e.uint("unknown_origins", s.Unknown)
 	e.key("units")
 	e.open('[')

@@ -29,6 +29,7 @@ type Collector struct {
 	lives   map[uint64]*life
 	endings *event.Coverage
 	created uint64
+	begun   bool
 	suspects
 }
 
@@ -69,10 +70,13 @@ func NewCollector() *Collector {
 func (c *Collector) Observe(ev event.Event) {
 	r := &c.report
 	r.Until = max(r.Until, ev.BootNS)
+	if !c.begun {
+		c.begun, r.From = true, ev.BootNS
+	}
 	switch b := ev.Body.(type) {
 	case *event.Host:
 		if r.Host == nil {
-			r.Host, r.From = b, ev.BootNS
+			r.Host = b
 		}
 		r.ClockOffsetNS = b.ClockOffsetNS
 	case *event.Clock:
@@ -238,7 +242,7 @@ func identify(k *blame.Case) (cause Cause, key, like string) {
 	for _, s := range cause.Settings {
 		ways = append(ways, s.Name, s.Value, s.File, fmt.Sprint(s.Line))
 	}
-	rest := fmt.Sprintf("%q %q %v %v", own, ways, cause.Origin, cause.Creator)
+	rest := fmt.Sprintf("%q %q %#v %#v", own, ways, cause.Origin, cause.Creator)
 	program := cause.Command[:min(1, len(cause.Command))]
 	return cause, fmt.Sprintf("%q %s", cause.Command, rest), fmt.Sprintf("%q %s", program, rest)
 }
@@ -286,8 +290,13 @@ func (g *group) add(k *blame.Case) {
 	if len(g.moments) < maxSamples {
 		g.moments = append(g.moments, moment{k.BootNS, actor(k)})
 	}
-	if strength := k.Origin.Evidence.Strength(); strength > g.example {
+	if strength := k.Origin.Evidence.Strength(); g.Example == nil || strength > g.example {
 		g.example, g.Example = strength, k
+	}
+	for i := range k.Links {
+		if how := k.Links[i].Restart; how != nil && (g.Restarted == nil || how.Ended != nil) {
+			g.Restarted = how
+		}
 	}
 	if !k.Netns.EntryMissed {
 		g.spend(Whole, k.Netns.DurationNS)
@@ -296,7 +305,7 @@ func (g *group) add(k *blame.Case) {
 		g.spend(k.Netns.Init[i].Subsystem, k.Netns.Init[i].DurationNS)
 	}
 	if p := parent(k); p != nil {
-		g.AskedBy.add(p)
+		g.RunBy.add(p)
 	}
 	for _, place := range []*cgroup.Placement{&k.Origin.Placement, &k.Placement} {
 		if place.Container != nil {

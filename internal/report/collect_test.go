@@ -20,7 +20,6 @@ import (
 type story struct {
 	*Collector
 	serial uint64
-	events []event.Event
 }
 
 func newStory() *story {
@@ -128,7 +127,7 @@ func TestTheSeedCase(t *testing.T) {
 	if len(c.Spent) != 2 || c.Spent[0].What != Whole || c.Spent[0].Sum != 42*3e6 || c.Spent[1].What != "ip_vs" || c.Spent[1].Median != 1e6 {
 		t.Errorf("spent %+v", c.Spent)
 	}
-	if c.Origin.Unit != "cron.service" || c.Activated != "org.freedesktop.hostname1" || len(c.AskedBy.Values) != 1 {
+	if c.Origin.Unit != "cron.service" || c.Activated != "org.freedesktop.hostname1" || len(c.RunBy.Values) != 1 {
 		t.Errorf("%+v", c)
 	}
 }

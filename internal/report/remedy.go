@@ -235,13 +235,13 @@ func activation(c *Cause) []Remedy {
 // byCommand names who runs the command.
 func byCommand(c *Cause) Remedy {
 	out := Remedy{Kind: Command, Do: "Change or stop what runs the command"}
-	if len(c.AskedBy.Values) == 1 && c.AskedBy.Others == 0 {
-		out.Do = "Change or stop what runs the command: its parent, shown as asked by"
+	if len(c.RunBy.Values) == 1 && c.RunBy.Others == 0 {
+		out.Do = "Change or stop what runs the command: its parent, shown as run by"
 	}
-	if len(c.AskedBy.Values) > 1 {
-		out.Do = fmt.Sprintf("Change or stop what runs the command: its %d parents, shown as asked by", len(c.AskedBy.Values)+int(min(c.AskedBy.Others, 1)))
-		if c.AskedBy.Others > 0 {
-			out.Do = "Change or stop what runs the command: its parents, the first of which are shown as asked by"
+	if len(c.RunBy.Values) > 1 {
+		out.Do = fmt.Sprintf("Change or stop what runs the command: its %d parents, shown as run by", len(c.RunBy.Values)+int(min(c.RunBy.Others, 1)))
+		if c.RunBy.Others > 0 {
+			out.Do = "Change or stop what runs the command: its parents, the first of which are shown as run by"
 		}
 	}
 	switch {
@@ -335,11 +335,7 @@ func fixFailure(c *Cause) Remedy {
 		Cost: "StartLimitIntervalSec= and StartLimitBurst= bound the restarts until it is mended, and RestartSec= spreads them; " +
 			"the service is down meanwhile",
 	}
-	for i := range c.Example.Links {
-		how := c.Example.Links[i].Restart
-		if how == nil {
-			continue
-		}
+	if how := c.Restarted; how != nil {
 		if how.Policy != "" {
 			out.Do += " by Restart=" + how.Policy
 		}

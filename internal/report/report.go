@@ -114,9 +114,12 @@ type Cause struct {
 	Settings []unit.Setting
 	// Activated is the bus name whose activation was asked for.
 	Activated string
-	// Containers are those in which it was done, AskedBy the command lines of
-	// the parents of the process at the origin.
-	Containers, AskedBy Tally
+	// Restarted is the latest automatic restart, one of which it is known how the
+	// run before ended if there is one; nil for other causes.
+	Restarted *blame.Restart
+	// Containers are those in which it was done, RunBy the command lines of the
+	// parents of the process at the origin.
+	Containers, RunBy Tally
 	// Similar counts the other causes that differ in nothing but the arguments
 	// of the command.
 	Similar int

@@ -182,6 +182,22 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// A report is the only object, with no summary behind it.
+func TestJudgeReport(t *testing.T) {
+	const file, report = "nsblame report --duration 1h --output json\nexpect report\n\t.seen == 1\n", `{"schema":1,"type":"report","seen":1}` + "\n"
+	for _, tc := range []struct{ name, stdout, reason string }{
+		{"one", report, ""},
+		{"another", strings.Replace(report, "1}", "2}", 1), ".seen"},
+		{"none", "", "must be one report, found 0"},
+		{"two", report + report, "must be one report, found 2"},
+		{"a summary", string(output()), "must be one report, found 1"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			wantVerdict(t, judge(t, file, &Outcome{Stdout: []byte(tc.stdout)}), tc.reason)
+		})
+	}
+}
+
 func TestFields(t *testing.T) {
 	const any2 = "expect 2 netns_create\n"
 	for _, tc := range []struct{ name, directive, file, reason string }{
