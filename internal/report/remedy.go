@@ -402,22 +402,30 @@ func started(c *Cause) Remedy {
 
 // --- unknown ---
 
+// bufferLosses are those that a larger buffer prevents.
+var bufferLosses = []event.LossKind{event.LossCreation, event.LossFollowUp, event.LossProcess, event.LossBus}
+
 // learnMore tells what would carry the chain on, of what is known to have been
 // missing.
 func learnMore(c *Cause, r *Report) Remedy {
 	out := Remedy{Kind: LearnMore}
 	heard := !slices.ContainsFunc(r.Gaps.Dead, func(p event.Coverage) bool { return p.Probe == blame.BusProbe })
-	var lost uint64
+	var buffer, other uint64
 	for kind, n := range r.Gaps.Lost {
-		if kind != event.LossForget {
-			lost += n
+		switch {
+		case slices.Contains(bufferLosses, kind):
+			buffer += n
+		case kind != event.LossForget:
+			other += n
 		}
 	}
 	switch {
 	case !heard:
 		out.Do = "The buses were not heard, so who asked is not known: run nsblame without --no-bus, or see why the probe is not live"
 		out.Commands = [][]string{{"nsblame", "doctor"}}
-	case lost > 0:
+	case other > 0:
+		out.Do = "Something was lost, and what is missing may be part of it: run again when less is going on"
+	case buffer > 0:
 		out.Do = "Records were lost, and what is missing may be among them: run again with a larger --buffer-size"
 	case strings.HasSuffix(c.Why, blame.StartedBefore):
 		out.Do = "It was started before nsblame: let nsblame run until it is started again"

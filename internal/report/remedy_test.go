@@ -168,6 +168,7 @@ func TestLearnMore(t *testing.T) {
 	}{
 		{"x", "--no-bus", []event.Body{&event.Coverage{Probe: blame.BusProbe, Why: "off"}}},
 		{"x", "--buffer-size", []event.Body{&event.Loss{Kind: event.LossBus, Count: 1}}},
+		{"x", "when less is going on", []event.Body{&event.Loss{Kind: event.LossTable, Count: 1}}},
 		{"x.service " + blame.StartedBefore, "until it is started again", nil},
 		{"nobody was seen", "journal", nil},
 	} {

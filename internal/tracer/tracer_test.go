@@ -3,6 +3,7 @@ package tracer
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"testing"
 
@@ -102,6 +103,48 @@ func TestRun(t *testing.T) {
 	}
 	if len(out.losses) != 1 || len(out.coverage) != 1 {
 		t.Errorf("losses %v, coverage %v", out.losses, out.coverage)
+	}
+}
+
+// witness is an observer that remembers.
+type witness struct {
+	events   int
+	selected map[uint32]bool
+	refuses  uint32
+}
+
+var errWitness = errors.New("that one")
+
+func (w *witness) Observe(ev event.Event) error {
+	w.events++
+	if n, ok := ev.Body.(*event.NetnsCreate); ok && w.refuses == n.Inum {
+		return errWitness
+	}
+	return nil
+}
+
+func (w *witness) Case(c *blame.Case, selected bool) { w.selected[c.Netns.Inum] = selected }
+
+// Observers are told of all, also of what is not printed, and without a printer.
+// The error of one ends the run.
+func TestObservers(t *testing.T) {
+	stream := func() *script {
+		return &script{events: []event.Event{created(1, 1), created(2, 2), at(3, &event.End{Seen: 2})}}
+	}
+	w := &witness{selected: make(map[uint32]bool)}
+	failed := Filter{FailedOnly: true}
+	src := stream()
+	src.events[1].Body.(*event.NetnsCreate).Errno = 28
+	sum, err := Run(context.Background(), src, Options{Observers: []Observer{w}, Filter: failed})
+	if err != nil || sum.Printed != 1 || w.events != 3 {
+		t.Errorf("%+v, %v, %d events", sum, err, w.events)
+	}
+	if diff := cmp.Diff(map[uint32]bool{1: false, 2: true}, w.selected); diff != "" {
+		t.Errorf("selected (-want +got):\n%s", diff)
+	}
+	w = &witness{selected: make(map[uint32]bool), refuses: 2}
+	if _, err := Run(context.Background(), stream(), Options{Observers: []Observer{w}}); !errors.Is(err, errWitness) {
+		t.Errorf("%v", err)
 	}
 }
 
