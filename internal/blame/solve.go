@@ -143,10 +143,25 @@ func (s *solver) inCrashLoop(r run, u *unit.Unit, p *lineage.Process) bool {
 	return u.NRestarts > 0 && p.ID == r.first && r.at-p.ID.StartNS <= maxCrashNS
 }
 
+// starting reports whether something was done before the service said that it
+// is up: that is a part of its start. One that doesn't say so is up as soon as
+// it is forked.
+func (s *solver) starting(r run, facts *event.Unit) bool {
+	switch facts.Unit.Type {
+	case "dbus", "notify", "notify-reload", "forking":
+	default:
+		return false
+	}
+	_, _, exact := s.window(r, facts)
+	up := sinceBoot(facts, facts.Unit.ActiveEnterUS)
+	return exact && (up < begun(facts) || up > r.at)
+}
+
 // ranForIt reports whether a unit's run was there only to do what one of its
 // processes did: a oneshot or transient service, what a timer, a path or an
-// accepted connection started, and a main process right after an automatic
-// restart. What a long-running daemon does later is its own doing.
+// accepted connection started, a service that is still starting, and a main
+// process right after an automatic restart. What a long-running daemon does
+// later is its own doing.
 func (s *solver) ranForIt(r run, facts *event.Unit, p *lineage.Process) bool {
 	if slices.ContainsFunc(s.requestsFor(r, facts), func(q *request) bool { return q.method == "StartTransientUnit" }) {
 		return true
@@ -155,7 +170,7 @@ func (s *solver) ranForIt(r run, facts *event.Unit, p *lineage.Process) bool {
 	if facts.Why != "" {
 		return false
 	}
-	if u.Transient || u.Type == "oneshot" || s.inCrashLoop(r, u, p) {
+	if u.Transient || u.Type == "oneshot" || s.inCrashLoop(r, u, p) || s.starting(r, facts) {
 		return true
 	}
 	trigger, _ := s.trigger(r, u)
@@ -172,11 +187,15 @@ func (s *solver) cause(r run, facts *event.Unit) {
 		s.restart(r, u)
 		return
 	}
+	_, ranBefore := s.before(r)
 	if q := s.request(r, facts); q != nil {
+		if known && u.NRestarts > 0 && ranBefore && !q.restarts() {
+			s.unknown(r.unit + " was asked for while it waited for an automatic restart; which of the two began this run is not known")
+			return
+		}
 		s.asked(r, q)
 		return
 	}
-	_, ranBefore := s.before(r)
 	if known && (u.NRestarts > 1 || u.NRestarts == 1 && ranBefore) {
 		s.restart(r, u)
 		return
@@ -189,6 +208,9 @@ func (s *solver) cause(r run, facts *event.Unit) {
 	}
 	if known && u.NRestarts == 0 && u.InactiveExitUS != 0 && facts.Boot.During(u.InactiveExitUS) {
 		s.boot(r)
+		return
+	}
+	if known && s.device(r, facts) || s.open {
 		return
 	}
 	if known && s.onlyTrigger(r, facts) || s.open {
@@ -294,8 +316,12 @@ func howEnded(p *event.Process) string {
 func (s *solver) requestsFor(r run, facts *event.Unit) []*request {
 	names := unitNames(r.unit, facts)
 	_, until, exact := s.window(r, facts)
+	if !exact {
+		// a job is not over before it has forked; 0 where the fork is not known
+		until = r.first.StartNS
+	}
 	return s.requestsNaming(r, facts, func(q *request) bool {
-		return slices.Contains(names, q.unit) && (!exact || !s.traffic.over(q, names, until))
+		return slices.Contains(names, q.unit) && !s.traffic.over(q, names, until)
 	})
 }
 
@@ -315,8 +341,10 @@ func (s *solver) window(r run, facts *event.Unit) (ended, until uint64, exact bo
 	if s.unified && u.ControlGroupID != 0 && r.cgroup != 0 && u.ControlGroupID != uint64(r.cgroup) {
 		return 0, r.at, false // the answer is about a later run
 	}
-	if ended = sinceBoot(facts, facts.Unit.InactiveEnterUS); ended > b {
-		ended = 0 // the run is over already
+	if ended = sinceBoot(facts, facts.Unit.InactiveEnterUS); ended > min(b, r.at) {
+		// the run is over already; while it waits for an automatic restart, the
+		// beginning is that of the wait (src/core/service.c, service_enter_dead)
+		ended = 0
 	}
 	return ended, min(b, r.at), true
 }
@@ -448,6 +476,17 @@ func (s *solver) dependency(r run, facts *event.Unit) bool {
 // maxDependents bounds the units that are asked about for the sake of one.
 const maxDependents = 16
 
+// dependents are the units of one type that can bring this one up.
+func dependents(facts *event.Unit, kind string) []unit.Dependent {
+	var list []unit.Dependent
+	for _, d := range facts.Unit.Dependents {
+		if path.Ext(d.Name) == kind && len(list) < maxDependents {
+			list = append(list, d)
+		}
+	}
+	return list
+}
+
 // timedDependency looks for a timer that started another unit which brings this
 // one up.
 func (s *solver) timedDependency(r run, facts *event.Unit) bool {
@@ -455,10 +494,7 @@ func (s *solver) timedDependency(r run, facts *event.Unit) bool {
 	if !exact {
 		return false
 	}
-	for i, d := range facts.Unit.Dependents {
-		if i == maxDependents || path.Ext(d.Name) != ".service" {
-			continue
-		}
+	for _, d := range dependents(facts, ".service") {
 		other := s.unitFact(r.ask(d.Name))
 		if other == nil || other.Why != "" {
 			continue
@@ -479,6 +515,35 @@ func (s *solver) timedDependency(r run, facts *event.Unit) bool {
 		}
 	}
 	return false
+}
+
+// device looks for a device that appeared and brings the unit up: when one does,
+// what it wants is started at once (src/core/unit.c,
+// retroactively_start_dependencies), asked for by nobody.
+func (s *solver) device(r run, facts *event.Unit) bool {
+	ended, until, exact := s.window(r, facts)
+	if !exact || s.busWhy != "" || facts.Unit.NRestarts > 0 || begun(facts) < s.since {
+		return false
+	}
+	var only string
+	for _, d := range dependents(facts, ".device") {
+		device := s.unitFact(r.ask(d.Name))
+		if device == nil || device.Why != "" {
+			continue
+		}
+		if at := sinceBoot(device, device.Unit.ActiveEnterUS); at <= max(ended, s.since) || at > until {
+			continue
+		}
+		if only != "" {
+			return false // which of them did is not known
+		}
+		only = d.Name
+	}
+	if only == "" || s.open {
+		return false
+	}
+	s.triggeredBy(r, only, Manager)
+	return true
 }
 
 // --- triggers ---

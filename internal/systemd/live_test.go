@@ -340,18 +340,18 @@ func TestLiveSocket(t *testing.T) {
 	run(t, "systemctl", "stop", "so.service")
 	run(t, "systemctl", "start", "so.socket")
 	run(t, "systemctl", "start", "so.service")
-	time.Sleep(200 * time.Millisecond)
 	if got := evidence(ask(t, System(), "so.service"), "so.socket"); got != "" {
 		t.Errorf("by hand: %q", got)
 	}
 
 	dial(t, "unix", "/run/ac.sock")
 	dial(t, "tcp", "127.0.0.1:7007")
-	time.Sleep(500 * time.Millisecond)
-	names := strings.Fields(run(t, "sh", "-c", "systemctl list-units --plain --no-legend 'ac@*' | cut -d' ' -f1"))
-	t.Logf("instances %q", names)
-	if len(names) != 2 {
-		t.Fatal("want two")
+	var names []string
+	for end := time.Now().Add(20 * time.Second); len(names) != 2; time.Sleep(20 * time.Millisecond) {
+		names = strings.Fields(run(t, "sh", "-c", "systemctl list-units --plain --no-legend 'ac@*' | cut -d' ' -f1"))
+		if time.Now().After(end) {
+			t.Fatalf("instances %q: want two", names)
+		}
 	}
 	for _, name := range names {
 		u := ask(t, System(), name)
@@ -392,7 +392,6 @@ func TestLivePath(t *testing.T) {
 	}
 	run(t, "systemctl", "stop", "pa.service")
 	run(t, "systemctl", "start", "pa.service")
-	time.Sleep(200 * time.Millisecond)
 	u, trigger = ask(t, System(), "pa.service"), ask(t, System(), "pa.path")
 	if got := unit.StartedBy(&u, &trigger); got != "" {
 		t.Errorf("by hand: %q of %+v and %+v", got, u, trigger)

@@ -1,8 +1,10 @@
 package vmtest
 
 import (
+	"bytes"
 	"context"
 	"embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -54,6 +56,9 @@ type Result struct {
 	// Passed, Failed and Skipped are the counts. One that the VM did not get
 	// to has failed.
 	Passed, Failed, Skipped int
+	// Origins counts the creations whose origin was told, Unknown those of
+	// which nsblame said that it does not know.
+	Origins, Unknown int
 }
 
 // String returns the counts as a line for people.
@@ -165,7 +170,9 @@ func (o *SuiteOptions) buildPrograms(ctx context.Context) error {
 		}
 		o.Files = append(o.Files, program)
 	}
-	return nil
+	program := filepath.Join(o.Dir, "systemd.test")
+	o.Files = append(o.Files, program)
+	return compileStatic(ctx, "test", "-c", "-o", program, "./internal/systemd")
 }
 
 // suite is a run of scenarios under way.
@@ -195,6 +202,7 @@ func (s *suite) judge(o *scenario.Outcome) error {
 		return fmt.Errorf("the guest reports scenario %q, which it was not given", o.Name)
 	}
 	delete(s.waiting, o.Name)
+	s.countOrigins(o.Stdout)
 	failures := []string{}
 	switch {
 	case o.Skipped != "" && len(o.Errors) == 0:
@@ -216,6 +224,24 @@ func (s *suite) judge(o *scenario.Outcome) error {
 		return nil
 	}
 	return keep(filepath.Join(s.Keep, s.boot.Name, o.Name), o, failures)
+}
+
+// countOrigins counts what JSON output says of origins; other output has none.
+func (s *suite) countOrigins(stdout []byte) {
+	for line := range bytes.Lines(stdout) {
+		var creation struct {
+			Type   string
+			Origin struct{ Trigger string }
+		}
+		if json.Unmarshal(line, &creation) != nil || creation.Type != "netns_create" {
+			continue
+		}
+		if creation.Origin.Trigger == "unknown" {
+			s.Unknown++
+		} else {
+			s.Origins++
+		}
+	}
 }
 
 func (s *suite) verdict(word, name string, took time.Duration) {

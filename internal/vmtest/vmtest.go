@@ -146,15 +146,20 @@ func ModuleRoot(ctx context.Context) (string, error) {
 
 // buildStatic builds a program of this module that needs nothing of the guest.
 func buildStatic(ctx context.Context, out, pkg string) error {
+	return compileStatic(ctx, "build", "-o", out, "./"+pkg)
+}
+
+// compileStatic runs go for what is to run in the guest.
+func compileStatic(ctx context.Context, args ...string) error {
 	root, err := ModuleRoot(ctx)
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", out, "./"+pkg)
+	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64")
 	if said, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build %s: %w\n%s", pkg, err, said)
+		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, said)
 	}
 	return nil
 }

@@ -104,6 +104,7 @@ func runTest(ctx context.Context, args []string) (int, error) {
 	}
 	return withDir(&o.Options, func() (int, error) {
 		result, err := vmtest.Suite(ctx, o, scenarios, os.Stdout)
+		fmt.Printf("origins: %d told, %d unknown\n", result.Origins, result.Unknown)
 		fmt.Println(result)
 		if err != nil || result.Failed > 0 {
 			return 1, err
