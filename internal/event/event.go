@@ -28,6 +28,9 @@ type Host struct {
 	Arch string
 	// BootID is /proc/sys/kernel/random/boot_id.
 	BootID string
+	// MachineID tells machines apart: a keyed hash of /etc/machine-id, from
+	// which that cannot be had. Empty where the machine has none.
+	MachineID string
 	// ClockOffsetNS is CLOCK_REALTIME minus CLOCK_BOOTTIME in nanoseconds.
 	ClockOffsetNS int64
 	// UTCOffsetSeconds is the offset of the machine's time zone, so that a
@@ -39,6 +42,9 @@ type Host struct {
 	// ExecWaitNS is how long a creation is held back for the exec that may
 	// follow it.
 	ExecWaitNS uint64
+	// Redacted says which arguments of command lines were replaced before they
+	// came into the stream: "all", "secrets", or empty for none.
+	Redacted string
 }
 
 // Clock says that time went on up to BootNS without anything else to report,

@@ -1,0 +1,318 @@
+package recording
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"strconv"
+)
+
+// mode is what a walk over the fields of a record does.
+type mode uint8
+
+const (
+	encoding mode = iota
+	decoding
+	describing
+)
+
+// codec walks over the fields of a record, in the order in which they stand in
+// the file: it appends them to buf, takes them from buf, or describes them.
+// Going through the library's reflection costs several times as much, which a
+// test holds against this one.
+type codec struct {
+	mode mode
+	buf  []byte
+	bad  bool // decoding: the bytes are not what they should be
+	// describing: the fields so far, and the records defined so far
+	fields   []field
+	defined  map[string]string
+	interned map[string]string
+	// cells bounds the elements of lists that one block can claim.
+	cells int
+}
+
+// field is a field of a record in the schema. Each has a default, so that a
+// file of an earlier version, which lacks it, can be read.
+type field struct{ name, typ, def string }
+
+func (c *codec) describe(name, typ, def string) {
+	c.fields = append(c.fields, field{name, typ, def})
+}
+
+// long is a number that is signed in the file: Avro knows no other. Those above
+// 2^63, which no clock reaches, come out of another Avro reader as negative.
+func (c *codec) long(name string, v uint64) uint64 {
+	switch c.mode {
+	case encoding:
+		c.buf = binary.AppendVarint(c.buf, int64(v))
+	case decoding:
+		return c.varint()
+	case describing:
+		c.describe(name, `"long"`, "0")
+	}
+	return v
+}
+
+func (c *codec) varint() uint64 {
+	if len(c.buf) > 0 && c.buf[0] < 0x80 { // most are short
+		b := c.buf[0]
+		c.buf = c.buf[1:]
+		return uint64(int64(b>>1) ^ -int64(b&1))
+	}
+	n, size := binary.Varint(c.buf)
+	if size <= 0 {
+		c.bad, c.buf = true, nil
+		return 0
+	}
+	c.buf = c.buf[size:]
+	return uint64(n)
+}
+
+func (c *codec) u64(name string, v *uint64) { *v = c.long(name, *v) }
+func (c *codec) i64(name string, v *int64)  { *v = int64(c.long(name, uint64(*v))) }
+func (c *codec) u32(name string, v *uint32) {
+	n := c.long(name, uint64(*v))
+	c.bad = c.bad || n > 1<<32-1
+	*v = uint32(n)
+}
+
+func (c *codec) i32(name string, v *int32) {
+	n := int64(c.long(name, uint64(int64(*v))))
+	c.bad = c.bad || n != int64(int32(n))
+	*v = int32(n)
+}
+
+func (c *codec) int(name string, v *int) { *v = int(int64(c.long(name, uint64(int64(*v))))) }
+
+func (c *codec) bool(name string, v *bool) {
+	switch c.mode {
+	case encoding:
+		b := byte(0)
+		if *v {
+			b = 1
+		}
+		c.buf = append(c.buf, b)
+	case decoding:
+		if len(c.buf) == 0 || c.buf[0] > 1 {
+			c.bad, c.buf = true, nil
+			return
+		}
+		*v = c.buf[0] == 1
+		c.buf = c.buf[1:]
+	case describing:
+		c.describe(name, `"boolean"`, "false")
+	}
+}
+
+// raw is a string or bytes.
+func (c *codec) raw() []byte {
+	n := c.varint()
+	if c.bad || n > uint64(len(c.buf)) {
+		c.bad, c.buf = true, nil
+		return nil
+	}
+	b := c.buf[:n]
+	c.buf = c.buf[n:]
+	return b
+}
+
+func (c *codec) putRaw(s string) {
+	c.buf = binary.AppendVarint(c.buf, int64(len(s)))
+	c.buf = append(c.buf, s...)
+}
+
+// bytes is a name that a traced process or a file controls: any bytes, so not
+// an Avro string, which has to be UTF-8.
+func (c *codec) bytes(name string, v *string) {
+	switch c.mode {
+	case encoding:
+		c.putRaw(*v)
+	case decoding:
+		*v = c.text(c.raw())
+	case describing:
+		c.describe(name, `"bytes"`, `""`)
+	}
+}
+
+// maxInterned bounds the strings that are kept to be shared, maxSharedLen how
+// long one may be.
+const (
+	maxInterned  = 1 << 12
+	maxSharedLen = 64
+)
+
+// text makes a string, one that was met before without a copy.
+func (c *codec) text(b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	if len(b) > maxSharedLen {
+		return string(b)
+	}
+	if s, ok := c.interned[string(b)]; ok {
+		return s
+	}
+	if c.interned == nil || len(c.interned) >= maxInterned {
+		c.interned = make(map[string]string)
+	}
+	s := string(b)
+	c.interned[s] = s
+	return s
+}
+
+// word is a string of nsblame's own making.
+func word[S ~string](c *codec, name string, v *S) {
+	switch c.mode {
+	case encoding:
+		c.putRaw(string(bytes.ToValidUTF8([]byte(*v), []byte("\uFFFD"))))
+	case decoding:
+		*v = S(c.text(c.raw()))
+	case describing:
+		c.describe(name, `"string"`, `""`)
+	}
+}
+
+// data is a block of bytes.
+func (c *codec) data(name string, v *[]byte) {
+	switch c.mode {
+	case encoding:
+		c.putRaw(string(*v))
+	case decoding:
+		if b := c.raw(); len(b) > 0 {
+			*v = bytes.Clone(b)
+		}
+	case describing:
+		c.describe(name, `"bytes"`, `""`)
+	}
+}
+
+// maxCells is how many elements the lists of one block may have in all. The
+// memory that a block can claim is bounded by it.
+const maxCells = 1 << 21
+
+// items walks over the elements of a list, however the writer has cut it
+// into blocks. add takes one.
+func (c *codec) items(add func()) {
+	for !c.bad {
+		n := int64(c.varint())
+		if n == 0 {
+			return
+		}
+		if n < 0 { // its size in bytes follows
+			n = -n
+			c.varint()
+		}
+		if n < 0 || n > int64(len(c.buf)) || n > int64(c.cells) {
+			c.bad = true
+			return
+		}
+		c.cells -= int(n)
+		for ; n > 0 && !c.bad; n-- {
+			add()
+		}
+	}
+}
+
+// strings is a list of names that others control.
+func (c *codec) strings(name string, v *[]string) {
+	switch c.mode {
+	case encoding:
+		if len(*v) > 0 {
+			c.buf = binary.AppendVarint(c.buf, int64(len(*v)))
+			for _, s := range *v {
+				c.putRaw(s)
+			}
+		}
+		c.buf = append(c.buf, 0)
+	case decoding:
+		if len(c.buf) > 1 && c.buf[0]&1 == 0 && c.buf[0] < 0x80 {
+			*v = make([]string, 0, min(int(c.buf[0]>>1), len(c.buf)))
+		}
+		c.items(func() { *v = append(*v, c.text(c.raw())) })
+		if len(*v) == 0 {
+			*v = nil
+		}
+	case describing:
+		c.describe(name, `{"type":"array","items":"bytes"}`, "[]")
+	}
+}
+
+// nested is a record within a record. typ is its name.
+func nested[T any](c *codec, name, typ string, v *T, walk func(*codec, *T)) {
+	if c.mode != describing {
+		walk(c, v)
+		return
+	}
+	schema, def := define(c, typ, v, walk)
+	c.describe(name, schema, def)
+}
+
+// list is a list of records.
+func list[T any](c *codec, name, typ string, v *[]T, walk func(*codec, *T)) {
+	switch c.mode {
+	case encoding:
+		if len(*v) > 0 {
+			c.buf = binary.AppendVarint(c.buf, int64(len(*v)))
+			for i := range *v {
+				walk(c, &(*v)[i])
+			}
+		}
+		c.buf = append(c.buf, 0)
+	case decoding:
+		c.items(func() {
+			var t T
+			walk(c, &t)
+			*v = append(*v, t)
+		})
+	case describing:
+		schema, _ := define(c, typ, new(T), walk)
+		c.describe(name, `{"type":"array","items":`+schema+`}`, "[]")
+	}
+}
+
+// optional is a record or nothing.
+func optional[T any](c *codec, name, typ string, v **T, walk func(*codec, *T)) {
+	switch c.mode {
+	case encoding:
+		if *v == nil {
+			c.buf = append(c.buf, 0)
+			return
+		}
+		c.buf = append(c.buf, 2)
+		walk(c, *v)
+	case decoding:
+		switch c.varint() {
+		case 0:
+		case 1:
+			*v = new(T)
+			walk(c, *v)
+		default:
+			c.bad = true
+		}
+	case describing:
+		schema, _ := define(c, typ, new(T), walk)
+		c.describe(name, `["null",`+schema+`]`, "null")
+	}
+}
+
+// define returns the schema of a record, or its name where it is defined
+// already, and its default.
+func define[T any](c *codec, typ string, v *T, walk func(*codec, *T)) (schema, def string) {
+	if def, known := c.defined[typ]; known {
+		return strconv.Quote(typ), def
+	}
+	inner := codec{mode: describing, defined: c.defined}
+	walk(&inner, v)
+	fields, defs := "", ""
+	for i, f := range inner.fields {
+		if i > 0 {
+			fields, defs = fields+",", defs+","
+		}
+		fields += fmt.Sprintf(`{"name":%q,"type":%s,"default":%s}`, f.name, f.typ, f.def)
+		defs += fmt.Sprintf(`%q:%s`, f.name, f.def)
+	}
+	def = "{" + defs + "}"
+	c.defined[typ] = def
+	return fmt.Sprintf(`{"type":"record","name":%q,"fields":[%s]}`, typ, fields), def
+}

@@ -1,0 +1,401 @@
+package recording
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/twmb/avro"
+	"github.com/twmb/avro/ocf"
+
+	"github.com/nsblame/nsblame/internal/event"
+)
+
+const (
+	// blockBytes is the size before compression at which a block is written.
+	blockBytes = 128 << 10
+	// segmentBytes is the size before compression of a segment, and
+	// segmentFactor how many times as long as its own beginning it is at least:
+	// where much has to be restated it is done less often.
+	segmentBytes  = 4 << 20
+	segmentFactor = 8
+	// maxRecord bounds one record; maxBlock what a block may hold, before and
+	// after compression.
+	maxRecord = 4 << 20
+	maxBlock  = 8 << 20
+)
+
+// The keys of the file's metadata.
+const (
+	metaFormat = "nsblame.format"
+	metaStream = "nsblame.stream"
+	metaPart   = "nsblame.part"
+	metaCheck  = "nsblame.check"
+
+	format = "1"
+)
+
+// ErrClosed is returned for what is written after Close.
+var ErrClosed = errors.New("the recording is closed")
+
+// Options of a Writer.
+type Options struct {
+	// Stream is a random number, the same in all files of a stream.
+	Stream [16]byte
+	// Sync is a random number that marks the ends of blocks.
+	Sync [16]byte
+	// SegmentBytes is the size of a segment; 0 stands for the usual one.
+	SegmentBytes int
+}
+
+// Writer writes a stream of events. Its methods may be called from any
+// goroutine.
+type Writer struct {
+	mu      sync.Mutex
+	w       io.Writer
+	opt     Options
+	zstd    *zstd.Encoder
+	part    uint64
+	block   []byte
+	records int
+	packed  []byte
+	// segment is what is in the present segment, before compression, and
+	// segmentEnd at which size it is ended.
+	segment, segmentEnd int
+	now                 uint64
+	known               definitions
+	bytes, events       uint64
+	err                 error
+}
+
+// NewWriter begins a recording. The first events should be those that open a
+// stream: Host and Coverage.
+func NewWriter(w io.Writer, opt Options) (*Writer, error) {
+	if opt.SegmentBytes == 0 {
+		opt.SegmentBytes = segmentBytes
+	}
+	// One goroutine, for what is measured is measured on one core, and blocks
+	// are small.
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(true), zstd.WithZeroFrames(true), zstd.WithSingleSegment(true))
+	if err != nil {
+		return nil, fmt.Errorf("set up compression: %w", err)
+	}
+	rec := &Writer{opt: opt, zstd: enc, known: newDefinitions()}
+	return rec, rec.begin(w)
+}
+
+// Continue ends the present file and goes on in another one, which can be read
+// without it.
+func (r *Writer) Continue(w io.Writer) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.close(true); err != nil {
+		return err
+	}
+	r.part++
+	r.err = nil
+	return r.begin(w)
+}
+
+// begin writes the head of a file.
+func (r *Writer) begin(w io.Writer) error {
+	r.w = counting{w, &r.bytes}
+	header := metadata(r.opt.Stream, r.part, r.opt.Sync)
+	schema, err := avro.Parse(Schema)
+	if err != nil {
+		return fmt.Errorf("parse the schema: %w", err)
+	}
+	codec, err := ocf.ZstdCodec([]zstd.EOption{zstd.WithEncoderConcurrency(1)}, nil)
+	if err != nil {
+		return fmt.Errorf("set up compression: %w", err)
+	}
+	defer codec.Close()
+	_, err = ocf.NewWriter(r.w, schema, ocf.WithSchema(Schema), ocf.WithSyncMarker(r.opt.Sync), ocf.WithMetadata(header), ocf.WithCodec(ocf.NopCloser(codec)))
+	if err != nil {
+		return r.fail(err)
+	}
+	return r.beginSegment()
+}
+
+// metadata is what stands in the head of a file. Nothing in an Avro file
+// guards its head, so a checksum of ours does.
+func metadata(stream [16]byte, part uint64, sync [16]byte) map[string][]byte {
+	m := map[string][]byte{
+		metaFormat: []byte(format),
+		metaStream: fmt.Appendf(nil, "%x", stream),
+		metaPart:   strconv.AppendUint(nil, part, 10),
+	}
+	m[metaCheck] = fmt.Appendf(nil, "%08x", headSum(m, Schema, "zstandard", sync))
+	return m
+}
+
+// headSum is a checksum of all that a reader relies upon in the head.
+func headSum(meta map[string][]byte, schema, codec string, sync [16]byte) uint32 {
+	h := crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	for _, key := range []string{metaFormat, metaStream, metaPart} {
+		fmt.Fprintf(h, "%d:%s", len(meta[key]), meta[key])
+	}
+	fmt.Fprintf(h, "%d:%s%d:%s%x", len(schema), schema, len(codec), codec, sync)
+	return h.Sum32()
+}
+
+// Write adds an event. It is in the file once its block is full or Flush is
+// called.
+func (r *Writer) Write(ev event.Event) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err != nil {
+		return r.err
+	}
+	if r.segment >= r.segmentEnd {
+		if err := r.beginSegment(); err != nil {
+			return err
+		}
+	}
+	r.now = max(r.now, ev.BootNS)
+	r.events++
+	rec := record{bootNS: ev.BootNS, body: ev.Body}
+	if b, ok := ev.Body.(*event.BusMessage); ok {
+		rec = r.known.listening(rec, b)
+	}
+	if err := r.append(rec); err != nil {
+		return err
+	}
+	r.known.observe(ev.Body)
+	return nil
+}
+
+// append adds a record to the present block.
+func (r *Writer) append(rec record) error {
+	before := len(r.block)
+	block, err := appendRecord(r.block, rec)
+	if err == nil && len(block)-before > maxRecord {
+		// nothing that a machine says of itself is as long
+		block, err = appendRecord(r.block, record{bootNS: rec.bootNS, body: &event.Loss{Kind: event.LossRecord, Count: 1}})
+	}
+	if err != nil {
+		return r.fail(err)
+	}
+	r.block = block
+	r.segment += len(block) - before
+	r.records++
+	if len(r.block) >= blockBytes {
+		return r.flush()
+	}
+	return nil
+}
+
+// beginSegment restates all that is defined.
+func (r *Writer) beginSegment() error {
+	if err := r.flush(); err != nil {
+		return err
+	}
+	r.segment = 0
+	r.known.newSegment()
+	list := r.known.list()
+	if err := r.append(record{bootNS: r.now, restated: true, body: &segment{definitions: uint64(len(list))}}); err != nil {
+		return err
+	}
+	for _, body := range list {
+		if err := r.append(record{bootNS: r.now, restated: true, body: body}); err != nil {
+			return err
+		}
+	}
+	r.segmentEnd = max(r.opt.SegmentBytes, segmentFactor*r.segment)
+	return nil
+}
+
+// Pending reports whether something is not in the file yet.
+func (r *Writer) Pending() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.records > 0
+}
+
+// Flush puts everything so far into the file.
+func (r *Writer) Flush() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err != nil {
+		return r.err
+	}
+	return r.flush()
+}
+
+func (r *Writer) flush() error {
+	if r.records == 0 {
+		return nil
+	}
+	// count and size, then the block, then the mark: one write
+	body := r.zstd.EncodeAll(r.block, nil)
+	r.packed = binary.AppendVarint(r.packed[:0], int64(r.records))
+	r.packed = binary.AppendVarint(r.packed, int64(len(body)))
+	r.packed = append(append(r.packed, body...), r.opt.Sync[:]...)
+	r.block, r.records = r.block[:0], 0
+	if _, err := r.w.Write(r.packed); err != nil {
+		return r.fail(err)
+	}
+	return nil
+}
+
+// Close ends the recording; the file it was written to stays open. Without it
+// a reader says that the recording has no end.
+func (r *Writer) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.close(false)
+}
+
+func (r *Writer) close(continued bool) error {
+	if errors.Is(r.err, ErrClosed) {
+		return nil
+	}
+	if r.err != nil {
+		return r.err
+	}
+	err := r.append(record{bootNS: r.now, body: &closing{continued: continued}})
+	if err == nil {
+		err = r.flush()
+	}
+	if err == nil {
+		r.err = ErrClosed
+	}
+	return err
+}
+
+// fail makes an error the last word: behind a torn block nothing is written.
+func (r *Writer) fail(err error) error {
+	r.err = fmt.Errorf("write the recording: %w", err)
+	return r.err
+}
+
+// Written returns the number of events and bytes so far; what waits for its
+// block is counted with the events.
+func (r *Writer) Written() (events, bytes uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.events, r.bytes
+}
+
+// counting counts the bytes that went through.
+type counting struct {
+	w io.Writer
+	n *uint64
+}
+
+func (c counting) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	*c.n += uint64(max(0, n))
+	return n, err
+}
+
+// definitions is what the stream has defined and not had forgotten.
+type definitions struct {
+	host      *event.Host
+	coverage  map[string]*event.Coverage
+	programs  map[event.ProgramID]*event.Program
+	processes map[event.ProcessID]*event.Process
+	cgroups   map[event.CgroupID]*event.Cgroup
+	// listeners are those behind the buses, told those that the present segment
+	// names.
+	listeners map[uint32]event.ProcessID
+	told      map[uint32]bool
+}
+
+func newDefinitions() definitions {
+	return definitions{
+		coverage:  make(map[string]*event.Coverage),
+		programs:  make(map[event.ProgramID]*event.Program),
+		processes: make(map[event.ProcessID]*event.Process),
+		cgroups:   make(map[event.CgroupID]*event.Cgroup),
+		listeners: make(map[uint32]event.ProcessID),
+		told:      make(map[uint32]bool),
+	}
+}
+
+func (d *definitions) observe(body event.Body) {
+	switch b := body.(type) {
+	case *event.Host:
+		host := *b
+		d.host = &host
+	case *event.Clock:
+		if d.host != nil {
+			d.host.ClockOffsetNS = b.OffsetNS
+		}
+	case *event.Coverage:
+		d.coverage[b.Probe] = b
+	case *event.Program:
+		d.programs[b.ID] = b
+	case *event.Process:
+		d.processes[b.ID] = b
+	case *event.Cgroup:
+		d.cgroups[b.ID] = b
+	case *event.Forget:
+		delete(d.processes, b.Process)
+		delete(d.programs, b.Program)
+		delete(d.cgroups, b.Cgroup)
+	}
+}
+
+// maxListeners bounds the buses whose listener is remembered.
+const maxListeners = 1 << 12
+
+// listening has the first message to a bus in each segment name the listener,
+// which the stream does once.
+func (d *definitions) listening(rec record, b *event.BusMessage) record {
+	if !b.Listener.IsZero() {
+		if len(d.listeners) >= maxListeners {
+			clear(d.listeners)
+		}
+		d.listeners[b.Bus], d.told[b.Bus] = b.Listener, true
+		return rec
+	}
+	listener, known := d.listeners[b.Bus]
+	if !known || d.told[b.Bus] || b.FromBus {
+		return rec
+	}
+	d.told[b.Bus] = true
+	with := *b
+	with.Listener = listener
+	return record{bootNS: rec.bootNS, restated: true, body: &with}
+}
+
+func (d *definitions) newSegment() { clear(d.told) }
+
+// list returns what is to be restated: what others refer to goes first.
+func (d *definitions) list() []any {
+	var list []any
+	if d.host != nil {
+		host := *d.host // it changes with the clock
+		list = append(list, &host)
+	}
+	for _, probe := range slices.Sorted(maps.Keys(d.coverage)) {
+		list = append(list, d.coverage[probe])
+	}
+	for _, id := range slices.Sorted(maps.Keys(d.cgroups)) {
+		list = append(list, d.cgroups[id])
+	}
+	for _, id := range slices.SortedFunc(maps.Keys(d.programs), compareProgram) {
+		list = append(list, d.programs[id])
+	}
+	for _, id := range slices.SortedFunc(maps.Keys(d.processes), compareProcess) {
+		list = append(list, d.processes[id])
+	}
+	return list
+}
+
+func compareProcess(a, b event.ProcessID) int {
+	return cmp.Or(cmp.Compare(a.StartNS, b.StartNS), cmp.Compare(a.PID, b.PID))
+}
+
+func compareProgram(a, b event.ProgramID) int {
+	return cmp.Or(compareProcess(a.Process, b.Process), cmp.Compare(a.Exec, b.Exec))
+}
