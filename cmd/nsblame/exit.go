@@ -25,8 +25,11 @@ func exitCode(err error) int {
 		unsupported *kernel.UnsupportedError
 		unjudged    *condition.NotJudgedError
 		met         *conditionError
+		command     *commandError
 	)
 	switch {
+	case errors.As(err, &command):
+		return command.code
 	case errors.As(err, &met):
 		return exitCondition
 	case err == nil, errors.Is(err, errOutputClosed):
@@ -73,6 +76,10 @@ func printError(w io.Writer, err error) {
 		usage       *usageError
 		unsupported *kernel.UnsupportedError
 	)
+	var command *commandError
+	if errors.As(err, &command) && command.err == nil {
+		return // the command has told itself
+	}
 	if err == nil || errors.Is(err, errOutputClosed) || errors.As(err, &reported) {
 		return
 	}

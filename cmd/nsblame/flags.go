@@ -156,3 +156,38 @@ func unitShift(unit string) (uint, error) {
 
 // roundUp returns the smallest power of two that is not less than n > 0.
 func roundUp(n uint64) uint64 { return 1 << bits.Len64(n-1) }
+
+// byteCount is a flag for a size of a file.
+type byteCount uint64
+
+// minFileSize is what the head of a recording and a few blocks take.
+const minFileSize = 64 << 10
+
+var errFileSize = errors.New("not a size of 64K or more")
+
+// String returns the number of bytes.
+func (b *byteCount) String() string { return strconv.FormatUint(uint64(*b), 10) }
+
+// Type names the value in the help.
+func (b *byteCount) Type() string { return "size" }
+
+// Set parses "1048576", "64M", "2GiB".
+func (b *byteCount) Set(s string) error {
+	digits := s
+	if i := strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' }); i >= 0 {
+		digits = s[:i]
+	}
+	n, err := strconv.ParseUint(digits, 10, 32)
+	if err != nil {
+		return errByteSize
+	}
+	shift, err := unitShift(s[len(digits):])
+	if err != nil {
+		return err
+	}
+	if n <<= shift; n < minFileSize {
+		return errFileSize
+	}
+	*b = byteCount(n)
+	return nil
+}

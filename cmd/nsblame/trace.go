@@ -24,6 +24,9 @@ that comes later than that is not shown. 0 holds nothing back.
 --ready-file names a file that exists while the probes are attached and holds
 the pid. One that was left behind is removed at the start.
 
+--record also writes all that is seen into a file, whatever is printed of it;
+nsblame replay prints it again. A file that exists is not overwritten.
+
 JSON carries all that is known in any case, so --tree goes with text only.
 
 ` + failOnHelp + `
@@ -31,17 +34,15 @@ With --count, only what was printed is judged.`
 
 // traceOptions is the command line of trace, validated.
 type traceOptions struct {
-	output outputFlag
-	color  colorFlag
-	tree   bool
-	filter filterFlags
-	count  uint64 // 0: any number
+	printFlags
 	live   liveFlags
+	record string // empty: none
+	redact redactFlag
 	failOn failOnFlag
 }
 
 func newTraceCmd() *cobra.Command {
-	opt := &traceOptions{output: newOutputFlag(), color: newColorFlag(), live: newLiveFlags()}
+	opt := &traceOptions{printFlags: newPrintFlags(), live: newLiveFlags(), redact: newRedactFlag()}
 	cmd := &cobra.Command{
 		Use:   "trace",
 		Short: "Print who creates network namespaces, as it happens",
@@ -65,37 +66,69 @@ func newTraceCmd() *cobra.Command {
 func (o *traceOptions) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.BoolVar(&o.tree, "tree", false, "print the whole chain of each creation")
-	o.output.add(cmd)
-	o.color.add(cmd)
-	o.filter.add(cmd)
-	flags.Uint64Var(&o.count, "count", 0, "end after so many were printed")
+	o.printFlags.add(cmd)
 	o.live.add(cmd)
+	flags.StringVar(&o.record, "record", "", "also write the whole stream into this `file`, for nsblame replay")
+	o.redact.add(cmd)
 	o.failOn.add(cmd)
 }
 
 var (
-	errTreeJSON = errors.New("--tree goes with --output text only: json has the whole chain in any case")
-	errCount    = errors.New("--count must be 1 or more")
+	errTreeJSON    = errors.New("--tree goes with --output text only: json has the whole chain in any case")
+	errCount       = errors.New("--count must be 1 or more")
+	errRecordName  = errors.New("--record needs the name of a file; stdout has what trace prints")
+	errRedactAlone = errors.New("--redact goes with --record only")
 )
 
 // validate checks what the flags' own types cannot.
 func (o *traceOptions) validate(cmd *cobra.Command) error {
 	given := cmd.Flags().Changed
 	switch {
-	case o.tree && o.output.json():
-		return errTreeJSON
-	case given("count") && o.count == 0:
-		return errCount
+	case given("record") && (o.record == "" || o.record == "-"):
+		return errRecordName
+	case given("redact") && !given("record"):
+		return errRedactAlone
 	}
 	if err := o.live.validate(cmd); err != nil {
 		return err
+	}
+	return o.printFlags.validate(cmd)
+}
+
+// printFlags are the flags of verbs that print creations one by one.
+type printFlags struct {
+	output outputFlag
+	color  colorFlag
+	tree   bool
+	filter filterFlags
+	count  uint64 // 0: any number
+}
+
+func newPrintFlags() printFlags {
+	return printFlags{output: newOutputFlag(), color: newColorFlag()}
+}
+
+func (o *printFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.BoolVar(&o.tree, "tree", false, "print the whole chain of each creation")
+	o.output.add(cmd)
+	o.color.add(cmd)
+	o.filter.add(cmd)
+	flags.Uint64Var(&o.count, "count", 0, "end after so many were printed")
+}
+
+func (o *printFlags) validate(cmd *cobra.Command) error {
+	switch {
+	case o.tree && o.output.json():
+		return errTreeJSON
+	case cmd.Flags().Changed("count") && o.count == 0:
+		return errCount
 	}
 	return o.filter.validate()
 }
 
 // printer returns the printer that the options ask for.
-func (o *traceOptions) printer(stdout, stderr io.Writer) render.Printer {
+func (o *printFlags) printer(stdout, stderr io.Writer) render.Printer {
 	if o.output.json() {
 		return render.NewJSON(stdout)
 	}
@@ -104,7 +137,7 @@ func (o *traceOptions) printer(stdout, stderr io.Writer) render.Printer {
 
 // runTrace prints the live stream until its end.
 func runTrace(ctx context.Context, opt *traceOptions, stdout, stderr io.Writer) error {
-	_, err := opt.live.observe(ctx, func(ctx context.Context, src source) error {
+	print := func(ctx context.Context, src tracer.Source, _ *sink) error {
 		_, err := tracer.Run(ctx, src, tracer.Options{
 			Printer:   opt.printer(stdout, stderr),
 			Observers: opt.failOn.observers(),
@@ -112,6 +145,12 @@ func runTrace(ctx context.Context, opt *traceOptions, stdout, stderr io.Writer) 
 			Count:     opt.count,
 		})
 		return err
+	}
+	_, err := opt.live.observe(ctx, func(ctx context.Context, src source) error {
+		if opt.record == "" {
+			return print(ctx, src, nil)
+		}
+		return recordTo(ctx, src, opt.record, 0, 0, opt.redact.mode(), nil, print)
 	})
 	return err
 }

@@ -32,7 +32,10 @@ type Blamer struct {
 	ends memory[event.ProcessID, *event.Process]
 	// busWhy says why the buses are not heard, empty if they are.
 	busWhy string
-	since  uint64
+	// since is from when on the stream is whole, deaf is set until the event
+	// that follows a part that could not be read.
+	since uint64
+	deaf  bool
 	// unified is set where cgroups are those of version 2: then managers give
 	// their ids, too.
 	unified bool
@@ -78,6 +81,9 @@ func New(tree *lineage.Tree) *Blamer {
 
 // Observe takes the next event of the stream.
 func (b *Blamer) Observe(ev event.Event) {
+	if _, damage := ev.Body.(*event.Damage); b.deaf && !damage {
+		b.deaf, b.since = false, max(b.since, ev.BootNS)
+	}
 	switch body := ev.Body.(type) {
 	case *event.Host:
 		b.since, b.unified = ev.BootNS, body.CgroupHierarchy == "unified"
@@ -85,6 +91,10 @@ func (b *Blamer) Observe(ev event.Event) {
 		if body.Kind == event.LossBus || body.Kind == event.LossBusUnread {
 			b.traffic.missed()
 		}
+	case *event.Damage:
+		// Which request was used up meanwhile, and which was made, nobody knows.
+		b.deaf = true
+		b.traffic.forget()
 	case *event.Coverage:
 		b.coverage(body)
 	case *event.BusMessage:

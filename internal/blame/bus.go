@@ -315,6 +315,13 @@ func (t *traffic) missed() {
 	}
 }
 
+// forget drops what was heard, but for who listens.
+func (t *traffic) forget() {
+	fresh := newTraffic()
+	fresh.listeners, fresh.cut = t.listeners, t.cut
+	*t = fresh
+}
+
 // ownerChanged takes in who has a name from here on: earlier calls were, or
 // are now being, answered.
 func (t *traffic) ownerChanged(at uint64, name busName, to string) {

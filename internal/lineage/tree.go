@@ -67,6 +67,10 @@ func (t *Tree) Observe(ev event.Event) []*Creation {
 		delete(t.processes, b.Process)
 		delete(t.programs, b.Program)
 		delete(t.cgroups, b.Cgroup)
+	case *event.Damage:
+		// What a process has become meanwhile, nobody knows. What a program or
+		// a cgroup is doesn't change.
+		clear(t.processes)
 	case *event.NetnsCreate:
 		done = t.create(ev.BootNS, b, done)
 	case *event.NetnsChild:

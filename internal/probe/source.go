@@ -155,6 +155,7 @@ func hostFacts(opt Options, hierarchy kernel.Hierarchy) (*event.Host, error) {
 		Kernel:           unix.ByteSliceToString(uts.Release[:]),
 		Arch:             runtime.GOARCH,
 		BootID:           string(bootID[:max(0, len(bootID)-1)]),
+		MachineID:        machineID(),
 		ClockOffsetNS:    clockOffset(),
 		UTCOffsetSeconds: zone,
 		CgroupHierarchy:  string(hierarchy),

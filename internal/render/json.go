@@ -137,6 +137,17 @@ func (p *jsonPrinter) Coverage(bootNS uint64, c *event.Coverage) error {
 	return p.end()
 }
 
+func (p *jsonPrinter) Damage(bootNS uint64, d *event.Damage) error {
+	e := p.begin("damage")
+	p.time(bootNS)
+	e.uint("offset", d.Offset)
+	e.uint("bytes", d.Bytes)
+	e.uint("blocks", d.Blocks)
+	e.bool("truncated", d.Truncated)
+	e.str("why", d.Why)
+	return p.end()
+}
+
 func (p *jsonPrinter) Summary(s Summary) error {
 	e := p.begin("summary")
 	e.uint("seen", s.Seen)
@@ -144,6 +155,14 @@ func (p *jsonPrinter) Summary(s Summary) error {
 	e.uint("lost", s.LostTotal())
 	e.uint("cut", s.Cut)
 	e.uint("bus_cut", s.BusCut)
+	if s.Damages > 0 {
+		e.uint("damages", s.Damages)
+		e.uint("damaged_blocks", s.DamagedBlocks)
+		e.uint("damaged_bytes", s.DamagedBytes)
+	}
+	if s.Redacted != "" {
+		e.str("redacted", s.Redacted)
+	}
 	e.key("lost_by_kind")
 	e.open('{')
 	for _, kind := range slices.Sorted(maps.Keys(s.Lost)) {

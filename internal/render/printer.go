@@ -22,6 +22,8 @@ type Printer interface {
 	// Coverage prints which probe is live from a time since boot on, or that
 	// it isn't. Text shows only those that are not.
 	Coverage(bootNS uint64, c *event.Coverage) error
+	// Damage prints that a part of a recording could not be read.
+	Damage(bootNS uint64, d *event.Damage) error
 	// Summary prints the closing figures.
 	Summary(s Summary) error
 }
@@ -43,6 +45,11 @@ type Summary struct {
 	// BusCut counts the bus messages of which too little was captured to tell
 	// what they ask for.
 	BusCut uint64
+	// Damages counts the parts of a recording that could not be read,
+	// DamagedBlocks and DamagedBytes what they held.
+	Damages, DamagedBlocks, DamagedBytes uint64
+	// Redacted says which arguments were replaced, empty for none.
+	Redacted string
 	// Lost counts what was lost, by kind. Kinds without losses may be absent.
 	Lost map[event.LossKind]uint64
 }

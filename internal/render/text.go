@@ -76,6 +76,15 @@ func (p *textPrinter) Coverage(_ uint64, c *event.Coverage) error {
 	return write(p.diag, text+"\n")
 }
 
+func (p *textPrinter) Damage(bootNS uint64, d *event.Damage) error {
+	text := fmt.Sprintf("recording damaged: %d bytes at %d, at least %d block%s: %s",
+		d.Bytes, d.Offset, d.Blocks, plural(d.Blocks), fitEscaped(d.Why, maxName))
+	if err := write(p.w, p.timeOf(bootNS)+"  "+p.paint.bad(text)+"\n"); err != nil {
+		return err
+	}
+	return write(p.diag, "nsblame: "+text+"\n")
+}
+
 func (p *textPrinter) Summary(s Summary) error {
 	text := fmt.Sprintf("%d namespace%s seen, %d printed, %d lost", s.Seen, plural(s.Seen), s.Printed, s.LostTotal())
 	var kinds []string
@@ -90,6 +99,13 @@ func (p *textPrinter) Summary(s Summary) error {
 	text += fmt.Sprintf(", %d cut", s.Cut)
 	if s.BusCut > 0 {
 		text += fmt.Sprintf(", %d bus message%s not captured far enough", s.BusCut, plural(s.BusCut))
+	}
+	if s.Damages > 0 {
+		text += fmt.Sprintf(", %d part%s of the recording not readable (%d bytes, at least %d block%s)",
+			s.Damages, plural(s.Damages), s.DamagedBytes, s.DamagedBlocks, plural(s.DamagedBlocks))
+	}
+	if s.Redacted != "" {
+		text += ", arguments redacted (" + fitEscaped(s.Redacted, maxName) + ")"
 	}
 	return write(p.diag, text+"\n")
 }

@@ -120,6 +120,13 @@ func (r *run) observe(ev event.Event) error {
 		return r.opt.Printer.Loss(ev.BootNS, b)
 	case *event.Coverage:
 		return r.opt.Printer.Coverage(ev.BootNS, b)
+	case *event.Damage:
+		r.summary.Damages++
+		r.summary.DamagedBlocks += b.Blocks
+		r.summary.DamagedBytes += b.Bytes
+		return r.opt.Printer.Damage(ev.BootNS, b)
+	case *event.Host:
+		r.summary.Redacted = b.Redacted
 	case *event.End:
 		// the kernel's own count, which includes what was lost
 		r.summary.Seen = b.Seen
@@ -161,4 +168,5 @@ func (silent) Observe(event.Event)                    {}
 func (silent) Creation(*render.Creation) error        { return nil }
 func (silent) Loss(uint64, *event.Loss) error         { return nil }
 func (silent) Coverage(uint64, *event.Coverage) error { return nil }
+func (silent) Damage(uint64, *event.Damage) error     { return nil }
 func (silent) Summary(render.Summary) error           { return nil }

@@ -60,6 +60,8 @@ func (t *tape) Coverage(_ uint64, c *event.Coverage) error {
 	return nil
 }
 
+func (t *tape) Damage(uint64, *event.Damage) error { return nil }
+
 func (t *tape) Summary(s render.Summary) error {
 	t.summary = &s
 	return nil

@@ -1,0 +1,268 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+	"golang.org/x/term"
+
+	"github.com/nsblame/nsblame/internal/tracer"
+)
+
+const recordHelp = `Write all that is seen of network namespaces into a file, until Ctrl-C, for
+--duration, or while a command runs. nsblame replay prints it, on any machine
+and without rights. The file is for its owner only (mode 0600), since it holds
+command lines; see --redact. One that exists is not overwritten; - is stdout.
+
+With a command behind --, that is started once the probes are attached, with
+nsblame's own stdin, stdout and stderr, and recording ends when it has ended.
+The exit code is then the command's, 128 and the signal's number if a signal
+ended it, 4 if it was 0 and a condition of --fail-on was met, 127 if there is no such command, 126 if it can't be started; where
+nsblame itself failed it is 1, and stderr says so. A signal that asks nsblame to
+end is passed on to the command.
+
+--rotate-size begins a new file when the present one has that size: for
+-o x.avro these are x-000001.avro, x-000002.avro and so on. Each can be read by
+itself. --rotate-files keeps the latest ones only.
+
+--redact replaces the values of arguments before they are written: all of them,
+or with --redact=secrets those that look like secrets. The latter is a guess,
+and a guess can miss.
+
+` + failOnHelp
+
+// recordOptions is the command line of record, validated.
+type recordOptions struct {
+	file        string
+	rotateSize  byteCount
+	rotateFiles uint
+	redact      redactFlag
+	live        liveFlags
+	failOn      failOnFlag
+	command     []string
+}
+
+func newRecordCmd() *cobra.Command {
+	opt := &recordOptions{redact: newRedactFlag(), live: newLiveFlags()}
+	cmd := &cobra.Command{
+		Use:   "record -o FILE [-- COMMAND [ARG...]]",
+		Short: "Write all that is seen into a file",
+		Long:  recordHelp,
+		Example: `  nsblame record -o netns.avro --duration 1h
+  nsblame record -o ci.avro -- make test
+  nsblame record -o netns.avro --rotate-size 64M --rotate-files 10 --redact`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := opt.validate(cmd, args); err != nil {
+				return usage(cmd, err)
+			}
+			return runRecord(cmd, opt)
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVarP(&opt.file, "file", "o", "", "the `file` to write; - is stdout")
+	flags.Var(&opt.rotateSize, "rotate-size", "begin a new file at this size; K, M, G may follow")
+	flags.UintVar(&opt.rotateFiles, "rotate-files", 0, "keep so many files, the latest")
+	opt.redact.add(cmd)
+	opt.live.add(cmd)
+	opt.failOn.add(cmd)
+	return cmd
+}
+
+var (
+	errNoOutput       = errors.New("-o FILE is missing: where to write to")
+	errRotateFiles    = errors.New("--rotate-files goes with --rotate-size, and must be 1 or more")
+	errRotateStdout   = errors.New("stdout can't be rotated")
+	errCommandTime    = errors.New("--duration doesn't go with a command: recording ends when that does")
+	errCommandStdout  = errors.New("-o - doesn't go with a command, which has stdout")
+	errStdoutTerminal = errors.New("-o - would write a recording to the terminal: redirect it, or name a file")
+	errCommandDash    = errors.New("a command goes behind --")
+)
+
+func (o *recordOptions) validate(cmd *cobra.Command, args []string) error {
+	given := cmd.Flags().Changed
+	if len(args) > 0 && cmd.ArgsLenAtDash() != 0 {
+		return fmt.Errorf("unexpected argument %q: %w", args[0], errCommandDash)
+	}
+	if cmd.ArgsLenAtDash() == 0 && len(args) == 0 {
+		return errors.New("no command behind --")
+	}
+	o.command = args
+	switch {
+	case o.file == "":
+		return errNoOutput
+	case given("rotate-files") && (o.rotateFiles == 0 || o.rotateSize == 0):
+		return errRotateFiles
+	case o.rotateSize != 0 && o.file == "-":
+		return errRotateStdout
+	case o.file == "-" && len(args) > 0:
+		return errCommandStdout
+	case len(args) > 0 && given("duration"):
+		return errCommandTime
+	case o.file == "-" && isTerminal(cmd.OutOrStdout()):
+		return errStdoutTerminal
+	}
+	return o.live.validate(cmd)
+}
+
+// runRecord records until the end, and returns the end of the command if there
+// was one.
+func runRecord(cmd *cobra.Command, opt *recordOptions) error {
+	var child *command
+	stderr := cmd.ErrOrStderr()
+	observed, err := opt.live.observe(cmd.Context(), func(ctx context.Context, src source) error {
+		return recordTo(ctx, src, opt.file, uint64(opt.rotateSize), opt.rotateFiles, opt.redact.mode(), cmd.OutOrStdout(),
+			func(ctx context.Context, src tracer.Source, s *sink) error {
+				if len(opt.command) > 0 {
+					// not the end of nsblame's own, but that of the command
+					var done context.CancelFunc
+					ctx, done = context.WithCancel(context.WithoutCancel(ctx))
+					defer done()
+					var err error
+					if child, err = startCommand(cmd.Context(), opt.command, done); err != nil {
+						return join(err, s.Close())
+					}
+				}
+				defer showProgress(stderr, s)()
+				summary, err := tracer.Run(ctx, src, tracer.Options{Observers: opt.failOn.observers()})
+				if child != nil && err != nil {
+					child.wait() // it goes on though the recording failed
+				}
+				if err == nil && child == nil {
+					events, bytes := s.writer.Written()
+					fmt.Fprintf(stderr, "nsblame: recorded %d namespaces: %d events, %d bytes, %d lost\n", summary.Seen, events, bytes, summary.LostTotal())
+				}
+				return err
+			})
+	})
+	if err != nil || !observed || child == nil {
+		return opt.failOn.finish(err)
+	}
+	result, met := child.result(), opt.failOn.finish(nil)
+	if result == nil || met == nil {
+		return join(result, met)
+	}
+	printError(stderr, met) // the command's own failure prevails
+	return result
+}
+
+// command is the one behind --.
+type command struct {
+	cmd   *exec.Cmd
+	ended chan struct{}
+}
+
+// startCommand starts a command; done is called when it has ended. When ctx
+// ends, the command is asked to end, too.
+func startCommand(ctx context.Context, argv []string, done context.CancelFunc) (*command, error) {
+	c := &command{cmd: exec.Command(argv[0], argv[1:]...), ended: make(chan struct{})}
+	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if err := c.cmd.Start(); err != nil {
+		return nil, &commandError{code: notStarted(err), err: fmt.Errorf("start %q: %w", argv[0], unwrapExec(err))}
+	}
+	go func() {
+		_ = c.cmd.Wait() // its state tells
+		close(c.ended)
+		done()
+	}()
+	context.AfterFunc(ctx, func() {
+		select {
+		case <-c.ended:
+		default:
+			// Ctrl-C at a terminal has reached it already.
+			if !term.IsTerminal(int(os.Stdin.Fd())) {
+				_ = c.cmd.Process.Signal(unix.SIGTERM)
+			}
+		}
+	})
+	return c, nil
+}
+
+func (c *command) wait() { <-c.ended }
+
+// result is how the command ended, as the error that carries its exit code.
+func (c *command) result() error {
+	c.wait()
+	status := c.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	switch {
+	case status.Signaled():
+		return &commandError{code: 128 + int(status.Signal())}
+	case status.ExitStatus() != 0:
+		return &commandError{code: status.ExitStatus()}
+	}
+	return nil
+}
+
+// commandError carries the exit code of a command. It has an error of its own
+// if the command could not be started.
+type commandError struct {
+	code int
+	err  error
+}
+
+func (e *commandError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("the command ended with exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *commandError) Unwrap() error { return e.err }
+
+// notStarted is the shell's exit code for a command that can't be started.
+func notStarted(err error) int {
+	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
+		return 127
+	}
+	return 126
+}
+
+// unwrapExec drops what names the command a second time.
+func unwrapExec(err error) error {
+	var named *exec.Error
+	if errors.As(err, &named) {
+		return named.Err
+	}
+	return unwrapPath(err)
+}
+
+// progressPause is how often progress is shown.
+const progressPause = time.Second
+
+// showProgress shows what was recorded on a terminal, until the function that
+// it returns is called.
+func showProgress(w io.Writer, s *sink) (end func()) {
+	file, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return func() {}
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		tick := time.NewTicker(progressPause)
+		defer tick.Stop()
+		for {
+			events, bytes := s.writer.Written()
+			fmt.Fprintf(w, "\r\x1b[Krecording: %d events, %d bytes, %d lost", events, bytes, s.lost.Load())
+			select {
+			case <-stop:
+				fmt.Fprint(w, "\r\x1b[K")
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	return func() {
+		close(stop)
+		<-stopped
+	}
+}

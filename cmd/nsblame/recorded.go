@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/recording"
+	"github.com/nsblame/nsblame/internal/render"
+)
+
+// recorded is a recording as a source: its files in the order given.
+type recorded struct {
+	// ctx is the user's: the end of the run's own, when enough was printed, does
+	// not end reading, for the summary tells of the whole stream. A growing file
+	// has no whole, and ends with either.
+	ctx    context.Context
+	names  []string
+	next   int
+	file   io.ReadCloser
+	reader *recording.Reader
+	follow bool
+	stderr io.Writer
+}
+
+// openRecorded opens the first of the files.
+func openRecorded(ctx context.Context, names []string, follow bool, stdin io.Reader, stderr io.Writer) (*recorded, error) {
+	r := &recorded{ctx: ctx, names: names, follow: follow, stderr: stderr}
+	in, err := r.open(stdin)
+	if err != nil {
+		return nil, err
+	}
+	if r.reader, err = recording.NewReader(in); err != nil {
+		return nil, join(r.wrap(err), r.closeFile())
+	}
+	r.reader.Growing = follow
+	if !r.reader.Begins() {
+		fmt.Fprintf(stderr, "nsblame: %s is not the first file of its recording: what was before is not known\n", printable(r.name()))
+	}
+	return r, nil
+}
+
+func (r *recorded) name() string { return r.names[r.next-1] }
+
+func (r *recorded) open(stdin io.Reader) (io.Reader, error) {
+	name := r.names[r.next]
+	r.next++
+	if name == "-" {
+		r.file = io.NopCloser(stdin)
+	} else {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, r.wrap(unwrapPath(err))
+		}
+		r.file = file
+	}
+	if r.follow {
+		return &growing{ctx: r.ctx, r: r.file}, nil
+	}
+	return r.file, nil
+}
+
+func (r *recorded) wrap(err error) error { return fmt.Errorf("replay %q: %w", r.name(), err) }
+
+func (r *recorded) closeFile() error { return r.file.Close() }
+
+// Next implements tracer.Source.
+func (r *recorded) Next(ctx context.Context) (event.Event, error) {
+	for {
+		if r.ctx.Err() != nil || r.follow && ctx.Err() != nil {
+			return event.Event{}, io.EOF
+		}
+		ev, err := r.reader.Next()
+		switch {
+		case err == nil:
+			return ev, nil
+		case errors.Is(err, errStopped):
+			return event.Event{}, io.EOF
+		case !errors.Is(err, io.EOF):
+			return event.Event{}, r.wrap(err)
+		}
+		if r.next == len(r.names) {
+			if r.reader.GoesOn() {
+				fmt.Fprintf(r.stderr, "nsblame: the recording goes on behind %s, in a file that was not given\n", printable(r.name()))
+			}
+			return event.Event{}, io.EOF
+		}
+		if err := r.closeFile(); err != nil {
+			return event.Event{}, err
+		}
+		in, err := r.open(nil)
+		if err != nil {
+			return event.Event{}, err
+		}
+		if err := r.reader.Continue(in); err != nil {
+			return event.Event{}, r.wrap(err)
+		}
+	}
+}
+
+// WakeAt implements tracer.Source: the recording has its Clock events.
+func (r *recorded) WakeAt(uint64) {}
+
+// Ask implements tracer.Source: the recording has the answers.
+func (r *recorded) Ask(event.Question) {}
+
+// Close closes the file.
+func (r *recorded) Close() error {
+	r.reader.Close()
+	return r.closeFile()
+}
+
+var errStopped = errors.New("no longer wanted")
+
+// followPause is how long a file that has not grown is left alone.
+const followPause = 200 * time.Millisecond
+
+// growing is a file that others write to: where it ends, more is waited for.
+type growing struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (g *growing) Read(p []byte) (int, error) {
+	for {
+		n, err := g.r.Read(p)
+		if n > 0 || !errors.Is(err, io.EOF) {
+			return n, err
+		}
+		select {
+		case <-g.ctx.Done():
+			return 0, errStopped
+		case <-time.After(followPause):
+		}
+	}
+}
+
+// damagedError says that a recording could not be read whole. What could be was
+// printed.
+type damagedError struct{ summary render.Summary }
+
+func (e *damagedError) Error() string {
+	s := &e.summary
+	return fmt.Sprintf("the recording is damaged: %d of its parts could not be read (%d bytes, at least %d blocks); all else was", s.Damages, s.DamagedBytes, s.DamagedBlocks)
+}
+
+// whole returns an error if what was read has gaps.
+func whole(s render.Summary) error {
+	if s.Damages == 0 {
+		return nil
+	}
+	return &damagedError{s}
+}

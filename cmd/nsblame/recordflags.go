@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nsblame/nsblame/internal/redact"
+	"github.com/nsblame/nsblame/internal/tracer"
+)
+
+// redactFlag is --redact[=all|secrets].
+type redactFlag struct{ choice }
+
+func newRedactFlag() redactFlag {
+	return redactFlag{choice{allowed: []string{string(redact.All), string(redact.Secrets)}}}
+}
+
+func (f *redactFlag) add(cmd *cobra.Command) {
+	f.choice.add(cmd, "redact", "replace the values of arguments before they are written: all, or those that look like secrets")
+	cmd.Flags().Lookup("redact").NoOptDefVal = string(redact.All)
+}
+
+func (f *redactFlag) mode() redact.Mode { return redact.Mode(f.value) }
+
+// recordTo runs a stream with a recording of it.
+func recordTo(ctx context.Context, src source, file string, rotateSize uint64, rotateKeep uint, mode redact.Mode, stdout io.Writer,
+	run func(context.Context, tracer.Source, *sink) error,
+) error {
+	s, err := createSink(file, rotateSize, rotateKeep, stdout)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	err = run(ctx, tracer.Record(src, s, mode, stop), s)
+	return join(err, s.closeFile()) // closed already, but for an error
+}
