@@ -5,10 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +25,8 @@ import (
 	"github.com/nsblame/nsblame/internal/report"
 )
 
+var update = flag.Bool("update", false, "rewrite the files in the scripts that output is compared with")
+
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"nsblame":        main,
@@ -35,6 +39,12 @@ func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
+		UpdateScripts:       *update,
+		Setup: func(env *testscript.Env) error {
+			recordings, err := filepath.Abs("testdata/recordings")
+			env.Setenv("RECORDINGS", recordings)
+			return err
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exitcode":   cmdExitCode,
 			"doctorjson": cmdDoctorJSON,
@@ -128,6 +138,11 @@ func fakeStream(how string) []event.Event {
 			Serial: i + 1, Creator: id(pid), TID: pid, Comm: "ip-job", Cgroup: 1, Call: event.CallUnshare,
 			Inum: 4026532000 + uint32(i), DurationNS: 3e6,
 		}, &event.Exit{Process: id(pid)})
+		if how == "many" { // enough for several files: nothing of it compresses well
+			for j := range uint64(6000) {
+				at(now+j, &event.Forget{Process: event.ProcessID{PID: uint32(j), StartNS: (i*6000 + j) * 0x9e3779b97f4a7c15}})
+			}
+		}
 		if i > 0 {
 			at(now+5*second, &event.NetnsRelease{Serial: i + 1}, &event.NetnsFree{Serial: i + 1, DurationNS: 1e6})
 		}

@@ -120,15 +120,16 @@ func runRecord(cmd *cobra.Command, opt *recordOptions) error {
 	var child *command
 	stderr := cmd.ErrOrStderr()
 	observed, err := opt.live.observe(cmd.Context(), func(ctx context.Context, src source) error {
+		asked := ctx
 		return recordTo(ctx, src, opt.file, uint64(opt.rotateSize), opt.rotateFiles, opt.redact.mode(), cmd.OutOrStdout(),
 			func(ctx context.Context, src tracer.Source, s *sink) error {
 				if len(opt.command) > 0 {
-					// not the end of nsblame's own, but that of the command
+					// the end is that of the command, not that which is asked of nsblame
 					var done context.CancelFunc
 					ctx, done = context.WithCancel(context.WithoutCancel(ctx))
 					defer done()
 					var err error
-					if child, err = startCommand(cmd.Context(), opt.command, done); err != nil {
+					if child, err = startCommand(asked, opt.command, done); err != nil {
 						return join(err, s.Close())
 					}
 				}

@@ -39,7 +39,7 @@ func createSink(name string, rotateSize uint64, rotateKeep uint, stdout io.Write
 	var opt recording.Options
 	rand.Read(opt.Stream[:]) // never fails
 	rand.Read(opt.Sync[:])
-	var to io.Writer = stdout
+	to := stdout
 	if name != "-" {
 		if err := s.refuseOld(); err != nil {
 			return nil, s.wrap(err)

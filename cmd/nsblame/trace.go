@@ -137,7 +137,7 @@ func (o *printFlags) printer(stdout, stderr io.Writer) render.Printer {
 
 // runTrace prints the live stream until its end.
 func runTrace(ctx context.Context, opt *traceOptions, stdout, stderr io.Writer) error {
-	print := func(ctx context.Context, src tracer.Source, _ *sink) error {
+	run := func(ctx context.Context, src tracer.Source, _ *sink) error {
 		_, err := tracer.Run(ctx, src, tracer.Options{
 			Printer:   opt.printer(stdout, stderr),
 			Observers: opt.failOn.observers(),
@@ -148,9 +148,9 @@ func runTrace(ctx context.Context, opt *traceOptions, stdout, stderr io.Writer) 
 	}
 	_, err := opt.live.observe(ctx, func(ctx context.Context, src source) error {
 		if opt.record == "" {
-			return print(ctx, src, nil)
+			return run(ctx, src, nil)
 		}
-		return recordTo(ctx, src, opt.record, 0, 0, opt.redact.mode(), nil, print)
+		return recordTo(ctx, src, opt.record, 0, 0, opt.redact.mode(), nil, run)
 	})
 	return err
 }

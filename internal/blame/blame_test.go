@@ -342,6 +342,26 @@ func TestARefusedCallIsBlamedForNothing(t *testing.T) {
 	s.want("command 42 cron.service (kernel)")
 }
 
+// What was heard before a part of a recording that can't be read is no cause of
+// what comes after it: another request may have been in that part.
+func TestARequestBeforeAGapIsBlamedForNothing(t *testing.T) {
+	for _, gap := range []bool{false, true} {
+		s := tell(t)
+		s.units["foo.service"] = unit.Unit{Name: "foo.service", Type: "simple", PrivateNetwork: true}
+		s.caller(41, "systemctl")
+		s.send(41, private, job("StartUnit", "foo.service"))
+		if gap {
+			s.see(&event.Damage{Blocks: 1})
+			s.see(&event.Clock{})
+			s.process(1, 0, "/init.scope", "/usr/lib/systemd/systemd", "/sbin/init") // restated
+		}
+		s.service(42, "foo.service")
+		if blamed := s.done[0].Origin.Process != nil; blamed == gap {
+			t.Errorf("gap %v: %+v", gap, s.done[0].Origin)
+		}
+	}
+}
+
 func TestActivationWithoutAKnownCaller(t *testing.T) {
 	s := withHostnamed(t)
 	s.caller(41, "stranger")

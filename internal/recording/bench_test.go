@@ -101,6 +101,7 @@ func BenchmarkRead(b *testing.B) {
 }
 
 func figures(b *testing.B, events, bytes int) {
+	b.Helper()
 	b.ReportMetric(float64(events)*float64(b.N)/b.Elapsed().Seconds(), "events/s")
 	b.ReportMetric(float64(bytes)/float64(events), "B/event")
 }

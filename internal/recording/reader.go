@@ -363,6 +363,7 @@ func (d *Reader) hear(bus uint32) (before bool) {
 		return true
 	}
 	if len(d.seen.listeners) >= maxListeners {
+		clear(d.seen.listeners)
 	}
 	d.seen.listeners[bus] = true
 	return false

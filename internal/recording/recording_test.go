@@ -52,25 +52,25 @@ func stream() *rapid.Generator[[]event.Event] {
 }
 
 // write records a stream. flush says after which events a block ends.
-func write(t testing.TB, opt Options, list []event.Event, flush func(int) bool) []byte {
-	t.Helper()
+func write(tb testing.TB, opt Options, list []event.Event, flush func(int) bool) []byte {
+	tb.Helper()
 	var file bytes.Buffer
 	w, err := NewWriter(&file, opt)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for i, ev := range list {
 		if err := w.Write(ev); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if flush(i) {
 			if err := w.Flush(); err != nil {
-				t.Fatal(err)
+				tb.Fatal(err)
 			}
 		}
 	}
 	if err := w.Close(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return file.Bytes()
 }
@@ -259,11 +259,12 @@ func restatable(written []event.Event, b event.Body) bool {
 	return false
 }
 
-func sampleFile(t testing.TB) (list []event.Event, file []byte) {
+func sampleFile(tb testing.TB) (list []event.Event, file []byte) {
+	tb.Helper()
 	opt := options
 	opt.SegmentBytes = 300
 	list = sample()
-	return list, write(t, opt, list, func(i int) bool { return i%4 == 3 })
+	return list, write(tb, opt, list, func(i int) bool { return i%4 == 3 })
 }
 
 // A file that was cut anywhere yields all up to the last whole block, and says

@@ -45,16 +45,23 @@ func TestSecrets(t *testing.T) {
 		}
 	}
 	for _, argv := range [][]string{
-		{"x", "AKIAABCDEFGHIJKLMNOP"}, {"x", "ghp_abcdefghijklmnopqrstuvwxyz012345"},
-		{"x", "0123456789abcdef0123456789abcdef"}, {"x", "k=0123456789abcdef0123456789abcdef"},
+		{"x", "AKIAABCDEFGHIJKLMNOP"},
+		{"x", "ghp_abcdefghijklmnopqrstuvwxyz012345"},
+		{"x", "0123456789abcdef0123456789abcdef"},
+		{"x", "k=0123456789abcdef0123456789abcdef"},
 	} {
 		if got := argvOf(Secrets, argv...); !strings.Contains(got[1], Mark) {
 			t.Errorf("%q became %q", argv, got)
 		}
 	}
 	for _, argv := range [][]string{
-		{"unshare", "-n", "true"}, {"hostnamectl", "--static"}, {"ssh", "-p2222", "host"}, {"ip", "netns", "add", "x"},
-		{"/usr/lib/systemd/systemd-hostnamed"}, {"sh", "-c", "ip link set lo up"}, {"x", "https://example.org/a@b"},
+		{"unshare", "-n", "true"},
+		{"hostnamectl", "--static"},
+		{"ssh", "-p2222", "host"},
+		{"ip", "netns", "add", "x"},
+		{"/usr/lib/systemd/systemd-hostnamed"},
+		{"sh", "-c", "ip link set lo up"},
+		{"x", "https://example.org/a@b"},
 	} {
 		if got := argvOf(Secrets, argv...); !slices.Equal(got, argv) {
 			t.Errorf("%q became %q", argv, got)

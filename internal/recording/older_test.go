@@ -1,0 +1,80 @@
+package recording
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nsblame/nsblame/internal/event"
+)
+
+var keep = flag.String("keep", "", "write a recording of this version to testdata under this name")
+
+// What was recorded by each earlier version is read as it was then.
+func TestEarlierVersions(t *testing.T) {
+	if *keep != "" {
+		_, file := sampleFile(t)
+		if err := os.WriteFile(filepath.Join("testdata", *keep+".avro"), file, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, err := filepath.Glob("testdata/*.avro")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no recordings", err)
+	}
+	for _, name := range files {
+		file, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := read(file)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if d := diff(sample(), got); d != "" {
+			t.Errorf("%s (-recorded +read):\n%s", name, d)
+		}
+	}
+}
+
+// A file of a version that lacked a field and a type, and had its types in
+// another order, is read: what was lacking has its default.
+func TestOtherSchema(t *testing.T) {
+	present := Schema
+	t.Cleanup(func() { Schema = present })
+	older := strings.Replace(Schema, `,{"name":"machine_id","type":"string","default":""}`, "", 1)
+	if older == Schema {
+		t.Fatal("the field is not there")
+	}
+	// Written with the present encoding of records that are the same in both.
+	Schema = older
+	list := []event.Event{
+		{BootNS: 3, Body: &event.Clock{OffsetNS: -5}},
+		{BootNS: 4, Body: &event.Program{Argv: []string{"a", "\xff"}, Exe: "/x"}},
+		{BootNS: 5, Body: &event.NetnsCreate{Serial: 1, Init: []event.Init{{Op: "x", IPVS: &event.IPVS{ID: 3}}, {Op: "y"}}}},
+		{BootNS: 6, Body: &event.BusMessage{Data: []byte{0, 1, 0xff}}},
+		{BootNS: 7, Body: &event.End{Seen: 1}},
+	}
+	file := write(t, options, list, func(int) bool { return false })
+	Schema = present
+	got, err := read(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := diff(list, got); d != "" {
+		t.Errorf("(-written +read):\n%s", d)
+	}
+	// and damage to such a file is still found
+	at := bytes.LastIndex(file, options.Sync[:]) - 5
+	file[at] ^= 1
+	got, err = read(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sound(list, got); err != nil {
+		t.Error(err)
+	}
+}
