@@ -145,7 +145,8 @@ func (s *sink) rotate() error {
 		return err
 	}
 	if err := s.writer.Continue(s.tail); err != nil {
-		return join(err, old.Close())
+		// nothing is in the new one
+		return join(join(err, old.Close()), os.Remove(s.names[len(s.names)-1]))
 	}
 	if err := join(old.Sync(), old.Close()); err != nil {
 		return err
