@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"testing"
 
@@ -529,4 +531,29 @@ func FuzzRecord(f *testing.F) {
 			t.Fatalf("%x\n%x", again, thrice)
 		}
 	})
+}
+
+// Every event of the vocabulary has a row in the table, and is drawn by the
+// tests above.
+func TestEveryEventHasAForm(t *testing.T) {
+	source, err := os.ReadFile("../event/event.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`(?m)^func \(\*(\w+)\) body\(\)`).FindAllStringSubmatch(string(source), -1)
+	if len(found) == 0 {
+		t.Fatal("no events in event.go")
+	}
+	drawn := make(map[string]bool)
+	for i := range 1000 {
+		drawn[reflect.TypeOf(body().Example(i)).Elem().Name()] = true
+	}
+	for _, name := range found {
+		if !slices.ContainsFunc(kinds, func(k kind) bool { return k.name == name[1] }) {
+			t.Errorf("%s has no form", name[1])
+		}
+		if !drawn[name[1]] {
+			t.Errorf("%s is not among the events that tests draw", name[1])
+		}
+	}
 }
