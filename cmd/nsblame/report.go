@@ -15,10 +15,13 @@ import (
 	"github.com/nsblame/nsblame/internal/tracer"
 )
 
-const reportHelp = `Observe for --duration and tell who created network namespaces, grouped by root
+const reportHelp = `Read a recording, or observe for --duration, and tell who created network namespaces, grouped by root
 cause: how many, how regularly, how long they lived, what they cost, what ends
 it and what that costs. Units that were there and created none are listed, too.
 Ctrl-C ends earlier, and prints the report of what was seen until then.
+
+Several files are the parts of one recording, in their order. - is stdin. Where
+a recording is damaged the report says so, and the exit code is 1.
 
 ` + failOnHelp
 
@@ -34,17 +37,19 @@ type reportOptions struct {
 func newReportCmd() *cobra.Command {
 	opt := &reportOptions{output: newReportOutputFlag(), color: newColorFlag(), live: newLiveFlags()}
 	cmd := &cobra.Command{
-		Use:   "report --duration D",
+		Use:   "report [FILE...]",
 		Short: "Tell the root causes, how often they act, and what ends them",
 		Long:  reportHelp,
-		Example: `  nsblame report --duration 1h
+		Example: `  nsblame report netns.avro
+  nsblame report --duration 1h
   nsblame report --duration 10m --output markdown >ticket.md
   nsblame report --duration 5m --output json --fail-on caused-by=cron.service`,
-		Args:              noArgs,
-		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := opt.validate(cmd); err != nil {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := opt.validate(cmd, args); err != nil {
 				return usage(cmd, err)
+			}
+			if len(args) > 0 {
+				return opt.failOn.finish(reportRecorded(cmd, opt, args))
 			}
 			return opt.failOn.finish(runReport(cmd.Context(), opt, cmd.OutOrStdout()))
 		},
@@ -58,11 +63,22 @@ func newReportCmd() *cobra.Command {
 	return cmd
 }
 
-var errNoDuration = errors.New("--duration is missing: how long to observe")
+var (
+	errNoDuration   = errors.New("--duration is missing: how long to observe; or the name of a recording")
+	errDurationFile = errors.New("--duration doesn't go with a recording")
+)
 
-func (o *reportOptions) validate(cmd *cobra.Command) error {
-	if !cmd.Flags().Changed("duration") {
+func (o *reportOptions) validate(cmd *cobra.Command, args []string) error {
+	duration := cmd.Flags().Changed("duration")
+	switch {
+	case len(args) > 0 && duration:
+		return errDurationFile
+	case len(args) == 0 && !duration:
 		return errNoDuration
+	case len(args) > 0:
+		if err := checkFiles(args); err != nil {
+			return err
+		}
 	}
 	if err := o.live.validate(cmd); err != nil {
 		return err
@@ -73,7 +89,7 @@ func (o *reportOptions) validate(cmd *cobra.Command) error {
 // runReport reads a stream to its end and prints what it tells.
 func runReport(ctx context.Context, opt *reportOptions, stdout io.Writer) error {
 	_, err := opt.live.observe(ctx, func(ctx context.Context, src source) error {
-		r, err := collect(ctx, src, opt)
+		r, _, err := collect(ctx, src, opt)
 		if err != nil {
 			return err
 		}
@@ -82,17 +98,34 @@ func runReport(ctx context.Context, opt *reportOptions, stdout io.Writer) error 
 	return err
 }
 
+// reportRecorded makes a report of a recording.
+func reportRecorded(cmd *cobra.Command, opt *reportOptions, names []string) (err error) {
+	src, err := openRecorded(cmd.Context(), names, false, cmd.InOrStdin(), cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	defer func() { err = join(err, src.Close()) }()
+	r, summary, err := collect(cmd.Context(), src, opt)
+	if err != nil {
+		return err
+	}
+	if err := opt.write(cmd.OutOrStdout(), r); err != nil {
+		return err
+	}
+	return whole(summary)
+}
+
 // collect makes a report of a stream.
-func collect(ctx context.Context, src tracer.Source, opt *reportOptions) (*report.Report, error) {
+func collect(ctx context.Context, src tracer.Source, opt *reportOptions) (*report.Report, render.Summary, error) {
 	c := collector{report.NewCollector()}
 	summary, err := tracer.Run(ctx, src, tracer.Options{
 		Filter:    opt.filter.tracerFilter(),
 		Observers: slices.Concat(opt.failOn.observers(), []tracer.Observer{c}),
 	})
 	if err != nil {
-		return nil, err
+		return nil, summary, err
 	}
-	return c.Report(summary.BusCut), nil
+	return c.Report(summary.BusCut), summary, nil
 }
 
 func (o *reportOptions) write(w io.Writer, r *report.Report) error {
