@@ -21,6 +21,11 @@ type Blamer struct {
 	traffic traffic
 	answers memory[event.Question, *event.Unit]
 	asked   memory[event.Question, bool]
+	// answered is when the latest answer came, renewed the time for the sake of
+	// which it was last asked for again.
+	answered, renewed memory[event.Question, uint64]
+	// over is set once no further answers will come.
+	over    bool
 	asks    []event.Question
 	waiting []*lineage.Creation
 	// news is set when a creation that waits may be solved by now.
@@ -101,6 +106,7 @@ func (b *Blamer) Observe(ev event.Event) {
 		b.traffic.hear(ev.BootNS, body, b.tree)
 	case *event.Unit:
 		b.answers.put(body.Question, body)
+		b.answered.put(body.Question, ev.BootNS)
 		b.news = true
 	case *event.Process:
 		if body.Exited {
@@ -214,7 +220,7 @@ func (b *Blamer) Flush() []*Case {
 
 // giveUp takes all open questions for unanswered.
 func (b *Blamer) giveUp() {
-	b.asks, b.news = nil, true
+	b.asks, b.news, b.over = nil, true, true
 	for _, q := range b.asked.order {
 		if _, ok := b.answers.get(q); !ok {
 			b.answers.put(q, &event.Unit{Question: q, Why: "the stream ended before it was answered"})
@@ -244,6 +250,19 @@ func (b *Blamer) fact(q event.Question) (*event.Unit, bool) {
 		b.asks = append(b.asks, q)
 	}
 	return nil, false
+}
+
+// upToDate reports whether an answer is from after a time. If not, the question
+// is asked again, once for each time.
+func (b *Blamer) upToDate(q event.Question, at uint64) bool {
+	if answered, _ := b.answered.get(q); answered >= at || b.over {
+		return true
+	}
+	if renewed, _ := b.renewed.get(q); renewed < at {
+		b.renewed.put(q, at)
+		b.asks = append(b.asks, q)
+	}
+	return false
 }
 
 // runOf tells in which run of which service a process is, by its cgroup and

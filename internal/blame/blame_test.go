@@ -486,6 +486,87 @@ func TestTheChainGoesOn(t *testing.T) {
 	s.want("timer job.timer (manager)")
 }
 
+// What a service asks for before it is up belongs to its start; what it asks
+// for later is its own doing, also if it was not up when systemd was asked first.
+func TestWhatAServiceAsksForWhileItStarts(t *testing.T) {
+	s := withHostnamed(t)
+	middle := unit.Unit{Name: "middle.service", Type: "notify"}
+	s.caller(41, "systemctl", "start", "middle")
+	s.send(41, private, job("StartUnit", "middle.service"))
+	middle.InactiveExitUS = s.now*1000 + 500
+	s.units["middle.service"] = middle
+	s.process(50, 1, "/system.slice/middle.service", "/bin/sh", "middle")
+	ask := func(pid, creator uint32) {
+		s.process(pid, 50, "/system.slice/middle.service", "/usr/bin/hostnamectl", "hostnamectl")
+		s.send(pid, toBus, getHostname())
+		s.fromBus(1, activation("dbus-"+hostname1+".service"))
+		s.service(creator, "systemd-hostnamed.service")
+	}
+	ask(51, 52)
+	middle.ActiveEnterUS = s.now * 1000
+	s.units["middle.service"] = middle
+	s.fromBus(1, ownerChanged(hostname1, "", ":1.5"))
+	s.fromBus(1, ownerChanged(hostname1, ":1.5", ""))
+	ask(53, 54)
+	s.want("command 41 cron.service (kernel)", "command 53 middle.service (kernel)")
+}
+
+func TestDevice(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		devices int
+		want    string
+	}{
+		{"one", 1, "device dev-0.device (manager)"},
+		{"one of two", 2, "unknown (unknown): nobody was seen asking for foo.service to be started"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := tell(t)
+			foo := unit.Unit{Name: "foo.service", Type: "simple", PrivateNetwork: true, InactiveExitUS: s.now * 1000}
+			for i := range tt.devices {
+				name := fmt.Sprintf("dev-%d.device", i)
+				foo.Dependents = append(foo.Dependents, unit.Dependent{Name: name, Dependency: "WantedBy"})
+				s.units[name] = unit.Unit{Name: name, ActiveEnterUS: s.now*1000 - 1}
+			}
+			s.units["foo.service"] = foo
+			s.service(42, "foo.service")
+			s.want(tt.want)
+		})
+	}
+}
+
+// While a unit waits for its automatic restart, what systemd gives as the run's
+// beginning and the end of the one before is of that wait.
+func TestAskedWhileTheRestartIsAwaited(t *testing.T) {
+	s := tell(t)
+	s.caller(41, "systemctl")
+	s.send(41, private, job("StartUnit", "foo.service"))
+	s.units["foo.service"] = unit.Unit{
+		Name: "foo.service", Type: "simple", PrivateNetwork: true, Restart: "always", SubState: "auto-restart",
+		ConditionUS: s.now * 1000, InactiveEnterUS: s.now*1000 + 10_000, InactiveExitUS: s.now*1000 + 10_001,
+	}
+	s.service(42, "foo.service")
+	s.want("command 41 cron.service (kernel)")
+}
+
+// A start that was asked for between two runs of a crash loop.
+func TestAStartWhileTheRestartIsAwaited(t *testing.T) {
+	s := tell(t)
+	foo := unit.Unit{Name: "foo.service", Type: "simple", PrivateNetwork: true, Restart: "always"}
+	s.units["foo.service"] = foo
+	s.caller(40, "systemctl")
+	s.send(40, private, job("StartUnit", "foo.service"))
+	s.service(42, "foo.service")
+	s.caller(41, "systemctl")
+	s.send(41, private, job("StartUnit", "foo.service"))
+	foo.NRestarts = 1
+	s.units["foo.service"] = foo
+	s.service(43, "foo.service")
+	s.want("command 40 cron.service (kernel)",
+		"unknown (unknown): foo.service was asked for while it waited for an automatic restart; "+
+			"which of the two began this run is not known")
+}
+
 func TestBoot(t *testing.T) {
 	s := tell(t)
 	s.boot = unit.Boot{UserspaceUS: 1, FinishUS: 0}

@@ -154,7 +154,18 @@ func (s *solver) starting(r run, facts *event.Unit) bool {
 	}
 	_, _, exact := s.window(r, facts)
 	up := sinceBoot(facts, facts.Unit.ActiveEnterUS)
-	return exact && (up < begun(facts) || up > r.at)
+	switch {
+	case !exact:
+		return false
+	case up >= begun(facts):
+		return up > r.at
+	case !s.upToDate(r.question(), r.at):
+		s.open = true // it was not up when that was asked; since then it may be
+		return false
+	}
+	// without an answer from after it, that it is still starting is not known
+	answered, _ := s.answered.get(r.question())
+	return answered >= r.at
 }
 
 // ranForIt reports whether a unit's run was there only to do what one of its

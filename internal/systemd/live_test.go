@@ -225,9 +225,9 @@ func TestLiveJoins(t *testing.T) {
 	sleeps := "ExecStart=/bin/sleep 60\nPrivateNetwork=yes\n"
 	install(t, map[string]string{
 		"ja.service": "[Service]\n" + sleeps,
-		"jb.service": "[unit.Unit]\nJoinsNamespaceOf=ja.service\n[Service]\n" + sleeps,
+		"jb.service": "[Unit]\nJoinsNamespaceOf=ja.service\n[Service]\n" + sleeps,
 		"jc.service": "[Service]\nExecStart=/bin/sleep 60\nPrivateNetwork=yes\nNetworkNamespacePath=/run/netns/%p\n",
-		"jd@.service": "[unit.Unit]\nJoinsNamespaceOf=\\\n  ja.service\n[Service]\n" + sleeps +
+		"jd@.service": "[Unit]\nJoinsNamespaceOf=\\\n  ja.service\n[Service]\n" + sleeps +
 			"ExecStartPre=/bin/true\n",
 	})
 	run(t, "ip", "netns", "add", "jc")
@@ -269,7 +269,7 @@ func TestLiveJoins(t *testing.T) {
 
 func TestLiveRestart(t *testing.T) {
 	live(t)
-	install(t, map[string]string{"re.service": "[unit.Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=/bin/sh -c 'sleep 1; exit 3'\n" +
+	install(t, map[string]string{"re.service": "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=/bin/sh -c 'sleep 1; exit 3'\n" +
 		"PrivateNetwork=yes\nRestart=always\nRestartSec=100ms\n"})
 	run(t, "systemctl", "start", "re")
 	defer run(t, "systemctl", "stop", "re")

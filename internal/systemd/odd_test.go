@@ -12,7 +12,7 @@ var oddFiles = []string{
 	"[Service]\nExecStart=/bin/true\nPrivateNetwork=2\n",
 	"[Service]\nExecStart=/bin/true\nPrivateNetwork=\"yes\"\n",
 	"[Service]\nExecStart=/bin/true\nprivatenetwork=yes\n",
-	"[unit.Unit]\nPrivateNetwork=yes\n[Service]\nExecStart=/bin/true\n",
+	"[Unit]\nPrivateNetwork=yes\n[Service]\nExecStart=/bin/true\n",
 	"PrivateNetwork=yes\n[Service]\nExecStart=/bin/true\n",
 	"[Service]\nExecStart=/bin/true\n[Install]\nPrivateNetwork=yes\n",
 	"[Service]\nExecStart=/bin/true\n[X-Mine]\nPrivateNetwork=yes\n",
