@@ -7,6 +7,11 @@
  * A call under way is kept by thread. One from unshare is over when copy_net_ns
  * returns. One from clone goes on until the child is there, told by the fork
  * tracepoint and known by the namespace it is in; clone may still fail.
+ *
+ * The body of each probe is a function of plain arguments, and what attaches it
+ * is one of two programs: by fentry and fexit, or where these can't be had by
+ * kprobe and kretprobe. The return of a function knows nothing of its arguments
+ * in the latter, so no body at a return takes them.
  */
 #ifndef NSBLAME_CREATIONS_H
 #define NSBLAME_CREATIONS_H
@@ -15,10 +20,11 @@
 
 struct inflight {
 	__u64 net; /* the namespace, set once created, while the child is awaited */
-	__u64 start_ns;
+	__u64 start_ns; /* of copy_net_ns, 0 before it */
 	__u64 serial;
 	__u64 conntrack_ns; /* beginning, then duration */
 	__u64 ipvs_ns;
+	__u64 ipvs_net; /* the namespace that ip_vs is initialising */
 	__s32 ipvs_gen;
 	__u32 ipvs_size;
 	__u32 call;
@@ -34,6 +40,11 @@ struct {
 
 /* False where the probe that tells unshare from clone is not attached. */
 const volatile bool knows_unshare = true;
+
+/* Set where returns are seen by kretprobes. The kernel follows a bounded number
+ * of calls with each of these, and leaves out the returns of those that are
+ * more. */
+volatile bool may_miss_returns = false;
 
 static __always_inline __u32 this_thread(void)
 {
@@ -61,29 +72,85 @@ static __always_inline void stop_waiting(struct process *p)
 	bpf_map_delete_elem(&inflight, &tid);
 }
 
-SEC("fentry/unshare_nsproxy_namespaces")
-int BPF_PROG(unshare_enter, unsigned long flags)
+/*
+ * Counts a call of this thread that can't be under way any more, as it is doing
+ * something else, and whose return was not seen. Its record must not stay, for
+ * what the thread does next would be taken for a part of it.
+ */
+static __always_inline void drop_missed_return(void)
+{
+	__u32 tid = this_thread();
+	struct inflight *call;
+
+	if (!may_miss_returns)
+		return;
+	call = bpf_map_lookup_elem(&inflight, &tid);
+	if (!call || !call->start_ns || call->net)
+		return;
+	if (!bpf_map_delete_elem(&inflight, &tid))
+		count(COUNT_RETURN_MISSED);
+}
+
+/* Counts a subsystem's return that was not seen, though the whole call's was. */
+static __always_inline void count_missed_inits(struct inflight *call)
+{
+	if (!may_miss_returns || !call)
+		return;
+	if (call->conntrack_ns && !(call->flags & CREATE_CONNTRACK))
+		count(COUNT_RETURN_MISSED);
+	if (call->ipvs_ns && !(call->flags & CREATE_IPVS))
+		count(COUNT_RETURN_MISSED);
+}
+
+static __always_inline int unshare_begins(unsigned long flags)
 {
 	struct inflight call = { .call = CALL_UNSHARE };
 	__u32 tid = this_thread();
 
+	drop_missed_return();
 	if (flags & CLONE_NEWNET)
 		bpf_map_update_elem(&inflight, &tid, &call, BPF_ANY);
 	return 0;
 }
 
-SEC("fexit/unshare_nsproxy_namespaces")
-int BPF_PROG(unshare_exit, unsigned long flags)
+/* The record is there still if the call failed before it came to copy_net_ns. */
+static __always_inline int unshare_ends(void)
 {
+	struct inflight *call;
 	__u32 tid = this_thread();
 
-	if (flags & CLONE_NEWNET)
+	drop_missed_return();
+	call = this_call();
+	if (call && call->call == CALL_UNSHARE)
 		bpf_map_delete_elem(&inflight, &tid);
 	return 0;
 }
 
-SEC("fentry/copy_net_ns")
-int BPF_PROG(create_enter, unsigned long flags)
+SEC("fentry/unshare_nsproxy_namespaces")
+int BPF_PROG(unshare_enter, unsigned long flags)
+{
+	return unshare_begins(flags);
+}
+
+SEC("kprobe/unshare_nsproxy_namespaces")
+int BPF_KPROBE(unshare_enter_kprobe, unsigned long flags)
+{
+	return unshare_begins(flags);
+}
+
+SEC("fexit/unshare_nsproxy_namespaces")
+int BPF_PROG(unshare_exit)
+{
+	return unshare_ends();
+}
+
+SEC("kretprobe/unshare_nsproxy_namespaces")
+int BPF_KRETPROBE(unshare_exit_kprobe)
+{
+	return unshare_ends();
+}
+
+static __always_inline int create_begins(unsigned long flags)
 {
 	struct inflight call = { .call = knows_unshare ? CALL_CLONE : CALL_UNKNOWN };
 	__u32 tid = this_thread();
@@ -91,6 +158,7 @@ int BPF_PROG(create_enter, unsigned long flags)
 
 	if (!(flags & CLONE_NEWNET))
 		return 0;
+	drop_missed_return();
 	known = this_call();
 	if (known && known->call == CALL_UNSHARE)
 		call.call = CALL_UNSHARE;
@@ -100,6 +168,18 @@ int BPF_PROG(create_enter, unsigned long flags)
 	if (bpf_map_update_elem(&inflight, &tid, &call, BPF_ANY))
 		count(COUNT_INFLIGHT_FULL);
 	return 0;
+}
+
+SEC("fentry/copy_net_ns")
+int BPF_PROG(create_enter, unsigned long flags)
+{
+	return create_begins(flags);
+}
+
+SEC("kprobe/copy_net_ns")
+int BPF_KPROBE(create_enter_kprobe, unsigned long flags)
+{
+	return create_begins(flags);
 }
 
 static __always_inline __u64 net_cookie(struct net *net)
@@ -143,16 +223,22 @@ static __always_inline void fill_result(struct create_record *rec, struct net *o
 	rec->cookie = net_cookie(net);
 }
 
-SEC("fexit/copy_net_ns")
-int BPF_PROG(create_exit, unsigned long flags, struct user_namespace *user_ns, struct net *old,
-	     struct net *net)
+/* The namespace that a task is in. Until unshare or clone is done with all
+ * namespaces this is the one that the new one is made beside. */
+static __always_inline struct net *net_of(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, nsproxy, net_ns);
+}
+
+static __always_inline int create_ends(struct net *net)
 {
 	struct create_record rec;
-	struct task_struct *task;
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct net *old = net_of(task);
 	struct inflight *call;
 	struct process *p;
 
-	if (!(flags & CLONE_NEWNET))
+	if (net == old) /* no new one was asked for */
 		return 0;
 	__builtin_memset(&rec, 0, sizeof(rec));
 	rec.kind = REC_CREATE;
@@ -160,9 +246,9 @@ int BPF_PROG(create_exit, unsigned long flags, struct user_namespace *user_ns, s
 	rec.serial = (__u64)bpf_get_smp_processor_id() << 48 | count(COUNT_SEEN);
 	call = this_call();
 	fill_call(&rec, call);
+	count_missed_inits(call);
 	fill_result(&rec, old, net);
 
-	task = (void *)bpf_get_current_task();
 	rec.creator = process_key(task);
 	rec.tid = this_thread();
 	bpf_get_current_comm(rec.comm, sizeof(rec.comm));
@@ -185,11 +271,24 @@ int BPF_PROG(create_exit, unsigned long flags, struct user_namespace *user_ns, s
 		call->net = (__u64)net;
 		call->serial = rec.serial;
 		__sync_fetch_and_add(&p->cloning, 1);
-	} else if (rec.call != CALL_UNSHARE) {
+	} else {
 		bpf_map_delete_elem(&inflight, &rec.tid); /* no child will come */
 	}
 	emit(&rec, sizeof(rec), COUNT_LOST_CREATE);
 	return 0;
+}
+
+SEC("fexit/copy_net_ns")
+int BPF_PROG(create_exit, unsigned long flags, struct user_namespace *user_ns, struct net *old,
+	     struct net *net)
+{
+	return create_ends(net);
+}
+
+SEC("kretprobe/copy_net_ns")
+int BPF_KRETPROBE(create_exit_kprobe, struct net *net)
+{
+	return create_ends(net);
 }
 
 /* At a fork of a process one of whose threads awaits a child in a new
@@ -203,7 +302,7 @@ static __noinline int tell_child(struct process *parent, struct task_struct *chi
 
 	if (!call || !call->net)
 		return 0;
-	if (BPF_CORE_READ(child, nsproxy, net_ns) == (struct net *)call->net) {
+	if (net_of(child) == (struct net *)call->net) {
 		__builtin_memset(&rec, 0, sizeof(rec));
 		rec.kind = REC_CHILD;
 		rec.boot_ns = bpf_ktime_get_boot_ns();
@@ -231,8 +330,7 @@ static __always_inline void forget_clone(struct process *p)
 
 /* --- subsystems ------------------------------------------------------- */
 
-SEC("fentry/nf_conntrack_init_net")
-int BPF_PROG(conntrack_enter)
+static __always_inline int conntrack_begins(void)
 {
 	struct inflight *call = this_call();
 
@@ -241,8 +339,7 @@ int BPF_PROG(conntrack_enter)
 	return 0;
 }
 
-SEC("fexit/nf_conntrack_init_net")
-int BPF_PROG(conntrack_exit)
+static __always_inline int conntrack_ends(void)
 {
 	struct inflight *call = this_call();
 
@@ -253,35 +350,102 @@ int BPF_PROG(conntrack_exit)
 	return 0;
 }
 
-SEC("fentry/__ip_vs_init")
-int BPF_PROG(ipvs_enter)
+SEC("fentry/nf_conntrack_init_net")
+int BPF_PROG(conntrack_enter)
+{
+	return conntrack_begins();
+}
+
+SEC("kprobe/nf_conntrack_init_net")
+int BPF_KPROBE(conntrack_enter_kprobe)
+{
+	return conntrack_begins();
+}
+
+SEC("fexit/nf_conntrack_init_net")
+int BPF_PROG(conntrack_exit)
+{
+	return conntrack_ends();
+}
+
+SEC("kretprobe/nf_conntrack_init_net")
+int BPF_KRETPROBE(conntrack_exit_kprobe)
+{
+	return conntrack_ends();
+}
+
+static __always_inline int ipvs_begins(struct net *net)
 {
 	struct inflight *call = this_call();
 
-	if (call)
+	if (call) {
+		call->ipvs_net = (__u64)net;
 		call->ipvs_ns = bpf_ktime_get_boot_ns();
+	}
 	return 0;
 }
 
-SEC("fexit/__ip_vs_init")
-int BPF_PROG(ipvs_exit, struct net *net)
+/* Where ip_vs describes what it passes to pernet_operations, set when the probe
+ * is attached; 0 where that is not known, or the module's BTF tells the size. */
+volatile __u64 ipvs_operations = 0;
+
+static __always_inline __u32 ipvs_size(void)
+{
+	struct pernet_operations *ops = (void *)ipvs_operations;
+	__u32 size;
+
+	if (bpf_core_type_exists(struct netns_ipvs)) {
+		size = bpf_core_type_size(struct netns_ipvs);
+		/* not to be moved out of here, for without the type it is invalid */
+		asm volatile("" : "+r"(size));
+		return size;
+	}
+	return ops ? BPF_CORE_READ(ops, size) : 0;
+}
+
+static __always_inline int ipvs_ends(void)
 {
 	struct inflight *call = this_call();
 	struct netns_ipvs *ipvs;
+	struct net *net;
 
 	if (!call || !call->ipvs_ns)
 		return 0;
 	call->ipvs_ns = bpf_ktime_get_boot_ns() - call->ipvs_ns;
 	call->flags |= CREATE_IPVS;
+	net = (void *)call->ipvs_net;
 	ipvs = BPF_CORE_READ(net, ipvs);
 	if (!ipvs)
 		return 0;
 	/* gen is the first member; vmlinux knows no more of the structure */
 	if (!bpf_probe_read_kernel(&call->ipvs_gen, sizeof(call->ipvs_gen), ipvs))
 		call->flags |= CREATE_IPVS_FIGURES;
-	if (bpf_core_type_exists(struct netns_ipvs))
-		call->ipvs_size = bpf_core_type_size(struct netns_ipvs);
+	call->ipvs_size = ipvs_size();
 	return 0;
+}
+
+SEC("fentry/__ip_vs_init")
+int BPF_PROG(ipvs_enter, struct net *net)
+{
+	return ipvs_begins(net);
+}
+
+SEC("kprobe/__ip_vs_init")
+int BPF_KPROBE(ipvs_enter_kprobe, struct net *net)
+{
+	return ipvs_begins(net);
+}
+
+SEC("fexit/__ip_vs_init")
+int BPF_PROG(ipvs_exit)
+{
+	return ipvs_ends();
+}
+
+SEC("kretprobe/__ip_vs_init")
+int BPF_KRETPROBE(ipvs_exit_kprobe)
+{
+	return ipvs_ends();
 }
 
 #endif

@@ -14,6 +14,20 @@
 #include <linux/types.h>
 #include <stdbool.h>
 
+/* What a kprobe is given: the registers, in the order that is the kernel's ABI
+ * for it. The names are those that bpf_tracing.h takes outside the kernel. */
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+	unsigned long r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8;
+	unsigned long rax, rcx, rdx, rsi, rdi, orig_rax;
+	unsigned long rip, cs, eflags, rsp, ss;
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct user_pt_regs {
+	__u64 regs[31], sp, pc, pstate;
+};
+#endif
+
 #define TASK_COMM_LEN 16
 #define PF_EXITING 0x00000004
 #define CLONE_NEWNET 0x40000000UL
@@ -124,6 +138,10 @@ typedef struct {
 
 struct netns_ipvs {
 	int gen;
+};
+
+struct pernet_operations {
+	unsigned long size;
 };
 
 struct net {

@@ -13,6 +13,7 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	struct process *p;
 	struct process c;
 
+	drop_missed_return();
 	pkey = process_key(parent);
 	ckey = process_key(child);
 	p = find_or_adopt(parent, &pkey);
@@ -113,6 +114,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	struct process_key key = process_key(task);
 	struct process *p;
 
+	drop_missed_return();
 	p = bpf_map_lookup_elem(&processes, &key);
 	if (!p)
 		return 0;

@@ -200,6 +200,7 @@ enum counter {
 	COUNT_INFLIGHT_FULL,
 	COUNT_LOST_BUS,
 	COUNT_BUS_UNREAD, /* a bus message whose bytes could not be read */
+	COUNT_RETURN_MISSED, /* a call of copy_net_ns whose return the kernel left out */
 	COUNTERS,
 };
 

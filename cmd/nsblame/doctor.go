@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nsblame/nsblame/internal/kernel"
+	"github.com/nsblame/nsblame/internal/probe"
 )
 
 const doctorHelp = `Tell whether this machine can be traced: what the kernel and the rights of this
@@ -22,7 +23,7 @@ The verdicts are ok, degraded (works, but shows less), missing, and unknown
 The exit code is 0 where tracing is possible, 3 where it is not.`
 
 func newDoctorCmd() *cobra.Command {
-	output, color := newOutputFlag(), newColorFlag()
+	output, color, attach := newOutputFlag(), newColorFlag(), newAttachFlag()
 	cmd := &cobra.Command{
 		Use:               "doctor",
 		Short:             "Tell whether this machine can be traced, and what is missing",
@@ -31,7 +32,7 @@ func newDoctorCmd() *cobra.Command {
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			w := cmd.OutOrStdout()
-			d := diagnose(cmd.Context())
+			d := diagnose(cmd.Context(), attach.way())
 			if output.json() {
 				return d.finish(d.writeJSON(w))
 			}
@@ -40,6 +41,7 @@ func newDoctorCmd() *cobra.Command {
 	}
 	output.add(cmd)
 	color.add(cmd)
+	attach.add(cmd)
 	return cmd
 }
 
@@ -50,11 +52,11 @@ type diagnosis struct {
 	blocker error            // why there is no tracing, nil if there is
 }
 
-func diagnose(ctx context.Context) diagnosis {
+func diagnose(ctx context.Context, attach probe.Attach) diagnosis {
 	d := diagnosis{checks: kernel.Check(ctx)}
 	// Without rights every probe would say only that.
 	if kernel.Permitted() == nil {
-		d.probes = tryProbes(ctx)
+		d.probes = tryProbes(ctx, attach)
 	}
 	d.blocker = kernel.Blocker(d.all())
 	return d

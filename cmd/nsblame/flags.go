@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/nsblame/nsblame/internal/probe"
 )
 
 // choice is a flag that takes one of a few words.
@@ -86,6 +88,22 @@ func (f *colorFlag) on(w io.Writer) bool {
 	}
 	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && isTerminal(w)
 }
+
+// attachFlag is --attach.
+type attachFlag struct{ choice }
+
+func newAttachFlag() attachFlag {
+	return attachFlag{choice{
+		value:   string(probe.AttachAuto),
+		allowed: []string{string(probe.AttachAuto), string(probe.AttachFentry), string(probe.AttachKprobe)},
+	}}
+}
+
+func (f *attachFlag) add(cmd *cobra.Command) {
+	f.choice.add(cmd, "attach", "probe kernel functions in this way; auto is fentry, and kprobe where the kernel refuses that")
+}
+
+func (f *attachFlag) way() probe.Attach { return probe.Attach(f.value) }
 
 // byteSize is a flag for the size of a ring buffer: a power of two that is at
 // least a page. Other sizes are rounded up.

@@ -32,6 +32,7 @@ type liveFlags struct {
 	bufferSize byteSize
 	execWait   time.Duration
 	noBus      bool
+	attach     attachFlag
 }
 
 const (
@@ -39,7 +40,7 @@ const (
 	defaultExecWait   = time.Second
 )
 
-func newLiveFlags() liveFlags { return liveFlags{bufferSize: defaultBufferSize} }
+func newLiveFlags() liveFlags { return liveFlags{bufferSize: defaultBufferSize, attach: newAttachFlag()} }
 
 func (f *liveFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
@@ -47,6 +48,7 @@ func (f *liveFlags) add(cmd *cobra.Command) {
 	flags.StringVar((*string)(&f.readyFile), "ready-file", "", "create this `file` once the probes are attached, remove it at the end")
 	flags.Var(&f.bufferSize, "buffer-size", "size of the buffer between kernel and nsblame, rounded up to a power of two; K, M, G may follow")
 	flags.BoolVar(&f.noBus, "no-bus", false, "don't watch the buses: who asked a service manager to start a unit stays unknown")
+	f.attach.add(cmd)
 	flags.DurationVar(&f.execWait, "exec-wait", defaultExecWait, "hold a line back so long at most for the exec that follows")
 }
 
@@ -77,6 +79,7 @@ func attachLive(_ context.Context, f *liveFlags) (source, error) {
 		ExecWait:   f.execWait,
 		Version:    readVersion().Version,
 		NoBus:      f.noBus,
+		Attach:     f.attach.way(),
 	})
 }
 
@@ -109,4 +112,6 @@ func (f *liveFlags) observe(ctx context.Context, run func(context.Context, sourc
 
 // attachProbes attaches every probe and detaches it at once: a finding for
 // each.
-func attachProbes(context.Context) []kernel.Finding { return probe.Try() }
+func attachProbes(_ context.Context, attach probe.Attach) []kernel.Finding {
+	return probe.Try(attach)
+}

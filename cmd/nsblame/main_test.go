@@ -22,6 +22,7 @@ import (
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/kernel"
+	"github.com/nsblame/nsblame/internal/probe"
 	"github.com/nsblame/nsblame/internal/report"
 )
 
@@ -85,7 +86,7 @@ func mainOnFakeKernel() {
 		}
 		return &fakeSource{how: os.Getenv("FAKE"), events: fakeStream(os.Getenv("FAKE"))}, nil
 	}
-	tryProbes = func(context.Context) []kernel.Finding {
+	tryProbes = func(context.Context, probe.Attach) []kernel.Finding {
 		return []kernel.Finding{{
 			Name: "copy_net_ns", Verdict: kernel.Missing, Required: true,
 			How: "fentry", Detail: "a name with \x1b[31m", Remedy: "none",

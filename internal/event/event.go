@@ -397,6 +397,9 @@ const (
 	// LossSkipped: runs of a probe that the kernel left out because the probe
 	// was already running on that CPU.
 	LossSkipped LossKind = "skipped"
+	// LossReturn: returns that the kernel's kretprobes left out: a creation is
+	// not shown, or not what one of its subsystems took.
+	LossReturn LossKind = "return"
 	// LossBus: bus messages, likewise.
 	LossBus LossKind = "bus"
 	// LossBusUnread: bus messages whose bytes could not be read.

@@ -10,6 +10,7 @@ import (
 	"github.com/cilium/ebpf/features"
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/rlimit"
+	"golang.org/x/sys/unix"
 )
 
 // attempt asks the kernel for something and gives it back at once. Only the
@@ -62,6 +63,36 @@ func tryProgram(spec *ebpf.ProgramSpec, attach func(*ebpf.Program) (io.Closer, e
 		}
 		return attached.Close()
 	}
+}
+
+// KprobesNeedPreallocation reports whether this kernel warns of kprobe programs
+// that use tables whose entries are allocated as they come. It tells by refusing
+// such a table to programs on perf events, for the same reason.
+func KprobesNeedPreallocation() bool { return errors.Is(tryAllocation(), unix.EINVAL) }
+
+func tryAllocation() (err error) {
+	table, err := ebpf.NewMap(&ebpf.MapSpec{
+		Name: "nsblame_try", Type: ebpf.Hash, KeySize: 4, ValueSize: 4, MaxEntries: 1, Flags: unix.BPF_F_NO_PREALLOC,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, table.Close()) }()
+	prog, err := ebpf.NewProgramWithOptions(&ebpf.ProgramSpec{
+		Name: "nsblame_try", Type: ebpf.PerfEvent, License: "GPL",
+		Instructions: asm.Instructions{asm.LoadMapPtr(asm.R1, table.FD()), asm.Mov.Imm(asm.R0, 0), asm.Return()},
+	}, ebpf.ProgramOptions{LogDisabled: true})
+	if err != nil {
+		return err
+	}
+	return prog.Close()
+}
+
+// HasFentry reports whether functions of the kernel image can be probed by
+// fentry and fexit, which it tries.
+func HasFentry() bool {
+	try := realAttempts()
+	return try.fentry() == nil && try.fexit() == nil
 }
 
 func attachTracing(p *ebpf.Program) (io.Closer, error) {

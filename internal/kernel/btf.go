@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/cilium/ebpf/btf"
@@ -25,6 +26,34 @@ func HasFunction(name string) (bool, error) {
 func HasTracepoint(name string) (bool, error) {
 	var typedef *btf.Typedef
 	return hasType("btf_trace_"+name, &typedef)
+}
+
+// HasCookies reports whether a network namespace gets the number that is its own
+// until reboot when it is created: an integer in struct net, or in what all
+// kinds of namespaces share. Before, it is an atomic that is filled when somebody
+// asks for it. The error says that there is no BTF.
+func HasCookies() (bool, error) {
+	spec, err := kernelSpec()
+	if err != nil {
+		return false, err
+	}
+	var net *btf.Struct
+	if err := spec.TypeByName("net", &net); err != nil {
+		return false, err
+	}
+	for _, member := range net.Members {
+		switch member.Name {
+		case "net_cookie":
+			_, isInt := btf.UnderlyingType(member.Type).(*btf.Int)
+			return isInt, nil
+		case "ns":
+			common, ok := btf.UnderlyingType(member.Type).(*btf.Struct)
+			if ok && slices.ContainsFunc(common.Members, func(m btf.Member) bool { return m.Name == "ns_id" }) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
 }
 
 func hasType(name string, typ any) (bool, error) {

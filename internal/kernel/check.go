@@ -23,6 +23,7 @@ type examiner struct {
 	release, machine string
 	hasFunction      func(string) (bool, error)
 	hasTracepoint    func(string) (bool, error)
+	hasCookies       func() (bool, error)
 	try              attempts
 }
 
@@ -31,6 +32,7 @@ var running = sync.OnceValue(func() *examiner {
 		root:          os.DirFS("/"),
 		hasFunction:   HasFunction,
 		hasTracepoint: HasTracepoint,
+		hasCookies:    HasCookies,
 		try:           realAttempts(),
 	}
 	var uts unix.Utsname
@@ -49,6 +51,7 @@ func (x *examiner) check(ctx context.Context) []Finding {
 		x.checkNamespaces,
 		x.checkMemlock,
 		x.checkBTF,
+		x.checkCookies,
 		x.checkTracepoints,
 		x.checkFunctions,
 		x.checkPrograms,

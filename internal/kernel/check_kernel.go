@@ -31,6 +31,25 @@ func (x *examiner) checkBTF() []Finding {
 	return []Finding{f}
 }
 
+// checkCookies is about what tells namespaces apart that had the same inum one
+// after the other.
+func (x *examiner) checkCookies() []Finding {
+	f := Finding{Name: "netns_cookie"}
+	if !x.hasBTF() {
+		return []Finding{notTried(f, whyNoBTF)}
+	}
+	switch has, err := x.hasCookies(); {
+	case err != nil:
+		f.Verdict, f.Detail = Unknown, err.Error()
+	case has:
+		f.Verdict, f.Detail = OK, "each namespace has a number of its own"
+	default:
+		f.Verdict = Degraded
+		f.Detail = "namespaces have no number of their own: two with the same inum, which is reused, are told apart by time"
+	}
+	return []Finding{f}
+}
+
 // hook is a tracepoint or a function that nsblame attaches to.
 type hook struct {
 	name     string
@@ -94,14 +113,27 @@ const loadsAndAttaches = "loads and attaches"
 
 func (x *examiner) checkPrograms() []Finding {
 	fentry := x.tryKind("fentry", true, x.try.fentry)
+	fexit := x.tryKind("fexit", true, x.try.fexit)
+	kprobe := x.tryKprobe()
+	if kprobe.Verdict == Missing && fentry.Verdict == OK && fexit.Verdict == OK {
+		kprobe.Verdict, kprobe.Detail, kprobe.Remedy = OK, kprobe.Detail+"; not needed, for fentry works", ""
+	}
 	return []Finding{
 		x.tryRingBuffer(),
 		x.tryKind("tp_btf", true, x.try.rawTracepoint),
-		fentry,
-		x.tryKind("fexit", true, x.try.fexit),
+		standIn(fentry, kprobe),
+		standIn(fexit, kprobe),
 		x.tryKind("iter_task", true, x.try.taskIterator),
-		x.tryKprobe(fentry),
+		kprobe,
 	}
+}
+
+// standIn makes what kprobes can do as well less than a want.
+func standIn(f, kprobe Finding) Finding {
+	if f.Verdict == Missing && kprobe.Verdict == OK {
+		f.Verdict, f.Detail, f.Remedy = Degraded, f.Detail+"; kprobes take its place, which cost more", ""
+	}
+	return f
 }
 
 // tryKind tries a kind of program that needs BTF.
@@ -124,8 +156,8 @@ func (x *examiner) tryRingBuffer() Finding {
 	return x.verify(f, x.try.ringBuffer)
 }
 
-// tryKprobe tries the way in for which no BTF is needed.
-func (x *examiner) tryKprobe(fentry Finding) Finding {
+// tryKprobe tries the way in for which a function needs no BTF.
+func (x *examiner) tryKprobe() Finding {
 	f := Finding{Name: "program:kprobe", How: "kprobe", Detail: loadsAndAttaches}
 	if !x.mayLoad() {
 		return notTried(f, whyNoRights)
@@ -134,14 +166,9 @@ func (x *examiner) tryKprobe(fentry Finding) Finding {
 		"sys/kernel/tracing/kprobe_events", "sys/kernel/debug/tracing/kprobe_events") {
 		f.Verdict, f.Detail = Missing, "neither perf nor tracefs offers kprobes"
 		f.Remedy = "boot a kernel that is built with CONFIG_KPROBE_EVENTS=y, or mount tracefs on /sys/kernel/tracing"
-	} else {
-		f = x.verify(f, x.try.kprobe)
+		return f
 	}
-	if f.Verdict == Missing && fentry.Verdict == OK {
-		// Nothing is lost as long as fentry works.
-		f.Verdict, f.Detail, f.Remedy = OK, f.Detail+"; not needed, for fentry works", ""
-	}
-	return f
+	return x.verify(f, x.try.kprobe)
 }
 
 // subsystems are those whose share in a creation is timed.
@@ -167,9 +194,13 @@ func (x *examiner) findModule(module, function string) Finding {
 		f.Detail = "built in"
 	case ModuleLoaded:
 		f.Detail = "loaded"
-		if !x.hasModuleBTF(module) {
-			f.Verdict, f.Detail = Degraded, "loaded, but without BTF: its share in a creation is not timed"
-			f.Remedy = "boot a kernel that is built with CONFIG_DEBUG_INFO_BTF_MODULES=y"
+		switch {
+		case x.hasModuleBTF(module):
+		case x.tryKprobe().Verdict == OK:
+			f.Detail = "loaded, without BTF: its share in a creation is timed by kprobes"
+		default:
+			f.Verdict, f.Detail = Degraded, "loaded, but without BTF, and there are no kprobes: its share in a creation is not timed"
+			f.Remedy = "boot a kernel that is built with CONFIG_DEBUG_INFO_BTF_MODULES=y or CONFIG_KPROBE_EVENTS=y"
 		}
 	case ModuleAvailable:
 		f.Detail = "not loaded: it has no share in a creation now"

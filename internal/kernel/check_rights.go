@@ -31,7 +31,7 @@ func (x *examiner) findRights() Finding {
 
 func (x *examiner) findSysAdmin() Finding {
 	return x.findCapability("cap_sys_admin", CapSysAdmin,
-		"without CAP_SYS_ADMIN the BTF of modules cannot be had: nf_conntrack and ip_vs are not timed where they are modules")
+		"without CAP_SYS_ADMIN the BTF of modules cannot be had: where nf_conntrack and ip_vs are modules, only kprobes can time them")
 }
 
 // findProcAccess is about processes that are older than nsblame: what is

@@ -41,6 +41,7 @@ func capable() *examiner {
 		},
 		release: "6.1.0-42-amd64", machine: "x86_64",
 		hasFunction: has, hasTracepoint: has,
+		hasCookies: func() (bool, error) { return true, nil },
 		try: attempts{
 			memlock: fine, ringBuffer: fine, rawTracepoint: fine, fentry: fine, fexit: fine,
 			taskIterator: fine, kprobe: fine,
@@ -123,12 +124,16 @@ func TestCheckIncapableMachines(t *testing.T) {
 			"lockdown", Missing, "integrity", true,
 		},
 		{
-			"fentry refused", func(x *examiner) { x.try.fentry = eperm },
+			"fentry refused, kprobes in its place", func(x *examiner) { x.try.fentry = eperm },
+			"program:fentry", Degraded, "", false,
+		},
+		{
+			"fentry and kprobes refused", func(x *examiner) { x.try.fentry, x.try.kprobe = eperm, eperm },
 			"program:fentry", Missing, "sandbox", true,
 		},
 		{
 			"fentry refused under seccomp", func(x *examiner) {
-				x.try.fentry = eperm
+				x.try.fentry, x.try.kprobe = eperm, eperm
 				x.change("proc/self/status", file("CapEff:\t000001ffffffffff\nSeccomp:\t2\n"))
 			},
 			"program:fentry", Missing, "seccomp", true,
@@ -158,11 +163,23 @@ func TestCheckIncapableMachines(t *testing.T) {
 			"program:kprobe", OK, "", false,
 		},
 		{
-			"module without BTF", func(x *examiner) {
+			"module without BTF, timed by kprobes", func(x *examiner) {
 				x.hasFunction = func(name string) (bool, error) { return name != "__ip_vs_init", nil }
 				x.change("sys/kernel/btf/ip_vs", nil)
 			},
+			"module:ip_vs", OK, "", false,
+		},
+		{
+			"module without BTF, and no kprobes", func(x *examiner) {
+				x.hasFunction = func(name string) (bool, error) { return name != "__ip_vs_init", nil }
+				x.change("sys/kernel/btf/ip_vs", nil)
+				x.try.kprobe = eperm
+			},
 			"module:ip_vs", Degraded, "CONFIG_DEBUG_INFO_BTF_MODULES", false,
+		},
+		{
+			"no cookies", func(x *examiner) { x.hasCookies = func() (bool, error) { return false, nil } },
+			"netns_cookie", Degraded, "", false,
 		},
 		{
 			"hidden addresses", func(x *examiner) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"path"
+	"strconv"
 	"strings"
 )
 
@@ -117,6 +118,22 @@ func (x *examiner) inKallsyms(symbol string) bool {
 	x.eachSymbol(func(_, _, name, module string) bool {
 		found = name == symbol && module == ""
 		return !found
+	})
+	return found
+}
+
+// SymbolAddress returns where a symbol of a module is, 0 if it is not there or
+// addresses are hidden from this process.
+func SymbolAddress(symbol, module string) uint64 { return running().symbolAddress(symbol, module) }
+
+func (x *examiner) symbolAddress(symbol, module string) uint64 {
+	var found uint64
+	x.eachSymbol(func(address, _, name, in string) bool {
+		if name != symbol || in != "["+module+"]" {
+			return true
+		}
+		found, _ = strconv.ParseUint(address, 16, 64)
+		return false
 	})
 	return found
 }

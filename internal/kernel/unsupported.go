@@ -78,7 +78,7 @@ func (x *examiner) refused(what string, err error) error {
 		return Unsupported(what, remedyLockdown, because(ErrLockdown, err))
 	case isDenial(err):
 		return x.denied(what, err)
-	case errors.Is(err, btf.ErrNotFound):
+	case errors.Is(err, btf.ErrNotFound), errors.Is(err, fs.ErrNotExist):
 		return Unsupported(what, remedyFunction, err)
 	case errors.Is(err, ebpf.ErrNotSupported):
 		return Unsupported(what, x.notSupportedRemedy(), err)

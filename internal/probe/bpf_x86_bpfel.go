@@ -82,7 +82,8 @@ const (
 	bpfCounterCOUNT_INFLIGHT_FULL bpfCounter = 8
 	bpfCounterCOUNT_LOST_BUS      bpfCounter = 9
 	bpfCounterCOUNT_BUS_UNREAD    bpfCounter = 10
-	bpfCounterCOUNTERS            bpfCounter = 11
+	bpfCounterCOUNT_RETURN_MISSED bpfCounter = 11
+	bpfCounterCOUNTERS            bpfCounter = 12
 )
 
 type bpfCreateCall uint32
@@ -152,6 +153,7 @@ type bpfInflight struct {
 	Serial      uint64
 	ConntrackNs uint64
 	IpvsNs      uint64
+	IpvsNet     uint64
 	IpvsGen     int32
 	IpvsSize    uint32
 	Call        uint32
@@ -261,32 +263,43 @@ const (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	bpfMapBlanks           = "blanks"
-	bpfMapCgroups          = "cgroups"
-	bpfMapCounters         = "counters"
-	bpfMapEnding           = "ending"
-	bpfMapEvents           = "events"
-	bpfMapInflight         = "inflight"
-	bpfMapProcesses        = "processes"
-	bpfMapPrograms         = "programs"
-	bpfProgBusSend         = "bus_send"
-	bpfProgConntrackEnter  = "conntrack_enter"
-	bpfProgConntrackExit   = "conntrack_exit"
-	bpfProgCreateEnter     = "create_enter"
-	bpfProgCreateExit      = "create_exit"
-	bpfProgIpvsEnter       = "ipvs_enter"
-	bpfProgIpvsExit        = "ipvs_exit"
-	bpfProgProcessExec     = "process_exec"
-	bpfProgProcessExit     = "process_exit"
-	bpfProgProcessFork     = "process_fork"
-	bpfProgProcessMoved    = "process_moved"
-	bpfProgProcessesBefore = "processes_before"
-	bpfProgUnshareEnter    = "unshare_enter"
-	bpfProgUnshareExit     = "unshare_exit"
-	bpfVarCgroupUnified    = "cgroup_unified"
-	bpfVarKnowsUnshare     = "knows_unshare"
-	bpfVarRingHalf         = "ring_half"
-	bpfVarWireAnchor       = "wire_anchor"
+	bpfMapBlanks                = "blanks"
+	bpfMapCgroups               = "cgroups"
+	bpfMapCounters              = "counters"
+	bpfMapEnding                = "ending"
+	bpfMapEvents                = "events"
+	bpfMapInflight              = "inflight"
+	bpfMapProcesses             = "processes"
+	bpfMapPrograms              = "programs"
+	bpfProgBusSend              = "bus_send"
+	bpfProgBusSendKprobe        = "bus_send_kprobe"
+	bpfProgConntrackEnter       = "conntrack_enter"
+	bpfProgConntrackEnterKprobe = "conntrack_enter_kprobe"
+	bpfProgConntrackExit        = "conntrack_exit"
+	bpfProgConntrackExitKprobe  = "conntrack_exit_kprobe"
+	bpfProgCreateEnter          = "create_enter"
+	bpfProgCreateEnterKprobe    = "create_enter_kprobe"
+	bpfProgCreateExit           = "create_exit"
+	bpfProgCreateExitKprobe     = "create_exit_kprobe"
+	bpfProgIpvsEnter            = "ipvs_enter"
+	bpfProgIpvsEnterKprobe      = "ipvs_enter_kprobe"
+	bpfProgIpvsExit             = "ipvs_exit"
+	bpfProgIpvsExitKprobe       = "ipvs_exit_kprobe"
+	bpfProgProcessExec          = "process_exec"
+	bpfProgProcessExit          = "process_exit"
+	bpfProgProcessFork          = "process_fork"
+	bpfProgProcessMoved         = "process_moved"
+	bpfProgProcessesBefore      = "processes_before"
+	bpfProgUnshareEnter         = "unshare_enter"
+	bpfProgUnshareEnterKprobe   = "unshare_enter_kprobe"
+	bpfProgUnshareExit          = "unshare_exit"
+	bpfProgUnshareExitKprobe    = "unshare_exit_kprobe"
+	bpfVarCgroupUnified         = "cgroup_unified"
+	bpfVarIpvsOperations        = "ipvs_operations"
+	bpfVarKnowsUnshare          = "knows_unshare"
+	bpfVarMayMissReturns        = "may_miss_returns"
+	bpfVarRingHalf              = "ring_half"
+	bpfVarWireAnchor            = "wire_anchor"
 )
 
 // loadBpf returns the embedded CollectionSpec for bpf.
@@ -331,20 +344,29 @@ type bpfSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfProgramSpecs struct {
-	BusSend         *ebpf.ProgramSpec `ebpf:"bus_send"`
-	ConntrackEnter  *ebpf.ProgramSpec `ebpf:"conntrack_enter"`
-	ConntrackExit   *ebpf.ProgramSpec `ebpf:"conntrack_exit"`
-	CreateEnter     *ebpf.ProgramSpec `ebpf:"create_enter"`
-	CreateExit      *ebpf.ProgramSpec `ebpf:"create_exit"`
-	IpvsEnter       *ebpf.ProgramSpec `ebpf:"ipvs_enter"`
-	IpvsExit        *ebpf.ProgramSpec `ebpf:"ipvs_exit"`
-	ProcessExec     *ebpf.ProgramSpec `ebpf:"process_exec"`
-	ProcessExit     *ebpf.ProgramSpec `ebpf:"process_exit"`
-	ProcessFork     *ebpf.ProgramSpec `ebpf:"process_fork"`
-	ProcessMoved    *ebpf.ProgramSpec `ebpf:"process_moved"`
-	ProcessesBefore *ebpf.ProgramSpec `ebpf:"processes_before"`
-	UnshareEnter    *ebpf.ProgramSpec `ebpf:"unshare_enter"`
-	UnshareExit     *ebpf.ProgramSpec `ebpf:"unshare_exit"`
+	BusSend              *ebpf.ProgramSpec `ebpf:"bus_send"`
+	BusSendKprobe        *ebpf.ProgramSpec `ebpf:"bus_send_kprobe"`
+	ConntrackEnter       *ebpf.ProgramSpec `ebpf:"conntrack_enter"`
+	ConntrackEnterKprobe *ebpf.ProgramSpec `ebpf:"conntrack_enter_kprobe"`
+	ConntrackExit        *ebpf.ProgramSpec `ebpf:"conntrack_exit"`
+	ConntrackExitKprobe  *ebpf.ProgramSpec `ebpf:"conntrack_exit_kprobe"`
+	CreateEnter          *ebpf.ProgramSpec `ebpf:"create_enter"`
+	CreateEnterKprobe    *ebpf.ProgramSpec `ebpf:"create_enter_kprobe"`
+	CreateExit           *ebpf.ProgramSpec `ebpf:"create_exit"`
+	CreateExitKprobe     *ebpf.ProgramSpec `ebpf:"create_exit_kprobe"`
+	IpvsEnter            *ebpf.ProgramSpec `ebpf:"ipvs_enter"`
+	IpvsEnterKprobe      *ebpf.ProgramSpec `ebpf:"ipvs_enter_kprobe"`
+	IpvsExit             *ebpf.ProgramSpec `ebpf:"ipvs_exit"`
+	IpvsExitKprobe       *ebpf.ProgramSpec `ebpf:"ipvs_exit_kprobe"`
+	ProcessExec          *ebpf.ProgramSpec `ebpf:"process_exec"`
+	ProcessExit          *ebpf.ProgramSpec `ebpf:"process_exit"`
+	ProcessFork          *ebpf.ProgramSpec `ebpf:"process_fork"`
+	ProcessMoved         *ebpf.ProgramSpec `ebpf:"process_moved"`
+	ProcessesBefore      *ebpf.ProgramSpec `ebpf:"processes_before"`
+	UnshareEnter         *ebpf.ProgramSpec `ebpf:"unshare_enter"`
+	UnshareEnterKprobe   *ebpf.ProgramSpec `ebpf:"unshare_enter_kprobe"`
+	UnshareExit          *ebpf.ProgramSpec `ebpf:"unshare_exit"`
+	UnshareExitKprobe    *ebpf.ProgramSpec `ebpf:"unshare_exit_kprobe"`
 }
 
 // bpfMapSpecs contains maps before they are loaded into the kernel.
@@ -365,10 +387,12 @@ type bpfMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfVariableSpecs struct {
-	CgroupUnified *ebpf.VariableSpec `ebpf:"cgroup_unified"`
-	KnowsUnshare  *ebpf.VariableSpec `ebpf:"knows_unshare"`
-	RingHalf      *ebpf.VariableSpec `ebpf:"ring_half"`
-	WireAnchor    *ebpf.VariableSpec `ebpf:"wire_anchor"`
+	CgroupUnified  *ebpf.VariableSpec `ebpf:"cgroup_unified"`
+	IpvsOperations *ebpf.VariableSpec `ebpf:"ipvs_operations"`
+	KnowsUnshare   *ebpf.VariableSpec `ebpf:"knows_unshare"`
+	MayMissReturns *ebpf.VariableSpec `ebpf:"may_miss_returns"`
+	RingHalf       *ebpf.VariableSpec `ebpf:"ring_half"`
+	WireAnchor     *ebpf.VariableSpec `ebpf:"wire_anchor"`
 }
 
 // bpfObjects contains all objects after they have been loaded into the kernel.
@@ -418,48 +442,68 @@ func (m *bpfMaps) Close() error {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfVariables struct {
-	CgroupUnified *ebpf.Variable `ebpf:"cgroup_unified"`
-	KnowsUnshare  *ebpf.Variable `ebpf:"knows_unshare"`
-	RingHalf      *ebpf.Variable `ebpf:"ring_half"`
-	WireAnchor    *ebpf.Variable `ebpf:"wire_anchor"`
+	CgroupUnified  *ebpf.Variable `ebpf:"cgroup_unified"`
+	IpvsOperations *ebpf.Variable `ebpf:"ipvs_operations"`
+	KnowsUnshare   *ebpf.Variable `ebpf:"knows_unshare"`
+	MayMissReturns *ebpf.Variable `ebpf:"may_miss_returns"`
+	RingHalf       *ebpf.Variable `ebpf:"ring_half"`
+	WireAnchor     *ebpf.Variable `ebpf:"wire_anchor"`
 }
 
 // bpfPrograms contains all programs after they have been loaded into the kernel.
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfPrograms struct {
-	BusSend         *ebpf.Program `ebpf:"bus_send"`
-	ConntrackEnter  *ebpf.Program `ebpf:"conntrack_enter"`
-	ConntrackExit   *ebpf.Program `ebpf:"conntrack_exit"`
-	CreateEnter     *ebpf.Program `ebpf:"create_enter"`
-	CreateExit      *ebpf.Program `ebpf:"create_exit"`
-	IpvsEnter       *ebpf.Program `ebpf:"ipvs_enter"`
-	IpvsExit        *ebpf.Program `ebpf:"ipvs_exit"`
-	ProcessExec     *ebpf.Program `ebpf:"process_exec"`
-	ProcessExit     *ebpf.Program `ebpf:"process_exit"`
-	ProcessFork     *ebpf.Program `ebpf:"process_fork"`
-	ProcessMoved    *ebpf.Program `ebpf:"process_moved"`
-	ProcessesBefore *ebpf.Program `ebpf:"processes_before"`
-	UnshareEnter    *ebpf.Program `ebpf:"unshare_enter"`
-	UnshareExit     *ebpf.Program `ebpf:"unshare_exit"`
+	BusSend              *ebpf.Program `ebpf:"bus_send"`
+	BusSendKprobe        *ebpf.Program `ebpf:"bus_send_kprobe"`
+	ConntrackEnter       *ebpf.Program `ebpf:"conntrack_enter"`
+	ConntrackEnterKprobe *ebpf.Program `ebpf:"conntrack_enter_kprobe"`
+	ConntrackExit        *ebpf.Program `ebpf:"conntrack_exit"`
+	ConntrackExitKprobe  *ebpf.Program `ebpf:"conntrack_exit_kprobe"`
+	CreateEnter          *ebpf.Program `ebpf:"create_enter"`
+	CreateEnterKprobe    *ebpf.Program `ebpf:"create_enter_kprobe"`
+	CreateExit           *ebpf.Program `ebpf:"create_exit"`
+	CreateExitKprobe     *ebpf.Program `ebpf:"create_exit_kprobe"`
+	IpvsEnter            *ebpf.Program `ebpf:"ipvs_enter"`
+	IpvsEnterKprobe      *ebpf.Program `ebpf:"ipvs_enter_kprobe"`
+	IpvsExit             *ebpf.Program `ebpf:"ipvs_exit"`
+	IpvsExitKprobe       *ebpf.Program `ebpf:"ipvs_exit_kprobe"`
+	ProcessExec          *ebpf.Program `ebpf:"process_exec"`
+	ProcessExit          *ebpf.Program `ebpf:"process_exit"`
+	ProcessFork          *ebpf.Program `ebpf:"process_fork"`
+	ProcessMoved         *ebpf.Program `ebpf:"process_moved"`
+	ProcessesBefore      *ebpf.Program `ebpf:"processes_before"`
+	UnshareEnter         *ebpf.Program `ebpf:"unshare_enter"`
+	UnshareEnterKprobe   *ebpf.Program `ebpf:"unshare_enter_kprobe"`
+	UnshareExit          *ebpf.Program `ebpf:"unshare_exit"`
+	UnshareExitKprobe    *ebpf.Program `ebpf:"unshare_exit_kprobe"`
 }
 
 func (p *bpfPrograms) Close() error {
 	return _BpfClose(
 		p.BusSend,
+		p.BusSendKprobe,
 		p.ConntrackEnter,
+		p.ConntrackEnterKprobe,
 		p.ConntrackExit,
+		p.ConntrackExitKprobe,
 		p.CreateEnter,
+		p.CreateEnterKprobe,
 		p.CreateExit,
+		p.CreateExitKprobe,
 		p.IpvsEnter,
+		p.IpvsEnterKprobe,
 		p.IpvsExit,
+		p.IpvsExitKprobe,
 		p.ProcessExec,
 		p.ProcessExit,
 		p.ProcessFork,
 		p.ProcessMoved,
 		p.ProcessesBefore,
 		p.UnshareEnter,
+		p.UnshareEnterKprobe,
 		p.UnshareExit,
+		p.UnshareExitKprobe,
 	)
 }
 

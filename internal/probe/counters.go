@@ -19,6 +19,7 @@ var lossKinds = []struct {
 	{bpfCounterCOUNT_PROGRAM_FULL, event.LossProgram},
 	{bpfCounterCOUNT_CGROUP_FULL, event.LossCgroup},
 	{bpfCounterCOUNT_INFLIGHT_FULL, event.LossInflight},
+	{bpfCounterCOUNT_RETURN_MISSED, event.LossReturn},
 	{bpfCounterCOUNT_LOST_BUS, event.LossBus},
 	{bpfCounterCOUNT_BUS_UNREAD, event.LossBusUnread},
 	{bpfCounterCOUNT_LOST_FORGET, event.LossForget},
@@ -56,7 +57,8 @@ func (h *half) count(c bpfCounter) (uint64, error) {
 
 // skipped is how often the kernel left out a run of one of our programs,
 // because the program was already running on that CPU (bpf/trampoline.c,
-// __bpf_prog_enter). Kernels before 5.12 do not count it.
+// __bpf_prog_enter) or, for kprobes, within another. Kernels before 5.12 do not
+// count the former, those before 6.7 not the latter.
 func (h *half) skipped() (uint64, error) {
 	var sum uint64
 	for _, p := range h.programs {

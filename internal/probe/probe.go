@@ -11,6 +11,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/rlimit"
+	"golang.org/x/sys/unix"
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/kernel"
@@ -22,6 +23,9 @@ type group struct {
 	probe string
 	// programs are their names in the object, in the order of attaching.
 	programs []string
+	// kprobes are programs that do the same as kprobes and kretprobes; none
+	// for a tracepoint.
+	kprobes []string
 	// module is the kernel module that has the function, empty for the kernel
 	// itself.
 	module string
@@ -39,6 +43,8 @@ const (
 	busProbe = "unix_stream_sendmsg"
 	// unshareProbe tells unshare from clone.
 	unshareProbe = "unshare_nsproxy_namespaces"
+	// ipvsProbe times ip_vs.
+	ipvsProbe = "__ip_vs_init"
 )
 
 // groups are all probes, in the order of attaching (see attach). The exit of
@@ -54,21 +60,29 @@ var groups = []group{
 	},
 	{
 		probe: unshareProbe, programs: []string{bpfProgUnshareExit, bpfProgUnshareEnter},
+		kprobes:  []string{bpfProgUnshareExitKprobe, bpfProgUnshareEnterKprobe},
 		required: true, ifPresent: true,
 		without: "unshare and clone are not told apart",
 	},
-	{probe: "copy_net_ns", programs: []string{bpfProgCreateExit, bpfProgCreateEnter}, required: true},
+	{
+		probe: "copy_net_ns", programs: []string{bpfProgCreateExit, bpfProgCreateEnter},
+		kprobes:  []string{bpfProgCreateExitKprobe, bpfProgCreateEnterKprobe},
+		required: true,
+	},
 	{
 		probe: busProbe, programs: []string{bpfProgBusSend},
+		kprobes: []string{bpfProgBusSendKprobe},
 		without: "who asked a service manager to start a unit is not known",
 	},
 	{
 		probe: "nf_conntrack_init_net", programs: []string{bpfProgConntrackExit, bpfProgConntrackEnter},
-		module: "nf_conntrack", without: "what nf_conntrack takes of a creation is not shown",
+		kprobes: []string{bpfProgConntrackExitKprobe, bpfProgConntrackEnterKprobe},
+		module:  "nf_conntrack", without: "what nf_conntrack takes of a creation is not shown",
 	},
 	{
-		probe: "__ip_vs_init", programs: []string{bpfProgIpvsExit, bpfProgIpvsEnter},
-		module: "ip_vs", without: "what ip_vs takes of a creation is not shown",
+		probe: ipvsProbe, programs: []string{bpfProgIpvsExit, bpfProgIpvsEnter},
+		kprobes: []string{bpfProgIpvsExitKprobe, bpfProgIpvsEnterKprobe},
+		module:  "ip_vs", without: "what ip_vs takes of a creation is not shown",
 	},
 }
 
@@ -79,17 +93,26 @@ type settings struct {
 	processes uint32
 	cgroups   uint32
 	hierarchy kernel.Hierarchy
+	attach    Attach
+	// preallocate takes all memory of the tables at once.
+	preallocate bool
+	// fentryOnly is set where probes that use the tables can't be kprobes.
+	fentryOnly bool
 }
 
 // half is the kernel half, loaded.
 type half struct {
-	spec     *ebpf.CollectionSpec
-	maps     map[string]*ebpf.Map
-	programs map[string]*ebpf.Program
+	spec      *ebpf.CollectionSpec
+	maps      map[string]*ebpf.Map
+	variables map[string]*ebpf.Variable
+	programs  map[string]*ebpf.Program
 	// types is the kernel's BTF, indexed once for all that is loaded.
-	types    *btf.Cache
-	links    []link.Link
-	noBus    bool
+	types *btf.Cache
+	links []link.Link
+	noBus bool
+	set   settings
+	// left is how often a kprobe that is detached by now was left out.
+	left     uint64
 	coverage []event.Coverage
 }
 
@@ -106,7 +129,12 @@ func newHalf(set settings) (*half, error) {
 	spec.Maps[bpfMapProcesses].MaxEntries = set.processes
 	spec.Maps[bpfMapPrograms].MaxEntries = set.processes
 	spec.Maps[bpfMapCgroups].MaxEntries = set.cgroups
-	h := &half{spec: spec, programs: make(map[string]*ebpf.Program), types: btf.NewCache()}
+	if set.preallocate {
+		for _, m := range spec.Maps {
+			m.Flags &^= unix.BPF_F_NO_PREALLOC
+		}
+	}
+	h := &half{set: set, spec: spec, programs: make(map[string]*ebpf.Program), types: btf.NewCache()}
 	if err := h.setVariables(set); err != nil {
 		return nil, err
 	}
@@ -116,7 +144,7 @@ func newHalf(set settings) (*half, error) {
 	if err != nil {
 		return nil, kernel.Refused("create the kernel half's maps", err)
 	}
-	h.maps = coll.Maps
+	h.maps, h.variables = coll.Maps, coll.Variables
 	return h, nil
 }
 
@@ -145,7 +173,7 @@ func (h *half) loadAll() {
 	names := []string{bpfProgProcessesBefore}
 	for _, g := range groups {
 		if h.present(g) == nil {
-			names = append(names, g.programs...)
+			names = append(names, g.by(h.ways(g)[0])...)
 		}
 	}
 	_ = h.load(names...)
@@ -196,11 +224,11 @@ func (h *half) attach() ([]event.ProcessID, error) {
 func (h *half) attachGroups(list []group) error {
 	for _, g := range list {
 		cov := event.Coverage{Probe: g.probe}
-		err := h.attachGroup(g)
+		how, err := h.attachGroup(g)
 		switch {
 		case err == nil:
-			cov.Live, cov.How = true, h.how(g)
-		case g.required && !(g.ifPresent && errors.Is(err, btf.ErrNotFound)):
+			cov.Live, cov.How = true, string(how)
+		case g.required && !(g.ifPresent && lacksFunction(err)):
 			return err
 		default:
 			cov.Why = why(g, err)
@@ -210,17 +238,40 @@ func (h *half) attachGroups(list []group) error {
 	return nil
 }
 
-func (h *half) attachGroup(g group) error {
+// attachGroup attaches a group in the first of the ways that works. Where none
+// does, the error is that of all.
+func (h *half) attachGroup(g group) (way, error) {
 	if err := h.present(g); err != nil {
+		return "", err
+	}
+	var failed error
+	for _, w := range h.ways(g) {
+		err := h.attachGroupBy(g, w)
+		if err == nil {
+			return w, nil
+		}
+		if failed == nil {
+			failed = err
+		} else {
+			failed = fmt.Errorf("%w; %w", failed, err)
+		}
+	}
+	return "", failed
+}
+
+func (h *half) attachGroupBy(g group, w way) error {
+	if err := h.load(g.by(w)...); err != nil {
+		return kernel.Refused("load the "+string(w)+" probe on "+g.probe, err)
+	}
+	if err := h.prepare(g, w); err != nil {
 		return err
 	}
-	if err := h.load(g.programs...); err != nil {
-		return kernel.Refused("load the probe on "+g.probe, err)
-	}
-	for _, name := range g.programs {
-		l, err := link.AttachTracing(link.TracingOptions{Program: h.programs[name]})
+	attached := len(h.links)
+	for _, name := range g.by(w) {
+		l, err := h.attachProgram(name)
 		if err != nil {
-			return kernel.Refused("attach the probe to "+g.probe, err)
+			err = kernel.Refused("attach the "+string(w)+" probe to "+g.probe, err)
+			return errors.Join(err, h.detachFrom(attached))
 		}
 		h.links = append(h.links, l)
 	}
@@ -272,14 +323,6 @@ func (e *moduleError) remedy() string {
 	return "nothing, unless it is loaded later: then start nsblame again"
 }
 
-// how names the way in which a group is attached.
-func (h *half) how(g group) string {
-	if h.spec.Programs[g.programs[0]].AttachType == ebpf.AttachTraceRawTp {
-		return "tp_btf"
-	}
-	return "fentry"
-}
-
 // why says why an optional probe is not attached and what follows from it.
 func why(g group, err error) string {
 	text := err.Error() + "; " + g.without
@@ -315,11 +358,17 @@ func (h *half) processesBefore() ([]event.ProcessID, error) {
 
 // detach ends all probes. What was sent before stays in the ring buffer.
 func (h *half) detach() error {
+	h.left += h.missed()
+	return h.detachFrom(0)
+}
+
+// detachFrom ends those probes that were attached after the first n.
+func (h *half) detachFrom(n int) error {
 	var errs []error
-	for _, l := range slices.Backward(h.links) {
+	for _, l := range slices.Backward(h.links[n:]) {
 		errs = append(errs, l.Close())
 	}
-	h.links = nil
+	h.links = h.links[:n]
 	return errors.Join(errs...)
 }
 

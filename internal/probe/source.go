@@ -31,6 +31,8 @@ type Options struct {
 	ExecWait time.Duration
 	// NoBus leaves the probe on the buses out.
 	NoBus bool
+	// Attach is the way in which functions of the kernel are probed.
+	Attach Attach
 	// Version is nsblame's own, for the stream's head.
 	Version string
 }
@@ -44,6 +46,8 @@ const (
 	maxProcesses = 1 << 17
 	// maxCgroups bounds the paths of the cgroups that those are in.
 	maxCgroups = 1 << 16
+	// maxPreallocated bounds both where memory is taken at once: some 80 MB.
+	maxPreallocated = 1 << 15
 )
 
 // Source is the live stream. Its methods but Stop are for one goroutine.
@@ -79,7 +83,7 @@ func Open(opt Options) (*Source, error) {
 	if err != nil && !errors.Is(err, kernel.ErrNoHierarchy) {
 		return nil, err
 	}
-	h, err := newHalf(tables(opt.BufferSize, hierarchy))
+	h, err := newHalf(choose(opt.BufferSize, hierarchy, opt.Attach))
 	if err != nil {
 		return nil, err
 	}
@@ -90,18 +94,30 @@ func Open(opt Options) (*Source, error) {
 	return s, nil
 }
 
-// tables are the settings for a buffer of that size, on this machine.
-func tables(buffer int, hierarchy kernel.Hierarchy) settings {
-	return settings{
+// choose returns the settings for a buffer of that size, on this machine.
+func choose(buffer int, hierarchy kernel.Hierarchy, attach Attach) settings {
+	set := settings{
 		ring:      ringSize(buffer),
 		processes: maxProcesses,
 		cgroups:   maxCgroups,
 		hierarchy: hierarchy,
+		attach:    attach,
 	}
+	if attach == AttachFentry || !kernel.KprobesNeedPreallocation() {
+		return set
+	}
+	if attach != AttachKprobe && kernel.HasFentry() {
+		set.fentryOnly = true
+		return set
+	}
+	set.attach, set.preallocate = AttachKprobe, true
+	set.processes, set.cgroups = maxPreallocated, maxPreallocated
+	return set
 }
 
 func (s *Source) start(opt Options, hierarchy kernel.Hierarchy) error {
 	s.half.noBus = opt.NoBus
+	sweep()
 	before, err := s.half.attach()
 	if err != nil {
 		return err
@@ -378,7 +394,7 @@ func (s *Source) finish() error {
 	if err != nil {
 		return err
 	}
-	if loss := s.ledger.since(event.LossSkipped, skipped); loss != nil {
+	if loss := s.ledger.since(event.LossSkipped, skipped+s.half.left); loss != nil {
 		s.push(loss)
 	}
 	seen, err := s.half.count(bpfCounterCOUNT_SEEN)

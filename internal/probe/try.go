@@ -9,16 +9,17 @@ import (
 // Try attaches every probe and detaches it at once: a finding for each. It is
 // what doctor shows, and tells the truth about this kernel, for it loads the
 // very programs that a trace would.
-func Try() []kernel.Finding {
+func Try(attachBy Attach) []kernel.Finding {
 	hierarchy, err := kernel.CgroupHierarchy()
 	if err != nil && !errors.Is(err, kernel.ErrNoHierarchy) {
 		return []kernel.Finding{missing("cgroup hierarchy", true, err)}
 	}
-	h, err := newHalf(tables(0, hierarchy))
+	h, err := newHalf(choose(0, hierarchy, attachBy))
 	if err != nil {
 		return []kernel.Finding{missing("maps", true, err)}
 	}
 	defer h.Close()
+	sweep()
 	h.loadAll()
 	list := make([]kernel.Finding, 0, len(groups)+1)
 	for _, g := range groups {
@@ -33,14 +34,14 @@ func Try() []kernel.Finding {
 }
 
 func (h *half) try(g group) kernel.Finding {
-	err := h.attachGroup(g)
+	how, err := h.attachGroup(g)
 	if err == nil {
 		return kernel.Finding{
-			Name: g.probe, How: h.how(g), Verdict: kernel.OK, Required: g.required, Detail: "loads and attaches",
+			Name: g.probe, How: string(how), Verdict: kernel.OK, Required: g.required, Detail: "loads and attaches",
 		}
 	}
 	f := missing(g.probe, g.required && !g.ifPresent, err)
-	f.How = h.how(g)
+	f.How = string(h.ways(g)[0])
 	if g.required && !g.ifPresent {
 		return f
 	}

@@ -140,6 +140,8 @@ func lossText(kind event.LossKind) string {
 		return "command lines not noted (table full)"
 	case event.LossInflight:
 		return "beginnings of creations (too many at once)"
+	case event.LossReturn:
+		return "returns that a kretprobe of the kernel left out"
 	case event.LossCgroup:
 		return "cgroup paths not noted (table full)"
 	case event.LossForget:

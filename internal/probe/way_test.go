@@ -1,0 +1,100 @@
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+)
+
+func TestWays(t *testing.T) {
+	tracepoint := group{probe: "sched_process_exit", programs: []string{"x"}}
+	function := group{probe: "copy_net_ns", programs: []string{"x"}, kprobes: []string{"y"}}
+	for _, tc := range []struct {
+		name string
+		g    group
+		set  settings
+		want []way
+	}{
+		{"a tracepoint has but one", tracepoint, settings{attach: AttachKprobe}, []way{byTracepoint}},
+		{"the best first", function, settings{attach: AttachAuto}, []way{byFentry, byKprobe}},
+		{"no choice is auto", function, settings{}, []way{byFentry, byKprobe}},
+		{"forced", function, settings{attach: AttachFentry}, []way{byFentry}},
+		{"forced", function, settings{attach: AttachKprobe}, []way{byKprobe}},
+		{"tables that kprobes must not use", function, settings{attach: AttachAuto, fentryOnly: true}, []way{byFentry}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			h := &half{set: tc.set}
+			if got := h.ways(tc.g); !slices.Equal(got, tc.want) {
+				t.Errorf("got %v, want %v", got, tc.want)
+			}
+		})
+	}
+}
+
+// TestGroups holds the two ways of each group against each other: the same
+// functions, and returns before entries in both.
+func TestGroups(t *testing.T) {
+	spec, err := loadBpf()
+	if err != nil {
+		t.Fatal(err)
+	}
+	hooks := func(names []string) (hooks []string) {
+		for _, name := range names {
+			p := spec.Programs[name]
+			if p == nil {
+				t.Fatalf("no program %s", name)
+			}
+			kind, _, _ := strings.Cut(p.SectionName, "/")
+			at := "entry"
+			if kind == "fexit" || isReturn(p) {
+				at = "return"
+			}
+			hooks = append(hooks, at+" of "+p.AttachTo)
+		}
+		return hooks
+	}
+	for _, g := range groups {
+		tracing := spec.Programs[g.programs[0]].AttachType != ebpf.AttachTraceRawTp
+		if tracing != (len(g.kprobes) > 0) {
+			t.Errorf("%s: a function has kprobes, a tracepoint none", g.probe)
+		}
+		if got, want := hooks(g.kprobes), hooks(g.programs); tracing && !slices.Equal(got, want) {
+			t.Errorf("%s: kprobes at %q, fentry and fexit at %q", g.probe, got, want)
+		}
+	}
+}
+
+func TestLacksFunction(t *testing.T) {
+	for err, want := range map[error]bool{
+		fmt.Errorf("load: %w", btf.ErrNotFound):  true,
+		fmt.Errorf("attach: %w", fs.ErrNotExist): true,
+		errors.New("other"):                      false,
+	} {
+		if got := lacksFunction(err); got != want {
+			t.Errorf("%v: %v", err, got)
+		}
+	}
+}
+
+func TestAbandoned(t *testing.T) {
+	const gone = 1 << 22 // more than the kernel gives
+	for _, tc := range []struct{ line, want string }{
+		{fmt.Sprintf("r4096:nsblame_%d_0a/copy_net_ns copy_net_ns\n", gone), fmt.Sprintf("nsblame_%d_0a/copy_net_ns", gone)},
+		{fmt.Sprintf("r4096:nsblame_%d_0a/copy_net_ns copy_net_ns\n", os.Getpid()), ""},
+		{fmt.Sprintf("p:nsblame_%d_0a/copy_net_ns copy_net_ns\n", gone), ""},
+		{"r4096:ebpf_0a/copy_net_ns copy_net_ns\n", ""},
+		{"r:nsblame_99999999999999999999_0a/x x\n", ""},
+		{"", ""},
+	} {
+		if got := abandoned(tc.line); got != tc.want {
+			t.Errorf("%q: got %q, want %q", tc.line, got, tc.want)
+		}
+	}
+}
