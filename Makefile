@@ -4,8 +4,13 @@
 #   make demo       nsblame at work, in a VM, on the case it was built for
 #   make test       everything: vet, unit tests, the committed BPF objects
 #                   compared with their source, lint, the scenarios in a VM
-#   make scenarios  the scenarios alone; RUN=regexp picks some, KEEP=dir keeps
-#                   what they yield
+#   make scenarios  the scenarios alone, on Debian 12; RUN=regexp picks some,
+#                   KEEP=dir keeps what they yield
+#   make test-matrix  all scenarios on each release in each way to attach, and
+#                   a table of the verdicts; RUN, RELEASES and ATTACH narrow it,
+#                   KEEP as above, TABLE=file keeps the table
+#   make test-sample  what of the matrix is part of make test
+#   make test-arm64  nsblame on kernels for arm64
 #   make build      ./nsblame
 #   make generate   the BPF objects and their Go bindings, from bpf/
 #   make lint       golangci-lint, built once into the cache
@@ -18,8 +23,19 @@ VMTEST := $(GO) run ./internal/vmtest/cmd/vmtest
 LINTER := $(CACHE)/tools/golangci-lint-$(firstword $(shell cksum tools/go.sum))
 RUN    ?=
 KEEP   ?=
+TABLE  ?=
+# Releases and ways to attach of the matrix; empty stands for all.
+RELEASES ?=
+ATTACH   ?=
+CELLS     = $(if $(ATTACH),$(foreach r,$(or $(RELEASES),bullseye bookworm trixie sid),$(foreach a,$(ATTACH),$(r):$(a))),$(RELEASES))
 
-.PHONY: all build demo test vet unit generate check-generated lint scenarios deps deps-vm deps-bpf
+# On the other kernels make test runs those scenarios that need the most of a
+# kernel and of systemd.
+SAMPLE       = ^(unshare|clone|enospc|hostnamectl|start-systemctl|trigger-timer|user-systemd-run|doctor|exec-storm)$$
+SAMPLE_CELLS = bullseye:auto bookworm:kprobe trixie:auto sid:auto sid:kprobe
+
+.PHONY: all build demo test vet unit generate check-generated lint scenarios \
+	test-matrix test-sample test-arm64 deps deps-vm deps-arm64 deps-bpf
 all: build
 
 build:
@@ -31,7 +47,7 @@ demo: deps-vm
 # One after the other, the cheap ones first; a failure of one does not hide
 # what the others find.
 test:
-	$(MAKE) --keep-going --jobs=1 vet unit check-generated lint scenarios
+	$(MAKE) --keep-going --jobs=1 vet unit check-generated lint scenarios test-sample test-arm64
 
 vet:
 	$(GO) vet ./...
@@ -66,8 +82,19 @@ $(LINTER):
 scenarios: deps-vm
 	$(VMTEST) test -run '$(RUN)' $(if $(KEEP),-keep '$(KEEP)')
 
-deps: deps-vm deps-bpf
+test-matrix: deps-vm
+	$(VMTEST) matrix -run '$(RUN)' -cells '$(CELLS)' $(if $(KEEP),-keep '$(KEEP)') $(if $(TABLE),-table '$(TABLE)')
+
+test-sample: deps-vm
+	$(VMTEST) matrix -run '$(SAMPLE)' -cells '$(SAMPLE_CELLS)' $(if $(KEEP),-keep '$(KEEP)')
+
+test-arm64: deps-vm deps-arm64
+	$(VMTEST) arm64
+
+deps: deps-vm deps-arm64 deps-bpf
 deps-vm:
 	@internal/vmtest/install.sh vm
+deps-arm64:
+	@internal/vmtest/install.sh arm64
 deps-bpf:
 	@internal/vmtest/install.sh bpf

@@ -40,7 +40,9 @@ const (
 	defaultExecWait   = time.Second
 )
 
-func newLiveFlags() liveFlags { return liveFlags{bufferSize: defaultBufferSize, attach: newAttachFlag()} }
+func newLiveFlags() liveFlags {
+	return liveFlags{bufferSize: defaultBufferSize, attach: newAttachFlag()}
+}
 
 func (f *liveFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()

@@ -21,23 +21,38 @@ type Boot struct {
 	Prepare string
 	// Nsblame is set if it starts nsblame, as nsblame.service.
 	Nsblame bool
+	// Lacking says of a release why it can't be booted so.
+	Lacking map[string]string
 }
 
 //go:embed boots/dbus-broker.sh
 var prepareBroker string
 
+//go:embed boots/busybox.sh
+var prepareBusybox string
+
 //go:embed boots/early.sh
 var prepareEarly string
 
-const hybrid = "systemd.unified_cgroup_hierarchy=0"
+// systemd 256 and 257 want the second to believe the first.
+const hybrid = "systemd.unified_cgroup_hierarchy=0 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"
+
+var withoutVersion1 = map[string]string{"sid": "a systemd that knows cgroup version 1, which it gave up with 258"}
 
 // boots are all ways of booting, in the order in which the suite takes them.
 var boots = []Boot{
 	{Name: scenario.PlainBoot, About: "the release as it is"},
 	{Name: "dbus-broker", About: "dbus-broker in place of dbus-daemon", Prepare: prepareBroker},
-	{Name: "hybrid", About: "cgroup version 1, and systemd in version 2 too", Append: hybrid},
-	{Name: "legacy", About: "cgroup version 1 alone", Append: hybrid + " systemd.legacy_systemd_cgroup_controller=1"},
+	{Name: "hybrid", About: "cgroup version 1, and systemd in version 2 too", Append: hybrid, Lacking: withoutVersion1},
+	{
+		Name: "legacy", About: "cgroup version 1 alone",
+		Append: hybrid + " systemd.legacy_systemd_cgroup_controller=1", Lacking: withoutVersion1,
+	},
 	{Name: "early", About: "nsblame starts before the basic system", Prepare: prepareEarly, Nsblame: true},
+	{
+		Name: "busybox", About: "no systemd: busybox is the init",
+		Append: "VMTEST_INIT=/opt/vmtest/busybox/init", Prepare: prepareBusybox,
+	},
 }
 
 // FindBoot returns the way of booting of that name.

@@ -45,7 +45,7 @@ func Exec(ctx context.Context, o Options, b Boot, e link.Exec, stdout, stderr io
 }
 
 func greet(log io.Writer, h *link.Hello) {
-	fmt.Fprintf(log, "the VM is up: Linux %s, %s\n", h.Kernel, h.Systemd)
+	fmt.Fprintf(log, "the VM is up: Linux %s, %s\n", h.Kernel, h.Init)
 }
 
 //go:embed demo.sh

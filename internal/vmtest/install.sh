@@ -3,17 +3,18 @@
 # needs, on Debian 12 and its successors; elsewhere it says what to install.
 # It does nothing where all is there.
 #
-# usage: install.sh vm|bpf...
-#   vm   to build and boot VMs
-#   bpf  to compile the kernel half
+# usage: install.sh vm|arm64|bpf...
+#   vm     to build and boot VMs
+#   arm64  to boot a kernel for arm64, beside what vm is for
+#   bpf    to compile the kernel half
 set -eu
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
 # QEMU older than 10 corrupts the memory of guests with several CPUs.
 has_qemu() {
-	has qemu-system-x86_64 || return 1
-	major=$(qemu-system-x86_64 --version | sed -n '1s/.*version \([0-9]*\)\..*/\1/p')
+	has "qemu-system-$1" || return 1
+	major=$("qemu-system-$1" --version | sed -n '1s/.*version \([0-9]*\)\..*/\1/p')
 	[ "${major:-0}" -ge 10 ]
 }
 
@@ -21,10 +22,11 @@ lacking() {
 	for part; do
 		case $part in
 		vm)
-			has_qemu || echo qemu-system-x86
+			has_qemu x86_64 || echo qemu-system-x86
 			has mmdebstrap || echo mmdebstrap
 			PATH=$PATH:/usr/sbin:/sbin has mke2fs || echo e2fsprogs
 			;;
+		arm64) has_qemu aarch64 || echo qemu-system-arm ;;
 		bpf)
 			has clang-19 || echo clang-19
 			has llvm-strip-19 || echo llvm-19
@@ -40,8 +42,7 @@ lacking() {
 
 install() { apt-get install --yes --no-install-recommends "$@"; }
 
-# Installs QEMU from the backports of this release, given the source packages to
-# take from there. The backports are not added to the machine's sources: apt
+# Installs the packages of QEMU from the backports of this release. The backports are not added to the machine's sources: apt
 # gets a copy of these with one line more.
 install_qemu_from_backports() {
 	. /etc/os-release
@@ -64,13 +65,15 @@ install_qemu_from_backports() {
 	# ones are there: libbpf-dev would no longer fit the libbpf1 installed.
 	mkdir "$tmp/preferences"
 	cp -r /etc/apt/preferences.d/. "$tmp/preferences"
-	for source; do
+	for source in qemu seabios; do
 		printf 'Package: src:%s:any\nPin: release n=%s\nPin-Priority: 990\n\n' "$source" "$backports"
 	done >"$tmp/preferences/nsblame-backports.pref"
-	set -- -o "Dir::Etc::SourceParts=$tmp/parts" -o "Dir::Etc::PreferencesParts=$tmp/preferences" \
-		-o "Dir::State::Lists=$tmp/lists"
-	apt-get "$@" update
-	install "$@" qemu-system-x86
+	backports() {
+		apt-get -o "Dir::Etc::SourceParts=$tmp/parts" -o "Dir::Etc::PreferencesParts=$tmp/preferences" \
+			-o "Dir::State::Lists=$tmp/lists" "$@"
+	}
+	backports update
+	backports install --yes --no-install-recommends "$@"
 }
 
 packages=$(lacking "$@")
@@ -87,13 +90,14 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get update
 # shellcheck disable=SC2086 # a list of names
-install $(printf '%s\n' $packages | grep -vx qemu-system-x86 || true)
-if ! has_qemu && printf '%s\n' $packages | grep -qx qemu-system-x86; then
-	candidate=$(apt-cache policy qemu-system-x86 | sed -n 's/^ *Candidate: *//p')
+install $(printf '%s\n' $packages | grep -v ^qemu || true)
+qemu=$(printf '%s\n' $packages | grep ^qemu || true)
+if [ -n "$qemu" ]; then
+	candidate=$(apt-cache policy ${qemu%%[[:space:]]*} | sed -n 's/^ *Candidate: *//p')
 	if dpkg --compare-versions "${candidate:-0}" ge 1:10; then
-		install qemu-system-x86
+		install $qemu
 	else
-		install_qemu_from_backports qemu seabios
+		install_qemu_from_backports $qemu
 	fi
 fi
 

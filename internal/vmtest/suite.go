@@ -59,6 +59,39 @@ type Result struct {
 	// Origins counts the creations whose origin was told, Unknown those of
 	// which nsblame said that it does not know.
 	Origins, Unknown int
+	// Kernel is the release of the kernel, empty if no VM came up.
+	Kernel string
+	// Cases are all that were counted.
+	Cases []Case
+}
+
+// Case is a scenario under one way of booting.
+type Case struct {
+	// Name is the scenario's, with the boot if that is not the plain one.
+	Name string
+	// Verdict is PASS, FAIL or SKIP.
+	Verdict string
+	// Needs says what a skipped one would have needed.
+	Needs string
+}
+
+// The verdicts.
+const (
+	pass = "PASS"
+	fail = "FAIL"
+	skip = "SKIP"
+)
+
+func (r *Result) add(c Case) {
+	switch c.Verdict {
+	case pass:
+		r.Passed++
+	case fail:
+		r.Failed++
+	case skip:
+		r.Skipped++
+	}
+	r.Cases = append(r.Cases, c)
 }
 
 // String returns the counts as a line for people.
@@ -74,6 +107,8 @@ type SuiteOptions struct {
 	// Keep receives a directory for each boot, and in it one for each
 	// scenario with all that it yielded; nothing is kept if it is empty.
 	Keep string
+
+	built bool // the programs are, and are among the Files
 }
 
 // Suite runs scenarios, one after the other, in one VM for each boot that they
@@ -85,7 +120,9 @@ func Suite(ctx context.Context, o SuiteOptions, scenarios []*scenario.Scenario, 
 	if err != nil {
 		var r Result
 		for _, g := range groups {
-			r.Failed += len(g.scenarios)
+			for _, sc := range g.scenarios {
+				r.add(Case{Name: g.boot.label(sc.Name), Verdict: fail})
+			}
 		}
 		return r, err
 	}
@@ -112,14 +149,19 @@ func (o *SuiteOptions) prepare(ctx context.Context) (*host, error) {
 // runGroup runs the scenarios of one boot.
 func (s *suite) runGroup(ctx context.Context, h *host, g group) error {
 	s.boot, s.waiting = g.boot, map[string]*scenario.Scenario{}
+	if needs := g.boot.Lacking[h.Release]; needs != "" {
+		for _, sc := range g.scenarios {
+			s.skip(sc.Name, needs, 0)
+		}
+		return nil
+	}
 	for _, sc := range g.scenarios {
 		s.waiting[sc.Name] = sc
 	}
 	err := s.runVM(ctx, h, g)
 	for _, sc := range g.scenarios {
 		if s.waiting[sc.Name] != nil {
-			s.Failed++
-			s.verdict("FAIL", sc.Name, 0)
+			s.verdict(Case{Verdict: fail}, sc.Name, 0)
 			fmt.Fprintln(s.out, "      the VM was gone before the scenario was done")
 		}
 	}
@@ -156,6 +198,10 @@ func (s *suite) keepConsole() error {
 }
 
 func (o *SuiteOptions) buildPrograms(ctx context.Context) error {
+	if o.built {
+		return nil
+	}
+	o.built = true
 	if o.Nsblame == "" {
 		o.Nsblame = filepath.Join(o.Dir, "nsblame")
 		if err := buildStatic(ctx, o.Nsblame, "cmd/nsblame"); err != nil {
@@ -172,7 +218,7 @@ func (o *SuiteOptions) buildPrograms(ctx context.Context) error {
 	}
 	program := filepath.Join(o.Dir, "systemd.test")
 	o.Files = append(o.Files, program)
-	return compileStatic(ctx, "test", "-c", "-o", program, "./internal/systemd")
+	return compileStatic(ctx, "amd64", "test", "-c", "-o", program, "./internal/systemd")
 }
 
 // suite is a run of scenarios under way.
@@ -188,6 +234,7 @@ func (s *suite) handle(m *link.Message) error {
 	switch {
 	case m.Hello != nil:
 		greet(s.Log, m.Hello)
+		s.Kernel = m.Hello.Kernel
 	case m.Started != "":
 		fmt.Fprintf(s.Log, "  ... %s\n", s.boot.label(m.Started))
 	case m.Outcome != nil:
@@ -203,21 +250,20 @@ func (s *suite) judge(o *scenario.Outcome) error {
 	}
 	delete(s.waiting, o.Name)
 	s.countOrigins(o.Stdout)
+	if o.Repeated > 0 {
+		fmt.Fprintf(s.out, "      %s was repeated %d times: the kernel had left out a run of a probe\n", o.Name, o.Repeated)
+	}
 	failures := []string{}
 	switch {
 	case o.Skipped != "" && len(o.Errors) == 0:
-		s.Skipped++
-		s.verdict("SKIP", o.Name, o.Duration)
-		fmt.Fprintln(s.out, "      needs "+o.Skipped)
+		s.skip(o.Name, o.Skipped, o.Duration)
 	default:
 		failures = sc.Judge(o)
 		if len(failures) == 0 {
-			s.Passed++
-			s.verdict("PASS", o.Name, o.Duration)
+			s.verdict(Case{Verdict: pass}, o.Name, o.Duration)
 			break
 		}
-		s.Failed++
-		s.verdict("FAIL", o.Name, o.Duration)
+		s.verdict(Case{Verdict: fail}, o.Name, o.Duration)
 		s.explain(failures, o)
 	}
 	if s.Keep == "" {
@@ -244,8 +290,15 @@ func (s *suite) countOrigins(stdout []byte) {
 	}
 }
 
-func (s *suite) verdict(word, name string, took time.Duration) {
-	fmt.Fprintf(s.out, "%s  %s  (%.1fs)\n", word, s.boot.label(name), took.Seconds())
+func (s *suite) verdict(c Case, name string, took time.Duration) {
+	c.Name = s.boot.label(name)
+	s.add(c)
+	fmt.Fprintf(s.out, "%s  %s  (%.1fs)\n", c.Verdict, c.Name, took.Seconds())
+}
+
+func (s *suite) skip(name, needs string, took time.Duration) {
+	s.verdict(Case{Verdict: skip, Needs: needs}, name, took)
+	fmt.Fprintln(s.out, "      needs "+needs)
 }
 
 // explain prints all that helps to understand a failure.

@@ -7,6 +7,7 @@ package vmtest
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,6 +28,8 @@ import (
 type Options struct {
 	// Release is the code name of the guest's Debian release.
 	Release string
+	// Attach is how nsblame attaches its probes: its --attach, "auto" if empty.
+	Attach string
 	// Files are pushed into a directory of the guest's PATH, by their base
 	// names.
 	Files []string
@@ -37,6 +40,10 @@ type Options struct {
 	// Log receives progress for people to read.
 	Log io.Writer
 }
+
+func (o *Options) attach() string { return cmp.Or(o.Attach, defaultAttach) }
+
+const defaultAttach = "auto"
 
 // errTimeout is the cause of a context that ended for being late.
 var errTimeout = errors.New("the VMs took too long")
@@ -80,6 +87,7 @@ func consoleLog(dir string, b Boot) string {
 // which is the End that it returns.
 func (h *host) run(ctx context.Context, b Boot, plan *link.Plan, handle func(*link.Message) error) (*link.End, error) {
 	files := filepath.Join(h.Dir, "files.tar")
+	plan.Attach = h.attach()
 	if err := pack(files, h.agent, b, plan, h.Files); err != nil {
 		return nil, fmt.Errorf("pack files for the guest: %w", err)
 	}
@@ -92,7 +100,7 @@ func (h *host) run(ctx context.Context, b Boot, plan *link.Plan, handle func(*li
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	console := consoleLog(h.Dir, b)
-	fmt.Fprintf(h.Log, "booting a VM with Debian %s (%s): %s, %s\n", h.Release, machine.Accelerator(), b.Name, b.About)
+	fmt.Fprintf(h.Log, "booting a VM with Debian %s (%s), attach %s: %s, %s\n", h.Release, machine.Accelerator(), plan.Attach, b.Name, b.About)
 	ended := make(chan error, 1)
 	go func() {
 		ended <- machine.Run(ctx, machine.Config{
@@ -145,19 +153,21 @@ func ModuleRoot(ctx context.Context) (string, error) {
 }
 
 // buildStatic builds a program of this module that needs nothing of the guest.
-func buildStatic(ctx context.Context, out, pkg string) error {
-	return compileStatic(ctx, "build", "-o", out, "./"+pkg)
+func buildStatic(ctx context.Context, out, pkg string) error { return buildFor(ctx, "amd64", out, pkg) }
+
+func buildFor(ctx context.Context, arch, out, pkg string) error {
+	return compileStatic(ctx, arch, "build", "-o", out, "./"+pkg)
 }
 
-// compileStatic runs go for what is to run in the guest.
-func compileStatic(ctx context.Context, args ...string) error {
+// compileStatic runs go for what is to run in a guest.
+func compileStatic(ctx context.Context, arch string, args ...string) error {
 	root, err := ModuleRoot(ctx)
 	if err != nil {
 		return err
 	}
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, said)
 	}
@@ -179,7 +189,8 @@ func pack(path, agent string, b Boot, plan *link.Plan, files []string) (err erro
 	if err := packData(w, "plan.json", raw, 0o644); err != nil {
 		return err
 	}
-	if err := packData(w, "prepare", []byte(b.Prepare), 0o644); err != nil {
+	prepare := "ATTACH=" + plan.Attach + "\n" + b.Prepare
+	if err := packData(w, "prepare", []byte(prepare), 0o644); err != nil {
 		return err
 	}
 	if err := w.WriteHeader(&tar.Header{Name: "bin/", Typeflag: tar.TypeDir, Mode: 0o755}); err != nil {

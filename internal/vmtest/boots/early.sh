@@ -1,6 +1,6 @@
 # nsblame begins before any unit that needs the basic system, and is ready
 # before these start. The agent adopts it: guest/tracer.go.
-cat >/etc/systemd/system/nsblame.service <<'UNIT'
+cat >/etc/systemd/system/nsblame.service <<UNIT
 [Unit]
 Description=nsblame from early in the boot
 DefaultDependencies=no
@@ -8,8 +8,8 @@ After=systemd-modules-load.service
 Before=basic.target
 
 [Service]
-ExecStart=/opt/vmtest/bin/nsblame trace --ready-file /run/nsblame.ready --exec-wait 10s --output json
-ExecStartPost=/bin/sh -c 'until [ -e /run/nsblame.ready ]; do kill -0 $MAINPID && sleep 0.1 || exit 1; done'
+ExecStart=/opt/vmtest/bin/nsblame trace --ready-file /run/nsblame.ready --exec-wait 10s --attach $ATTACH --output json
+ExecStartPost=/bin/sh -c 'until [ -e /run/nsblame.ready ]; do kill -0 \$MAINPID && sleep 0.1 || exit 1; done'
 # If it fails before there is an agent, the console tells why.
 ExecStopPost=/bin/cp /run/nsblame.stderr /dev/console
 StandardOutput=file:/run/nsblame.stdout

@@ -108,12 +108,15 @@ func carryOut(p *port, kernel *kernelLog, end *link.End) error {
 		end.ExitCode, err = execute(p, plan.Exec)
 		return err
 	}
-	return runAll(p, kernel, plan.Scenarios)
+	return runAll(p, kernel, &plan)
 }
 
 // settle waits until the system has booted, so that nothing but a scenario
 // creates namespaces.
 func settle() error {
+	if !bootedSystemd() {
+		return nil // the agent is started last
+	}
 	// It exits with an error for any state but running.
 	out, err := exec.Command("systemctl", "is-system-running", "--wait").Output()
 	if state := strings.TrimSpace(string(out)); err != nil || state != "running" {
@@ -123,17 +126,27 @@ func settle() error {
 	return nil
 }
 
+// bootedSystemd reports whether systemd is the init, as sd_booted(3) does.
+func bootedSystemd() bool {
+	_, err := os.Lstat("/run/systemd/system")
+	return err == nil
+}
+
 func greet() (*link.Hello, error) {
 	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
 	if err != nil {
 		return nil, err
 	}
+	hello := &link.Hello{Kernel: strings.TrimSpace(string(release)), Init: "no systemd"}
+	if !bootedSystemd() {
+		return hello, nil
+	}
 	version, err := exec.Command("systemctl", "--version").Output()
 	if err != nil {
 		return nil, fmt.Errorf("systemctl --version: %w", err)
 	}
-	first, _, _ := strings.Cut(string(version), "\n")
-	return &link.Hello{Kernel: strings.TrimSpace(string(release)), Systemd: first}, nil
+	hello.Init, _, _ = strings.Cut(string(version), "\n")
+	return hello, nil
 }
 
 // execute runs a script and passes on what it writes as it comes.

@@ -78,6 +78,9 @@ func (r *runner) args(ready string) []string {
 	if verb == "trace" || verb == "report" {
 		args = append(args, "--exec-wait", execWait)
 	}
+	if r.attach != "" && (r.tracesOn() || verb == "doctor") {
+		args = append(args, "--attach", r.attach)
+	}
 	return append(args, rest...)
 }
 

@@ -32,14 +32,16 @@ chroot "$root" systemctl disable dbus-broker.service
 chroot "$root" systemctl --global disable dbus-broker.service
 
 # The agent comes with each run, as a tar archive on the second disk, and with
-# it what this boot needs to be done before systemd starts.
+# it what this boot needs to be done before systemd starts. The kernel's command
+# line can name another init; what the kernel does not know itself it puts into
+# the environment.
 mkdir -p "$root/opt/vmtest"
 cat >"$root/opt/vmtest/init" <<'INIT'
 #!/bin/sh
 set -eu
 tar -C /opt/vmtest -xf /dev/vdb
 sh -eu /opt/vmtest/prepare
-exec /sbin/init
+exec ${VMTEST_INIT:-/sbin/init}
 INIT
 chmod 755 "$root/opt/vmtest/init"
 cat >"$root/etc/systemd/system/vmtest.service" <<'UNIT'

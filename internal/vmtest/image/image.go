@@ -62,15 +62,7 @@ func CacheDir() (string, error) {
 // Get returns the image of a release, which it builds if there is none yet.
 // What it does goes to log.
 func Get(ctx context.Context, release Release, log io.Writer) (*Image, error) {
-	cache, err := CacheDir()
-	if err != nil {
-		return nil, err
-	}
-	parent := filepath.Join(cache, "images")
-	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return nil, fmt.Errorf("cache for VM images: %w", err)
-	}
-	unlock, err := lock(filepath.Join(parent, release.Name+".lock"))
+	parent, unlock, err := cached(release)
 	if err != nil {
 		return nil, err
 	}
@@ -87,6 +79,50 @@ func Get(ctx context.Context, release Release, log io.Writer) (*Image, error) {
 		Kernel: filepath.Join(dir, "vmlinuz"),
 		Initrd: filepath.Join(dir, "initrd"),
 	}, nil
+}
+
+// Kernel returns the kernel of a release for another architecture, which it
+// fetches if there is none yet: the file that boots, and nothing else.
+func Kernel(ctx context.Context, release Release, arch string, log io.Writer) (string, error) {
+	parent, unlock, err := cached(release)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	pkg := "linux-image-cloud-" + arch
+	kernel := filepath.Join(parent, release.Name+"-"+arch+"-vmlinuz")
+	if _, err := os.Stat(kernel); !errors.Is(err, fs.ErrNotExist) {
+		return kernel, err
+	}
+	fmt.Fprintf(log, "fetching the kernel of %s for %s (once)\n", release.Name, arch)
+	tmp, err := os.MkdirTemp(parent, ".build-")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = os.RemoveAll(tmp) }()
+	root := filepath.Join(tmp, "root")
+	// Nothing of it is run, for this machine can't.
+	if err := mmdebstrap(ctx, release, root, "--variant=extract", "--architectures="+arch, "--include="+pkg); err != nil {
+		return "", err
+	}
+	if err := extract(root, kernel, kernelFiles); err != nil {
+		return "", err
+	}
+	return kernel, nil
+}
+
+// cached returns the directory for images, locked for a release.
+func cached(release Release) (parent string, unlock func(), err error) {
+	cache, err := CacheDir()
+	if err != nil {
+		return "", nil, err
+	}
+	parent = filepath.Join(cache, "images")
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return "", nil, fmt.Errorf("cache for VM images: %w", err)
+	}
+	unlock, err = lock(filepath.Join(parent, release.Name+".lock"))
+	return parent, unlock, err
 }
 
 func recipeHash(release Release) string {
@@ -160,12 +196,20 @@ func bootstrap(ctx context.Context, release Release, tmp, root string) error {
 			return err
 		}
 	}
-	args := []string{
-		"--mode=root", "--variant=minbase", "--format=directory",
-		"--include=" + strings.Join(release.packages(), ","),
-		"--essential-hook=" + filepath.Join(tmp, "prepare"),
-		"--customize-hook=" + filepath.Join(tmp, "customize"),
-	}
+	return mmdebstrap(ctx, release, root,
+		"--variant=minbase",
+		"--include="+strings.Join(release.packages(), ","),
+		"--essential-hook="+filepath.Join(tmp, "prepare"),
+		"--customize-hook="+filepath.Join(tmp, "customize"))
+}
+
+// mmdebstrap puts packages of the release into root.
+func mmdebstrap(ctx context.Context, release Release, root string, args ...string) error {
+	args = append([]string{
+		"--mode=root", "--format=directory",
+		// A mirror that has fallen behind serves as well; its signature counts.
+		`--aptopt=Acquire::Check-Valid-Until "false"`,
+	}, args...)
 	proxies, err := aptProxies(ctx)
 	if err != nil {
 		return err
@@ -196,25 +240,35 @@ func run(cmd *exec.Cmd) error {
 	return nil
 }
 
+// Where a kernel and its initrd are, the likeliest first.
+const (
+	kernelFiles = "boot/vmlinuz-* usr/lib/modules/*/vmlinuz lib/modules/*/vmlinuz"
+	initrdFiles = "boot/initrd.img-*"
+)
+
 // extractKernel copies the guest's kernel and initrd out of its root.
 func extractKernel(root, out string) error {
-	for _, file := range []struct{ name, patterns string }{
-		{"vmlinuz", "boot/vmlinuz-* usr/lib/modules/*/vmlinuz"},
-		{"initrd", "boot/initrd.img-*"},
-	} {
-		from, err := newest(root, strings.Fields(file.patterns))
-		if err != nil {
-			return err
-		}
-		data, err := os.ReadFile(from)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(out, file.name), data, 0o644); err != nil {
-			return err
-		}
+	return errors.Join(
+		extract(root, filepath.Join(out, "vmlinuz"), kernelFiles),
+		extract(root, filepath.Join(out, "initrd"), initrdFiles),
+	)
+}
+
+// extract copies the newest file that matches one of the patterns to a path,
+// where it is either whole or not at all.
+func extract(root, path, patterns string) error {
+	from, err := newest(root, strings.Fields(patterns))
+	if err != nil {
+		return err
 	}
-	return nil
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path+".part", data, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(path+".part", path)
 }
 
 func newest(root string, patterns []string) (string, error) {

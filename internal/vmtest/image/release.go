@@ -12,6 +12,8 @@ type Release struct {
 	Name string
 	// Suites are those that packages are taken from, the main one first.
 	Suites []string
+	// Kernel is the package of the kernel.
+	Kernel string
 	// Packages are installed beside those of every guest.
 	Packages []string
 }
@@ -20,51 +22,68 @@ type Release struct {
 // system, and the programs that scenarios call.
 var everyGuest = []string{
 	// A system that boots from a virtio disk.
-	"systemd-sysv", "libpam-systemd", "udev", "kmod", "initramfs-tools", "linux-image-cloud-amd64",
+	"systemd-sysv", "libpam-systemd", "udev", "kmod", "initramfs-tools",
 	// The buses. dbus-broker is there to be switched to, not enabled.
 	"dbus", "dbus-user-session", "dbus-broker",
 	// Programs that create network namespaces or ask for them.
 	"util-linux", "iproute2", "bubblewrap", "cron", "sudo",
 	// For the scripts.
 	"procps",
+	// An init that is not systemd, for the boot that has none.
+	"busybox",
 }
+
+const currentKernel = "linux-image-cloud-amd64"
 
 // releases is all that differs from one guest to the next.
 var releases = []Release{
 	{
-		Name:     "bullseye",
-		Suites:   []string{"bullseye", "bullseye-security"},
+		Name:   "bullseye",
+		Suites: []string{"bullseye", "bullseye-security"},
+		// The release is closed and this its last kernel; not every mirror
+		// still has the package that stands for the current one.
+		Kernel:   "linux-image-5.10.0-46-cloud-amd64",
 		Packages: []string{"policykit-1"},
 	},
 	{
 		Name:     "bookworm",
 		Suites:   []string{"bookworm", "bookworm-updates", "bookworm-security"},
+		Kernel:   currentKernel,
 		Packages: []string{"dbus-bin", "polkitd"},
 	},
 	{
 		Name:     "trixie",
 		Suites:   []string{"trixie", "trixie-updates", "trixie-security"},
+		Kernel:   currentKernel,
 		Packages: []string{"dbus-bin", "polkitd"},
 	},
 	{
 		Name:     "sid",
 		Suites:   []string{"sid"},
+		Kernel:   currentKernel,
 		Packages: []string{"dbus-bin", "polkitd"},
 	},
 }
 
+// Releases are the code names of all, the oldest first.
+func Releases() []string {
+	var names []string
+	for _, r := range releases {
+		names = append(names, r.Name)
+	}
+	return names
+}
+
 // FindRelease returns the release of that code name.
 func FindRelease(name string) (Release, error) {
-	var names []string
 	for _, r := range releases {
 		if r.Name == name {
 			return r, nil
 		}
-		names = append(names, r.Name)
 	}
-	return Release{}, fmt.Errorf("unknown release %q: choose one of %s", name, strings.Join(names, ", "))
+	return Release{}, fmt.Errorf("unknown release %q: choose one of %s", name, strings.Join(Releases(), ", "))
 }
 
 func (r Release) packages() []string {
-	return slices.Concat(everyGuest, r.Packages)
+	return slices.Concat(everyGuest, []string{r.Kernel}, r.Packages)
 }

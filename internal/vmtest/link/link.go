@@ -21,18 +21,21 @@ import (
 	"github.com/nsblame/nsblame/internal/vmtest/scenario"
 )
 
-const tag = "vmtest1"
+// Tag begins each message.
+const Tag = "vmtest1"
 
 // ErrCorrupt says that a line of the serial port is not a message as it was
 // sent.
 var ErrCorrupt = errors.New("corrupt message from the guest")
 
-// Plan is what the guest is to do. Exactly one of its fields is set.
+// Plan is what the guest is to do: one of Exec and Scenarios is set.
 type Plan struct {
 	// Exec is a shell script to run.
 	Exec *Exec `json:",omitempty"`
 	// Scenarios are run one after the other.
 	Scenarios []*scenario.Scenario `json:",omitempty"`
+	// Attach is given to nsblame's --attach, unless a scenario gives its own.
+	Attach string
 }
 
 // Exec is a single shell script.
@@ -61,8 +64,9 @@ type Message struct {
 type Hello struct {
 	// Kernel is the release of the running kernel.
 	Kernel string
-	// Systemd is the first line of systemctl --version.
-	Systemd string
+	// Init is the first line of systemctl --version, or that there is no
+	// systemd.
+	Init string
 }
 
 // Output is a piece of a script's output.
@@ -100,7 +104,7 @@ func Write(w io.Writer, m *Message) error {
 	if err := z.Close(); err != nil {
 		return fmt.Errorf("compress message: %w", err)
 	}
-	line := fmt.Sprintf("%s %08x %s\n", tag, crc32.ChecksumIEEE(packed.Bytes()),
+	line := fmt.Sprintf("%s %08x %s\n", Tag, crc32.ChecksumIEEE(packed.Bytes()),
 		base64.StdEncoding.EncodeToString(packed.Bytes()))
 	if _, err := io.WriteString(w, line); err != nil {
 		return fmt.Errorf("send message: %w", err)
@@ -129,7 +133,7 @@ func (r *Reader) Next() (*Message, error) {
 
 func decode(line string) (*Message, error) {
 	fields := strings.Fields(line)
-	if len(fields) != 3 || fields[0] != tag {
+	if len(fields) != 3 || fields[0] != Tag {
 		return nil, fmt.Errorf("%w: %.80q", ErrCorrupt, line)
 	}
 	packed, err := base64.StdEncoding.DecodeString(fields[2])

@@ -13,7 +13,7 @@ import (
 
 func TestRoundTrip(t *testing.T) {
 	messages := []*Message{
-		{Hello: &Hello{Kernel: "6.1", Systemd: "252"}},
+		{Hello: &Hello{Kernel: "6.1", Init: "systemd 252"}},
 		{Output: &Output{Stderr: true, Data: []byte("\x00\xff\nx")}},
 		{Started: "a"},
 		{Outcome: &scenario.Outcome{Name: "a", Stdout: bytes.Repeat([]byte("line\n"), 1e5)}},

@@ -18,6 +18,8 @@ import (
 
 const (
 	qemu = "qemu-system-x86_64"
+	// QEMUARM64 emulates arm64.
+	QEMUARM64 = "qemu-system-aarch64"
 	// QEMU 7.2 corrupts the memory of a guest with more than one CPU.
 	qemuMajor = 10
 )

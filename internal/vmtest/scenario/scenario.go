@@ -114,6 +114,9 @@ type Outcome struct {
 	Scripts []byte
 	// KernelWarnings are the kernel's complaints meanwhile.
 	KernelWarnings []string `json:",omitempty"`
+	// Repeated is how often it was begun anew because the kernel had left out
+	// a run of a probe.
+	Repeated int `json:",omitempty"`
 	// Duration is how long the scenario took in the guest.
 	Duration time.Duration
 }

@@ -20,8 +20,13 @@ import (
 )
 
 const usage = `usage:
-  vmtest test [-run REGEXP] [-keep DIR] [-nsblame PATH] [-release NAME] [-timeout D]
+  vmtest test [-run REGEXP] [-keep DIR] [-nsblame PATH] [-release NAME] [-attach MODE] [-timeout D]
         run the scenarios, in a VM for each way of booting that they need
+  vmtest matrix [-run REGEXP] [-cells "RELEASE[:ATTACH]..."] [-table FILE] [-keep DIR] [-nsblame PATH] [-timeout D]
+        run the scenarios on every release, in every way to attach, or in those
+        given; -timeout is for each
+  vmtest arm64 [-cells "RELEASE[:ATTACH]..."] [-timeout D]
+        nsblame on the kernels for arm64, with nothing but a first process
   vmtest list [-run REGEXP]
         name the scenarios and say why each exists
   vmtest exec [-file PATH]... [-user NAME] [-boot NAME] [-release NAME] [-timeout D] -- SCRIPT
@@ -42,7 +47,7 @@ func main() {
 
 func run(ctx context.Context, args []string) (exitCode int, err error) {
 	verbs := map[string]func(context.Context, []string) (int, error){
-		"test": runTest, "list": runList, "exec": runExec, "demo": runDemo,
+		"test": runTest, "matrix": runMatrix, "arm64": runARM64, "list": runList, "exec": runExec, "demo": runDemo,
 	}
 	if len(args) == 0 {
 		fmt.Fprint(os.Stderr, usage)
@@ -91,20 +96,84 @@ func runTest(ctx context.Context, args []string) (int, error) {
 	pattern := flags.String("run", "", "run the scenarios that match")
 	flags.StringVar(&o.Nsblame, "nsblame", "", "binary to test instead of a freshly built one")
 	flags.StringVar(&o.Keep, "keep", "", "directory for all that the scenarios yield")
+	flags.StringVar(&o.Attach, "attach", "", "nsblame's --attach")
 	if err := flags.Parse(args); err != nil {
 		return 2, err
 	}
-	match, err := regexp.Compile(*pattern)
+	scenarios, code, err := choose(*pattern)
 	if err != nil {
-		return 2, err
-	}
-	scenarios, err := vmtest.Scenarios(match)
-	if err != nil {
-		return 1, err
+		return code, err
 	}
 	return withDir(&o.Options, func() (int, error) {
 		result, err := vmtest.Suite(ctx, o, scenarios, os.Stdout)
 		fmt.Printf("origins: %d told, %d unknown\n", result.Origins, result.Unknown)
+		fmt.Println(result)
+		if err != nil || result.Failed > 0 {
+			return 1, err
+		}
+		return 0, nil
+	})
+}
+
+// choose returns the scenarios that match, or the exit code.
+func choose(pattern string) ([]*scenario.Scenario, int, error) {
+	match, err := regexp.Compile(pattern)
+	if err != nil {
+		return nil, 2, err
+	}
+	scenarios, err := vmtest.Scenarios(match)
+	return scenarios, 1, err
+}
+
+func runMatrix(ctx context.Context, args []string) (int, error) {
+	flags := newFlags("matrix")
+	o := vmtest.SuiteOptions{Options: vmtest.Options{Log: os.Stderr}}
+	pattern := flags.String("run", "", "run the scenarios that match")
+	list := flags.String("cells", "", "releases, each with \":\" and a way to attach or with all")
+	table := flags.String("table", "", "file for the table, beside stdout")
+	flags.DurationVar(&o.Timeout, "timeout", 40*time.Minute, "limit for the time that the VMs of one cell are up")
+	flags.StringVar(&o.Nsblame, "nsblame", "", "binary to test instead of a freshly built one")
+	flags.StringVar(&o.Keep, "keep", "", "directory for all that the scenarios yield")
+	if err := flags.Parse(args); err != nil {
+		return 2, err
+	}
+	cells, err := vmtest.Cells(*list)
+	if err != nil {
+		return 2, err
+	}
+	scenarios, code, err := choose(*pattern)
+	if err != nil {
+		return code, err
+	}
+	return withDir(&o.Options, func() (int, error) {
+		result, err := vmtest.Matrix(ctx, o, cells, scenarios, os.Stdout)
+		var text strings.Builder
+		err = errors.Join(err, result.Write(&text))
+		fmt.Printf("\n%s\n%s\n", text.String(), result.Result())
+		if *table != "" {
+			err = errors.Join(err, os.WriteFile(*table, []byte(text.String()), 0o644))
+		}
+		if err != nil || result.Result().Failed > 0 {
+			return 1, err
+		}
+		return 0, nil
+	})
+}
+
+func runARM64(ctx context.Context, args []string) (int, error) {
+	flags := newFlags("arm64")
+	o := vmtest.Options{Log: os.Stderr}
+	list := flags.String("cells", "bookworm trixie", "releases, each with \":\" and a way to attach or with all")
+	flags.DurationVar(&o.Timeout, "timeout", 20*time.Minute, "limit for the time that VMs are up, all together")
+	if err := flags.Parse(args); err != nil {
+		return 2, err
+	}
+	cells, err := vmtest.Cells(*list)
+	if err != nil {
+		return 2, err
+	}
+	return withDir(&o, func() (int, error) {
+		result, err := vmtest.ARM64(ctx, o, cells, os.Stdout)
 		fmt.Println(result)
 		if err != nil || result.Failed > 0 {
 			return 1, err
@@ -119,13 +188,9 @@ func runList(_ context.Context, args []string) (int, error) {
 	if err := flags.Parse(args); err != nil {
 		return 2, err
 	}
-	match, err := regexp.Compile(*pattern)
+	scenarios, code, err := choose(*pattern)
 	if err != nil {
-		return 2, err
-	}
-	scenarios, err := vmtest.Scenarios(match)
-	if err != nil {
-		return 1, err
+		return code, err
 	}
 	for _, s := range scenarios {
 		fmt.Printf("%s (boot %s)\n    %s\n", s.Name, strings.Join(s.Boots, ", "), strings.ReplaceAll(s.About, "\n", "\n    "))

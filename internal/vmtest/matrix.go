@@ -1,0 +1,160 @@
+package vmtest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/nsblame/nsblame/internal/vmtest/image"
+	"github.com/nsblame/nsblame/internal/vmtest/scenario"
+)
+
+// Cell is a column of the matrix: a release, and a way to attach.
+type Cell struct{ Release, Attach string }
+
+func (c Cell) String() string { return c.Release + ":" + c.Attach }
+
+// attachModes are those that a matrix takes by itself. Where the kernel can do
+// it, auto is fentry.
+var attachModes = []string{defaultAttach, "kprobe"}
+
+// Cells returns the columns that a list names: "bullseye:auto sid:kprobe", or
+// a release alone for all ways to attach. An empty list is all releases.
+func Cells(list string) ([]Cell, error) {
+	named := strings.Fields(list)
+	if len(named) == 0 {
+		named = image.Releases()
+	}
+	var cells []Cell
+	for _, name := range named {
+		release, attach, chosen := strings.Cut(name, ":")
+		if _, err := image.FindRelease(release); err != nil {
+			return nil, err
+		}
+		modes := attachModes
+		if chosen {
+			modes = []string{attach}
+		}
+		for _, mode := range modes {
+			if !slices.Contains([]string{defaultAttach, "fentry", "kprobe"}, mode) {
+				return nil, fmt.Errorf("%s: %q is not auto, fentry or kprobe", name, mode)
+			}
+			cells = append(cells, Cell{release, mode})
+		}
+	}
+	return cells, nil
+}
+
+// Matrix runs scenarios in each cell, one after the other.
+func Matrix(ctx context.Context, o SuiteOptions, cells []Cell, scenarios []*scenario.Scenario, out io.Writer) (Table, error) {
+	t := Table{}
+	var errs []error
+	if err := o.buildPrograms(ctx); err != nil {
+		return t, err
+	}
+	for _, c := range cells {
+		fmt.Fprintf(out, "== %s, attach %s\n", c.Release, c.Attach)
+		of := o
+		of.Release, of.Attach = c.Release, c.Attach
+		if o.Keep != "" {
+			of.Keep = filepath.Join(o.Keep, c.Release+"-"+c.Attach)
+		}
+		result, err := Suite(ctx, of, scenarios, out)
+		if err != nil {
+			err = fmt.Errorf("%s: %w", c, err)
+			errs = append(errs, err)
+			fmt.Fprintln(out, "      "+err.Error())
+		}
+		t.columns = append(t.columns, column{c, result})
+	}
+	return t, errors.Join(errs...)
+}
+
+// Table is what a matrix yielded.
+type Table struct{ columns []column }
+
+type column struct {
+	Cell
+	Result
+}
+
+func (c column) title() string {
+	kernel, _, _ := strings.Cut(cmp.Or(c.Kernel, "no VM"), "-")
+	kernel, _, _ = strings.Cut(kernel, "+")
+	return c.Release + " " + kernel + " " + c.Attach
+}
+
+// Result is the sum of all cells.
+func (t Table) Result() Result {
+	var sum Result
+	for _, c := range t.columns {
+		sum.Passed += c.Passed
+		sum.Failed += c.Failed
+		sum.Skipped += c.Skipped
+	}
+	return sum
+}
+
+// Write prints the table in Markdown: a row for each scenario, a column for
+// each cell, and below it what the skipped ones would need.
+func (t Table) Write(w io.Writer) error {
+	var text strings.Builder
+	row := func(cells []string) { fmt.Fprintf(&text, "| %s |\n", strings.Join(cells, " | ")) }
+	head, rule := []string{"scenario"}, []string{"---"}
+	for _, c := range t.columns {
+		head, rule = append(head, c.title()), append(rule, "---")
+	}
+	row(head)
+	row(rule)
+	var reasons []string
+	for _, name := range t.rows() {
+		cells := []string{name}
+		for _, c := range t.columns {
+			cells = append(cells, c.cell(name, &reasons))
+		}
+		row(cells)
+	}
+	for i, reason := range reasons {
+		fmt.Fprintf(&text, "\nskip(%d): needs %s", i+1, reason)
+	}
+	if len(reasons) > 0 {
+		text.WriteString("\n")
+	}
+	_, err := io.WriteString(w, text.String())
+	return err
+}
+
+// rows are the names of all scenarios, each once, in order.
+func (t Table) rows() []string {
+	var names []string
+	for _, c := range t.columns {
+		for _, one := range c.Cases {
+			names = append(names, one.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// cell is the verdict on a scenario; a reason that is new gets a number.
+func (c column) cell(name string, reasons *[]string) string {
+	i := slices.IndexFunc(c.Cases, func(one Case) bool { return one.Name == name })
+	if i < 0 {
+		return "-"
+	}
+	one := c.Cases[i]
+	if one.Verdict != skip {
+		return one.Verdict
+	}
+	n := slices.Index(*reasons, one.Needs)
+	if n < 0 {
+		n = len(*reasons)
+		*reasons = append(*reasons, one.Needs)
+	}
+	return fmt.Sprintf("skip(%d)", n+1)
+}
