@@ -93,8 +93,10 @@ func (b *Blamer) Observe(ev event.Event) {
 	case *event.Host:
 		b.since, b.unified = ev.BootNS, body.CgroupHierarchy == "unified"
 	case *event.Loss:
-		if body.Kind == event.LossBus || body.Kind == event.LossBusUnread {
+		switch body.Kind {
+		case event.LossBus, event.LossBusUnread, event.LossBusSkipped:
 			b.traffic.missed()
+		default:
 		}
 	case *event.Damage:
 		// Which request was used up meanwhile, and which was made, nobody knows.

@@ -404,6 +404,9 @@ const (
 	LossBus LossKind = "bus"
 	// LossBusUnread: bus messages whose bytes could not be read.
 	LossBusUnread LossKind = "bus_unread"
+	// LossBusSkipped: runs of the probe on the buses that the kernel left out,
+	// each of which may have missed a message.
+	LossBusSkipped LossKind = "bus_skipped"
 	// LossRecord: records that user space could not decode.
 	LossRecord LossKind = "record"
 )

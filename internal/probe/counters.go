@@ -55,20 +55,34 @@ func (h *half) count(c bpfCounter) (uint64, error) {
 	return sum, nil
 }
 
-// skipped is how often the kernel left out a run of one of our programs,
-// because the program was already running on that CPU (bpf/trampoline.c,
-// __bpf_prog_enter) or, for kprobes, within another. Kernels before 5.12 do not
-// count the former, those before 6.7 not the latter.
-func (h *half) skipped() (uint64, error) {
-	var sum uint64
-	for _, p := range h.programs {
+// skips are how often the kernel left out a run of a probe.
+type skips struct {
+	// bus counts those of the probe on the buses, other all others.
+	bus, other uint64
+}
+
+// skipped counts the runs that were left out because the program was already
+// running on that CPU (bpf/trampoline.c, __bpf_prog_enter), as it may have been
+// when it was preempted there, or for kprobes within another. Kernels before
+// 5.12 do not count the former, those before 6.7 not the latter.
+func (h *half) skipped() (skips, error) {
+	sum := h.left
+	for name, p := range h.programs {
 		stats, err := p.Stats()
 		if err != nil {
 			return sum, fmt.Errorf("read the statistics of a probe: %w", err)
 		}
-		sum += stats.RecursionMisses
+		sum.add(name, stats.RecursionMisses)
 	}
 	return sum, nil
+}
+
+func (s *skips) add(program string, n uint64) {
+	if program == bpfProgBusSend || program == bpfProgBusSendKprobe {
+		s.bus += n
+	} else {
+		s.other += n
+	}
 }
 
 // losses returns what was lost since the last call.

@@ -42,11 +42,10 @@ func attachKretprobe(symbol string, program *ebpf.Program) (link.Link, error) {
 	return l, nil
 }
 
-// missed is how often the kernel left out one of our kprobes. Kernels before
-// 6.7 don't tell; what matters most, a return that is missing, the kernel half
-// counts itself.
-func (h *half) missed() uint64 {
-	var sum uint64
+// missed notes how often the kernel left out our kprobes, which it only tells
+// while they are there. Kernels before 6.7 don't tell; what matters most, a
+// return that is missing, the kernel half counts itself.
+func (h *half) missed() {
 	for _, l := range h.links {
 		info, err := l.Info()
 		if err != nil {
@@ -54,10 +53,9 @@ func (h *half) missed() uint64 {
 		}
 		perf := info.PerfEvent()
 		if perf != nil && perf.Type == link.PerfEventKprobe && perf.Kprobe() != nil {
-			sum += perf.Kprobe().Missed
+			h.left.add(l.program, perf.Kprobe().Missed)
 		}
 	}
-	return sum
 }
 
 // tracefs is where the kernel's trace events are, in order of preference.

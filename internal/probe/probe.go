@@ -100,6 +100,12 @@ type settings struct {
 	fentryOnly bool
 }
 
+// attached is a program in its place.
+type attached struct {
+	program string
+	link.Link
+}
+
 // half is the kernel half, loaded.
 type half struct {
 	spec      *ebpf.CollectionSpec
@@ -108,11 +114,11 @@ type half struct {
 	programs  map[string]*ebpf.Program
 	// types is the kernel's BTF, indexed once for all that is loaded.
 	types *btf.Cache
-	links []link.Link
+	links []attached
 	noBus bool
 	set   settings
 	// left is how often a kprobe that is detached by now was left out.
-	left     uint64
+	left     skips
 	coverage []event.Coverage
 }
 
@@ -266,14 +272,14 @@ func (h *half) attachGroupBy(g group, w way) error {
 	if err := h.prepare(g, w); err != nil {
 		return err
 	}
-	attached := len(h.links)
+	before := len(h.links)
 	for _, name := range g.by(w) {
 		l, err := h.attachProgram(name)
 		if err != nil {
 			err = kernel.Refused("attach the "+string(w)+" probe to "+g.probe, err)
-			return errors.Join(err, h.detachFrom(attached))
+			return errors.Join(err, h.detachFrom(before))
 		}
-		h.links = append(h.links, l)
+		h.links = append(h.links, attached{name, l})
 	}
 	return nil
 }
@@ -358,7 +364,7 @@ func (h *half) processesBefore() ([]event.ProcessID, error) {
 
 // detach ends all probes. What was sent before stays in the ring buffer.
 func (h *half) detach() error {
-	h.left += h.missed()
+	h.missed()
 	return h.detachFrom(0)
 }
 

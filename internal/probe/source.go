@@ -377,6 +377,17 @@ func (s *Source) account() error {
 	if loss := s.ledger.since(event.LossRecord, s.bad); loss != nil {
 		s.push(loss)
 	}
+	// at once, for whoever draws conclusions from what was not said
+	skipped, err := s.half.skipped()
+	if err != nil {
+		return err
+	}
+	if loss := s.ledger.since(event.LossBusSkipped, skipped.bus); loss != nil {
+		s.push(loss)
+	}
+	if loss := s.ledger.since(event.LossSkipped, skipped.other); loss != nil {
+		s.push(loss)
+	}
 	const step = int64(time.Millisecond)
 	if now := clockOffset(); now-s.offset > step || s.offset-now > step {
 		s.offset = now
@@ -389,13 +400,6 @@ func (s *Source) account() error {
 func (s *Source) finish() error {
 	if err := s.account(); err != nil {
 		return err
-	}
-	skipped, err := s.half.skipped()
-	if err != nil {
-		return err
-	}
-	if loss := s.ledger.since(event.LossSkipped, skipped+s.half.left); loss != nil {
-		s.push(loss)
 	}
 	seen, err := s.half.count(bpfCounterCOUNT_SEEN)
 	if err != nil {

@@ -152,6 +152,8 @@ func lossText(kind event.LossKind) string {
 		return "bus messages (buffer full)"
 	case event.LossBusUnread:
 		return "bus messages that could not be read"
+	case event.LossBusSkipped:
+		return "runs of the probe on the buses that the kernel left out"
 	case event.LossRecord:
 		return "records not understood"
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,11 +60,13 @@ func attempt(s *scenario.Scenario, attach string) *runner {
 	return r
 }
 
+var skippedLoss = regexp.MustCompile(`"kind":"(bus_)?skipped"`)
+
 // leftOut reports whether nsblame says that the kernel left out a run of a
 // probe, as preemptible kernels do now and then: what it then shows is true but
 // not whole, and nothing is to be learnt from the attempt.
 func (r *runner) leftOut() bool {
-	return !r.s.AtBoot && bytes.Contains(r.outcome.Stdout, []byte(`"kind":"skipped"`))
+	return !r.s.AtBoot && skippedLoss.Match(r.outcome.Stdout)
 }
 
 // runner carries out one scenario. Its directory is the working directory of
