@@ -260,6 +260,12 @@ func isBusDaemon(p *lineage.Process) bool {
 	return path.Base(p.Exe) == "dbus-daemon" && inBusUnit(p) || isLauncher(p)
 }
 
+// isUnitlessBus reports whether a process is a bus where there are no units. A
+// program that only has the name makes a culprit unknown, never a wrong one.
+func isUnitlessBus(p lineage.Process) bool {
+	return path.Base(p.Exe) == "dbus-daemon" && place(&p).Unit == ""
+}
+
 // jobRemoved takes in that a manager has done with a job: what was asked before
 // has begun a run by then or never will. Only the manager itself is believed.
 func (t *traffic) jobRemoved(at uint64, own owner, b *event.BusMessage, m *dbuswire.Message, tree *lineage.Tree) {

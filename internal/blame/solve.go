@@ -40,6 +40,8 @@ func (s *solver) unitFact(q event.Question) *event.Unit {
 	return u
 }
 
+const startedByBus = "the bus daemon itself started it for somebody who called its name; who that was is not followed"
+
 func (s *solver) creation() {
 	c := s.out.Creation
 	r, inService := runOf(&c.Process, c.Ancestry, c.BootNS)
@@ -51,6 +53,10 @@ func (s *solver) creation() {
 	if !inService {
 		if byManager {
 			s.unknown("a service manager made it, for something that is no service of this machine's own managers")
+			return
+		}
+		if slices.ContainsFunc(c.Ancestry, isUnitlessBus) {
+			s.unknown(startedByBus)
 			return
 		}
 		s.command(&c.Process, c.Ancestry, c.AncestryWhy)
@@ -66,7 +72,7 @@ func (s *solver) creation() {
 		return
 	}
 	if slices.ContainsFunc(c.Ancestry, func(p lineage.Process) bool { return isBusDaemon(&p) }) {
-		s.unknown("the bus daemon itself started it for somebody who called its name; who that was is not followed")
+		s.unknown(startedByBus)
 		return
 	}
 	s.process(r, facts, &c.Process, c.Ancestry, c.AncestryWhy)

@@ -279,7 +279,10 @@ func durationText(ns uint64) string {
 	return strconv.FormatFloat(ms, 'f', 3, 64) + "ms"
 }
 
-// placeText is the unit and the container, "-" without either.
+// nowhere stands for a place without unit and container.
+const nowhere = "-"
+
+// placeText is the unit and the container, or nowhere.
 func placeText(p *cgroup.Placement) string {
 	var parts []string
 	if p.Unit != "" {
@@ -289,7 +292,7 @@ func placeText(p *cgroup.Placement) string {
 		parts = append(parts, containerText(p.Container))
 	}
 	if len(parts) == 0 {
-		return "-"
+		return nowhere
 	}
 	return strings.Join(parts, " ")
 }

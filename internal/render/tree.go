@@ -253,7 +253,10 @@ func (b *block) origin(o *blame.Origin) {
 	case o.Trigger == blame.TriggerUnknown && o.Why != "":
 		text += ": " + fitEscaped(o.Why, maxTreeCommand)
 	case o.Process != nil:
-		text = label(o.Process, parentIn(o.Ancestry, -1), maxTreeCommand) + ", " + placeText(&o.Placement)
+		text = label(o.Process, parentIn(o.Ancestry, -1), maxTreeCommand)
+		if place := placeText(&o.Placement); place != nowhere {
+			text += ", " + place
+		}
 	case o.Unit != "":
 		text += " " + unitText(&o.Placement)
 	}
