@@ -277,7 +277,7 @@ func (j *Judge) Verdict() ([]Met, error) {
 }
 
 // hiding are the losses that can hide a creation.
-var hiding = []event.LossKind{event.LossCreation, event.LossSkipped, event.LossRecord}
+var hiding = []event.LossKind{event.LossCreation, event.LossReturn, event.LossSkipped, event.LossRecord}
 
 // doubt says why there may have been creations that the stream doesn't have,
 // empty if there were none.
