@@ -32,7 +32,7 @@ CELLS     = $(if $(ATTACH),$(foreach r,$(or $(RELEASES),bullseye bookworm trixie
 # On the other kernels make test runs those scenarios that need the most of a
 # kernel and of systemd.
 SAMPLE       = ^(unshare|clone|enospc|hostnamectl|start-systemctl|trigger-timer|user-systemd-run|doctor|exec-storm)$$
-SAMPLE_CELLS = bullseye:auto bookworm:kprobe trixie:auto sid:auto sid:kprobe
+SAMPLE_CELLS = bullseye:auto bookworm:kprobe trixie:auto
 
 .PHONY: all build demo test vet unit generate check-generated lint scenarios \
 	test-matrix test-sample test-arm64 deps deps-vm deps-arm64 deps-bpf
