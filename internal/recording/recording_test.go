@@ -18,6 +18,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/unit"
 )
 
 var options = Options{Stream: [16]byte{1, 2}, Sync: [16]byte{0xab, 0xcd, 3: 7, 15: 0x11}}
@@ -419,6 +420,43 @@ func TestSet(t *testing.T) {
 	}
 	if _, err = readSet(1, 0); !errors.Is(err, ErrOther) {
 		t.Errorf("out of order: %v", err)
+	}
+}
+
+// What a manager said of a run that goes on is asked once: a later file says it
+// again, until the run is forgotten.
+func TestAnswersAreRestated(t *testing.T) {
+	run := event.ProcessID{PID: 7, StartNS: 7}
+	answer := &event.Unit{Question: event.Question{Unit: "a.service", Run: run}, Unit: unit.Unit{Name: "a.service"}}
+	for _, forgotten := range []bool{false, true} {
+		var first, second bytes.Buffer
+		w, err := NewWriter(&first, options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list := []event.Body{&event.Host{}, &event.Process{ID: run}, answer}
+		if forgotten {
+			list = append(list, &event.Forget{Process: run})
+		}
+		for _, body := range list {
+			if err := w.Write(event.Event{BootNS: 9, Body: body}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := errors.Join(w.Continue(&second), w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		got, err := read(second.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := slices.ContainsFunc(got, func(ev event.Event) bool {
+			u, ok := ev.Body.(*event.Unit)
+			return ok && cmp.Equal(u, answer)
+		})
+		if found == forgotten {
+			t.Errorf("run forgotten: %v; answer in the second file: %v", forgotten, found)
+		}
 	}
 }
 

@@ -304,6 +304,9 @@ type definitions struct {
 	programs  map[event.ProgramID]*event.Program
 	processes map[event.ProcessID]*event.Process
 	cgroups   map[event.CgroupID]*event.Cgroup
+	// units are the answers about runs that still go on: blame asks once.
+	units     map[event.Question]*event.Unit
+	unitOrder []event.Question
 	// listeners are those behind the buses, told those that the present segment
 	// names.
 	listeners map[uint32]event.ProcessID
@@ -316,6 +319,7 @@ func newDefinitions() definitions {
 		programs:  make(map[event.ProgramID]*event.Program),
 		processes: make(map[event.ProcessID]*event.Process),
 		cgroups:   make(map[event.CgroupID]*event.Cgroup),
+		units:     make(map[event.Question]*event.Unit),
 		listeners: make(map[uint32]event.ProcessID),
 		told:      make(map[uint32]bool),
 	}
@@ -338,11 +342,42 @@ func (d *definitions) observe(body event.Body) {
 		d.processes[b.ID] = b
 	case *event.Cgroup:
 		d.cgroups[b.ID] = b
+	case *event.Unit:
+		d.answer(b)
 	case *event.Forget:
+		if _, known := d.processes[b.Process]; known {
+			d.forgetRun(b.Process)
+		}
 		delete(d.processes, b.Process)
 		delete(d.programs, b.Program)
 		delete(d.cgroups, b.Cgroup)
 	}
+}
+
+// maxUnits bounds the answers that are restated; the oldest go first.
+const maxUnits = 1 << 10
+
+// answer keeps an answer, the latest to each question.
+func (d *definitions) answer(u *event.Unit) {
+	if _, known := d.units[u.Question]; !known {
+		d.unitOrder = append(d.unitOrder, u.Question)
+	}
+	d.units[u.Question] = u
+	if len(d.unitOrder) > maxUnits {
+		delete(d.units, d.unitOrder[0])
+		d.unitOrder = d.unitOrder[1:]
+	}
+}
+
+// forgetRun drops the answers about a run that nothing will refer to any more.
+func (d *definitions) forgetRun(run event.ProcessID) {
+	d.unitOrder = slices.DeleteFunc(d.unitOrder, func(q event.Question) bool {
+		if q.Run != run {
+			return false
+		}
+		delete(d.units, q)
+		return true
+	})
 }
 
 // maxListeners bounds the buses whose listener is remembered.
@@ -388,6 +423,9 @@ func (d *definitions) list() []any {
 	}
 	for _, id := range slices.SortedFunc(maps.Keys(d.processes), compareProcess) {
 		list = append(list, d.processes[id])
+	}
+	for _, q := range d.unitOrder {
+		list = append(list, d.units[q])
 	}
 	return list
 }
