@@ -38,6 +38,32 @@ struct {
 	__type(value, struct inflight);
 } inflight SEC(".maps");
 
+/* A namespace from its creation, or from when it is first met, until its
+ * teardown is finished. Its address is its own for that long. Both are 0 if the
+ * creation was not seen. */
+struct life {
+	__u64 serial;
+	__u64 created_ns;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, __u64); /* struct net */
+	__type(value, struct life);
+} lives SEC(".maps");
+
+/* When a namespace was released. Of several that find it without a reference,
+ * whoever gets in first speaks for it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, __u64); /* struct net */
+	__type(value, __u64);
+} releases SEC(".maps");
+
 /* False where the probe that tells unshare from clone is not attached. */
 const volatile bool knows_unshare = true;
 
@@ -230,6 +256,17 @@ static __always_inline struct net *net_of(struct task_struct *task)
 	return BPF_CORE_READ(task, nsproxy, net_ns);
 }
 
+/* On a stack of its own: its caller has none to spare. */
+__noinline int begin_life(__u64 net, __u64 serial, __u64 created_ns)
+{
+	struct life life = { .serial = serial, .created_ns = created_ns };
+
+	bpf_map_delete_elem(&releases, &net); /* if it was not seen to be freed */
+	if (bpf_map_update_elem(&lives, &net, &life, BPF_ANY))
+		count(COUNT_LIFE_FULL);
+	return 0;
+}
+
 static __always_inline int create_ends(struct net *net)
 {
 	struct create_record rec;
@@ -248,6 +285,8 @@ static __always_inline int create_ends(struct net *net)
 	fill_call(&rec, call);
 	count_missed_inits(call);
 	fill_result(&rec, old, net);
+	if (!rec.error)
+		begin_life(untyped(net), rec.serial, rec.boot_ns);
 
 	rec.creator = process_key(task);
 	rec.tid = this_thread();

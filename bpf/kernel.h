@@ -30,22 +30,38 @@ struct user_pt_regs {
 
 #define TASK_COMM_LEN 16
 #define PF_EXITING 0x00000004
+#define PF_KTHREAD 0x00200000
+#define NSFS_MAGIC 0x6e736673
 #define CLONE_NEWNET 0x40000000UL
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct list_head {
+	struct list_head *next;
+};
 
 struct qstr {
 	__u32 len;
 	const unsigned char *name;
 };
 
+struct inode {
+	void *i_private; /* in nsfs the namespace's struct ns_common */
+};
+
 struct dentry {
 	struct dentry *d_parent;
 	struct qstr d_name;
+	struct inode *d_inode;
+};
+
+struct super_block {
+	unsigned long s_magic;
 };
 
 struct vfsmount {
 	struct dentry *mnt_root;
+	struct super_block *mnt_sb;
 };
 
 struct mount {
@@ -88,10 +104,6 @@ struct cgroup {
 	struct cgroup_root *root;
 };
 
-struct list_head {
-	struct list_head *next;
-};
-
 struct css_set {
 	struct cgroup *dfl_cgrp;
 	struct list_head cgrp_links;
@@ -124,8 +136,17 @@ struct signal_struct {
 
 #define SIGNAL_GROUP_EXIT 0x00000004
 
+typedef struct {
+	atomic_t refs;
+} refcount_t;
+
 struct ns_common {
 	unsigned int inum;
+	refcount_t count; /* up to 6.17 */
+};
+
+struct ns_common___v618 {
+	refcount_t __ns_ref;
 };
 
 struct ns_common___v7 {
@@ -148,6 +169,7 @@ struct net {
 	struct ns_common ns;
 	__u64 net_cookie;
 	struct netns_ipvs *ipvs;
+	struct list_head exit_list; /* of those that are torn down together */
 };
 
 /* 5.10: an atomic64_t that is filled when someone first asks for it. */
@@ -160,11 +182,22 @@ struct net___v7 {
 	struct ns_common___v7 ns;
 };
 
+struct net___v618 {
+	struct ns_common___v618 ns;
+};
+
 struct nsproxy {
 	struct net *net_ns;
 };
 
+/* Of arm64; x86 keeps the count elsewhere. */
+struct thread_info {
+	__u64 preempt_count;
+};
+
 struct task_struct {
+	struct thread_info thread_info;
+	void *stack;
 	unsigned int flags;
 	int pid;
 	int tgid;

@@ -4,8 +4,8 @@
  * exec and exit, without a word to user space, and sent only when a network
  * namespace is created.
  *
- * Lifetimes are counted. A process record is held by the living process itself
- * and by each record of a child, so the dead stay exactly as long as a
+ * Lifetimes are counted. A process record is held by the process itself until
+ * it is reaped and by each record of a child, so the dead stay exactly as long as a
  * descendant may have to name them. A program is held by each process record
  * that runs it: children that only forked share their parent's.
  *

@@ -8,10 +8,12 @@
  *   paths.h      paths of executables and cgroups
  *   lineage.h    the table of processes and what they run
  *   creations.h  the probes on the creation of network namespaces
+ *   lives.h      the probes on their end
  *   processes.h  the probes that keep the table
  *   bus.h        what is said on the buses that can start something
  */
 #include "bus.h"
+#include "lives.h"
 #include "processes.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -25,6 +27,8 @@ union wire {
 	enum create_call create_call;
 	enum counter counter;
 	enum bus_flags bus_flags;
+	enum held held;
+	enum release_flags release_flags;
 	struct process_record process;
 	struct program_record program;
 	struct cgroup_record cgroup;
@@ -33,5 +37,7 @@ union wire {
 	struct child_record child;
 	struct followup_record followup;
 	struct bus_record bus;
+	struct release_record release;
+	struct free_record free;
 };
 const union wire *wire_anchor __attribute__((unused));

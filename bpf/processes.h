@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The probes that keep the process table: fork, exec, exit, a change of cgroup,
- * and one pass over the processes that were there before. */
+/* The probes that keep the process table: fork, exec, exit, the end that comes
+ * after it, a change of cgroup, and one pass over the processes that were there before. */
 #ifndef NSBLAME_PROCESSES_H
 #define NSBLAME_PROCESSES_H
 
@@ -122,18 +122,37 @@ int BPF_PROG(process_exit, struct task_struct *task)
 		forget_clone(p);
 	if (!ends_process(task, p, &key))
 		return 0;
-	if (p->watched || *(volatile __s64 *)&p->refs > 1) {
+	if (p->watched || *(volatile __s64 *)&p->refs > 1)
 		refresh(p, task);
-		p->exit_ns = bpf_ktime_get_boot_ns();
-		p->exit_code = exit_code(task);
-		p->flags |= PROCESS_EXITED;
-		__sync_fetch_and_add(&p->version, 1);
-	}
+	p->exit_ns = bpf_ktime_get_boot_ns();
+	p->exit_code = exit_code(task);
+	p->flags |= PROCESS_EXITED;
+	__sync_fetch_and_add(&p->version, 1);
 	if (p->watched) {
 		publish_process(key.start_ns, key.pid);
 		emit_followup(REC_EXIT, &key);
 	}
-	release(key, p);
+	return 0;
+}
+
+/*
+ * A process has ended and was reaped. Its record stays until then: it gives up
+ * its files and namespaces after the tracepoint of its exit, each thread in its
+ * own time. A leader is freed last, and one that another thread's exec has
+ * replaced has lost the process's pid by then.
+ */
+SEC("tp_btf/sched_process_free")
+int BPF_PROG(process_free, struct task_struct *task)
+{
+	struct process_key key;
+	struct process *p;
+
+	if (BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid))
+		return 0;
+	key = process_key(task);
+	p = bpf_map_lookup_elem(&processes, &key);
+	if (p)
+		release(key, p);
 	return 0;
 }
 

@@ -22,6 +22,8 @@ enum record_kind {
 	REC_EXEC,
 	REC_EXIT,
 	REC_BUS,
+	REC_RELEASE,
+	REC_FREE,
 };
 
 /* A process for as long as the machine runs: (tgid, leader's start_boottime). */
@@ -164,6 +166,49 @@ struct followup_record {
 	struct process_key process;
 };
 
+/* What the reference was that a namespace was held by last. */
+enum held {
+	HELD_UNKNOWN,
+	HELD_PROCESS, /* a process that was in it */
+	HELD_FILE,    /* in nsfs: an open file, or a mount unless those are told apart */
+	HELD_MOUNT,
+	HELD_CLONE, /* a clone that failed after all */
+};
+
+enum release_flags {
+	RELEASE_EXITING = 1 << 0, /* in the course of the thread's own end */
+};
+
+/* The last reference to a namespace was dropped. serial and created_ns are 0
+ * if its creation was not seen; by is zero where no process did it. */
+struct release_record {
+	__u32 kind;
+	__u32 flags;
+	__u64 boot_ns;
+	__u64 serial;
+	__u64 created_ns;
+	__u64 cookie;
+	struct process_key by;
+	__u32 inum;
+	__u32 tid;
+	__u32 held;
+	__u32 pad;
+	char comm[TASK_COMM_LEN];
+};
+
+/* Its teardown is finished. */
+struct free_record {
+	__u32 kind;
+	__u32 inum;
+	__u64 boot_ns;
+	__u64 serial;
+	__u64 created_ns;
+	__u64 cookie;
+	__u64 released_ns;
+	__u64 wait_ns;
+	__u64 duration_ns;
+};
+
 /* The beginning of a bus message, from each of its first two segments at most
  * so much: libdbus and dbus-daemon send header and body apart. */
 #define BUS_SEGMENT 512
@@ -201,6 +246,8 @@ enum counter {
 	COUNT_LOST_BUS,
 	COUNT_BUS_UNREAD, /* a bus message whose bytes could not be read */
 	COUNT_RETURN_MISSED, /* a call of copy_net_ns whose return the kernel left out */
+	COUNT_LOST_ENDING, /* release and free records */
+	COUNT_LIFE_FULL,   /* a namespace that found no room in its map */
 	COUNTERS,
 };
 

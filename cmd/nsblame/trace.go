@@ -27,7 +27,11 @@ the pid. One that was left behind is removed at the start.
 --record also writes all that is seen into a file, whatever is printed of it;
 nsblame replay prints it again. A file that exists is not overwritten.
 
-JSON carries all that is known in any case, so --tree goes with text only.
+With --life a line follows when a namespace is gone: how long it lived, and by
+whom and by what it was held last.
+
+JSON carries all that is known in any case, so --tree and --life go with text
+only.
 
 ` + failOnHelp + `
 With --count, only what was printed is judged.`
@@ -75,6 +79,7 @@ func (o *traceOptions) add(cmd *cobra.Command) {
 
 var (
 	errTreeJSON    = errors.New("--tree goes with --output text only: json has the whole chain in any case")
+	errLifeJSON    = errors.New("--life goes with --output text only: json has the ends in any case")
 	errCount       = errors.New("--count must be 1 or more")
 	errRecordName  = errors.New("--record needs the name of a file; stdout has what trace prints")
 	errRedactAlone = errors.New("--redact goes with --record only")
@@ -100,6 +105,7 @@ type printFlags struct {
 	output outputFlag
 	color  colorFlag
 	tree   bool
+	life   bool
 	filter filterFlags
 	count  uint64 // 0: any number
 }
@@ -111,6 +117,7 @@ func newPrintFlags() printFlags {
 func (o *printFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.BoolVar(&o.tree, "tree", false, "print the whole chain of each creation")
+	flags.BoolVar(&o.life, "life", false, "print a line for the end of each namespace, too")
 	o.output.add(cmd)
 	o.color.add(cmd)
 	o.filter.add(cmd)
@@ -121,6 +128,8 @@ func (o *printFlags) validate(cmd *cobra.Command) error {
 	switch {
 	case o.tree && o.output.json():
 		return errTreeJSON
+	case o.life && o.output.json():
+		return errLifeJSON
 	case cmd.Flags().Changed("count") && o.count == 0:
 		return errCount
 	}
@@ -132,7 +141,7 @@ func (o *printFlags) printer(stdout, stderr io.Writer) render.Printer {
 	if o.output.json() {
 		return render.NewJSON(stdout)
 	}
-	return render.NewText(stdout, stderr, render.TextOptions{Tree: o.tree, Color: o.color.on(stdout)})
+	return render.NewText(stdout, stderr, render.TextOptions{Tree: o.tree, Life: o.life, Color: o.color.on(stdout)})
 }
 
 // runTrace prints the live stream until its end.

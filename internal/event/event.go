@@ -278,7 +278,35 @@ type NetnsRelease struct {
 	// TID is that thread, Comm its name.
 	TID  uint32
 	Comm string
+	// Held is what the last reference was.
+	Held Held
+	// Exiting is set when the thread dropped it in the course of its own end.
+	Exiting bool
+	// CreatedNS is when the creation began, nanoseconds since boot, 0 if it was
+	// not seen.
+	CreatedNS uint64
 }
+
+// Held says what kind of reference held a network namespace last.
+type Held string
+
+// The kinds of references.
+const (
+	// HeldUnknown: not known; a socket, a file of /proc/net, the kernel's own.
+	HeldUnknown Held = ""
+	// HeldProcess: a process was in it.
+	HeldProcess Held = "process"
+	// HeldFile: a file that was open on it in nsfs (/proc/PID/ns/net), or a
+	// lookup of that path.
+	HeldFile Held = "file"
+	// HeldMount: it was mounted (/run/netns).
+	HeldMount Held = "mount"
+	// HeldNsfs: a file or a mount; the probe that tells them apart is not
+	// attached.
+	HeldNsfs Held = "nsfs"
+	// HeldClone: a clone that created it, and then failed.
+	HeldClone Held = "clone"
+)
 
 // NetnsFree says that the teardown of a network namespace is finished.
 type NetnsFree struct {
@@ -290,6 +318,9 @@ type NetnsFree struct {
 	// teardown, DurationNS how long the teardown took, in nanoseconds; 0 where
 	// unknown. Several namespaces can be torn down in one go.
 	WaitNS, DurationNS uint64
+	// CreatedNS and ReleasedNS are when the creation began and when it was
+	// released, nanoseconds since boot; 0 if that was not seen.
+	CreatedNS, ReleasedNS uint64
 }
 
 // Damage says that a part of a recording could not be read. It stands at the
@@ -407,6 +438,12 @@ const (
 	// LossBusSkipped: runs of the probe on the buses that the kernel left out,
 	// each of which may have missed a message.
 	LossBusSkipped LossKind = "bus_skipped"
+	// LossEnding: releases and ends of namespaces whose record found no room in
+	// the buffer.
+	LossEnding LossKind = "ending"
+	// LossLife: namespaces whose life was not followed, because too many were
+	// there at once.
+	LossLife LossKind = "life"
 	// LossRecord: records that user space could not decode.
 	LossRecord LossKind = "record"
 )

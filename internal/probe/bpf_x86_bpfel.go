@@ -83,7 +83,9 @@ const (
 	bpfCounterCOUNT_LOST_BUS      bpfCounter = 9
 	bpfCounterCOUNT_BUS_UNREAD    bpfCounter = 10
 	bpfCounterCOUNT_RETURN_MISSED bpfCounter = 11
-	bpfCounterCOUNTERS            bpfCounter = 12
+	bpfCounterCOUNT_LOST_ENDING   bpfCounter = 12
+	bpfCounterCOUNT_LIFE_FULL     bpfCounter = 13
+	bpfCounterCOUNTERS            bpfCounter = 14
 )
 
 type bpfCreateCall uint32
@@ -146,6 +148,35 @@ type bpfForgetRecord struct {
 	Cgroup  uint64
 }
 
+type bpfFreeRecord struct {
+	_          structs.HostLayout
+	Kind       uint32
+	Inum       uint32
+	BootNs     uint64
+	Serial     uint64
+	CreatedNs  uint64
+	Cookie     uint64
+	ReleasedNs uint64
+	WaitNs     uint64
+	DurationNs uint64
+}
+
+type bpfGivingUp struct {
+	_    structs.HostLayout
+	Net  uint64
+	Refs uint64
+}
+
+type bpfHeld uint32
+
+const (
+	bpfHeldHELD_UNKNOWN bpfHeld = 0
+	bpfHeldHELD_PROCESS bpfHeld = 1
+	bpfHeldHELD_FILE    bpfHeld = 2
+	bpfHeldHELD_MOUNT   bpfHeld = 3
+	bpfHeldHELD_CLONE   bpfHeld = 4
+)
+
 type bpfInflight struct {
 	_           structs.HostLayout
 	Net         uint64
@@ -158,6 +189,12 @@ type bpfInflight struct {
 	IpvsSize    uint32
 	Call        uint32
 	Flags       uint32
+}
+
+type bpfLife struct {
+	_         structs.HostLayout
+	Serial    uint64
+	CreatedNs uint64
 }
 
 type bpfProcess struct {
@@ -257,7 +294,37 @@ const (
 	bpfRecordKindREC_EXEC    bpfRecordKind = 7
 	bpfRecordKindREC_EXIT    bpfRecordKind = 8
 	bpfRecordKindREC_BUS     bpfRecordKind = 9
+	bpfRecordKindREC_RELEASE bpfRecordKind = 10
+	bpfRecordKindREC_FREE    bpfRecordKind = 11
 )
+
+type bpfReleaseFlags uint32
+
+const (
+	bpfReleaseFlagsRELEASE_EXITING bpfReleaseFlags = 1
+)
+
+type bpfReleaseRecord struct {
+	_         structs.HostLayout
+	Kind      uint32
+	Flags     uint32
+	BootNs    uint64
+	Serial    uint64
+	CreatedNs uint64
+	Cookie    uint64
+	By        bpfProcessKey
+	Inum      uint32
+	Tid       uint32
+	Held      uint32
+	Pad       uint32
+	Comm      [16]int8
+}
+
+type bpfViaKey struct {
+	_   structs.HostLayout
+	Tid uint32
+	Via uint32
+}
 
 // Names of all BPF objects in the ELF.
 //
@@ -268,9 +335,14 @@ const (
 	bpfMapCounters              = "counters"
 	bpfMapEnding                = "ending"
 	bpfMapEvents                = "events"
+	bpfMapGivingUp              = "giving_up"
 	bpfMapInflight              = "inflight"
+	bpfMapLives                 = "lives"
 	bpfMapProcesses             = "processes"
 	bpfMapPrograms              = "programs"
+	bpfMapReleasedInums         = "released_inums"
+	bpfMapReleases              = "releases"
+	bpfMapTeardowns             = "teardowns"
 	bpfProgBusSend              = "bus_send"
 	bpfProgBusSendKprobe        = "bus_send_kprobe"
 	bpfProgConntrackEnter       = "conntrack_enter"
@@ -281,15 +353,40 @@ const (
 	bpfProgCreateEnterKprobe    = "create_enter_kprobe"
 	bpfProgCreateExit           = "create_exit"
 	bpfProgCreateExitKprobe     = "create_exit_kprobe"
+	bpfProgFreeInum             = "free_inum"
+	bpfProgFreeInumKprobe       = "free_inum_kprobe"
+	bpfProgFreeNet              = "free_net"
+	bpfProgFreeNetKprobe        = "free_net_kprobe"
+	bpfProgFreePassive          = "free_passive"
+	bpfProgFreePassiveKprobe    = "free_passive_kprobe"
 	bpfProgIpvsEnter            = "ipvs_enter"
 	bpfProgIpvsEnterKprobe      = "ipvs_enter_kprobe"
 	bpfProgIpvsExit             = "ipvs_exit"
 	bpfProgIpvsExitKprobe       = "ipvs_exit_kprobe"
+	bpfProgMountEnter           = "mount_enter"
+	bpfProgMountEnterKprobe     = "mount_enter_kprobe"
+	bpfProgMountExit            = "mount_exit"
+	bpfProgMountExitKprobe      = "mount_exit_kprobe"
+	bpfProgNetReleased          = "net_released"
+	bpfProgNetReleasedKprobe    = "net_released_kprobe"
+	bpfProgNsfsEnter            = "nsfs_enter"
+	bpfProgNsfsEnterKprobe      = "nsfs_enter_kprobe"
+	bpfProgNsfsExit             = "nsfs_exit"
+	bpfProgNsfsExitKprobe       = "nsfs_exit_kprobe"
+	bpfProgNsproxyEnter         = "nsproxy_enter"
+	bpfProgNsproxyEnterKprobe   = "nsproxy_enter_kprobe"
+	bpfProgNsproxyExit          = "nsproxy_exit"
+	bpfProgNsproxyExitKprobe    = "nsproxy_exit_kprobe"
 	bpfProgProcessExec          = "process_exec"
 	bpfProgProcessExit          = "process_exit"
 	bpfProgProcessFork          = "process_fork"
+	bpfProgProcessFree          = "process_free"
 	bpfProgProcessMoved         = "process_moved"
 	bpfProgProcessesBefore      = "processes_before"
+	bpfProgTeardownEnter        = "teardown_enter"
+	bpfProgTeardownEnterKprobe  = "teardown_enter_kprobe"
+	bpfProgTeardownExit         = "teardown_exit"
+	bpfProgTeardownExitKprobe   = "teardown_exit_kprobe"
 	bpfProgUnshareEnter         = "unshare_enter"
 	bpfProgUnshareEnterKprobe   = "unshare_enter_kprobe"
 	bpfProgUnshareExit          = "unshare_exit"
@@ -354,15 +451,40 @@ type bpfProgramSpecs struct {
 	CreateEnterKprobe    *ebpf.ProgramSpec `ebpf:"create_enter_kprobe"`
 	CreateExit           *ebpf.ProgramSpec `ebpf:"create_exit"`
 	CreateExitKprobe     *ebpf.ProgramSpec `ebpf:"create_exit_kprobe"`
+	FreeInum             *ebpf.ProgramSpec `ebpf:"free_inum"`
+	FreeInumKprobe       *ebpf.ProgramSpec `ebpf:"free_inum_kprobe"`
+	FreeNet              *ebpf.ProgramSpec `ebpf:"free_net"`
+	FreeNetKprobe        *ebpf.ProgramSpec `ebpf:"free_net_kprobe"`
+	FreePassive          *ebpf.ProgramSpec `ebpf:"free_passive"`
+	FreePassiveKprobe    *ebpf.ProgramSpec `ebpf:"free_passive_kprobe"`
 	IpvsEnter            *ebpf.ProgramSpec `ebpf:"ipvs_enter"`
 	IpvsEnterKprobe      *ebpf.ProgramSpec `ebpf:"ipvs_enter_kprobe"`
 	IpvsExit             *ebpf.ProgramSpec `ebpf:"ipvs_exit"`
 	IpvsExitKprobe       *ebpf.ProgramSpec `ebpf:"ipvs_exit_kprobe"`
+	MountEnter           *ebpf.ProgramSpec `ebpf:"mount_enter"`
+	MountEnterKprobe     *ebpf.ProgramSpec `ebpf:"mount_enter_kprobe"`
+	MountExit            *ebpf.ProgramSpec `ebpf:"mount_exit"`
+	MountExitKprobe      *ebpf.ProgramSpec `ebpf:"mount_exit_kprobe"`
+	NetReleased          *ebpf.ProgramSpec `ebpf:"net_released"`
+	NetReleasedKprobe    *ebpf.ProgramSpec `ebpf:"net_released_kprobe"`
+	NsfsEnter            *ebpf.ProgramSpec `ebpf:"nsfs_enter"`
+	NsfsEnterKprobe      *ebpf.ProgramSpec `ebpf:"nsfs_enter_kprobe"`
+	NsfsExit             *ebpf.ProgramSpec `ebpf:"nsfs_exit"`
+	NsfsExitKprobe       *ebpf.ProgramSpec `ebpf:"nsfs_exit_kprobe"`
+	NsproxyEnter         *ebpf.ProgramSpec `ebpf:"nsproxy_enter"`
+	NsproxyEnterKprobe   *ebpf.ProgramSpec `ebpf:"nsproxy_enter_kprobe"`
+	NsproxyExit          *ebpf.ProgramSpec `ebpf:"nsproxy_exit"`
+	NsproxyExitKprobe    *ebpf.ProgramSpec `ebpf:"nsproxy_exit_kprobe"`
 	ProcessExec          *ebpf.ProgramSpec `ebpf:"process_exec"`
 	ProcessExit          *ebpf.ProgramSpec `ebpf:"process_exit"`
 	ProcessFork          *ebpf.ProgramSpec `ebpf:"process_fork"`
+	ProcessFree          *ebpf.ProgramSpec `ebpf:"process_free"`
 	ProcessMoved         *ebpf.ProgramSpec `ebpf:"process_moved"`
 	ProcessesBefore      *ebpf.ProgramSpec `ebpf:"processes_before"`
+	TeardownEnter        *ebpf.ProgramSpec `ebpf:"teardown_enter"`
+	TeardownEnterKprobe  *ebpf.ProgramSpec `ebpf:"teardown_enter_kprobe"`
+	TeardownExit         *ebpf.ProgramSpec `ebpf:"teardown_exit"`
+	TeardownExitKprobe   *ebpf.ProgramSpec `ebpf:"teardown_exit_kprobe"`
 	UnshareEnter         *ebpf.ProgramSpec `ebpf:"unshare_enter"`
 	UnshareEnterKprobe   *ebpf.ProgramSpec `ebpf:"unshare_enter_kprobe"`
 	UnshareExit          *ebpf.ProgramSpec `ebpf:"unshare_exit"`
@@ -373,14 +495,19 @@ type bpfProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfMapSpecs struct {
-	Blanks    *ebpf.MapSpec `ebpf:"blanks"`
-	Cgroups   *ebpf.MapSpec `ebpf:"cgroups"`
-	Counters  *ebpf.MapSpec `ebpf:"counters"`
-	Ending    *ebpf.MapSpec `ebpf:"ending"`
-	Events    *ebpf.MapSpec `ebpf:"events"`
-	Inflight  *ebpf.MapSpec `ebpf:"inflight"`
-	Processes *ebpf.MapSpec `ebpf:"processes"`
-	Programs  *ebpf.MapSpec `ebpf:"programs"`
+	Blanks        *ebpf.MapSpec `ebpf:"blanks"`
+	Cgroups       *ebpf.MapSpec `ebpf:"cgroups"`
+	Counters      *ebpf.MapSpec `ebpf:"counters"`
+	Ending        *ebpf.MapSpec `ebpf:"ending"`
+	Events        *ebpf.MapSpec `ebpf:"events"`
+	GivingUp      *ebpf.MapSpec `ebpf:"giving_up"`
+	Inflight      *ebpf.MapSpec `ebpf:"inflight"`
+	Lives         *ebpf.MapSpec `ebpf:"lives"`
+	Processes     *ebpf.MapSpec `ebpf:"processes"`
+	Programs      *ebpf.MapSpec `ebpf:"programs"`
+	ReleasedInums *ebpf.MapSpec `ebpf:"released_inums"`
+	Releases      *ebpf.MapSpec `ebpf:"releases"`
+	Teardowns     *ebpf.MapSpec `ebpf:"teardowns"`
 }
 
 // bpfVariableSpecs contains global variables before they are loaded into the kernel.
@@ -415,14 +542,19 @@ func (o *bpfObjects) Close() error {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfMaps struct {
-	Blanks    *ebpf.Map `ebpf:"blanks"`
-	Cgroups   *ebpf.Map `ebpf:"cgroups"`
-	Counters  *ebpf.Map `ebpf:"counters"`
-	Ending    *ebpf.Map `ebpf:"ending"`
-	Events    *ebpf.Map `ebpf:"events"`
-	Inflight  *ebpf.Map `ebpf:"inflight"`
-	Processes *ebpf.Map `ebpf:"processes"`
-	Programs  *ebpf.Map `ebpf:"programs"`
+	Blanks        *ebpf.Map `ebpf:"blanks"`
+	Cgroups       *ebpf.Map `ebpf:"cgroups"`
+	Counters      *ebpf.Map `ebpf:"counters"`
+	Ending        *ebpf.Map `ebpf:"ending"`
+	Events        *ebpf.Map `ebpf:"events"`
+	GivingUp      *ebpf.Map `ebpf:"giving_up"`
+	Inflight      *ebpf.Map `ebpf:"inflight"`
+	Lives         *ebpf.Map `ebpf:"lives"`
+	Processes     *ebpf.Map `ebpf:"processes"`
+	Programs      *ebpf.Map `ebpf:"programs"`
+	ReleasedInums *ebpf.Map `ebpf:"released_inums"`
+	Releases      *ebpf.Map `ebpf:"releases"`
+	Teardowns     *ebpf.Map `ebpf:"teardowns"`
 }
 
 func (m *bpfMaps) Close() error {
@@ -432,9 +564,14 @@ func (m *bpfMaps) Close() error {
 		m.Counters,
 		m.Ending,
 		m.Events,
+		m.GivingUp,
 		m.Inflight,
+		m.Lives,
 		m.Processes,
 		m.Programs,
+		m.ReleasedInums,
+		m.Releases,
+		m.Teardowns,
 	)
 }
 
@@ -464,15 +601,40 @@ type bpfPrograms struct {
 	CreateEnterKprobe    *ebpf.Program `ebpf:"create_enter_kprobe"`
 	CreateExit           *ebpf.Program `ebpf:"create_exit"`
 	CreateExitKprobe     *ebpf.Program `ebpf:"create_exit_kprobe"`
+	FreeInum             *ebpf.Program `ebpf:"free_inum"`
+	FreeInumKprobe       *ebpf.Program `ebpf:"free_inum_kprobe"`
+	FreeNet              *ebpf.Program `ebpf:"free_net"`
+	FreeNetKprobe        *ebpf.Program `ebpf:"free_net_kprobe"`
+	FreePassive          *ebpf.Program `ebpf:"free_passive"`
+	FreePassiveKprobe    *ebpf.Program `ebpf:"free_passive_kprobe"`
 	IpvsEnter            *ebpf.Program `ebpf:"ipvs_enter"`
 	IpvsEnterKprobe      *ebpf.Program `ebpf:"ipvs_enter_kprobe"`
 	IpvsExit             *ebpf.Program `ebpf:"ipvs_exit"`
 	IpvsExitKprobe       *ebpf.Program `ebpf:"ipvs_exit_kprobe"`
+	MountEnter           *ebpf.Program `ebpf:"mount_enter"`
+	MountEnterKprobe     *ebpf.Program `ebpf:"mount_enter_kprobe"`
+	MountExit            *ebpf.Program `ebpf:"mount_exit"`
+	MountExitKprobe      *ebpf.Program `ebpf:"mount_exit_kprobe"`
+	NetReleased          *ebpf.Program `ebpf:"net_released"`
+	NetReleasedKprobe    *ebpf.Program `ebpf:"net_released_kprobe"`
+	NsfsEnter            *ebpf.Program `ebpf:"nsfs_enter"`
+	NsfsEnterKprobe      *ebpf.Program `ebpf:"nsfs_enter_kprobe"`
+	NsfsExit             *ebpf.Program `ebpf:"nsfs_exit"`
+	NsfsExitKprobe       *ebpf.Program `ebpf:"nsfs_exit_kprobe"`
+	NsproxyEnter         *ebpf.Program `ebpf:"nsproxy_enter"`
+	NsproxyEnterKprobe   *ebpf.Program `ebpf:"nsproxy_enter_kprobe"`
+	NsproxyExit          *ebpf.Program `ebpf:"nsproxy_exit"`
+	NsproxyExitKprobe    *ebpf.Program `ebpf:"nsproxy_exit_kprobe"`
 	ProcessExec          *ebpf.Program `ebpf:"process_exec"`
 	ProcessExit          *ebpf.Program `ebpf:"process_exit"`
 	ProcessFork          *ebpf.Program `ebpf:"process_fork"`
+	ProcessFree          *ebpf.Program `ebpf:"process_free"`
 	ProcessMoved         *ebpf.Program `ebpf:"process_moved"`
 	ProcessesBefore      *ebpf.Program `ebpf:"processes_before"`
+	TeardownEnter        *ebpf.Program `ebpf:"teardown_enter"`
+	TeardownEnterKprobe  *ebpf.Program `ebpf:"teardown_enter_kprobe"`
+	TeardownExit         *ebpf.Program `ebpf:"teardown_exit"`
+	TeardownExitKprobe   *ebpf.Program `ebpf:"teardown_exit_kprobe"`
 	UnshareEnter         *ebpf.Program `ebpf:"unshare_enter"`
 	UnshareEnterKprobe   *ebpf.Program `ebpf:"unshare_enter_kprobe"`
 	UnshareExit          *ebpf.Program `ebpf:"unshare_exit"`
@@ -491,15 +653,40 @@ func (p *bpfPrograms) Close() error {
 		p.CreateEnterKprobe,
 		p.CreateExit,
 		p.CreateExitKprobe,
+		p.FreeInum,
+		p.FreeInumKprobe,
+		p.FreeNet,
+		p.FreeNetKprobe,
+		p.FreePassive,
+		p.FreePassiveKprobe,
 		p.IpvsEnter,
 		p.IpvsEnterKprobe,
 		p.IpvsExit,
 		p.IpvsExitKprobe,
+		p.MountEnter,
+		p.MountEnterKprobe,
+		p.MountExit,
+		p.MountExitKprobe,
+		p.NetReleased,
+		p.NetReleasedKprobe,
+		p.NsfsEnter,
+		p.NsfsEnterKprobe,
+		p.NsfsExit,
+		p.NsfsExitKprobe,
+		p.NsproxyEnter,
+		p.NsproxyEnterKprobe,
+		p.NsproxyExit,
+		p.NsproxyExitKprobe,
 		p.ProcessExec,
 		p.ProcessExit,
 		p.ProcessFork,
+		p.ProcessFree,
 		p.ProcessMoved,
 		p.ProcessesBefore,
+		p.TeardownEnter,
+		p.TeardownEnterKprobe,
+		p.TeardownExit,
+		p.TeardownExitKprobe,
 		p.UnshareEnter,
 		p.UnshareEnterKprobe,
 		p.UnshareExit,

@@ -22,6 +22,8 @@ var lossKinds = []struct {
 	{bpfCounterCOUNT_RETURN_MISSED, event.LossReturn},
 	{bpfCounterCOUNT_LOST_BUS, event.LossBus},
 	{bpfCounterCOUNT_BUS_UNREAD, event.LossBusUnread},
+	{bpfCounterCOUNT_LOST_ENDING, event.LossEnding},
+	{bpfCounterCOUNT_LIFE_FULL, event.LossLife},
 	{bpfCounterCOUNT_LOST_FORGET, event.LossForget},
 }
 

@@ -41,6 +41,10 @@ func decode(raw []byte) (event.Event, error) {
 		return decodeAs(raw, exitEvent)
 	case bpfRecordKindREC_BUS:
 		return decodeAs(raw, busEvent)
+	case bpfRecordKindREC_RELEASE:
+		return decodeAs(raw, releaseEvent)
+	case bpfRecordKindREC_FREE:
+		return decodeAs(raw, freeEvent)
 	default:
 		return event.Event{}, fmt.Errorf("%w: kind %d", errRecord, kind)
 	}
@@ -193,6 +197,47 @@ func execEvent(r *bpfFollowupRecord) event.Event {
 
 func exitEvent(r *bpfFollowupRecord) event.Event {
 	return event.Event{BootNS: r.BootNs, Body: &event.Exit{Process: processID(r.Process)}}
+}
+
+func releaseEvent(r *bpfReleaseRecord) event.Event {
+	return event.Event{BootNS: r.BootNs, Body: &event.NetnsRelease{
+		Serial:    r.Serial,
+		Inum:      r.Inum,
+		Cookie:    r.Cookie,
+		By:        processID(r.By),
+		TID:       r.Tid,
+		Comm:      text(r.Comm[:]),
+		Held:      held(bpfHeld(r.Held)),
+		Exiting:   has(r.Flags, bpfReleaseFlagsRELEASE_EXITING),
+		CreatedNS: r.CreatedNs,
+	}}
+}
+
+func held(h bpfHeld) event.Held {
+	switch h {
+	case bpfHeldHELD_PROCESS:
+		return event.HeldProcess
+	case bpfHeldHELD_FILE:
+		return event.HeldFile
+	case bpfHeldHELD_MOUNT:
+		return event.HeldMount
+	case bpfHeldHELD_CLONE:
+		return event.HeldClone
+	default:
+		return event.HeldUnknown
+	}
+}
+
+func freeEvent(r *bpfFreeRecord) event.Event {
+	return event.Event{BootNS: r.BootNs, Body: &event.NetnsFree{
+		Serial:     r.Serial,
+		Inum:       r.Inum,
+		Cookie:     r.Cookie,
+		WaitNS:     r.WaitNs,
+		DurationNS: r.DurationNs,
+		CreatedNS:  r.CreatedNs,
+		ReleasedNS: r.ReleasedNs,
+	}}
 }
 
 func has[F ~uint32](flags uint32, f F) bool { return flags&uint32(f) != 0 }

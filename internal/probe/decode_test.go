@@ -62,6 +62,33 @@ func TestDecodeCreate(t *testing.T) {
 	}})
 }
 
+func TestDecodeRelease(t *testing.T) {
+	r := bpfReleaseRecord{
+		Kind: uint32(bpfRecordKindREC_RELEASE), BootNs: 9, Serial: 6, CreatedNs: 5, Cookie: 4, Inum: 11,
+		By: bpfProcessKey{StartNs: 1, Pid: 2}, Tid: 3, Comm: [16]int8{'i', 'p'},
+		Flags: uint32(bpfReleaseFlagsRELEASE_EXITING),
+	}
+	for kind, want := range map[bpfHeld]event.Held{
+		bpfHeldHELD_UNKNOWN: event.HeldUnknown, bpfHeldHELD_PROCESS: event.HeldProcess, bpfHeldHELD_FILE: event.HeldFile,
+		bpfHeldHELD_MOUNT: event.HeldMount, bpfHeldHELD_CLONE: event.HeldClone, 99: event.HeldUnknown,
+	} {
+		r.Held = uint32(kind)
+		check(t, raw(r), event.Event{BootNS: 9, Body: &event.NetnsRelease{
+			Serial: 6, Inum: 11, Cookie: 4, By: event.ProcessID{PID: 2, StartNS: 1}, TID: 3, Comm: "ip",
+			Held: want, Exiting: true, CreatedNS: 5,
+		}})
+	}
+}
+
+func TestDecodeFree(t *testing.T) {
+	check(t, raw(bpfFreeRecord{
+		Kind: uint32(bpfRecordKindREC_FREE), BootNs: 9, Serial: 6, CreatedNs: 5, ReleasedNs: 7,
+		Cookie: 4, Inum: 11, WaitNs: 1, DurationNs: 2,
+	}), event.Event{BootNS: 9, Body: &event.NetnsFree{
+		Serial: 6, Inum: 11, Cookie: 4, WaitNS: 1, DurationNS: 2, CreatedNS: 5, ReleasedNS: 7,
+	}})
+}
+
 func check(t *testing.T, raw []byte, want event.Event) {
 	t.Helper()
 	got, err := decode(raw)
@@ -78,6 +105,8 @@ func FuzzDecode(f *testing.F) {
 	f.Add(raw(bpfProgramRecord{Kind: uint32(bpfRecordKindREC_PROGRAM), ArgvLen: 1 << 31, ExeLen: 1 << 31}))
 	f.Add(raw(bpfCgroupRecord{Kind: uint32(bpfRecordKindREC_CGROUP), Len: 1<<32 - 1}))
 	f.Add(raw(bpfCreateRecord{Kind: uint32(bpfRecordKindREC_CREATE), Call: 99, Flags: 1<<32 - 1}))
+	f.Add(raw(bpfReleaseRecord{Kind: uint32(bpfRecordKindREC_RELEASE), Held: 99}))
+	f.Add(raw(bpfFreeRecord{Kind: uint32(bpfRecordKindREC_FREE)}))
 	f.Add([]byte{1, 0, 0, 0})
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, raw []byte) {

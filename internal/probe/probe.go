@@ -36,6 +36,9 @@ type group struct {
 	ifPresent bool
 	// without says what is missing without it.
 	without string
+	// or are the groups that do the same, in order of preference, where the
+	// kernel lacks the function or refuses the probe.
+	or []group
 }
 
 const (
@@ -45,18 +48,65 @@ const (
 	unshareProbe = "unshare_nsproxy_namespaces"
 	// ipvsProbe times ip_vs.
 	ipvsProbe = "__ip_vs_init"
+	// releaseProbe sees the last reference to a namespace go.
+	releaseProbe = "__put_net"
+	// mountProbe tells a mount from an open file.
+	mountProbe = "cleanup_mnt"
 )
+
+const withoutFree = "when the teardown of a namespace is finished is not seen"
 
 // groups are all probes, in the order of attaching (see attach). The exit of
 // copy_net_ns goes before its entry, so that nothing is noted that nobody
-// picks up.
+// picks up, and the end of namespaces before both, so that none that was seen
+// to be created seems to stay.
 var groups = []group{
+	{probe: "sched_process_free", programs: []string{bpfProgProcessFree}, required: true},
 	{probe: "sched_process_exit", programs: []string{bpfProgProcessExit}, required: true},
 	{probe: "sched_process_fork", programs: []string{bpfProgProcessFork}, required: true},
 	{probe: "sched_process_exec", programs: []string{bpfProgProcessExec}, required: true},
 	{
 		probe: "cgroup_attach_task", programs: []string{bpfProgProcessMoved},
 		without: "the cgroup of an ancestor is the one that it had at its last fork or exec",
+	},
+	{
+		probe: "free_nsproxy", programs: []string{bpfProgNsproxyExit, bpfProgNsproxyEnter},
+		kprobes: []string{bpfProgNsproxyExitKprobe, bpfProgNsproxyEnterKprobe},
+		without: "whether a namespace went with the last process in it is not told",
+	},
+	{
+		probe: "netns_put", programs: []string{bpfProgNsfsExit, bpfProgNsfsEnter},
+		kprobes: []string{bpfProgNsfsExitKprobe, bpfProgNsfsEnterKprobe},
+		without: "the release of a namespace that an open file or a mount held last may not be seen",
+	},
+	{
+		probe: mountProbe, programs: []string{bpfProgMountExit, bpfProgMountEnter},
+		kprobes: []string{bpfProgMountExitKprobe, bpfProgMountEnterKprobe},
+		without: "mounts and open files that held a namespace last are not told apart",
+	},
+	{
+		probe: "net_free", programs: []string{bpfProgTeardownExit, bpfProgFreeNet, bpfProgTeardownEnter},
+		kprobes: []string{bpfProgTeardownExitKprobe, bpfProgFreeNetKprobe, bpfProgTeardownEnterKprobe},
+		without: withoutFree,
+		or: []group{
+			{
+				probe:    "net_passive_dec",
+				programs: []string{bpfProgTeardownExit, bpfProgFreePassive, bpfProgTeardownEnter},
+				kprobes:  []string{bpfProgTeardownExitKprobe, bpfProgFreePassiveKprobe, bpfProgTeardownEnterKprobe},
+				without:  withoutFree,
+			},
+			{
+				probe:    "proc_free_inum",
+				programs: []string{bpfProgTeardownExit, bpfProgFreeInum, bpfProgTeardownEnter},
+				kprobes:  []string{bpfProgTeardownExitKprobe, bpfProgFreeInumKprobe, bpfProgTeardownEnterKprobe},
+				without:  withoutFree,
+			},
+		},
+	},
+	{
+		probe: releaseProbe, programs: []string{bpfProgNetReleased},
+		kprobes: []string{bpfProgNetReleasedKprobe},
+		without: "when and by whom a namespace is given up is not seen",
 	},
 	{
 		probe: unshareProbe, programs: []string{bpfProgUnshareExit, bpfProgUnshareEnter},
@@ -178,8 +228,9 @@ func (h *half) setVariables(set settings) error {
 func (h *half) loadAll() {
 	names := []string{bpfProgProcessesBefore}
 	for _, g := range groups {
-		if h.present(g) == nil {
-			names = append(names, g.by(h.ways(g)[0])...)
+		first := h.choices(g)[0]
+		if h.present(first) == nil {
+			names = append(names, first.by(h.ways(first)[0])...)
 		}
 	}
 	_ = h.load(names...)
@@ -215,13 +266,14 @@ func (h *half) load(names ...string) error {
 // forks are followed, those that were born in between.
 func (h *half) attach() ([]event.ProcessID, error) {
 	h.loadAll()
-	if err := h.attachGroups(groups[:1]); err != nil {
+	const ends = 2 // groups
+	if err := h.attachGroups(groups[:ends]); err != nil {
 		return nil, err
 	}
 	if _, err := h.processesBefore(); err != nil {
 		return nil, err
 	}
-	if err := h.attachGroups(groups[1:]); err != nil {
+	if err := h.attachGroups(groups[ends:]); err != nil {
 		return nil, err
 	}
 	return h.processesBefore()
@@ -229,8 +281,8 @@ func (h *half) attach() ([]event.ProcessID, error) {
 
 func (h *half) attachGroups(list []group) error {
 	for _, g := range list {
-		cov := event.Coverage{Probe: g.probe}
-		how, err := h.attachGroup(g)
+		chosen, how, err := h.attachChoice(g)
+		cov := event.Coverage{Probe: chosen.probe}
 		switch {
 		case err == nil:
 			cov.Live, cov.How = true, string(how)
@@ -242,6 +294,41 @@ func (h *half) attachGroups(list []group) error {
 		h.coverage = append(h.coverage, cov)
 	}
 	return nil
+}
+
+// attachChoice attaches the first of the groups that serve the purpose that can
+// be. Where none can, it returns the group itself, with the reasons of all.
+func (h *half) attachChoice(g group) (group, way, error) {
+	var errs []error
+	for _, choice := range h.choices(g) {
+		how, err := h.attachGroup(choice)
+		if err == nil {
+			return choice, how, nil
+		}
+		errs = append(errs, err)
+	}
+	return g, "", errors.Join(errs...)
+}
+
+// choices are the group and those that stand in for it, as far as the kernel
+// has types for them; all if it has them for none.
+func (h *half) choices(g group) []group {
+	all := append([]group{g}, g.or...)
+	if len(all) == 1 {
+		return all
+	}
+	known := slices.DeleteFunc(slices.Clone(all), func(choice group) bool {
+		types, err := h.types.Kernel()
+		if err != nil {
+			return true
+		}
+		var fn *btf.Func
+		return types.TypeByName(choice.probe, &fn) != nil
+	})
+	if len(known) == 0 {
+		return all
+	}
+	return known
 }
 
 // attachGroup attaches a group in the first of the ways that works. Where none
@@ -327,6 +414,11 @@ func (e *moduleError) remedy() string {
 		return ""
 	}
 	return "nothing, unless it is loaded later: then start nsblame again"
+}
+
+// live reports whether a probe is attached.
+func (h *half) live(probe string) bool {
+	return slices.ContainsFunc(h.coverage, func(c event.Coverage) bool { return c.Probe == probe && c.Live })
 }
 
 // why says why an optional probe is not attached and what follows from it.

@@ -266,6 +266,10 @@ func (s *Source) take(raw []byte) {
 		}
 	case *event.BusMessage:
 		s.identify(b, (*bpfBusRecord)(unsafe.Pointer(&raw[0])).Bus)
+	case *event.NetnsRelease:
+		if b.Held == event.HeldFile && !s.half.live(mountProbe) {
+			b.Held = event.HeldNsfs
+		}
 	}
 	s.queue = append(s.queue, ev)
 }

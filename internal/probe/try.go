@@ -34,10 +34,10 @@ func Try(attachBy Attach) []kernel.Finding {
 }
 
 func (h *half) try(g group) kernel.Finding {
-	how, err := h.attachGroup(g)
+	chosen, how, err := h.attachChoice(g)
 	if err == nil {
 		return kernel.Finding{
-			Name: g.probe, How: string(how), Verdict: kernel.OK, Required: g.required, Detail: "loads and attaches",
+			Name: chosen.probe, How: string(how), Verdict: kernel.OK, Required: g.required, Detail: "loads and attaches",
 		}
 	}
 	f := missing(g.probe, g.required && !g.ifPresent, err)

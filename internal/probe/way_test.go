@@ -60,7 +60,11 @@ func TestGroups(t *testing.T) {
 		}
 		return hooks
 	}
+	all := slices.Clone(groups)
 	for _, g := range groups {
+		all = append(all, g.or...)
+	}
+	for _, g := range all {
 		tracing := spec.Programs[g.programs[0]].AttachType != ebpf.AttachTraceRawTp
 		if tracing != (len(g.kprobes) > 0) {
 			t.Errorf("%s: a function has kprobes, a tracepoint none", g.probe)

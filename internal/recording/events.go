@@ -191,6 +191,9 @@ func walkNetnsRelease(c *codec, n *event.NetnsRelease) {
 	process(c, "by", &n.By)
 	c.u32("tid", &n.TID)
 	c.bytes("comm", &n.Comm)
+	word(c, "held", &n.Held)
+	c.bool("exiting", &n.Exiting)
+	c.u64("created_ns", &n.CreatedNS)
 }
 
 func walkNetnsFree(c *codec, n *event.NetnsFree) {
@@ -199,6 +202,8 @@ func walkNetnsFree(c *codec, n *event.NetnsFree) {
 	c.u64("cookie", &n.Cookie)
 	c.u64("wait_ns", &n.WaitNS)
 	c.u64("duration_ns", &n.DurationNS)
+	c.u64("created_ns", &n.CreatedNS)
+	c.u64("released_ns", &n.ReleasedNS)
 }
 
 func walkBusMessage(c *codec, b *event.BusMessage) {

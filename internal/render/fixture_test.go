@@ -6,6 +6,7 @@ import (
 	"github.com/nsblame/nsblame/internal/blame"
 	"github.com/nsblame/nsblame/internal/cgroup"
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/life"
 	"github.com/nsblame/nsblame/internal/lineage"
 	"github.com/nsblame/nsblame/internal/unit"
 )
@@ -149,6 +150,50 @@ func scenarios() []struct {
 		{"blind", blind},
 		{"deep", add(907, created(4026532500), thread, deep...)},
 		{"hostile", hostile(created(4026532600))},
+	}
+}
+
+// ends are the ends of namespaces that the golden files show.
+func ends() []*life.End {
+	all := scenarios()
+	hostnamed, clone, bad := all[0].c.Case, all[2].c.Case, all[len(all)-1].c.Case
+	service := exited(*hostnamed.Process.Exec, 0)
+	ip := process(950, "ip", "ip", "netns", "del", "blue")
+	threaded := process(960, "worker", "./server")
+	threaded.TID = 963
+	release := func(c *blame.Case, ms uint64, held event.Held, exiting bool, by *lineage.Process) *life.Release {
+		r := &life.Release{BootNS: at(1, 41, 38, ms), By: by}
+		r.Netns = event.NetnsRelease{Inum: 4026532700, Cookie: 9, Held: held, Exiting: exiting}
+		if c != nil {
+			r.Netns.Inum, r.Netns.Cookie, r.Netns.CreatedNS = c.Netns.Inum, c.Netns.Cookie, c.BootNS
+		}
+		if by != nil {
+			r.Ancestry = []lineage.Process{systemd()}
+		}
+		return r
+	}
+	free := func(c *blame.Case, r *life.Release) *life.End {
+		f := &event.NetnsFree{Inum: 4026532701, WaitNS: 3_000_000, DurationNS: 12_000_000}
+		if r != nil {
+			f.Inum, f.Cookie = r.Netns.Inum, r.Netns.Cookie
+			f.CreatedNS, f.ReleasedNS = r.Netns.CreatedNS, r.BootNS
+		}
+		return &life.End{BootNS: at(1, 41, 38, 900), Created: c, Release: r, Free: f}
+	}
+	last := release(hostnamed, 0, event.HeldProcess, true, &service)
+	cut := release(nil, 5, event.HeldUnknown, false, &threaded)
+	cut.AncestryWhy = "the parent is not known"
+	return []*life.End{
+		{BootNS: last.BootNS, Created: hostnamed, Release: last},
+		free(hostnamed, last),
+		free(clone, release(clone, 1, event.HeldClone, false, &clone.Process)),
+		free(nil, release(nil, 2, event.HeldMount, false, &ip)),
+		free(nil, release(nil, 3, event.HeldFile, true, &ip)),
+		{BootNS: at(1, 41, 38, 4), Release: release(nil, 4, event.HeldUnknown, false, nil), Final: true},
+		{BootNS: cut.BootNS, Release: cut, Final: true},
+		free(nil, release(nil, 6, event.HeldNsfs, false, nil)),
+		free(nil, nil),
+		free(bad, release(bad, 7, event.HeldProcess, false, &bad.Process)),
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/life"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -16,9 +17,9 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // TestGolden prints all scenarios in each form and compares the whole.
 func TestGolden(t *testing.T) {
 	for name, newPrinter := range map[string]func(w, diag *bytes.Buffer) Printer{
-		"line":  func(w, diag *bytes.Buffer) Printer { return NewText(w, diag, TextOptions{}) },
+		"line":  func(w, diag *bytes.Buffer) Printer { return NewText(w, diag, TextOptions{Life: true}) },
 		"color": func(w, diag *bytes.Buffer) Printer { return NewText(w, diag, TextOptions{Color: true}) },
-		"tree":  func(w, diag *bytes.Buffer) Printer { return NewText(w, diag, TextOptions{Tree: true}) },
+		"tree":  func(w, diag *bytes.Buffer) Printer { return NewText(w, diag, TextOptions{Tree: true, Life: true}) },
 		"json":  func(w, _ *bytes.Buffer) Printer { return NewJSON(w) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -53,6 +54,9 @@ func stream(t *testing.T, p Printer) {
 		}
 		do(p.Creation(s.c))
 	}
+	for _, e := range ends() {
+		do(p.End(e))
+	}
 	p.Observe(event.Event{Body: &event.Clock{OffsetNS: 1795503600*1e9 + 5e8}})
 	do(p.Loss(at(1, 41, 9, 0), &event.Loss{Kind: event.LossCreation, Count: 2}))
 	do(p.Loss(at(1, 41, 9, 0), &event.Loss{Kind: "new\x1bkind", Count: 1}))
@@ -61,6 +65,7 @@ func stream(t *testing.T, p Printer) {
 		event.LossTable: 3, event.LossCreation: 2, event.LossRecord: 0,
 	}}))
 	do(p.Summary(Summary{Seen: 1, Printed: 1}))
+	do(p.Summary(Summary{Seen: 4, Printed: 4, Life: life.Counts{Known: true, Alive: 2, Releasing: 1}}))
 }
 
 // golden compares got with a file of testdata, or writes it with -update.

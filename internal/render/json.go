@@ -152,6 +152,13 @@ func (p *jsonPrinter) Summary(s Summary) error {
 	e := p.begin("summary")
 	e.uint("seen", s.Seen)
 	e.uint("printed", s.Printed)
+	if s.Life.Known {
+		e.uint("alive", s.Life.Alive)
+		e.uint("releasing", s.Life.Releasing)
+	} else {
+		e.null("alive")
+		e.null("releasing")
+	}
 	e.uint("lost", s.LostTotal())
 	e.uint("cut", s.Cut)
 	e.uint("bus_cut", s.BusCut)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/nsblame/nsblame/internal/blame"
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/life"
 	"github.com/nsblame/nsblame/internal/lineage"
 )
 
@@ -17,6 +18,8 @@ type Printer interface {
 	Observe(ev event.Event)
 	// Creation prints one creation of a network namespace.
 	Creation(c *Creation) error
+	// End prints a step in the end of a namespace.
+	End(e *life.End) error
 	// Loss prints that something was lost, at a time since boot.
 	Loss(bootNS uint64, l *event.Loss) error
 	// Coverage prints which probe is live from a time since boot on, or that
@@ -40,6 +43,8 @@ type Summary struct {
 	Seen uint64
 	// Printed counts those that passed the filters.
 	Printed uint64
+	// Life tells what became of the printed ones.
+	Life life.Counts
 	// Cut counts the printed ones with a truncated string or ancestry.
 	Cut uint64
 	// BusCut counts the bus messages of which too little was captured to tell

@@ -21,12 +21,12 @@ func (brokenWriter) Write([]byte) (int, error) { return 0, errBroken }
 func TestWriteErrors(t *testing.T) {
 	c := scenarios()[0].c
 	for name, p := range map[string]Printer{
-		"text": NewText(brokenWriter{}, brokenWriter{}, TextOptions{}),
-		"tree": NewText(brokenWriter{}, brokenWriter{}, TextOptions{Tree: true}),
+		"text": NewText(brokenWriter{}, brokenWriter{}, TextOptions{Life: true}),
+		"tree": NewText(brokenWriter{}, brokenWriter{}, TextOptions{Tree: true, Life: true}),
 		"json": NewJSON(brokenWriter{}),
 	} {
 		for _, err := range []error{
-			p.Creation(c), p.Loss(0, &event.Loss{}), p.Coverage(0, &event.Coverage{}), p.Damage(0, &event.Damage{}), p.Summary(Summary{}),
+			p.Creation(c), p.End(ends()[1]), p.Loss(0, &event.Loss{}), p.Coverage(0, &event.Coverage{}), p.Damage(0, &event.Damage{}), p.Summary(Summary{}),
 		} {
 			if !errors.Is(err, errBroken) {
 				t.Errorf("%s: %v", name, err)

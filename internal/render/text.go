@@ -31,6 +31,8 @@ type TextOptions struct {
 	// Tree shows a block of lines with the evidence for each creation, instead
 	// of one line.
 	Tree bool
+	// Life shows the end of each namespace, too.
+	Life bool
 	// Color paints with terminal sequences.
 	Color bool
 }
@@ -96,7 +98,7 @@ func (p *textPrinter) Summary(s Summary) error {
 	if len(kinds) > 0 {
 		text += " (" + strings.Join(kinds, ", ") + ")"
 	}
-	text += fmt.Sprintf(", %d cut", s.Cut)
+	text += fmt.Sprintf(", %d cut", s.Cut) + aliveText(s.Life)
 	if s.BusCut > 0 {
 		text += fmt.Sprintf(", %d bus message%s not captured far enough", s.BusCut, plural(s.BusCut))
 	}
@@ -154,6 +156,10 @@ func lossText(kind event.LossKind) string {
 		return "bus messages that could not be read"
 	case event.LossBusSkipped:
 		return "runs of the probe on the buses that the kernel left out"
+	case event.LossEnding:
+		return "ends of namespaces (buffer full)"
+	case event.LossLife:
+		return "namespaces whose end is not followed (table full)"
 	case event.LossRecord:
 		return "records not understood"
 	}

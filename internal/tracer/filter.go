@@ -34,6 +34,11 @@ func (f Filter) Match(c *render.Creation) bool {
 		(!f.FailedOnly || c.Netns.Errno != 0)
 }
 
+// All reports whether the filter selects every creation.
+func (f Filter) All() bool {
+	return len(f.Units) == 0 && len(f.Comms) == 0 && len(f.Containers) == 0 && len(f.UIDs) == 0 && !f.FailedOnly
+}
+
 func (f Filter) matchComm(p *lineage.Process) bool {
 	return p != nil && (matchAny(f.Comms, p.Comm) || f.matchComm(p.Exec))
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nsblame/nsblame/internal/blame"
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/life"
 	"github.com/nsblame/nsblame/internal/lineage"
 	"github.com/nsblame/nsblame/internal/render"
 )
@@ -54,6 +55,7 @@ type run struct {
 	opt     Options
 	tree    *lineage.Tree
 	blamer  *blame.Blamer
+	book    *life.Book
 	summary render.Summary
 	enough  context.CancelFunc
 }
@@ -68,7 +70,7 @@ func Run(ctx context.Context, src Source, opt Options) (render.Summary, error) {
 	}
 	tree := lineage.NewTree()
 	r := &run{
-		opt: opt, tree: tree, blamer: blame.New(tree), enough: enough,
+		opt: opt, tree: tree, blamer: blame.New(tree), book: life.New(tree), enough: enough,
 		summary: render.Summary{Lost: make(map[event.LossKind]uint64)},
 	}
 	var deadline uint64
@@ -96,6 +98,10 @@ func Run(ctx context.Context, src Source, opt Options) (render.Summary, error) {
 		return r.summary, err
 	}
 	r.summary.BusCut = r.blamer.BusCut()
+	r.summary.Life = r.book.Counts()
+	if n := r.summary.Life.Forgotten; n > 0 {
+		r.summary.Lost[event.LossLife] += n
+	}
 	return r.summary, opt.Printer.Summary(r.summary)
 }
 
@@ -107,10 +113,16 @@ func (r *run) observe(ev event.Event) error {
 	}
 	r.opt.Printer.Observe(ev)
 	done := r.tree.Observe(ev)
+	end := r.book.Observe(ev)
 	r.blamer.Observe(ev)
 	r.blamer.Submit(done...)
 	if err := r.cases(r.blamer.Ready()); err != nil {
 		return err
+	}
+	if end != nil {
+		if err := r.end(end); err != nil {
+			return err
+		}
 	}
 	switch b := ev.Body.(type) {
 	case *event.NetnsCreate:
@@ -134,9 +146,21 @@ func (r *run) observe(ev event.Event) error {
 	return nil
 }
 
+// end prints the end of a namespace that was shown, or whose creation is not
+// known: whether a filter would have selected that cannot be told.
+func (r *run) end(e *life.End) error {
+	if e.Created == nil && !r.opt.Filter.All() || r.full() {
+		return nil
+	}
+	return r.opt.Printer.End(e)
+}
+
+// full reports whether as many were printed as asked for.
+func (r *run) full() bool { return r.opt.Count > 0 && r.summary.Printed == r.opt.Count }
+
 func (r *run) cases(list []*blame.Case) error {
 	for _, c := range list {
-		if r.opt.Count > 0 && r.summary.Printed == r.opt.Count {
+		if r.full() {
 			return nil
 		}
 		out := render.NewCreation(c)
@@ -144,11 +168,11 @@ func (r *run) cases(list []*blame.Case) error {
 		for _, o := range r.opt.Observers {
 			o.Case(c, selected)
 		}
+		if err := r.print(out, selected); err != nil {
+			return err
+		}
 		if !selected {
 			continue
-		}
-		if err := r.opt.Printer.Creation(out); err != nil {
-			return err
 		}
 		r.summary.Printed++
 		if out.Cut() {
@@ -161,11 +185,27 @@ func (r *run) cases(list []*blame.Case) error {
 	return nil
 }
 
+// print prints a creation, if it is selected, and the ends that waited for it.
+func (r *run) print(c *render.Creation, selected bool) error {
+	if selected {
+		if err := r.opt.Printer.Creation(c); err != nil {
+			return err
+		}
+	}
+	for _, end := range r.book.Decide(c.Case, selected) {
+		if err := r.opt.Printer.End(&end); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // silent is a printer that prints nothing.
 type silent struct{}
 
 func (silent) Observe(event.Event)                    {}
 func (silent) Creation(*render.Creation) error        { return nil }
+func (silent) End(*life.End) error                    { return nil }
 func (silent) Loss(uint64, *event.Loss) error         { return nil }
 func (silent) Coverage(uint64, *event.Coverage) error { return nil }
 func (silent) Damage(uint64, *event.Damage) error     { return nil }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/nsblame/nsblame/internal/blame"
 	"github.com/nsblame/nsblame/internal/cgroup"
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/life"
 	"github.com/nsblame/nsblame/internal/lineage"
 	"github.com/nsblame/nsblame/internal/render"
 )
@@ -39,6 +41,7 @@ func (s *script) WakeAt(boot uint64) { s.wakes = append(s.wakes, boot) }
 // tape is a printer that remembers.
 type tape struct {
 	inums    []uint32
+	ends     []string
 	losses   []event.LossKind
 	coverage []string
 	summary  *render.Summary
@@ -47,6 +50,15 @@ type tape struct {
 func (t *tape) Observe(event.Event) {}
 func (t *tape) Creation(c *render.Creation) error {
 	t.inums = append(t.inums, c.Netns.Inum)
+	return nil
+}
+
+func (t *tape) End(e *life.End) error {
+	step := "released"
+	if e.Free != nil {
+		step = "freed"
+	}
+	t.ends = append(t.ends, fmt.Sprintf("%s %d after %d", step, e.Inum(), len(t.inums)))
 	return nil
 }
 
@@ -159,6 +171,51 @@ func TestRunEndsWithTheCount(t *testing.T) {
 	}
 	if sum.Printed != 2 || len(out.inums) != 2 || out.summary == nil {
 		t.Errorf("printed %d: %v, summary %v", sum.Printed, out.inums, out.summary)
+	}
+}
+
+// ended is a stream in which a namespace is gone before its creation is
+// printed, one is older, and one stays.
+func ended() *script {
+	return &script{events: []event.Event{
+		at(0, &event.Host{ExecWaitNS: 1000}),
+		at(1, &event.Coverage{Probe: "__put_net", Live: true}),
+		at(1, &event.Coverage{Probe: "net_free", Live: true}),
+		created(10, 1),
+		at(11, &event.NetnsRelease{Serial: 1, Inum: 1, CreatedNS: 10}),
+		at(12, &event.NetnsFree{Serial: 1, Inum: 1, CreatedNS: 10, ReleasedNS: 11}),
+		at(13, &event.NetnsRelease{Inum: 7}),
+		at(14, &event.Exit{Process: event.ProcessID{PID: 1, StartNS: 1}}),
+		created(20, 2),
+		at(30, &event.End{Seen: 2}),
+	}}
+}
+
+// An end is printed after its creation, and one of an older namespace at once.
+func TestRunPrintsEnds(t *testing.T) {
+	var out tape
+	sum, err := Run(context.Background(), ended(), Options{Printer: &out})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"released 7 after 0", "released 1 after 1", "freed 1 after 1"}, out.ends); diff != "" {
+		t.Errorf("ends (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(life.Counts{Known: true, Alive: 1}, sum.Life); diff != "" {
+		t.Errorf("counts (-want +got):\n%s", diff)
+	}
+}
+
+// The filter holds for ends as for creations. Of one whose creation is not
+// known it cannot be told.
+func TestRunFiltersEnds(t *testing.T) {
+	var out tape
+	sum, err := Run(context.Background(), ended(), Options{Printer: &out, Filter: Filter{UIDs: []uint32{5}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out.ends) > 0 || sum.Life.Alive != 0 {
+		t.Errorf("printed %v, %d alive", out.ends, sum.Life.Alive)
 	}
 }
 

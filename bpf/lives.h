@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The end of a network namespace (net/core/net_namespace.c): __put_net, when
+ * the last reference is dropped, and the end of cleanup_net, which later tears
+ * down, in a kernel thread, all that were released since its last run.
+ *
+ * The body of each probe is a function of plain arguments, so that it does not
+ * matter in which way it is attached.
+ */
+#ifndef NSBLAME_LIVES_H
+#define NSBLAME_LIVES_H
+
+#include "creations.h"
+
+/* --- what a reference was ---------------------------------------------- */
+
+/* The ways by which a thread may be giving up a namespace. */
+enum via {
+	VIA_NSPROXY, /* free_nsproxy: no thread is in these namespaces any more */
+	VIA_NSFS,    /* netns_put: no file or mount refers to it any more */
+	VIA_MOUNT,   /* cleanup_mnt: a mount ends */
+};
+
+struct via_key {
+	__u32 tid;
+	__u32 via;
+};
+
+struct giving_up {
+	__u64 net; /* struct net */
+	__u64 refs; /* at the beginning, the thread's own among them */
+};
+
+/*
+ * Which namespace a thread is giving up in which way, from entry to exit of the
+ * function. A note that was left behind, because the kernel skipped a program,
+ * names a namespace that is not the one asked about.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct via_key);
+	__type(value, struct giving_up);
+} giving_up SEC(".maps");
+
+static __always_inline __u32 net_refs(__u64 address)
+{
+	struct net___v618 *net618 = (void *)address;
+	struct net *net = (void *)address;
+
+	if (bpf_core_field_exists(net->ns.count))
+		return BPF_CORE_READ(net, ns.count.refs.counter);
+	if (bpf_core_field_exists(net618->ns.__ns_ref))
+		return BPF_CORE_READ(net618, ns.__ns_ref.refs.counter);
+	return -1;
+}
+
+static __always_inline void begin_via(__u32 via, __u64 net)
+{
+	struct via_key key = { .tid = this_thread(), .via = via };
+	struct giving_up note = { .net = net, .refs = net_refs(net) };
+
+	bpf_map_update_elem(&giving_up, &key, &note, BPF_ANY);
+}
+
+static __always_inline void end_via(__u32 via)
+{
+	struct via_key key = { .tid = this_thread(), .via = via };
+
+	bpf_map_delete_elem(&giving_up, &key);
+}
+
+static __always_inline struct giving_up *goes_via(__u32 via, __u64 net)
+{
+	struct via_key key = { .tid = this_thread(), .via = via };
+	struct giving_up *note = bpf_map_lookup_elem(&giving_up, &key);
+
+	return note && note->net == net ? note : NULL;
+}
+
+static __always_inline int nsproxy_begins(struct nsproxy *nsproxy)
+{
+	begin_via(VIA_NSPROXY, (__u64)BPF_CORE_READ(nsproxy, net_ns));
+	return 0;
+}
+
+/* Takes the namespace of whatever kind as a network namespace's: it is only
+ * ever compared with one. */
+static __always_inline __u64 net_with(__u64 ns_common)
+{
+	return ns_common - bpf_core_field_offset(struct net, ns);
+}
+
+static __always_inline bool is_nsfs(struct mount *mount)
+{
+	return BPF_CORE_READ(mount, mnt.mnt_sb, s_magic) == NSFS_MAGIC;
+}
+
+static __always_inline int mount_begins(struct mount *mount)
+{
+	if (is_nsfs(mount))
+		begin_via(VIA_MOUNT, net_with((__u64)BPF_CORE_READ(mount, mnt.mnt_root, d_inode,
+								 i_private)));
+	return 0;
+}
+
+static __always_inline int via_ends(__u32 via)
+{
+	end_via(via);
+	return 0;
+}
+
+SEC("fentry/free_nsproxy")
+int BPF_PROG(nsproxy_enter, struct nsproxy *nsproxy)
+{
+	return nsproxy_begins(nsproxy);
+}
+
+SEC("kprobe/free_nsproxy")
+int BPF_KPROBE(nsproxy_enter_kprobe, struct nsproxy *nsproxy)
+{
+	return nsproxy_begins(nsproxy);
+}
+
+SEC("fexit/free_nsproxy")
+int BPF_PROG(nsproxy_exit)
+{
+	return via_ends(VIA_NSPROXY);
+}
+
+SEC("kretprobe/free_nsproxy")
+int BPF_KRETPROBE(nsproxy_exit_kprobe)
+{
+	return via_ends(VIA_NSPROXY);
+}
+
+SEC("fentry/cleanup_mnt")
+int BPF_PROG(mount_enter, struct mount *mount)
+{
+	return mount_begins(mount);
+}
+
+SEC("kprobe/cleanup_mnt")
+int BPF_KPROBE(mount_enter_kprobe, struct mount *mount)
+{
+	return mount_begins(mount);
+}
+
+SEC("fexit/cleanup_mnt")
+int BPF_PROG(mount_exit)
+{
+	return via_ends(VIA_MOUNT);
+}
+
+SEC("kretprobe/cleanup_mnt")
+int BPF_KRETPROBE(mount_exit_kprobe)
+{
+	return via_ends(VIA_MOUNT);
+}
+
+/* --- release ------------------------------------------------------------ */
+
+/* The least that the stack of a task has on these architectures. */
+#define THREAD_SIZE (16 << 10)
+
+/* preempt_count: serving a softirq, in a hard interrupt, in an NMI
+ * (include/linux/preempt.h) */
+#define INTERRUPTED 0x00ff0100
+
+/*
+ * Whether current is what runs, and was not interrupted by it. arm64 keeps the
+ * count of interrupts in the task. x86 does not, but serves them on stacks of
+ * their own; stack is an address on the present one.
+ */
+static __always_inline bool in_task(struct task_struct *task, __u64 stack)
+{
+	if (bpf_core_field_exists(task->thread_info.preempt_count))
+		return !(BPF_CORE_READ(task, thread_info.preempt_count) & INTERRUPTED);
+	return stack - (__u64)BPF_CORE_READ(task, stack) < THREAD_SIZE;
+}
+
+static __always_inline __u32 held_by(__u64 net)
+{
+	struct inflight *call;
+
+	if (goes_via(VIA_MOUNT, net))
+		return HELD_MOUNT;
+	if (goes_via(VIA_NSFS, net))
+		return HELD_FILE;
+	call = this_call();
+	if (call && call->net == net)
+		return HELD_CLONE;
+	return goes_via(VIA_NSPROXY, net) ? HELD_PROCESS : HELD_UNKNOWN;
+}
+
+static __always_inline void fill_releaser(struct release_record *rec, __u64 net, __u64 stack)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	__u32 flags = BPF_CORE_READ(task, flags);
+	struct process *p;
+
+	if (!in_task(task, stack))
+		return;
+	rec->held = held_by(net);
+	if (flags & PF_KTHREAD)
+		return;
+	if (flags & PF_EXITING)
+		rec->flags |= RELEASE_EXITING;
+	rec->by = process_key(task);
+	rec->tid = this_thread();
+	bpf_get_current_comm(rec->comm, sizeof(rec->comm));
+	p = find_or_adopt(task, &rec->by);
+	if (!p)
+		return;
+	refresh(p, task);
+	publish_lineage(rec->by.start_ns, rec->by.pid);
+}
+
+/* The namespaces that wait for the end of their teardown, where only the inum
+ * tells of that. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);   /* inum */
+	__type(value, __u64); /* struct net */
+} released_inums SEC(".maps");
+
+/* Who let a namespace go is only told where it is certain. */
+static __always_inline int released(__u64 address, bool certain, __u64 stack)
+{
+	struct net *net = (void *)address;
+	struct release_record rec;
+	struct life *life;
+
+	__builtin_memset(&rec, 0, sizeof(rec));
+	rec.kind = REC_RELEASE;
+	rec.boot_ns = bpf_ktime_get_boot_ns();
+	if (bpf_map_update_elem(&releases, &address, &rec.boot_ns, BPF_NOEXIST)) {
+		if (!bpf_map_lookup_elem(&releases, &address))
+			count(COUNT_LIFE_FULL);
+		return 0;
+	}
+	rec.inum = BPF_CORE_READ(net, ns.inum);
+	rec.cookie = net_cookie(net);
+	bpf_map_update_elem(&released_inums, &rec.inum, &address, BPF_ANY);
+	life = bpf_map_lookup_elem(&lives, &address);
+	if (life) {
+		rec.serial = life->serial;
+		rec.created_ns = life->created_ns;
+	}
+	if (certain)
+		fill_releaser(&rec, address, stack);
+	emit(&rec, sizeof(rec), COUNT_LOST_ENDING);
+	return 0;
+}
+
+SEC("fentry/__put_net")
+int BPF_PROG(net_released, struct net *net)
+{
+	return released(untyped(net), true, untyped(ctx));
+}
+
+SEC("kprobe/__put_net")
+int BPF_KPROBE(net_released_kprobe, struct net *net)
+{
+	return released(untyped(net), true, untyped(ctx));
+}
+
+/*
+ * netns_put stands in the file of __put_net, and compilers put the one into the
+ * other. So what becomes of the count is looked at, too. Whoever held the only
+ * reference has dropped the last; of several who dropped theirs at once it is
+ * not known which was the last.
+ */
+static __always_inline int nsfs_begins(__u64 net)
+{
+	struct life unknown = {};
+
+	begin_via(VIA_NSFS, net);
+	/* so that the end finds it, unless it is gone by then */
+	if (bpf_map_update_elem(&lives, &net, &unknown, BPF_NOEXIST) &&
+	    !bpf_map_lookup_elem(&lives, &net))
+		count(COUNT_LIFE_FULL);
+	return 0;
+}
+
+static __always_inline int nsfs_ends(__u64 stack)
+{
+	struct via_key key = { .tid = this_thread(), .via = VIA_NSFS };
+	struct giving_up *note = bpf_map_lookup_elem(&giving_up, &key);
+	__u64 net;
+
+	if (!note)
+		return 0;
+	net = note->net;
+	if (bpf_map_lookup_elem(&lives, &net) && !net_refs(net))
+		released(net, note->refs == 1, stack);
+	bpf_map_delete_elem(&giving_up, &key);
+	return 0;
+}
+
+SEC("fentry/netns_put")
+int BPF_PROG(nsfs_enter, struct ns_common *ns)
+{
+	return nsfs_begins(net_with(untyped(ns)));
+}
+
+SEC("kprobe/netns_put")
+int BPF_KPROBE(nsfs_enter_kprobe, struct ns_common *ns)
+{
+	return nsfs_begins(net_with(untyped(ns)));
+}
+
+SEC("fexit/netns_put")
+int BPF_PROG(nsfs_exit)
+{
+	return nsfs_ends(untyped(ctx));
+}
+
+SEC("kretprobe/netns_put")
+int BPF_KRETPROBE(nsfs_exit_kprobe)
+{
+	return nsfs_ends(untyped(ctx));
+}
+
+/* --- teardown ----------------------------------------------------------- */
+
+/* Threads that are in cleanup_net, with the time when they entered it. One at a
+ * time does so on all known kernels. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__type(key, __u32);
+	__type(value, __u64);
+} teardowns SEC(".maps");
+
+static __always_inline int teardown_begins(void)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+	__u32 tid = this_thread();
+
+	bpf_map_update_elem(&teardowns, &tid, &now, BPF_ANY);
+	return 0;
+}
+
+static __always_inline int teardown_ends(void)
+{
+	__u32 tid = this_thread();
+
+	bpf_map_delete_elem(&teardowns, &tid);
+	return 0;
+}
+
+/* When this thread began to tear down namespaces, 0 if it does not. */
+static __always_inline __u64 teardown_began(void)
+{
+	__u32 tid = this_thread();
+	__u64 *began = bpf_map_lookup_elem(&teardowns, &tid);
+
+	return began ? *began : 0;
+}
+
+static __always_inline int finished(__u64 address, __u32 inum, __u64 began)
+{
+	__u64 *released = bpf_map_lookup_elem(&releases, &address);
+	struct life *life = bpf_map_lookup_elem(&lives, &address);
+	struct free_record rec;
+
+	__builtin_memset(&rec, 0, sizeof(rec));
+	rec.kind = REC_FREE;
+	rec.boot_ns = bpf_ktime_get_boot_ns();
+	rec.inum = inum;
+	rec.cookie = net_cookie((struct net *)address);
+	if (life) {
+		rec.serial = life->serial;
+		rec.created_ns = life->created_ns;
+	}
+	if (released) {
+		rec.released_ns = *released;
+		/* it may come after the teardown was entered, and in time for it */
+		if (began < rec.released_ns)
+			began = rec.released_ns;
+		rec.wait_ns = began - rec.released_ns;
+	}
+	rec.duration_ns = rec.boot_ns - began;
+	bpf_map_delete_elem(&releases, &address);
+	bpf_map_delete_elem(&lives, &address);
+	emit(&rec, sizeof(rec), COUNT_LOST_ENDING);
+	return 0;
+}
+
+/*
+ * A reference that only keeps the memory of a namespace is dropped. Mounts of
+ * sysfs and sockets of the kernel have such, too; that of the namespace itself
+ * is dropped by cleanup_net when it has taken it off its list.
+ */
+static __always_inline int passive_dropped(struct net *net)
+{
+	__u64 began = teardown_began();
+	__u64 head = untyped(net) + bpf_core_field_offset(struct net, exit_list);
+
+	if (!began || (__u64)BPF_CORE_READ(net, exit_list.next) != head)
+		return 0;
+	return finished(untyped(net), BPF_CORE_READ(net, ns.inum), began);
+}
+
+/* The number of a namespace of whatever kind is given back, which for a network
+ * namespace is among the last things that its teardown does. */
+static __always_inline int inum_freed(__u32 inum)
+{
+	__u64 began = teardown_began();
+	__u64 *net;
+	__u64 key;
+
+	if (!began)
+		return 0;
+	net = bpf_map_lookup_elem(&released_inums, &inum);
+	if (!net)
+		return 0;
+	key = *net;
+	bpf_map_delete_elem(&released_inums, &inum);
+	return finished(key, inum, began);
+}
+
+SEC("fentry/cleanup_net")
+int BPF_PROG(teardown_enter)
+{
+	return teardown_begins();
+}
+
+SEC("kprobe/cleanup_net")
+int BPF_KPROBE(teardown_enter_kprobe)
+{
+	return teardown_begins();
+}
+
+SEC("fexit/cleanup_net")
+int BPF_PROG(teardown_exit)
+{
+	return teardown_ends();
+}
+
+SEC("kretprobe/cleanup_net")
+int BPF_KRETPROBE(teardown_exit_kprobe)
+{
+	return teardown_ends();
+}
+
+SEC("fentry/net_free")
+int BPF_PROG(free_net, struct net *net)
+{
+	return passive_dropped(net);
+}
+
+SEC("kprobe/net_free")
+int BPF_KPROBE(free_net_kprobe, struct net *net)
+{
+	return passive_dropped(net);
+}
+
+SEC("fentry/net_passive_dec")
+int BPF_PROG(free_passive, struct net *net)
+{
+	return passive_dropped(net);
+}
+
+SEC("kprobe/net_passive_dec")
+int BPF_KPROBE(free_passive_kprobe, struct net *net)
+{
+	return passive_dropped(net);
+}
+
+SEC("fentry/proc_free_inum")
+int BPF_PROG(free_inum, unsigned int inum)
+{
+	return inum_freed(inum);
+}
+
+SEC("kprobe/proc_free_inum")
+int BPF_KPROBE(free_inum_kprobe, unsigned int inum)
+{
+	return inum_freed(inum);
+}
+
+#endif
