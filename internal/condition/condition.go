@@ -255,7 +255,7 @@ func (j *Judge) Verdict() ([]Met, error) {
 			}
 		case Leaked:
 			m.Count, m.Doubt = uint64(len(j.alive)), j.doubt()
-			if n := j.lost["ending"] + j.lost["life"]; n > 0 && m.Count > 0 {
+			if n := j.lost[event.LossEnding] + j.lost[event.LossLife]; n > 0 && m.Count > 0 {
 				m.Doubt = fmt.Sprintf("of which up to %d may have ended unseen", n)
 			}
 		case CreatedBy:

@@ -400,7 +400,7 @@ func spentOrder(spent map[string]*series) []string {
 }
 
 // endingLosses are those that can hide the end of a namespace.
-var endingLosses = []event.LossKind{"ending", "life", event.LossRecord, event.LossSkipped}
+var endingLosses = []event.LossKind{event.LossEnding, event.LossLife, event.LossRecord, event.LossSkipped}
 
 func (c *Collector) endingsSeen() Endings {
 	e := Endings{}

@@ -154,7 +154,7 @@ var timing = []string{
 }
 
 // harmless are the losses that hide nobody.
-var harmless = []event.LossKind{event.LossForget, event.LossProgram, "ending", "life"}
+var harmless = []event.LossKind{event.LossForget, event.LossProgram, event.LossEnding, event.LossLife}
 
 // judge tells which units are cleared, and how far.
 func (s *suspects) judge(r *Report) Suspects {
