@@ -78,13 +78,14 @@ func (m Mode) text(s string) string {
 }
 
 // argv replaces the values in an argument list. A program that has overwritten
-// its arguments may have all of them in the first.
+// its arguments may have all of them in the first, whatever is left behind it:
+// what it did not need is empty.
 func (m Mode) argv(list []string) []string {
 	out := make([]string, len(list))
-	if first, _, more := strings.Cut(list[0], " "); more && m == All && len(list) == 1 {
-		return []string{first + " " + Mark}
-	}
 	out[0] = list[0]
+	if i := strings.IndexAny(list[0], " \t\n"); i >= 0 && m == All {
+		out[0] = list[0][:i] + " " + Mark
+	}
 	next := false // the argument is the value of the option before it
 	for i, arg := range list[1:] {
 		switch {
