@@ -134,10 +134,24 @@ func dropIn(c *Cause) (Remedy, bool) {
 	}
 	out.File = &File{
 		Path:     path.Join(unitDir(&c.Creator), template(c.Creator.Unit)+".d", after(s.File)),
-		Contents: "[Service]\nPrivateNetwork=no\n",
+		Contents: "[" + section(c.Creator.Unit) + "]\nPrivateNetwork=no\n",
 	}
 	out.Commands = [][]string{systemctl(&c.Creator, "daemon-reload")}
 	return out, true
+}
+
+// section is where the settings for processes stand in a unit of that kind;
+// elsewhere they are ignored.
+func section(name string) string {
+	switch path.Ext(name) {
+	case ".socket":
+		return "Socket"
+	case ".mount":
+		return "Mount"
+	case ".swap":
+		return "Swap"
+	}
+	return "Service"
 }
 
 // template is the unit's name, or that of the template if it is about all of

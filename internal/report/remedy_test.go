@@ -58,6 +58,11 @@ func TestDropIn(t *testing.T) {
 	if got := remedyOf(t, DropIn, k); got.File.Path <= "/etc/systemd/system/x.service.d/zzz.conf" || !strings.HasSuffix(got.File.Path, ".conf") {
 		t.Errorf("%+v", got.File)
 	}
+	// what is not a service has its settings in a section of its own
+	k = ofUnit(100, "/system.slice/srv-data.mount")
+	if got := remedyOf(t, DropIn, k); got.File.Contents != "[Mount]\nPrivateNetwork=no\n" {
+		t.Errorf("%+v", got.File)
+	}
 	// a transient unit has no file to change
 	k = ofUnit(100, "/system.slice/run-u1.service")
 	k.Settings[0] = unit.Setting{Name: unit.SettingPrivate, Value: "yes", Evidence: unit.EvidenceManager}
