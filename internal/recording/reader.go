@@ -98,18 +98,43 @@ func NewReader(r io.Reader) (*Reader, error) {
 }
 
 // Continue goes on with the next file of the stream, once Next has returned
-// io.EOF. If files between the two are missing, a Damage event says so.
+// io.EOF. If files between the two are missing, or nothing in this one can be
+// read, a Damage event says so.
 func (d *Reader) Continue(r io.Reader) error {
 	stream, part := d.stream, d.part
-	if err := d.open(r); err != nil {
+	err := d.open(r)
+	if errors.Is(err, ErrHead) || errors.Is(err, ErrNotRecording) {
+		// Whoever wrote it may have been killed before it had a head. Those
+		// behind it are whole by themselves.
+		d.stream, d.part = stream, part+1
+		return d.abandon(err)
+	}
+	if err != nil {
 		return err
 	}
 	if d.stream != stream || d.part <= part {
 		return ErrOther
 	}
 	if missing := d.part - part - 1; missing > 0 {
-		d.damage(event.Damage{Blocks: missing, Why: fmt.Sprintf("%d of the files of this recording are not there, before number %d", missing, d.part)})
+		d.damage(event.Damage{Blocks: missing, Why: fmt.Sprintf("%d of the files of this recording are not there, before number %d", missing, d.part+1)}) // their names count from 1
 	}
+	return nil
+}
+
+// abandon gives up all of the present file.
+func (d *Reader) abandon(why error) error {
+	for {
+		raw, err := d.in.peek(1)
+		if err != nil {
+			return err
+		}
+		if len(raw) == 0 {
+			break
+		}
+		d.in.skip(len(raw))
+	}
+	d.ended = true
+	d.damage(event.Damage{Bytes: d.in.offset, Blocks: 1, Truncated: d.in.offset == 0, Why: fmt.Sprintf("the file behind number %d: %s", d.part, why)})
 	return nil
 }
 

@@ -400,6 +400,32 @@ func TestSet(t *testing.T) {
 	if d := diff(list, got); d != "" || err != nil {
 		t.Errorf("all in order: %v\n%s", err, d)
 	}
+	// a file that its writer had begun only, or whose head was damaged, costs
+	// what is in it
+	second := bytes.Clone(files[1].Bytes())
+	for _, bad := range [][]byte{nil, second[:2], second[:100], append([]byte("obj\x01"), second[4:]...), append(bytes.Clone(second[:40]), append([]byte{second[40] ^ 1}, second[41:]...)...)} {
+		files[1].Reset()
+		files[1].Write(bad)
+		got, err = readSet(0, 1, 2)
+		if err2 := sound(list, got); err != nil || err2 != nil {
+			t.Errorf("a second file of %d bytes: %v, %v", len(bad), err, err2)
+			continue
+		}
+		damage := 0
+		for _, ev := range got {
+			if b, ok := ev.Body.(*event.Damage); ok {
+				damage++
+				if b.Bytes != uint64(len(bad)) {
+					t.Errorf("of a second file of %d bytes %d are named", len(bad), b.Bytes)
+				}
+			}
+		}
+		if last := got[len(got)-1]; damage != 1 || !same(last, list[len(list)-1]) {
+			t.Errorf("a second file of %d bytes: damaged %d times, ends with %+v", len(bad), damage, last)
+		}
+	}
+	files[1].Reset()
+	files[1].Write(second)
 	got, err = readSet(0, 2)
 	if err2 := sound(list, got); err != nil || err2 != nil || diff(list, got) == "" {
 		t.Errorf("one missing: %v %v", err, err2)
