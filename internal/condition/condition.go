@@ -7,6 +7,7 @@
 package condition
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -131,6 +132,7 @@ type Judge struct {
 	alive      map[uint64]bool // selected namespaces that were not given up
 	over       map[uint64]bool // those that were before their case was known
 	watched    bool            // the end of namespaces is
+	why        string          // if not, why
 	seen       uint64          // creations in the stream
 	counted    uint64          // creations that the kernel counted
 	whole      bool
@@ -165,8 +167,8 @@ func (j *Judge) Observe(ev event.Event) error {
 		j.damages++
 	case *event.Coverage:
 		if b.Probe == report.ReleaseProbe {
-			j.watched = b.Live
-			return j.unjudged(b.Why)
+			j.watched, j.why = b.Live, cmp.Or(b.Why, "the probe on it is not there")
+			return j.unjudged()
 		}
 	case *event.End:
 		j.whole, j.counted = true, b.Seen
@@ -184,14 +186,12 @@ func (j *Judge) gone(serial uint64) {
 
 // unjudged is the error for a condition about the end of namespaces, where that
 // is not watched.
-func (j *Judge) unjudged(why string) error {
+func (j *Judge) unjudged() error {
 	i := slices.IndexFunc(j.conditions, func(c Condition) bool { return c.Name == Leaked })
 	if i < 0 || j.watched {
 		return nil
 	}
-	if why == "" {
-		why = "the probe on it is not there"
-	}
+	why := cmp.Or(j.why, "nothing in the stream says that it was watched")
 	return &NotJudgedError{Condition: j.conditions[i], Why: "the end of namespaces is not seen: " + why}
 }
 
@@ -241,7 +241,7 @@ func (c Condition) about(k *blame.Case) bool {
 // order in which they were given, and a *NotJudgedError for one that can't be
 // judged.
 func (j *Judge) Verdict() ([]Met, error) {
-	if err := j.unjudged("nothing in the stream says that it was watched"); err != nil {
+	if err := j.unjudged(); err != nil {
 		return nil, err
 	}
 	var list []Met
@@ -252,6 +252,9 @@ func (j *Judge) Verdict() ([]Met, error) {
 			m.Count = j.damages
 			for _, n := range j.lost {
 				m.Count += n
+			}
+			if !j.whole && j.damages == 0 {
+				m.Doubt = "for the stream breaks off"
 			}
 		case Leaked:
 			m.Count, m.Doubt = uint64(len(j.alive)), j.doubt()

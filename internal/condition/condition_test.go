@@ -120,6 +120,7 @@ func TestDoubt(t *testing.T) {
 		want("created: 1 or more, for up to 2 creations were lost")
 	judge(t, "created").see(end(2)).want("created: cannot be ruled out, for 2 creations that the kernel counted were not seen")
 	judge(t, "created").want("created: cannot be ruled out, for the stream breaks off")
+	judge(t, "lost").want("lost: cannot be ruled out, for the stream breaks off")
 	judge(t, "created").see(&event.Damage{}, end(0)).want("created: cannot be ruled out, for a part of the recording cannot be read")
 	// what can't hide a creation raises no doubt
 	judge(t, "created").see(&event.Loss{Kind: event.LossForget, Count: 2}, end(0)).want()
