@@ -73,11 +73,22 @@ func (f *failOnFlag) observers() []tracer.Observer {
 }
 
 // finish returns the error of a run, or if it had none that a condition was met.
-// A reader that went away does not hide that.
+// A reader that went away does not hide that, nor does a damaged recording,
+// which is told of, too.
 func (f *failOnFlag) finish(err error) error {
-	if f.judge == nil || err != nil && !errors.Is(err, errOutputClosed) {
+	var damaged *damagedError
+	if f.judge == nil || err != nil && !errors.Is(err, errOutputClosed) && !errors.As(err, &damaged) {
 		return err
 	}
+	verdict := f.verdict()
+	if verdict != nil && damaged == nil {
+		return verdict
+	}
+	return join(err, verdict)
+}
+
+// verdict is the error for what was met or can't be judged.
+func (f *failOnFlag) verdict() error {
 	met, unjudged := f.judge.Verdict()
 	switch {
 	case unjudged != nil:
@@ -85,7 +96,7 @@ func (f *failOnFlag) finish(err error) error {
 	case len(met) > 0:
 		return &conditionError{met}
 	}
-	return err
+	return nil
 }
 
 // conditionError says that conditions of --fail-on were met.
