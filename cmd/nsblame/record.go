@@ -15,6 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
+	"github.com/nsblame/nsblame/internal/condition"
+	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/tracer"
 )
 
@@ -134,7 +136,7 @@ func runRecord(cmd *cobra.Command, opt *recordOptions) error {
 					}
 				}
 				defer showProgress(stderr, s)()
-				summary, err := tracer.Run(ctx, src, tracer.Options{Observers: opt.failOn.observers()})
+				summary, err := tracer.Run(ctx, src, tracer.Options{Observers: opt.observers()})
 				if child != nil && err != nil {
 					child.wait() // it goes on though the recording failed
 				}
@@ -154,6 +156,31 @@ func runRecord(cmd *cobra.Command, opt *recordOptions) error {
 	}
 	printError(stderr, met) // the command's own failure prevails
 	return result
+}
+
+// observers are what has to see the run. Where a condition can't be judged the
+// end is early enough to say so if a command runs: its recording goes on.
+func (o *recordOptions) observers() []tracer.Observer {
+	list := o.failOn.observers()
+	if len(o.command) > 0 {
+		for i := range list {
+			list[i] = toTheEnd{list[i]}
+		}
+	}
+	return list
+}
+
+// toTheEnd is an observer that doesn't end the run.
+type toTheEnd struct{ tracer.Observer }
+
+// Observe takes the next event.
+func (o toTheEnd) Observe(ev event.Event) error {
+	err := o.Observer.Observe(ev)
+	var unjudged *condition.NotJudgedError
+	if errors.As(err, &unjudged) {
+		return nil // the verdict tells
+	}
+	return err
 }
 
 // command is the one behind --.
