@@ -35,7 +35,22 @@ func untilSignal(parent context.Context) (context.Context, context.CancelFunc) {
 	// behind. Nobody reads the channel. Unlike ignoring the signal, this is
 	// not inherited by children.
 	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)
-	ctx, stop := signal.NotifyContext(parent, unix.SIGINT, unix.SIGTERM)
-	context.AfterFunc(ctx, stop)
-	return ctx, stop
+	ctx, cancel := context.WithCancelCause(parent)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM)
+	go func() {
+		select {
+		case s := <-signals:
+			signal.Stop(signals)
+			cancel(&askedError{s})
+		case <-ctx.Done():
+			signal.Stop(signals)
+		}
+	}()
+	return ctx, func() { cancel(nil) }
 }
+
+// askedError is the cause of the end of a context that a signal has ended.
+type askedError struct{ signal os.Signal }
+
+func (e *askedError) Error() string { return "asked to end by a signal: " + e.signal.String() }

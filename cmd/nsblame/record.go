@@ -206,13 +206,22 @@ func startCommand(ctx context.Context, argv []string, done context.CancelFunc) (
 		select {
 		case <-c.ended:
 		default:
-			// Ctrl-C at a terminal has reached it already.
-			if !term.IsTerminal(int(os.Stdin.Fd())) {
-				_ = c.cmd.Process.Signal(unix.SIGTERM)
+			if s := passedOn(context.Cause(ctx), term.IsTerminal(int(os.Stdin.Fd()))); s != nil {
+				_ = c.cmd.Process.Signal(s)
 			}
 		}
 	})
 	return c, nil
+}
+
+// passedOn is the signal that tells a command that it is asked to end, nil if it
+// was told.
+func passedOn(cause error, terminal bool) os.Signal {
+	var asked *askedError
+	if terminal && errors.As(cause, &asked) && asked.signal == unix.SIGINT {
+		return nil // Ctrl-C at a terminal has reached it, too
+	}
+	return unix.SIGTERM
 }
 
 func (c *command) wait() { <-c.ended }

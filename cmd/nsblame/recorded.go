@@ -34,7 +34,11 @@ func openRecorded(ctx context.Context, names []string, follow bool, stdin io.Rea
 	if err != nil {
 		return nil, err
 	}
-	if r.reader, err = recording.NewReader(in); err != nil {
+	r.reader, err = recording.NewReader(in)
+	if errors.Is(err, errStopped) {
+		return r, nil // nothing had come: an empty stream
+	}
+	if err != nil {
 		return nil, join(r.wrap(err), r.closeFile())
 	}
 	r.reader.Growing = follow
@@ -58,10 +62,14 @@ func (r *recorded) open(stdin io.Reader) (io.Reader, error) {
 		}
 		r.file = file
 	}
-	if r.follow {
-		return &growing{ctx: r.ctx, r: r.file}, nil
+	in := io.Reader(r.file)
+	if name == "-" {
+		in = &patient{ctx: r.ctx, r: in}
 	}
-	return r.file, nil
+	if r.follow {
+		in = &growing{ctx: r.ctx, r: in}
+	}
+	return in, nil
 }
 
 func (r *recorded) wrap(err error) error { return fmt.Errorf("replay %q: %w", r.name(), err) }
@@ -110,11 +118,41 @@ func (r *recorded) Ask(event.Question) {}
 
 // Close closes the file.
 func (r *recorded) Close() error {
-	r.reader.Close()
+	if r.reader != nil {
+		r.reader.Close()
+	}
 	return r.closeFile()
 }
 
 var errStopped = errors.New("no longer wanted")
+
+// patient is a pipe whose writer may be silent for long: what waits for it can
+// be ended.
+type patient struct {
+	ctx context.Context
+	r   io.Reader
+	buf [64 << 10]byte
+}
+
+// Read is not called again once it was given up, so that the goroutine, which
+// may wait on, shares the buffer with nobody.
+func (p *patient) Read(b []byte) (int, error) {
+	type result struct {
+		n   int
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		n, err := p.r.Read(p.buf[:min(len(b), len(p.buf))])
+		done <- result{n, err}
+	}()
+	select {
+	case <-p.ctx.Done():
+		return 0, errStopped
+	case r := <-done:
+		return copy(b, p.buf[:r.n]), r.err
+	}
+}
 
 // followPause is how long a file that has not grown is left alone.
 const followPause = 200 * time.Millisecond
