@@ -142,7 +142,7 @@ typedef struct {
 
 struct ns_common {
 	unsigned int inum;
-	refcount_t count; /* up to 6.17 */
+	refcount_t count; /* 5.11 to 6.17 */
 };
 
 struct ns_common___v618 {
@@ -172,8 +172,10 @@ struct net {
 	struct list_head exit_list; /* of those that are torn down together */
 };
 
-/* 5.10: an atomic64_t that is filled when someone first asks for it. */
+/* 5.10: the cookie is filled when someone first asks for it, and references are
+ * counted here. */
 struct net___v510 {
+	refcount_t count;
 	atomic64_t net_cookie;
 };
 

@@ -46,12 +46,15 @@ struct {
 static __always_inline __u32 net_refs(__u64 address)
 {
 	struct net___v618 *net618 = (void *)address;
+	struct net___v510 *net510 = (void *)address;
 	struct net *net = (void *)address;
 
 	if (bpf_core_field_exists(net->ns.count))
 		return BPF_CORE_READ(net, ns.count.refs.counter);
 	if (bpf_core_field_exists(net618->ns.__ns_ref))
 		return BPF_CORE_READ(net618, ns.__ns_ref.refs.counter);
+	if (bpf_core_field_exists(net510->count))
+		return BPF_CORE_READ(net510, count.refs.counter);
 	return -1;
 }
 
