@@ -137,25 +137,30 @@ func (b *byteSize) Type() string { return "size" }
 
 // Set parses "65536", "64K", "8MiB".
 func (b *byteSize) Set(s string) error {
+	n, err := parseBytes(s)
+	if err != nil {
+		return err
+	}
+	if n < minByteSize || n > maxByteSize {
+		return errByteSizeRange
+	}
+	*b = byteSize(max(roundUp(n), uint64(os.Getpagesize())))
+	return nil
+}
+
+// parseBytes reads a number of bytes, a unit behind it or not.
+func parseBytes(s string) (uint64, error) {
 	digits := s
 	if i := strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' }); i >= 0 {
 		digits = s[:i]
 	}
 	n, err := strconv.ParseUint(digits, 10, 32)
 	if err != nil {
-		return errByteSize
+		return 0, errByteSize
 	}
 	shift, err := unitShift(s[len(digits):])
-	if err != nil {
-		return err
-	}
 	// Both factors are below 2^32, so nothing overflows.
-	n <<= shift
-	if n < minByteSize || n > maxByteSize {
-		return errByteSizeRange
-	}
-	*b = byteSize(max(roundUp(n), uint64(os.Getpagesize())))
-	return nil
+	return n << shift, err
 }
 
 func unitShift(unit string) (uint, error) {
@@ -191,19 +196,11 @@ func (b *byteCount) Type() string { return "size" }
 
 // Set parses "1048576", "64M", "2GiB".
 func (b *byteCount) Set(s string) error {
-	digits := s
-	if i := strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' }); i >= 0 {
-		digits = s[:i]
-	}
-	n, err := strconv.ParseUint(digits, 10, 32)
-	if err != nil {
-		return errByteSize
-	}
-	shift, err := unitShift(s[len(digits):])
+	n, err := parseBytes(s)
 	if err != nil {
 		return err
 	}
-	if n <<= shift; n < minFileSize {
+	if n < minFileSize {
 		return errFileSize
 	}
 	*b = byteCount(n)
