@@ -3,6 +3,7 @@ package vmtest
 import (
 	_ "embed" // for the scripts
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/vmtest/scenario"
@@ -110,4 +111,26 @@ func groupByBoot(scenarios []*scenario.Scenario) []group {
 		}
 	}
 	return groups
+}
+
+// worthBooting is how many scenarios a VM should have to run, where there is a
+// choice: fewer, and it is up for less time than it takes to boot.
+const worthBooting = 12
+
+// split divides the scenarios of a boot over several VMs, so that no more than
+// those are kept busy with as little booting as possible. The largest parts
+// come first: they take longest.
+func split(groups []group, vms int) []group {
+	var parts []group
+	for _, g := range groups {
+		n := min(vms, len(g.scenarios)/worthBooting)
+		if n < 1 || g.boot.Nsblame {
+			n = 1 // what the boot has started is one scenario's
+		}
+		for part := range slices.Chunk(g.scenarios, (len(g.scenarios)+n-1)/n) {
+			parts = append(parts, group{g.boot, part})
+		}
+	}
+	slices.SortStableFunc(parts, func(a, b group) int { return len(b.scenarios) - len(a.scenarios) })
+	return parts
 }

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/nsblame/nsblame/internal/vmtest/image"
 	"github.com/nsblame/nsblame/internal/vmtest/scenario"
@@ -50,29 +52,44 @@ func Cells(list string) ([]Cell, error) {
 	return cells, nil
 }
 
-// Matrix runs scenarios in each cell, one after the other.
+// Matrix runs scenarios in each cell, as many cells at once as there may be VMs.
 func Matrix(ctx context.Context, o SuiteOptions, cells []Cell, scenarios []*scenario.Scenario, out io.Writer) (Table, error) {
-	t := Table{}
-	var errs []error
 	if err := o.buildPrograms(ctx); err != nil {
-		return t, err
+		return Table{}, err
 	}
-	for _, c := range cells {
-		fmt.Fprintf(out, "== %s, attach %s\n", c.Release, c.Attach)
-		of := o
-		of.Release, of.Attach = c.Release, c.Attach
+	out, o.Log = &turns{to: out}, &turns{to: o.Log}
+	t := Table{make([]column, len(cells))}
+	errs := make([]error, len(cells))
+	atOnce(o.vms(), len(cells), func(i int) {
+		c, of := cells[i], o
+		of.Release, of.Attach, of.cell, of.VMs = c.Release, c.Attach, c.String(), o.vms()/len(cells)
+		of.Dir = filepath.Join(o.Dir, c.Release+"-"+c.Attach)
 		if o.Keep != "" {
 			of.Keep = filepath.Join(o.Keep, c.Release+"-"+c.Attach)
 		}
-		result, err := Suite(ctx, of, scenarios, out)
-		if err != nil {
-			err = fmt.Errorf("%s: %w", c, err)
-			errs = append(errs, err)
-			fmt.Fprintln(out, "      "+err.Error())
+		err := os.Mkdir(of.Dir, 0o755)
+		if err == nil {
+			t.columns[i].Result, err = Suite(ctx, of, scenarios, out)
 		}
-		t.columns = append(t.columns, column{c, result})
-	}
+		t.columns[i].Cell = c
+		if err != nil {
+			errs[i] = fmt.Errorf("%s: %w", c, err)
+			fmt.Fprintln(out, "      "+errs[i].Error())
+		}
+	})
 	return t, errors.Join(errs...)
+}
+
+// turns is a writer that several may write to: one after the other.
+type turns struct {
+	mu sync.Mutex
+	to io.Writer
+}
+
+func (t *turns) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.to.Write(p)
 }
 
 // Table is what a matrix yielded.

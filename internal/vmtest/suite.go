@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nsblame/nsblame/internal/vmtest/link"
@@ -107,35 +108,54 @@ type SuiteOptions struct {
 	// Keep receives a directory for each boot, and in it one for each
 	// scenario with all that it yielded; nothing is kept if it is empty.
 	Keep string
+	// VMs is how many are up at once, one if it is 0.
+	VMs int
 
-	built bool // the programs are, and are among the Files
+	built bool   // the programs are, and are among the Files
+	cell  string // is put before the names of scenarios, where it matters
 }
 
-// Suite runs scenarios, one after the other, in one VM for each boot that they
-// need, and prints a verdict for each as it comes. The error is that of the
-// VMs; whatever the scenarios yielded until then is in the result.
+func (o *SuiteOptions) vms() int { return max(o.VMs, 1) }
+
+// Suite runs scenarios in VMs, at least one for each boot that they need, and
+// prints a verdict for each as it comes. The error is that of the VMs; whatever
+// the scenarios yielded until then is in the result.
 func Suite(ctx context.Context, o SuiteOptions, scenarios []*scenario.Scenario, out io.Writer) (Result, error) {
-	groups := groupByBoot(scenarios)
-	h, err := o.prepare(ctx)
+	o.Log = &turns{to: o.Log}
+	s := &suite{SuiteOptions: o, out: out}
+	groups := split(groupByBoot(scenarios), o.vms())
+	h, err := s.prepare(ctx)
 	if err != nil {
-		var r Result
 		for _, g := range groups {
 			for _, sc := range g.scenarios {
-				r.add(Case{Name: g.boot.label(sc.Name), Verdict: fail})
+				s.add(Case{Name: g.boot.label(sc.Name), Verdict: fail})
 			}
 		}
-		return r, err
+		return s.Result, err
 	}
 	ctx, cancel := h.limited(ctx)
 	defer cancel()
-	s := suite{SuiteOptions: o, out: out}
-	var errs []error
-	for _, g := range groups {
-		if err := s.runGroup(ctx, h, g); err != nil {
-			errs = append(errs, fmt.Errorf("boot %s: %w", g.boot.Name, err))
+	errs := make([]error, len(groups))
+	atOnce(o.vms(), len(groups), func(i int) {
+		if err := s.runGroup(ctx, h, i, groups[i]); err != nil {
+			errs[i] = fmt.Errorf("boot %s: %w", groups[i].boot.Name, err)
 		}
-	}
+	})
 	return s.Result, errors.Join(errs...)
+}
+
+// atOnce calls do for 0 to n-1, of which so many at the same time.
+func atOnce(limit, n int, do func(int)) {
+	var all sync.WaitGroup
+	slots := make(chan struct{}, limit)
+	for i := range n {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			do(i)
+		})
+	}
+	all.Wait()
 }
 
 // prepare builds all that the VMs need.
@@ -146,35 +166,55 @@ func (o *SuiteOptions) prepare(ctx context.Context) (*host, error) {
 	return newHost(ctx, o.Options)
 }
 
+// suite is a run of scenarios under way.
+type suite struct {
+	SuiteOptions
+	mu sync.Mutex // guards what follows
+	Result
+	out io.Writer
+}
+
+// vm is the part of a suite that one VM runs.
+type vm struct {
+	*suite
+	group
+	dir     string                        // its own
+	waiting map[string]*scenario.Scenario // those that are not done
+}
+
 // runGroup runs the scenarios of one boot.
-func (s *suite) runGroup(ctx context.Context, h *host, g group) error {
-	s.boot, s.waiting = g.boot, map[string]*scenario.Scenario{}
+func (s *suite) runGroup(ctx context.Context, h *host, i int, g group) error {
+	v := &vm{s, g, filepath.Join(s.Dir, fmt.Sprintf("vm%d", i)), map[string]*scenario.Scenario{}}
 	if needs := g.boot.Lacking[h.Release]; needs != "" {
 		for _, sc := range g.scenarios {
-			s.skip(sc.Name, needs, 0)
+			v.skip(sc.Name, needs, 0)
 		}
 		return nil
 	}
 	for _, sc := range g.scenarios {
-		s.waiting[sc.Name] = sc
+		v.waiting[sc.Name] = sc
 	}
-	err := s.runVM(ctx, h, g)
+	err := v.run(ctx, h)
 	for _, sc := range g.scenarios {
-		if s.waiting[sc.Name] != nil {
-			s.verdict(Case{Verdict: fail}, sc.Name, 0)
-			fmt.Fprintln(s.out, "      the VM was gone before the scenario was done")
+		if v.waiting[sc.Name] != nil {
+			v.verdict(Case{Verdict: fail}, sc.Name, 0, "      the VM was gone before the scenario was done\n")
 		}
 	}
 	return err
 }
 
-func (s *suite) runVM(ctx context.Context, h *host, g group) error {
+func (v *vm) run(ctx context.Context, h *host) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx) // there was no time left for it
 	}
-	end, err := h.run(ctx, g.boot, &link.Plan{Scenarios: g.scenarios}, s.handle)
-	if s.Keep != "" {
-		err = errors.Join(err, s.keepConsole())
+	if err := os.Mkdir(v.dir, 0o755); err != nil {
+		return err
+	}
+	own := *h
+	own.Dir = v.dir
+	end, err := own.run(ctx, v.boot, &link.Plan{Scenarios: v.scenarios}, v.handle)
+	if v.Keep != "" {
+		err = errors.Join(err, v.keepConsole())
 	}
 	if err == nil && len(end.KernelWarnings) > 0 {
 		err = fmt.Errorf("the guest's kernel complained:\n%s", strings.Join(end.KernelWarnings, "\n"))
@@ -182,19 +222,19 @@ func (s *suite) runVM(ctx context.Context, h *host, g group) error {
 	return err
 }
 
-func (s *suite) keepConsole() error {
-	data, err := os.ReadFile(consoleLog(s.Dir, s.boot))
+func (v *vm) keepConsole() error {
+	data, err := os.ReadFile(consoleLog(v.dir, v.boot))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // it did not get as far as booting
 	}
 	if err != nil {
 		return err
 	}
-	dir := filepath.Join(s.Keep, s.boot.Name)
+	dir := filepath.Join(v.Keep, v.boot.Name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "console.log"), data, 0o644)
+	return os.WriteFile(filepath.Join(dir, filepath.Base(v.dir)+"-console.log"), data, 0o644)
 }
 
 func (o *SuiteOptions) buildPrograms(ctx context.Context) error {
@@ -221,59 +261,56 @@ func (o *SuiteOptions) buildPrograms(ctx context.Context) error {
 	return compileStatic(ctx, "amd64", "test", "-c", "-o", program, "./internal/systemd")
 }
 
-// suite is a run of scenarios under way.
-type suite struct {
-	SuiteOptions
-	Result
-	out     io.Writer
-	boot    Boot
-	waiting map[string]*scenario.Scenario // those of the boot that are not done
-}
-
-func (s *suite) handle(m *link.Message) error {
+func (v *vm) handle(m *link.Message) error {
 	switch {
 	case m.Hello != nil:
-		greet(s.Log, m.Hello)
-		s.Kernel = m.Hello.Kernel
+		greet(v.Log, m.Hello)
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.Kernel = m.Hello.Kernel
 	case m.Started != "":
-		fmt.Fprintf(s.Log, "  ... %s\n", s.boot.label(m.Started))
+		fmt.Fprintf(v.Log, "  ... %s\n", v.named(m.Started))
 	case m.Outcome != nil:
-		return s.judge(m.Outcome)
+		return v.judge(m.Outcome)
 	}
 	return nil
 }
 
-func (s *suite) judge(o *scenario.Outcome) error {
-	sc := s.waiting[o.Name]
+func (v *vm) judge(o *scenario.Outcome) error {
+	sc := v.waiting[o.Name]
 	if sc == nil {
 		return fmt.Errorf("the guest reports scenario %q, which it was not given", o.Name)
 	}
-	delete(s.waiting, o.Name)
-	s.countOrigins(o.Stdout)
-	if o.Repeated > 0 {
-		fmt.Fprintf(s.out, "      %s was repeated %d times: the kernel had left out a run of a probe\n", o.Name, o.Repeated)
-	}
+	delete(v.waiting, o.Name)
+	v.countOrigins(o.Stdout)
 	failures := []string{}
-	switch {
-	case o.Skipped != "" && len(o.Errors) == 0:
-		s.skip(o.Name, o.Skipped, o.Duration)
-	default:
+	if o.Skipped != "" && len(o.Errors) == 0 {
+		v.skip(o.Name, o.Skipped, o.Duration)
+	} else {
 		failures = sc.Judge(o)
-		if len(failures) == 0 {
-			s.verdict(Case{Verdict: pass}, o.Name, o.Duration)
-			break
+		c, why := Case{Verdict: pass}, ""
+		if len(failures) > 0 {
+			c.Verdict, why = fail, explain(failures, o)
 		}
-		s.verdict(Case{Verdict: fail}, o.Name, o.Duration)
-		s.explain(failures, o)
+		v.verdict(c, o.Name, o.Duration, repeated(o)+why)
 	}
-	if s.Keep == "" {
+	if v.Keep == "" {
 		return nil
 	}
-	return keep(filepath.Join(s.Keep, s.boot.Name, o.Name), o, failures)
+	return keep(filepath.Join(v.Keep, v.boot.Name, o.Name), o, failures)
+}
+
+func repeated(o *scenario.Outcome) string {
+	if o.Repeated == 0 {
+		return ""
+	}
+	return fmt.Sprintf("      was repeated %d times: the kernel had left out a run of a probe\n", o.Repeated)
 }
 
 // countOrigins counts what JSON output says of origins; other output has none.
 func (s *suite) countOrigins(stdout []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for line := range bytes.Lines(stdout) {
 		var creation struct {
 			Type   string
@@ -290,21 +327,27 @@ func (s *suite) countOrigins(stdout []byte) {
 	}
 }
 
-func (s *suite) verdict(c Case, name string, took time.Duration) {
-	c.Name = s.boot.label(name)
-	s.add(c)
-	fmt.Fprintf(s.out, "%s  %s  (%.1fs)\n", c.Verdict, c.Name, took.Seconds())
+// verdict counts and prints one, with what explains it in lines of their own.
+func (v *vm) verdict(c Case, name string, took time.Duration, why string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	c.Name = v.boot.label(name)
+	v.add(c)
+	fmt.Fprintf(v.out, "%s  %s  (%.1fs)\n%s", c.Verdict, v.named(name), took.Seconds(), why)
 }
 
-func (s *suite) skip(name, needs string, took time.Duration) {
-	s.verdict(Case{Verdict: skip, Needs: needs}, name, took)
-	fmt.Fprintln(s.out, "      needs "+needs)
+// named returns what the output calls a scenario.
+func (v *vm) named(name string) string { return strings.TrimSpace(v.cell + " " + v.boot.label(name)) }
+
+func (v *vm) skip(name, needs string, took time.Duration) {
+	v.verdict(Case{Verdict: skip, Needs: needs}, name, took, "      needs "+needs+"\n")
 }
 
-// explain prints all that helps to understand a failure.
-func (s *suite) explain(failures []string, o *scenario.Outcome) {
+// explain returns all that helps to understand a failure.
+func explain(failures []string, o *scenario.Outcome) string {
+	var why strings.Builder
 	for _, f := range failures {
-		fmt.Fprintln(s.out, indent(f, "      "))
+		fmt.Fprintln(&why, indent(f, "      "))
 	}
 	for _, part := range []struct {
 		name string
@@ -315,9 +358,10 @@ func (s *suite) explain(failures []string, o *scenario.Outcome) {
 			if len(text) > limit {
 				text = fmt.Sprintf("(%d bytes left out) …%s", len(text)-limit, text[len(text)-limit:])
 			}
-			fmt.Fprintf(s.out, "      %s:\n%s\n", part.name, indent(text, "      | "))
+			fmt.Fprintf(&why, "      %s:\n%s\n", part.name, indent(text, "      | "))
 		}
 	}
+	return why.String()
 }
 
 func indent(text, by string) string {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -20,9 +21,9 @@ import (
 )
 
 const usage = `usage:
-  vmtest test [-run REGEXP] [-keep DIR] [-nsblame PATH] [-release NAME] [-attach MODE] [-timeout D]
+  vmtest test [-run REGEXP] [-keep DIR] [-nsblame PATH] [-release NAME] [-attach MODE] [-vms N] [-timeout D]
         run the scenarios, in a VM for each way of booting that they need
-  vmtest matrix [-run REGEXP] [-cells "RELEASE[:ATTACH]..."] [-table FILE] [-keep DIR] [-nsblame PATH] [-timeout D]
+  vmtest matrix [-run REGEXP] [-cells "RELEASE[:ATTACH]..."] [-table FILE] [-keep DIR] [-nsblame PATH] [-vms N] [-timeout D]
         run the scenarios on every release, in every way to attach, or in those
         given; -timeout is for each
   vmtest arm64 [-cells "RELEASE[:ATTACH]..."] [-timeout D]
@@ -80,6 +81,12 @@ func vmFlags(flags *flag.FlagSet, o *vmtest.Options, timeout time.Duration) {
 	flags.DurationVar(&o.Timeout, "timeout", timeout, "limit for the time that VMs are up, all together")
 }
 
+// atOnceFlag defines how many VMs are up at once. An emulated guest keeps more
+// than one CPU busy only now and then.
+func atOnceFlag(flags *flag.FlagSet, o *vmtest.SuiteOptions) {
+	flags.IntVar(&o.VMs, "vms", min(runtime.NumCPU(), 4), "how many VMs are up at once")
+}
+
 // withDir gives the run a directory of its own.
 func withDir(o *vmtest.Options, do func() (int, error)) (exitCode int, err error) {
 	if o.Dir, err = os.MkdirTemp("", "vmtest-"); err != nil {
@@ -97,6 +104,7 @@ func runTest(ctx context.Context, args []string) (int, error) {
 	flags.StringVar(&o.Nsblame, "nsblame", "", "binary to test instead of a freshly built one")
 	flags.StringVar(&o.Keep, "keep", "", "directory for all that the scenarios yield")
 	flags.StringVar(&o.Attach, "attach", "", "nsblame's --attach")
+	atOnceFlag(flags, &o)
 	if err := flags.Parse(args); err != nil {
 		return 2, err
 	}
@@ -134,6 +142,7 @@ func runMatrix(ctx context.Context, args []string) (int, error) {
 	flags.DurationVar(&o.Timeout, "timeout", 40*time.Minute, "limit for the time that the VMs of one cell are up")
 	flags.StringVar(&o.Nsblame, "nsblame", "", "binary to test instead of a freshly built one")
 	flags.StringVar(&o.Keep, "keep", "", "directory for all that the scenarios yield")
+	atOnceFlag(flags, &o)
 	if err := flags.Parse(args); err != nil {
 		return 2, err
 	}
