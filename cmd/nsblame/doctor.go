@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/nsblame/nsblame/internal/kernel"
 	"github.com/nsblame/nsblame/internal/probe"
+	"github.com/nsblame/nsblame/internal/systemd"
 )
 
 const doctorHelp = `Tell whether this machine can be traced: what the kernel and the rights of this
@@ -49,11 +51,12 @@ func newDoctorCmd() *cobra.Command {
 type diagnosis struct {
 	checks  []kernel.Finding // of the kernel and the rights
 	probes  []kernel.Finding // of nsblame's own probes
+	manager []kernel.Finding // of systemd
 	blocker error            // why there is no tracing, nil if there is
 }
 
 func diagnose(ctx context.Context, attach probe.Attach) diagnosis {
-	d := diagnosis{checks: kernel.Check(ctx)}
+	d := diagnosis{checks: kernel.Check(ctx), manager: checkSystemd(ctx, systemd.System())}
 	// Without rights every probe would say only that.
 	if kernel.Permitted() == nil {
 		d.probes = tryProbes(ctx, attach)
@@ -63,7 +66,7 @@ func diagnose(ctx context.Context, attach probe.Attach) diagnosis {
 }
 
 func (d diagnosis) all() []kernel.Finding {
-	return append(append([]kernel.Finding(nil), d.checks...), d.probes...)
+	return slices.Concat(d.checks, d.probes, d.manager)
 }
 
 // finish turns the diagnosis into the verb's error, unless writing it failed.
@@ -137,6 +140,9 @@ func (d diagnosis) writeJSON(w io.Writer) error {
 	if err := write("probe", d.probes); err != nil {
 		return err
 	}
+	if err := write("check", d.manager); err != nil {
+		return err
+	}
 	return writeJSON(w, verdict{Schema: schema, Type: "verdict", Possible: d.blocker == nil, Text: d.verdict()})
 }
 
@@ -147,6 +153,7 @@ func (d diagnosis) writeText(w io.Writer, color bool) error {
 	}
 	t.section("kernel and rights", d.checks)
 	t.section("probes", d.probes)
+	t.section("systemd", d.manager)
 	fmt.Fprintf(&t.text, "\n%s.\n", printable(d.verdict()))
 	_, err := io.WriteString(w, t.text.String())
 	return err

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/nsblame/nsblame/internal/kernel"
+	"github.com/nsblame/nsblame/internal/systemd"
+	"github.com/nsblame/nsblame/internal/unit"
 )
 
 func TestVerdict(t *testing.T) {
@@ -47,7 +51,8 @@ func TestDoctorText(t *testing.T) {
 			{Name: "kernel", Verdict: kernel.OK, Detail: "6.1"},
 			{Name: "rights", Verdict: kernel.Missing, Required: true, Detail: "none", Remedy: "be root"},
 		},
-		probes: []kernel.Finding{{Name: "__ip_vs_init", Verdict: kernel.Unknown, How: "fentry", Detail: "not \x1btried"}},
+		manager: []kernel.Finding{{Name: "systemd", Verdict: kernel.OK, Detail: "252"}},
+		probes:  []kernel.Finding{{Name: "__ip_vs_init", Verdict: kernel.Unknown, How: "fentry", Detail: "not \x1btried"}},
 	}
 	const want = `kernel and rights
   ok        kernel        6.1
@@ -55,6 +60,8 @@ func TestDoctorText(t *testing.T) {
                           -> be root
 probes
   unknown   __ip_vs_init  fentry: not \x1btried (optional)
+systemd
+  ok        systemd       252
 
 this machine cannot be traced, for want of: rights.
 `
@@ -71,5 +78,38 @@ this machine cannot be traced, for want of: rights.
 	bare := strings.NewReplacer("\x1b[31m", "", "\x1b[32m", "", "\x1b[33m", "", "\x1b[0m", "").Replace(colored.String())
 	if bare != want || colored.String() == want {
 		t.Errorf("in colour:\n%q", colored.String())
+	}
+}
+
+// oneManager answers as told.
+type oneManager struct {
+	has bool
+	err error
+}
+
+func (m oneManager) Boot(context.Context) (unit.Boot, error)   { return unit.Boot{Version: "247"}, m.err }
+func (m oneManager) NamesFailed(context.Context) (bool, error) { return m.has, m.err }
+
+func TestDoctorSystemd(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		m    oneManager
+		want [2]kernel.Verdict
+	}{
+		{"all", oneManager{has: true}, [2]kernel.Verdict{kernel.OK, kernel.OK}},
+		{"old", oneManager{}, [2]kernel.Verdict{kernel.OK, kernel.Degraded}},
+		{"none", oneManager{err: fmt.Errorf("ask: %w", systemd.ErrNoManager)}, [2]kernel.Verdict{kernel.Degraded, kernel.Unknown}},
+		{"silent", oneManager{err: context.DeadlineExceeded}, [2]kernel.Verdict{kernel.Degraded, kernel.Unknown}},
+	} {
+		var got [2]kernel.Verdict
+		for i, f := range checkSystemd(t.Context(), tc.m) {
+			got[i] = f.Verdict
+			if f.Detail == "" || f.Required {
+				t.Errorf("%s: %+v", tc.name, f)
+			}
+		}
+		if got != tc.want {
+			t.Errorf("%s: %v, want %v", tc.name, got, tc.want)
+		}
 	}
 }

@@ -118,6 +118,21 @@ func (c *Client) Boot(ctx context.Context) (unit.Boot, error) {
 	return b, nil
 }
 
+// NamesFailed reports whether units say whose OnFailure= they are, in the
+// property OnFailureOf, which came with systemd 249. It asks a unit that is
+// always loaded.
+func (c *Client) NamesFailed(ctx context.Context) (has bool, err error) {
+	err = c.ask(ctx, func(ctx context.Context, conn *dbus.Conn) error {
+		props, err := unitProperties(ctx, conn, "GetUnit", "-.slice")
+		_, has = props["OnFailureOf"]
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("ask systemd about -.slice: %w", err)
+	}
+	return has, nil
+}
+
 // ask connects, has the question asked, and hangs up.
 func (c *Client) ask(ctx context.Context, question func(context.Context, *dbus.Conn) error) error {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
