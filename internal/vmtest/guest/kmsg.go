@@ -13,14 +13,19 @@ import (
 var complaint = regexp.MustCompile(`WARNING:|BUG:|Oops:|Call Trace:|RIP: 0010:|rcu: .*stall|hung_task|INFO: task .* blocked|general protection fault|Kernel panic`)
 
 // kernelLog reads the kernel's log from where it was left.
-type kernelLog struct{ fd int }
+type kernelLog struct {
+	fd int
+	// oom is set within the report on a process that is killed for want of
+	// memory, of which a stack is part: a scenario's doing, no defect.
+	oom bool
+}
 
 func openKernelLog() (*kernelLog, error) {
 	fd, err := unix.Open("/dev/kmsg", unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("kernel log: %w", err)
 	}
-	return &kernelLog{fd}, nil
+	return &kernelLog{fd: fd}, nil
 }
 
 // warnings returns the complaints since the last call.
@@ -44,8 +49,19 @@ func (k *kernelLog) warnings() []string {
 		}
 		_, text, _ := strings.Cut(string(record[:n]), ";")
 		text, _, _ = strings.Cut(text, "\n")
-		if complaint.MatchString(text) {
+		if k.complains(text) {
 			found = append(found, text)
 		}
 	}
+}
+
+// complains reports whether a line of the log is one that must not be.
+func (k *kernelLog) complains(text string) bool {
+	switch {
+	case strings.Contains(text, "invoked oom-killer"):
+		k.oom = true
+	case strings.Contains(text, "ut of memory: Killed process"):
+		k.oom = false
+	}
+	return complaint.MatchString(text) && !(k.oom && strings.Contains(text, "Call Trace:"))
 }

@@ -1,0 +1,22 @@
+package main
+
+import "testing"
+
+func TestComplains(t *testing.T) {
+	var k kernelLog
+	for _, line := range []struct {
+		text string
+		want bool
+	}{
+		{"Call Trace:", true},
+		{"nsblame invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0", false},
+		{"Call Trace:", false},
+		{"BUG: scheduling while atomic", true},
+		{"Memory cgroup out of memory: Killed process 812 (nsblame)", false},
+		{"Call Trace:", true},
+	} {
+		if got := k.complains(line.text); got != line.want {
+			t.Errorf("%s: %v", line.text, got)
+		}
+	}
+}
