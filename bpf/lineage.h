@@ -347,23 +347,67 @@ __noinline int publish_process(__u64 start_ns, __u32 pid)
 	return 0;
 }
 
-/* Sends a process and its ancestors, nearest first; returns how many found no
- * room. */
-__noinline int publish_lineage(__u64 start_ns, __u32 pid)
+/* Ancestors are gone through in stretches of so many, for each of which the
+ * verifier needs to look at one only. */
+#define STRETCH 16
+
+#define MORE (1 << 16)
+
+/* Sends a process and the next of its ancestors, nearest first; returns how many
+ * found no room, and MORE if there are others behind them. */
+__noinline int publish_stretch(__u64 start_ns, __u32 pid)
 {
 	struct process_key key = { .start_ns = start_ns, .pid = pid };
-	struct process *p;
 	int lost = 0;
 	int i;
 
-	for (i = 0; i <= DEPTH_MAX; i++) {
-		p = bpf_map_lookup_elem(&processes, &key);
+	for (i = 0; i < STRETCH; i++) {
+		struct process *p = bpf_map_lookup_elem(&processes, &key);
+
 		if (!p)
 			break;
 		lost += publish_process(key.start_ns, key.pid);
 		key = p->parent;
 		if (!key.pid)
+			return lost;
+	}
+	return i < STRETCH ? lost : lost | MORE;
+}
+
+/* The ancestor behind the stretch that begins with a process: its start, or its
+ * pid; 0 if there is none. */
+__noinline __u64 behind_stretch(__u64 start_ns, __u32 pid, __u32 want_pid)
+{
+	struct process_key key = { .start_ns = start_ns, .pid = pid };
+	int i;
+
+	for (i = 0; i < STRETCH && key.pid; i++) {
+		struct process *p = bpf_map_lookup_elem(&processes, &key);
+
+		if (!p)
+			return 0;
+		key = p->parent;
+	}
+	return want_pid ? key.pid : key.start_ns;
+}
+
+/* Sends a process and its ancestors, nearest first; returns how many found no
+ * room. */
+__noinline int publish_lineage(__u64 start_ns, __u32 pid)
+{
+	int lost = 0;
+	int i;
+
+	for (i = 0; i <= DEPTH_MAX / STRETCH; i++) {
+		int result = publish_stretch(start_ns, pid);
+		__u64 next;
+
+		lost += result & (MORE - 1);
+		if (!(result & MORE))
 			break;
+		next = behind_stretch(start_ns, pid, 0);
+		pid = behind_stretch(start_ns, pid, 1);
+		start_ns = next;
 	}
 	return lost;
 }
@@ -412,37 +456,49 @@ static __always_inline void hold_program(struct program_key *key)
 		__sync_fetch_and_add(&program->refs, 1);
 }
 
+/* Drops one hold on a process. Returns 1 if it was the last, so that the one on
+ * its parent goes as well. */
+__noinline int release_process(__u64 start_ns, __u32 pid)
+{
+	struct process_key key = { .start_ns = start_ns, .pid = pid };
+	struct process *p = bpf_map_lookup_elem(&processes, &key);
+	struct program_key program;
+	__u64 cgroup;
+	__u32 sent;
+
+	if (!p)
+		return 0;
+	__sync_fetch_and_add(&p->refs, -1);
+	if (*(volatile __s64 *)&p->refs > 0)
+		return 0;
+	program = p->program;
+	cgroup = p->cgroup;
+	sent = p->sent;
+	if (bpf_map_delete_elem(&processes, &key))
+		return 0;
+	release_program(program.process.start_ns, program.process.pid, program.exec);
+	release_cgroup_path(cgroup);
+	if (sent)
+		emit_forget(start_ns, pid, 0, 0);
+	return 1;
+}
+
 /* Drops one hold on a process and, where it was the last, the one that it has
  * on its parent, and so on up. */
-static __always_inline void release(struct process_key key, struct process *p)
+static __always_inline void release(struct process_key key)
 {
 	int i;
 
 	for (i = 0; i <= DEPTH_MAX; i++) {
+		struct process *p = bpf_map_lookup_elem(&processes, &key);
 		struct process_key parent;
-		struct program_key program;
-		__u64 cgroup;
-		__u32 sent;
 
-		__sync_fetch_and_add(&p->refs, -1);
-		if (*(volatile __s64 *)&p->refs > 0)
-			break;
-		parent = p->parent;
-		program = p->program;
-		cgroup = p->cgroup;
-		sent = p->sent;
-		if (bpf_map_delete_elem(&processes, &key))
-			break;
-		release_program(program.process.start_ns, program.process.pid, program.exec);
-		release_cgroup_path(cgroup);
-		if (sent)
-			emit_forget(key.start_ns, key.pid, 0, 0);
-		if (!parent.pid)
-			break;
-		key = parent;
-		p = bpf_map_lookup_elem(&processes, &key);
 		if (!p)
 			break;
+		parent = p->parent; /* never changes */
+		if (!release_process(key.start_ns, key.pid) || !parent.pid)
+			break;
+		key = parent;
 	}
 }
 
@@ -501,46 +557,48 @@ static __always_inline void describe(struct process *p, struct task_struct *lead
 	p->cgroup = hold_cgroup(leader);
 }
 
+/* Notes a process, for its own sake if first is set, and otherwise for that of a
+ * child. Returns its parent if that is to be noted, too. */
+__noinline __u64 adopt_link(__u64 task_struct, __u32 first, __u32 last)
+{
+	struct task_struct *leader = BPF_CORE_READ((struct task_struct *)task_struct, group_leader);
+	struct process_key key = process_key(leader);
+	struct process *known;
+	struct process p;
+
+	if (!key.pid)
+		return 0;
+	known = bpf_map_lookup_elem(&processes, &key);
+	if (!known) {
+		describe(&p, leader, &key);
+		if (last && p.parent.pid) {
+			__builtin_memset(&p.parent, 0, sizeof(p.parent));
+			p.flags |= PROCESS_CUT;
+		}
+		p.refs += !first;
+		if (!bpf_map_update_elem(&processes, &key, &p, BPF_NOEXIST))
+			return (__u64)BPF_CORE_READ(leader, real_parent);
+		/* another CPU was first, or there is no room */
+		release_cgroup_path(p.cgroup);
+		known = bpf_map_lookup_elem(&processes, &key);
+	}
+	if (!known)
+		count(COUNT_TABLE_FULL);
+	else if (!first)
+		__sync_fetch_and_add(&known->refs, 1);
+	return 0;
+}
+
 /*
  * Notes a process and its ancestors as far as they are unknown. Only the pass
  * over all processes at the start needs to go further up than one step.
  */
-__noinline int adopt_chain(__u64 task_struct)
+static __always_inline void adopt_chain(__u64 task)
 {
-	struct task_struct *task = (void *)task_struct;
-	struct process p;
 	int i;
 
-	for (i = 0; i < ADOPT_MAX; i++) {
-		struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-		struct process_key key = process_key(leader);
-		struct process *known;
-
-		if (!key.pid)
-			break;
-		known = bpf_map_lookup_elem(&processes, &key);
-		if (!known) {
-			describe(&p, leader, &key);
-			if (i == ADOPT_MAX - 1 && p.parent.pid) {
-				__builtin_memset(&p.parent, 0, sizeof(p.parent));
-				p.flags |= PROCESS_CUT;
-			}
-			p.refs += i > 0;
-			if (!bpf_map_update_elem(&processes, &key, &p, BPF_NOEXIST)) {
-				task = BPF_CORE_READ(leader, real_parent);
-				continue;
-			}
-			/* another CPU was first, or there is no room */
-			release_cgroup_path(p.cgroup);
-			known = bpf_map_lookup_elem(&processes, &key);
-		}
-		if (!known)
-			count(COUNT_TABLE_FULL);
-		else if (i)
-			__sync_fetch_and_add(&known->refs, 1);
-		break;
-	}
-	return 0;
+	for (i = 0; i < ADOPT_MAX && task; i++)
+		task = adopt_link(task, !i, i == ADOPT_MAX - 1);
 }
 
 /* Notes a process whose parent may be known. */

@@ -34,6 +34,14 @@ static __always_inline __u32 clamp(__u32 off, __u32 bound)
 	return off & (bound - 1);
 }
 
+/* Returns 0, of which the verifier knows no more than that it may be any number:
+ * so the first turn of a loop is like all others to it. where is a word of the
+ * record, which is all zeros. */
+static __always_inline __u32 unknown_zero(__u32 *where)
+{
+	return *(volatile __u32 *)where;
+}
+
 /*
  * Fills rec->exe. The path is that of the mount namespace; a mount hidden from
  * it (memfd, a lazily unmounted one) ends the walk where the kernel's own
@@ -43,11 +51,10 @@ static __always_inline void read_exe(struct program_record *rec, struct file *fi
 {
 	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
 	struct vfsmount *vfsmnt = BPF_CORE_READ(file, f_path.mnt);
+	__u32 off = unknown_zero(&rec->exe_len);
 	struct mount *mnt;
-	__u32 off = 0;
 	int i;
 
-	rec->exe_len = 0;
 	if (!dentry || !vfsmnt)
 		return;
 	mnt = (void *)vfsmnt - bpf_core_field_offset(struct mount, mnt);
@@ -89,10 +96,9 @@ static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
 /* Fills rec->path; the root cgroup has an empty one. */
 static __always_inline void read_cgroup_path(struct cgroup_record *rec, struct kernfs_node *kn)
 {
-	__u32 off = 0;
+	__u32 off = unknown_zero(&rec->len);
 	int i;
 
-	rec->cut = 0;
 	for (i = 0; i < PATH_DEPTH; i++) {
 		struct kernfs_node *parent = kernfs_parent(kn);
 

@@ -144,15 +144,8 @@ int BPF_PROG(process_exit, struct task_struct *task)
 SEC("tp_btf/sched_process_free")
 int BPF_PROG(process_free, struct task_struct *task)
 {
-	struct process_key key;
-	struct process *p;
-
-	if (BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid))
-		return 0;
-	key = process_key(task);
-	p = bpf_map_lookup_elem(&processes, &key);
-	if (p)
-		release(key, p);
+	if (BPF_CORE_READ(task, pid) == BPF_CORE_READ(task, tgid))
+		release(process_key(task));
 	return 0;
 }
 
