@@ -1,11 +1,14 @@
 package probe
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
+	"runtime"
 	"slices"
+	"strings"
+	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -222,9 +225,9 @@ func (h *half) setVariables(set settings) error {
 	)
 }
 
-// loadAll loads whatever there is a place for at once, which is much quicker
-// than one after the other: each load reads the kernel's symbols. If that
-// fails, the groups are loaded singly, and the one at fault is found.
+// loadAll loads whatever there is a place for at once, as many programs at the
+// same time as there are processors: what takes long is the kernel's verifier. If
+// that fails, the groups are loaded singly, and the one at fault is found.
 func (h *half) loadAll() {
 	names := []string{bpfProgProcessesBefore}
 	for _, g := range groups {
@@ -237,25 +240,57 @@ func (h *half) loadAll() {
 }
 
 // load loads programs by name, but those that are loaded already. All share
-// the maps.
+// the maps. It is all of them or none.
 func (h *half) load(names ...string) error {
 	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return h.programs[name] != nil })
-	if len(names) == 0 {
-		return nil
+	parts := h.divide(names, runtime.GOMAXPROCS(0))
+	loaded := make([]*ebpf.Collection, len(parts))
+	errs := make([]error, len(parts))
+	var all sync.WaitGroup
+	for i, part := range parts {
+		all.Go(func() { loaded[i], errs[i] = h.loadPart(part) })
 	}
-	spec := h.spec.Copy()
-	maps.DeleteFunc(spec.Programs, func(name string, _ *ebpf.ProgramSpec) bool {
-		return !slices.Contains(names, name)
+	all.Wait()
+	failed := errors.Join(errs...)
+	for i, coll := range loaded {
+		if coll == nil {
+			continue
+		}
+		for _, name := range parts[i] {
+			if failed == nil {
+				h.programs[name] = coll.DetachProgram(name)
+			}
+		}
+		coll.Close()
+	}
+	return failed
+}
+
+// divide makes as many parts at most, which are about as much work for the
+// verifier. It goes by the number of instructions.
+func (h *half) divide(names []string, limit int) [][]string {
+	size := func(name string) int { return len(h.spec.Programs[name].Instructions) }
+	names = slices.SortedFunc(slices.Values(names), func(a, b string) int {
+		return cmp.Or(size(b)-size(a), strings.Compare(a, b))
 	})
-	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: h.maps, Cache: h.types})
-	if err != nil {
-		return err
-	}
-	defer coll.Close()
+	parts := make([][]string, min(limit, len(names)))
+	sizes := make([]int, len(parts))
 	for _, name := range names {
-		h.programs[name] = coll.DetachProgram(name)
+		least := slices.Index(sizes, slices.Min(sizes))
+		parts[least] = append(parts[least], name)
+		sizes[least] += size(name)
 	}
-	return nil
+	return parts
+}
+
+func (h *half) loadPart(names []string) (*ebpf.Collection, error) {
+	spec := &ebpf.CollectionSpec{
+		Maps: h.spec.Maps, Types: h.spec.Types, ByteOrder: h.spec.ByteOrder, Programs: make(map[string]*ebpf.ProgramSpec),
+	}
+	for _, name := range names {
+		spec.Programs[name] = h.spec.Programs[name]
+	}
+	return ebpf.NewCollectionWithOptions(spec.Copy(), ebpf.CollectionOptions{MapReplacements: h.maps, Cache: h.types})
 }
 
 // attach loads and attaches every group, and notes how it went. The error of
