@@ -63,9 +63,9 @@ generate: deps-bpf
 check-generated: deps-bpf
 	@set -eu; tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
 	cp -r go.mod go.sum *.go bpf internal "$$tmp"; \
-	rm -f "$$tmp"/internal/probe/*_bpfel.go "$$tmp"/internal/probe/*_bpfel.o; \
+	rm -f "$$tmp"/internal/*/*_bpfel.go "$$tmp"/internal/*/*_bpfel.o; \
 	(cd "$$tmp" && $(GO) generate ./...); \
-	if diff -rq internal/probe "$$tmp/internal/probe"; then \
+	if diff -rq internal/probe "$$tmp/internal/probe" && diff -rq internal/netlist "$$tmp/internal/netlist"; then \
 		echo "check-generated: objects and bindings are what bpf/ makes"; \
 	else \
 		echo "check-generated: run make generate and commit the result" >&2; exit 1; \

@@ -17,6 +17,7 @@
 #define NSBLAME_CREATIONS_H
 
 #include "lineage.h"
+#include "net.h"
 
 struct inflight {
 	__u64 net; /* the namespace, set once created, while the child is awaited */
@@ -206,17 +207,6 @@ SEC("kprobe/copy_net_ns")
 int BPF_KPROBE(create_enter_kprobe, unsigned long flags)
 {
 	return create_begins(flags);
-}
-
-static __always_inline __u64 net_cookie(struct net *net)
-{
-	if (bpf_core_field_exists(((struct net___v7 *)0)->ns.ns_id))
-		return BPF_CORE_READ((struct net___v7 *)net, ns.ns_id);
-	if (!bpf_core_field_exists(net->net_cookie))
-		return 0;
-	if (bpf_core_field_exists(((struct net___v510 *)0)->net_cookie.counter))
-		return BPF_CORE_READ((struct net___v510 *)net, net_cookie.counter);
-	return BPF_CORE_READ(net, net_cookie);
 }
 
 static __always_inline void fill_call(struct create_record *rec, struct inflight *call)

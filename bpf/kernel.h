@@ -32,12 +32,13 @@ struct user_pt_regs {
 #define PF_EXITING 0x00000004
 #define PF_KTHREAD 0x00200000
 #define NSFS_MAGIC 0x6e736673
+#define SOCKFS_MAGIC 0x534f434b
 #define CLONE_NEWNET 0x40000000UL
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct list_head {
-	struct list_head *next;
+	struct list_head *next, *prev;
 };
 
 struct qstr {
@@ -45,7 +46,13 @@ struct qstr {
 	const unsigned char *name;
 };
 
+struct super_block {
+	unsigned long s_magic;
+};
+
 struct inode {
+	struct super_block *i_sb;
+	unsigned long i_ino;
 	void *i_private; /* in nsfs the namespace's struct ns_common */
 };
 
@@ -53,10 +60,6 @@ struct dentry {
 	struct dentry *d_parent;
 	struct qstr d_name;
 	struct inode *d_inode;
-};
-
-struct super_block {
-	unsigned long s_magic;
 };
 
 struct vfsmount {
@@ -77,6 +80,8 @@ struct path {
 
 struct file {
 	struct path f_path;
+	struct inode *f_inode;
+	void *private_data; /* of a socket its struct socket */
 };
 
 struct mm_struct {
@@ -140,7 +145,12 @@ typedef struct {
 	atomic_t refs;
 } refcount_t;
 
+struct proc_ns_operations {
+	const char *name;
+};
+
 struct ns_common {
+	const struct proc_ns_operations *ops;
 	unsigned int inum;
 	refcount_t count; /* 5.11 to 6.17 */
 };
@@ -165,10 +175,17 @@ struct pernet_operations {
 	unsigned long size;
 };
 
+struct user_namespace {
+	struct ns_common ns;
+	kuid_t owner;
+};
+
 struct net {
+	struct list_head list; /* of all, in the order of their creation */
 	struct ns_common ns;
 	__u64 net_cookie;
 	struct netns_ipvs *ipvs;
+	struct user_namespace *user_ns;
 	struct list_head exit_list; /* of those that are torn down together */
 };
 
@@ -231,7 +248,17 @@ struct pid {
 	struct upid numbers[1]; /* of the initial pid namespace */
 };
 
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct sock_common {
+	unsigned short skc_family;
+	possible_net_t skc_net;
+};
+
 struct sock {
+	struct sock_common __sk_common;
 	struct pid *sk_peer_pid;
 };
 
@@ -278,7 +305,6 @@ enum iter_type___kinds {
 };
 
 struct linux_binprm;
-struct user_namespace;
 struct fs_struct;
 struct seq_file;
 
@@ -289,6 +315,13 @@ struct bpf_iter_meta {
 struct bpf_iter__task {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
+};
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	__u32 fd;
+	struct file *file;
 };
 
 #pragma clang attribute pop

@@ -43,21 +43,6 @@ struct {
 	__type(value, struct giving_up);
 } giving_up SEC(".maps");
 
-static __always_inline __u32 net_refs(__u64 address)
-{
-	struct net___v618 *net618 = (void *)address;
-	struct net___v510 *net510 = (void *)address;
-	struct net *net = (void *)address;
-
-	if (bpf_core_field_exists(net->ns.count))
-		return BPF_CORE_READ(net, ns.count.refs.counter);
-	if (bpf_core_field_exists(net618->ns.__ns_ref))
-		return BPF_CORE_READ(net618, ns.__ns_ref.refs.counter);
-	if (bpf_core_field_exists(net510->count))
-		return BPF_CORE_READ(net510, count.refs.counter);
-	return -1;
-}
-
 static __always_inline void begin_via(__u32 via, __u64 net)
 {
 	struct via_key key = { .tid = this_thread(), .via = via };
@@ -85,13 +70,6 @@ static __always_inline int nsproxy_begins(struct nsproxy *nsproxy)
 {
 	begin_via(VIA_NSPROXY, (__u64)BPF_CORE_READ(nsproxy, net_ns));
 	return 0;
-}
-
-/* Takes the namespace of whatever kind as a network namespace's: it is only
- * ever compared with one. */
-static __always_inline __u64 net_with(__u64 ns_common)
-{
-	return ns_common - bpf_core_field_offset(struct net, ns);
 }
 
 static __always_inline bool is_nsfs(struct mount *mount)

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What nsblame list asks the kernel, an object of its own: nothing here is
+ * attached to anything, each program is run once on demand.
+ *
+ * list_namespaces walks the kernel's list of network namespaces. It needs no
+ * symbol: the first process of all is in the initial namespace, which is the
+ * first in the list, so what precedes that is the list's head. An invocation
+ * runs under RCU from beginning to end, so that no namespace is freed under it.
+ * A loop that old verifiers accept is short; tail calls make it longer.
+ *
+ * list_files looks at every open file, and tells those that hold a network
+ * namespace: files of nsfs, and sockets that are in another one than the thread
+ * that has them open.
+ */
+#include "net.h"
+#include <bpf/bpf_tracing.h>
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* A namespace in the list. */
+struct net_record {
+	__u64 cookie;
+	__u32 inum;
+	__u32 refs;	  /* -1 where not known */
+	__u32 user_inum;  /* of the user namespace that owns it */
+	__u32 owner_uid;  /* who made that, in the initial user namespace */
+};
+
+/* An open file that holds a namespace. */
+enum file_kind {
+	FILE_NSFS,
+	FILE_SOCKET,
+};
+
+struct file_record {
+	__u64 ino; /* the socket's */
+	__u64 start_ns; /* of the process */
+	__u32 kind;
+	__u32 pid;
+	__u32 tid;
+	__u32 fd;
+	__u32 inum; /* the network namespace's */
+	__u32 family; /* the socket's */
+};
+
+const struct net_record *net_record_anchor __attribute__((unused));
+const struct file_record *file_record_anchor __attribute__((unused));
+const enum file_kind *file_kind_anchor __attribute__((unused));
+
+#define STEPS 512     /* of the loop */
+#define TAIL_CALLS 32 /* one less than all kernels allow */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, STEPS * TAIL_CALLS);
+	__type(key, __u32);
+	__type(value, struct net_record);
+} nets SEC(".maps");
+
+int list_namespaces(void *ctx);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__array(values, int(void *));
+} again SEC(".maps") = {
+	.values = { [0] = (void *)&list_namespaces },
+};
+
+/* Where the walk is, 0 before it and at its end. */
+__u64 next_net = 0;
+__u64 list_head = 0;
+__u32 found = 0;
+/* Set when the walk came to the end of the list. */
+bool whole = false;
+
+#define MAX_ANCESTORS 512
+
+static __always_inline struct net *initial_net(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	for (int i = 0; i < MAX_ANCESTORS; i++) {
+		if (!BPF_CORE_READ(task, tgid))
+			return BPF_CORE_READ(task, nsproxy, net_ns);
+		task = BPF_CORE_READ(task, real_parent);
+	}
+	return NULL;
+}
+
+static __always_inline void fill_net(struct net_record *rec, struct net *net)
+{
+	struct user_namespace *user = BPF_CORE_READ(net, user_ns);
+
+	rec->cookie = net_cookie(net);
+	rec->inum = BPF_CORE_READ(net, ns.inum);
+	rec->refs = net_refs((__u64)net);
+	rec->user_inum = BPF_CORE_READ(user, ns.inum);
+	rec->owner_uid = BPF_CORE_READ(user, owner.val);
+}
+
+SEC("raw_tp/sys_enter")
+int list_namespaces(void *ctx)
+{
+	if (!next_net) {
+		struct net *first = initial_net();
+
+		if (!first)
+			return 1;
+		next_net = (__u64)first + bpf_core_field_offset(struct net, list);
+		list_head = (__u64)BPF_CORE_READ(first, list.prev);
+	}
+	for (int i = 0; i < STEPS; i++) {
+		struct net_record *rec;
+		struct net *net;
+		__u32 n = found;
+
+		if (next_net == list_head) {
+			whole = true;
+			return 0;
+		}
+		rec = bpf_map_lookup_elem(&nets, &n);
+		if (!rec)
+			return 0;
+		net = (void *)(next_net - bpf_core_field_offset(struct net, list));
+		fill_net(rec, net);
+		found = n + 1;
+		next_net = (__u64)BPF_CORE_READ(net, list.next);
+		if (!next_net)
+			return 0;
+	}
+	bpf_tail_call(ctx, &again, 0);
+	return 0;
+}
+
+static __always_inline bool is_net(struct ns_common *ns)
+{
+	char name[4] = {};
+
+	bpf_probe_read_kernel(name, sizeof(name), BPF_CORE_READ(ns, ops, name));
+	return name[0] == 'n' && name[1] == 'e' && name[2] == 't' && !name[3];
+}
+
+/* Fills what kind of hold the file has on which namespace; false if on none, or
+ * on the one that the thread is in anyway. */
+static __always_inline bool holds_net(struct file_record *rec, struct file *file,
+				      struct task_struct *task)
+{
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	unsigned long magic = BPF_CORE_READ(inode, i_sb, s_magic);
+	struct net *net;
+
+	if (magic == NSFS_MAGIC) {
+		struct ns_common *ns = BPF_CORE_READ(inode, i_private);
+
+		if (!is_net(ns))
+			return false;
+		rec->kind = FILE_NSFS;
+		rec->inum = BPF_CORE_READ(ns, inum);
+		return true;
+	}
+	if (magic != SOCKFS_MAGIC)
+		return false;
+	{
+		struct socket *sock = BPF_CORE_READ(file, private_data);
+		struct sock *sk = (void *)BPF_CORE_READ(sock, sk);
+
+		if (!sk)
+			return false;
+		net = BPF_CORE_READ(sk, __sk_common.skc_net.net);
+		if (!net || net == BPF_CORE_READ(task, nsproxy, net_ns))
+			return false;
+		rec->family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	}
+	rec->kind = FILE_SOCKET;
+	rec->inum = BPF_CORE_READ(net, ns.inum);
+	rec->ino = BPF_CORE_READ(inode, i_ino);
+	return true;
+}
+
+SEC("iter/task_file")
+int list_files(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct file_record rec = {};
+
+	if (!task || !file || !holds_net(&rec, file, task))
+		return 0;
+	rec.fd = ctx->fd;
+	rec.pid = BPF_CORE_READ(task, tgid);
+	rec.tid = BPF_CORE_READ(task, pid);
+	rec.start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
+	bpf_seq_write(ctx->meta->seq, &rec, sizeof(rec));
+	return 0;
+}
