@@ -6,7 +6,6 @@ package procfs
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -34,6 +33,9 @@ type FS struct{ root string }
 
 // Default is the procfs at its usual place.
 func Default() FS { return FS{root: "/proc"} }
+
+// At is one that is mounted elsewhere.
+func At(root string) FS { return FS{root: root} }
 
 // Program reads the command line and the executable of a living process. The
 // start time is compared before and after, so that what comes back is of that
@@ -79,20 +81,9 @@ func (f FS) same(id event.ProcessID) error {
 	return nil
 }
 
-// startTicks is the field starttime of /proc/PID/stat (fs/proc/array.c,
-// do_task_stat): the 22nd, counted behind the comm, which may hold anything.
 func (f FS) startTicks(pid uint32) (uint64, error) {
-	raw, err := os.ReadFile(f.path(pid, "stat"))
-	if err != nil {
-		return 0, gone(err)
-	}
-	end := bytes.LastIndexByte(raw, ')')
-	fields := bytes.Fields(raw[end+1:])
-	const starttime = 22 - 3 // the first field behind the comm is the third
-	if end < 0 || len(fields) <= starttime {
-		return 0, fmt.Errorf("read start time of process %d: unexpected form of /proc/%d/stat", pid, pid)
-	}
-	return strconv.ParseUint(string(fields[starttime]), 10, 64)
+	st, err := f.stat(pid)
+	return st.ticks, err
 }
 
 func (f FS) path(pid uint32, name string) string {

@@ -1,0 +1,441 @@
+// Package inventory puts together what is found of the network namespaces that
+// exist: who is in each, what else holds it, since when it is known to be there.
+//
+// It is a pure function of what it is told. Whoever tells it may find the same
+// namespace in any order and on any of these ways; lists of what could be many
+// are bounded, and count what goes beyond.
+package inventory
+
+import (
+	"cmp"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/nsblame/nsblame/internal/event"
+)
+
+// Bounds of what is listed of one namespace. What goes beyond is counted.
+const (
+	maxListed = 32
+	maxPlaces = 64
+)
+
+// Process is a process as /proc shows it.
+type Process struct {
+	// ID is its identity. StartNS is that of /proc, which is exact to 10 ms.
+	ID event.ProcessID
+	// TID is the thread that is meant where that is not the leader.
+	TID uint32
+	// Comm is its name, UID its real user id.
+	Comm string
+	UID  uint32
+	// Program is what it runs, Cgroup where it belongs; CgroupKnown is false if
+	// that could not be read.
+	Program     event.Program
+	Cgroup      string
+	CgroupKnown bool
+	// Described is set once more than ID and Comm is known.
+	Described bool
+}
+
+// Place is a cgroup with the number of processes of a namespace in it.
+type Place struct {
+	Cgroup    string
+	Processes uint64
+}
+
+// File is an open file of nsfs, or a socket, that holds a namespace.
+type File struct {
+	Process Process
+	FD      uint32
+	// Ino and Family are a socket's inode number and address family.
+	Ino    uint64
+	Family uint32
+}
+
+// Mount is where a namespace is mounted.
+type Mount struct {
+	// Path is the mount point as those see it who live in the mount namespace
+	// with the inode number MountInum.
+	Path      string
+	MountInum uint32
+	// Own is set where that is the one that nsblame is in.
+	Own bool
+	// Others counts further mount namespaces, or further places with another
+	// root in the same, with a mount of it at this path.
+	Others uint64
+}
+
+// Name is what a namespace is called.
+type Name struct {
+	Name string
+	// By says who calls it so: iproute2, docker.
+	By string
+}
+
+// Kernel is what the kernel's own list tells of a namespace.
+type Kernel struct {
+	// Inum and Cookie are its inode number and its cookie, 0 where it has none.
+	Inum   uint32
+	Cookie uint64
+	// References is its reference count where HasReferences.
+	References    uint32
+	HasReferences bool
+	// UserInum is the inode number of the user namespace that owns it, OwnerUID
+	// the user who made that.
+	UserInum, OwnerUID uint32
+}
+
+// Namespace is a network namespace that exists.
+type Namespace struct {
+	// Inum is its inode number.
+	Inum uint32
+	// Initial is set for that of the machine itself.
+	Initial bool
+	// Kernel is what the kernel's list says of it, nil if it was not read or
+	// does not have it.
+	Kernel *Kernel
+	// Processes and Threads count who is in it.
+	Processes, Threads uint64
+	// Listed are those processes that started first, Places the cgroups of all;
+	// Elsewhere counts those for whose cgroup there was no room. Of the initial
+	// namespace, in which is who did not leave it, they are empty.
+	Listed    []Process
+	Places    []Place
+	Elsewhere uint64
+	// Files, Sockets and Mounts hold it; the counts are of all, listed or not.
+	Files, Sockets       []File
+	FileCount, SockCount uint64
+	// MountCount counts the paths at which it is mounted.
+	Mounts     []Mount
+	MountCount uint64
+	// Age is how long it is known to be there.
+	Age Age
+	// Unheld tells whether nothing was found to hold it, which was looked for
+	// twice.
+	Unheld bool
+}
+
+// Cookie is the namespace's cookie, 0 where it is not known.
+func (n *Namespace) Cookie() uint64 {
+	if n.Kernel == nil {
+		return 0
+	}
+	return n.Kernel.Cookie
+}
+
+// Held reports whether something was found that holds it.
+func (n *Namespace) Held() bool {
+	return n.Initial || n.Threads > 0 || n.FileCount > 0 || n.SockCount > 0 || n.MountCount > 0
+}
+
+// The directories in which the mount of a namespace is its name.
+var nameDirs = map[string]string{
+	"/run/netns": "iproute2", "/var/run/netns": "iproute2",
+	"/run/docker/netns": "docker", "/var/run/docker/netns": "docker",
+}
+
+// Names returns what the namespace is called in the mount namespace that nsblame
+// is in: the names by which commands find it.
+func (n *Namespace) Names() []Name {
+	var names []Name
+	for _, m := range n.Mounts {
+		dir, base := path.Split(m.Path)
+		by := nameDirs[strings.TrimSuffix(dir, "/")]
+		if name := (Name{base, by}); m.Own && by != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Gaps says what could not be read. The zero value stands for nothing.
+type Gaps struct {
+	// Kernel says why the kernel's own list, and which sockets are in another
+	// namespace than their process, could not be read. Remedy says what to do.
+	Kernel, Remedy string
+	// KernelCut is set where the kernel's list is longer than could be read.
+	KernelCut bool
+	// Processes counts those of which it was not allowed to see in which
+	// namespace they are, Files those whose open files were not to be seen,
+	// Mounts those whose mounts were not.
+	Processes, Files, Mounts uint64
+	// Rights says what to do about these.
+	Rights string
+	// Hidden says why there may be processes that are not seen at all.
+	Hidden string
+	// Failed counts what could not be read for another reason, with the first
+	// of those.
+	Failed uint64
+	Why    string
+	// Changing counts namespaces that were there during a part of the time only
+	// that it took to look.
+	Changing uint64
+}
+
+// Incomplete reports whether something may hold a namespace unseen.
+func (g *Gaps) Incomplete() bool {
+	return g.Kernel != "" || g.KernelCut || g.Processes > 0 || g.Files > 0 || g.Mounts > 0 || g.Hidden != "" || g.Failed > 0
+}
+
+// Inventory is all namespaces that exist, as far as they could be found.
+type Inventory struct {
+	// Namespaces are in the order of their creation where the kernel's list was
+	// read, otherwise of their numbers, with the initial one first.
+	Namespaces []*Namespace
+	Gaps       Gaps
+	// NowNS is when it was taken, nanoseconds since boot.
+	NowNS uint64
+}
+
+// Builder puts an Inventory together.
+type Builder struct {
+	Gaps  Gaps
+	all   map[uint32]*Namespace
+	order []uint32 // of the kernel's list
+	// what was told already, for files and mounts may be found twice
+	files  map[fileKey]bool
+	mounts map[mountKey]int
+	places map[uint32]map[string]int
+	since  map[uint32]evidence
+	begun  map[uint32]uint64
+}
+
+type fileKey struct {
+	inum, pid, fd uint32
+	socket        bool
+}
+
+type mountKey struct {
+	inum uint32
+	path string
+}
+
+// NewBuilder returns one that has been told nothing.
+func NewBuilder() *Builder {
+	return &Builder{
+		all: make(map[uint32]*Namespace), files: make(map[fileKey]bool), mounts: make(map[mountKey]int),
+		places: make(map[uint32]map[string]int), since: make(map[uint32]evidence),
+		begun: make(map[uint32]uint64),
+	}
+}
+
+func (b *Builder) at(inum uint32) *Namespace {
+	n := b.all[inum]
+	if n == nil {
+		n = &Namespace{Inum: inum}
+		b.all[inum] = n
+	}
+	return n
+}
+
+// Initial tells which namespace is the machine's own.
+func (b *Builder) Initial(inum uint32) { b.at(inum).Initial = true }
+
+// IsInitial reports whether that is the machine's own, as far as was told.
+func (b *Builder) IsInitial(inum uint32) bool {
+	n := b.all[inum]
+	return n != nil && n.Initial
+}
+
+// Has reports whether something was told of a namespace.
+func (b *Builder) Has(inum uint32) bool { return b.all[inum] != nil }
+
+// Occupant tells of a process with so many threads in a namespace. Its cgroup
+// must be filled, where it can be.
+func (b *Builder) Occupant(inum uint32, p Process, threads uint64) {
+	n := b.at(inum)
+	n.Processes++
+	n.Threads += threads
+	if n.Initial {
+		return // of which only the count is told
+	}
+	b.place(n, &p)
+	older := func(a, b Process) int {
+		return cmp.Or(cmp.Compare(a.ID.StartNS, b.ID.StartNS), cmp.Compare(a.ID.PID, b.ID.PID))
+	}
+	i, _ := slices.BinarySearchFunc(n.Listed, p, older)
+	if i < maxListed {
+		n.Listed = slices.Insert(n.Listed, i, p)
+		n.Listed = n.Listed[:min(len(n.Listed), maxListed)]
+	}
+}
+
+func (b *Builder) place(n *Namespace, p *Process) {
+	if !p.CgroupKnown {
+		n.Elsewhere++
+		return
+	}
+	index := b.places[n.Inum]
+	if index == nil {
+		index = make(map[string]int)
+		b.places[n.Inum] = index
+	}
+	i, known := index[p.Cgroup]
+	switch {
+	case known:
+		n.Places[i].Processes++
+	case len(n.Places) == maxPlaces:
+		n.Elsewhere++
+	default:
+		index[p.Cgroup] = len(n.Places)
+		n.Places = append(n.Places, Place{p.Cgroup, 1})
+	}
+}
+
+// File tells of a file of nsfs that is open on a namespace.
+func (b *Builder) File(inum uint32, f File) {
+	if b.told(fileKey{inum, f.Process.ID.PID, f.FD, false}) {
+		return
+	}
+	n := b.at(inum)
+	n.FileCount++
+	if len(n.Files) < maxListed {
+		n.Files = append(n.Files, f)
+	}
+}
+
+// Socket tells of a socket that is in a namespace in which the process that has
+// it open is not.
+func (b *Builder) Socket(inum uint32, f File) {
+	if b.told(fileKey{inum, f.Process.ID.PID, f.FD, true}) {
+		return
+	}
+	n := b.at(inum)
+	n.SockCount++
+	if len(n.Sockets) < maxListed {
+		n.Sockets = append(n.Sockets, f)
+	}
+}
+
+func (b *Builder) told(key fileKey) bool {
+	if b.files[key] {
+		return true
+	}
+	b.files[key] = true
+	return false
+}
+
+// Mount tells that a namespace is mounted.
+func (b *Builder) Mount(inum uint32, m Mount) {
+	n := b.at(inum)
+	key := mountKey{inum, m.Path}
+	i, known := b.mounts[key]
+	switch {
+	case !known && len(n.Mounts) == maxListed:
+		n.MountCount++
+		b.mounts[key] = unlisted
+	case !known:
+		n.MountCount++
+		b.mounts[key] = len(n.Mounts)
+		n.Mounts = append(n.Mounts, m)
+	case i != unlisted:
+		kept := &n.Mounts[i]
+		kept.Others++
+		if m.Own && !kept.Own {
+			kept.Own, kept.MountInum = true, m.MountInum
+		}
+	}
+}
+
+// unlisted stands for a mount for which there is no room in the list.
+const unlisted = -1
+
+// List tells the kernel's list as it was before and after everything else was
+// told. A namespace that is in neither has ended meanwhile; one of which nothing
+// was found counts only if it was there all the time.
+func (b *Builder) List(before, after []Kernel) {
+	stayed := make(map[uint32]Kernel, len(before))
+	for _, k := range before {
+		stayed[k.Inum] = k
+	}
+	there := make(map[uint32]bool, len(after))
+	for i, k := range after {
+		there[k.Inum] = true
+		old, known := stayed[k.Inum]
+		same := known && (old.Cookie == k.Cookie || old.Cookie == 0)
+		dying := k.HasReferences && k.References == 0
+		if !b.Has(k.Inum) && (!same || dying) {
+			b.Gaps.Changing++
+			continue
+		}
+		n := b.at(k.Inum)
+		n.Kernel = &k
+		n.Initial = n.Initial || i == 0
+		b.order = append(b.order, k.Inum)
+	}
+	for inum, n := range b.all {
+		if !there[inum] && !b.Gaps.KernelCut && !n.Initial {
+			delete(b.all, inum)
+			b.Gaps.Changing++
+		}
+	}
+	for inum := range stayed {
+		if !there[inum] && !b.Has(inum) {
+			b.Gaps.Changing++
+		}
+	}
+}
+
+// Empty returns those of a list of which nothing was found that holds them.
+func (b *Builder) Empty(list []Kernel) []uint32 {
+	var empty []uint32
+	for _, k := range list {
+		if n := b.all[k.Inum]; n == nil || !n.Held() {
+			empty = append(empty, k.Inum)
+		}
+	}
+	return empty
+}
+
+// Namespaces calls f for each namespace that was told of.
+func (b *Builder) Namespaces(f func(*Namespace)) {
+	for _, inum := range slices.Sorted(maps.Keys(b.all)) {
+		f(b.all[inum])
+	}
+}
+
+// Describe has each process that is listed completed.
+func (b *Builder) Describe(complete func(*Process)) {
+	for _, n := range b.all {
+		if n.Initial {
+			n.Listed = nil
+		}
+		for i := range n.Listed {
+			complete(&n.Listed[i])
+		}
+		for _, files := range [][]File{n.Files, n.Sockets} {
+			for i := range files {
+				complete(&files[i].Process)
+			}
+		}
+	}
+}
+
+// Build returns what it was told, as of a time since boot.
+func (b *Builder) Build(nowNS uint64) *Inventory {
+	inv := &Inventory{Gaps: b.Gaps, NowNS: nowNS}
+	rank := make(map[uint32]int, len(b.order))
+	for i, inum := range b.order {
+		rank[inum] = i + 1
+	}
+	inv.Namespaces = slices.SortedFunc(maps.Values(b.all), func(a, c *Namespace) int {
+		first := func(n *Namespace) int {
+			if n.Initial {
+				return 0
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(first(a), first(c)), cmp.Compare(rank[a.Inum], rank[c.Inum]), cmp.Compare(a.Inum, c.Inum))
+	})
+	b.ages(inv)
+	for _, n := range inv.Namespaces {
+		n.Unheld = !n.Held()
+		if n.Initial {
+			n.Listed, n.Places, n.Elsewhere = nil, nil, 0
+		}
+	}
+	return inv
+}
