@@ -21,9 +21,11 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/inventory"
 	"github.com/nsblame/nsblame/internal/kernel"
 	"github.com/nsblame/nsblame/internal/probe"
 	"github.com/nsblame/nsblame/internal/report"
+	"github.com/nsblame/nsblame/internal/survey"
 )
 
 var update = flag.Bool("update", false, "rewrite the files in the scripts that output is compared with")
@@ -92,7 +94,34 @@ func mainOnFakeKernel() {
 			How: "fentry", Detail: "a name with \x1b[31m", Remedy: "none",
 		}}
 	}
+	takeSurvey = fakeSurvey
 	main()
+}
+
+// fakeSurvey finds the namespaces that fakeStream leaves, held in one way each,
+// and says what FAKE asks of a recording.
+func fakeSurvey(_ context.Context, watched []string) (*survey.Survey, error) {
+	b := inventory.NewBuilder()
+	p := inventory.Process{
+		ID: event.ProcessID{PID: 7, StartNS: 450e9}, Comm: "redis", Described: true,
+		Program: event.Program{Argv: []string{"redis"}, Exe: "/usr/bin/redis"}, Cgroup: "/redis.service", CgroupKnown: true,
+	}
+	b.Occupant(4026531840, p, 1)
+	b.Mount(4026532000, inventory.Mount{Path: "/run/netns/blue", Own: true})
+	b.Occupant(4026532001, p, 2)
+	var list []inventory.Kernel
+	for _, inum := range []uint32{4026531840, 4026532000, 4026532001, 4026532002} {
+		list = append(list, inventory.Kernel{Inum: inum, References: 1, HasReferences: true})
+	}
+	b.List(list, list)
+	s := &survey.Survey{Builder: b, Host: &event.Host{}, NowNS: 500e9, Writers: make(map[string]bool)}
+	if os.Getenv("FAKE") == "elsewhere" {
+		s.Host.BootID = "another"
+	}
+	for _, path := range watched {
+		s.Writers[path] = os.Getenv("FAKE") == "growing"
+	}
+	return s, nil
 }
 
 // fakeSource plays a stream, and then waits for the end. Some behave as asked.

@@ -24,12 +24,29 @@ type recorded struct {
 	file   io.ReadCloser
 	reader *recording.Reader
 	follow bool
+	// until tells of a file that still grows when enough of it was read, nil
+	// where none does.
+	until func(name string) (time.Time, bool)
+	// other is set when the last file that was opened is of another recording.
+	other  bool
+	enough []context.CancelFunc
+	// grows is set where the present file may still be written to.
+	grows  bool
 	stderr io.Writer
 }
 
 // openRecorded opens the first of the files.
 func openRecorded(ctx context.Context, names []string, follow bool, stdin io.Reader, stderr io.Writer) (*recorded, error) {
-	r := &recorded{ctx: ctx, names: names, follow: follow, stderr: stderr}
+	return (&recorded{ctx: ctx, names: names, follow: follow, stderr: stderr}).begin(stdin)
+}
+
+// openGrowing opens the first of files that may still be written to: what comes
+// until a time is waited for.
+func openGrowing(ctx context.Context, names []string, until func(string) (time.Time, bool), stderr io.Writer) (*recorded, error) {
+	return (&recorded{ctx: ctx, names: names, until: until, stderr: stderr}).begin(nil)
+}
+
+func (r *recorded) begin(stdin io.Reader) (*recorded, error) {
 	in, err := r.open(stdin)
 	if err != nil {
 		return nil, err
@@ -41,9 +58,9 @@ func openRecorded(ctx context.Context, names []string, follow bool, stdin io.Rea
 	if err != nil {
 		return nil, join(r.wrap(err), r.closeFile())
 	}
-	r.reader.Growing = follow
+	r.reader.Growing = r.grows
 	if !r.reader.Begins() {
-		fmt.Fprintf(stderr, "nsblame: %s is not the first file of its recording: what was before is not known\n", printable(r.name()))
+		fmt.Fprintf(r.stderr, "nsblame: %s is not the first file of its recording: what was before is not known\n", printable(r.name()))
 	}
 	return r, nil
 }
@@ -66,8 +83,16 @@ func (r *recorded) open(stdin io.Reader) (io.Reader, error) {
 	if name == "-" {
 		in = &patient{ctx: r.ctx, r: in}
 	}
+	r.grows = r.follow
 	if r.follow {
 		in = &growing{ctx: r.ctx, r: in}
+	}
+	if r.until != nil {
+		if until, grows := r.until(name); grows {
+			ctx, cancel := context.WithDeadline(r.ctx, until)
+			r.enough = append(r.enough, cancel)
+			r.grows, in = true, &growing{ctx: ctx, r: in}
+		}
 	}
 	return in, nil
 }
@@ -79,7 +104,7 @@ func (r *recorded) closeFile() error { return r.file.Close() }
 // Next implements tracer.Source.
 func (r *recorded) Next(ctx context.Context) (event.Event, error) {
 	for {
-		if r.ctx.Err() != nil || r.follow && ctx.Err() != nil {
+		if r.ctx.Err() != nil || r.follow && ctx.Err() != nil || r.reader == nil {
 			return event.Event{}, io.EOF
 		}
 		ev, err := r.reader.Next()
@@ -107,6 +132,7 @@ func (r *recorded) Next(ctx context.Context) (event.Event, error) {
 		if err := r.reader.Continue(in); err != nil {
 			return event.Event{}, r.wrap(err)
 		}
+		r.reader.Growing = r.grows
 	}
 }
 
@@ -120,6 +146,9 @@ func (r *recorded) Ask(event.Question) {}
 func (r *recorded) Close() error {
 	if r.reader != nil {
 		r.reader.Close()
+	}
+	for _, cancel := range r.enough {
+		cancel()
 	}
 	return r.closeFile()
 }

@@ -24,7 +24,7 @@ import (
 var scenarioFiles embed.FS
 
 // actors are the programs that scenarios call beside those of the guest.
-var actors = []string{"cloner", "daemon", "programs", "storm", "threader"}
+var actors = []string{"cloner", "daemon", "keeper", "programs", "storm", "threader"}
 
 // Scenarios returns those whose names match, in order.
 func Scenarios(match *regexp.Regexp) ([]*scenario.Scenario, error) {

@@ -130,15 +130,21 @@ func (s *Scenario) judgeObjects(objects []Object, o *Outcome) []string {
 }
 
 // judgeSummary holds the closing object to what is true of every run: it is
-// there, it counts what was printed, and nothing was lost unless the scenario
-// speaks of the summary itself.
+// there, it counts what was printed, and nothing was lost (or for a list, left
+// unseen) unless the scenario speaks of the summary itself.
 func (s *Scenario) judgeSummary(objects []Object) []string {
 	summaries := ofType(objects, "summary")
 	if len(summaries) != 1 || objects[len(objects)-1]["type"] != "summary" {
 		return []string{fmt.Sprintf("stdout must end with its only summary, found %d", len(summaries))}
 	}
 	checks := []string{fmt.Sprintf(".printed == %d", len(ofType(objects, "netns_create")))}
-	if !s.expects("summary") {
+	switch {
+	case s.lists():
+		checks = []string{fmt.Sprintf(".listed == %d", len(ofType(objects, "netns")))}
+		if !s.expects("summary") {
+			checks = append(checks, ".incomplete == false")
+		}
+	case !s.expects("summary"):
 		checks = append(checks, ".lost == 0")
 	}
 	var failures []string
@@ -156,6 +162,9 @@ func (s *Scenario) judgeSummary(objects []Object) []string {
 	}
 	return failures
 }
+
+// lists reports whether nsblame lists what there is, in place of a stream.
+func (s *Scenario) lists() bool { return s.Args[0] == "list" }
 
 func ofType(objects []Object, typ string) []Object {
 	var found []Object

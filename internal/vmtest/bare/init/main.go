@@ -88,7 +88,7 @@ func boot() error {
 	return link.Write(os.Stdout, &link.Message{Outcome: trace(string(attach))})
 }
 
-// trace runs doctor, and what makes a namespace under trace.
+// trace runs doctor and list, and what makes a namespace under trace.
 func trace(attach string) *scenario.Outcome {
 	o := &scenario.Outcome{Name: "bare"}
 	said, err := exec.Command("/bin/nsblame", "doctor", "--attach", attach).CombinedOutput()
@@ -96,6 +96,7 @@ func trace(attach string) *scenario.Outcome {
 	if err != nil {
 		o.Errors = append(o.Errors, "doctor: "+err.Error())
 	}
+	o.Errors = append(o.Errors, list()...)
 	var stdout, stderr output
 	cmd := exec.Command("/bin/nsblame", "trace", "--output", "json", "--ready-file", "/run/ready", "--attach", attach)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -111,6 +112,20 @@ func trace(attach string) *scenario.Outcome {
 	}
 	o.Stdout, o.Stderr = stdout.bytes(), stderr.bytes()
 	return o
+}
+
+// list says what is wrong with the list of the one namespace that there is.
+func list() []string {
+	said, err := exec.Command("/bin/nsblame", "list", "--output", "json").CombinedOutput()
+	if err != nil {
+		return []string{fmt.Sprintf("list: %v: %s", err, said)}
+	}
+	for _, want := range []string{`"initial":true`, `"listed":1,`, `"incomplete":false`} {
+		if !bytes.Contains(said, []byte(want)) {
+			return []string{fmt.Sprintf("list lacks %s: %s", want, said)}
+		}
+	}
+	return nil
 }
 
 func steps(stdout *output) error {

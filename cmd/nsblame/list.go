@@ -1,0 +1,261 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/inventory"
+	"github.com/nsblame/nsblame/internal/life"
+	"github.com/nsblame/nsblame/internal/recording"
+	"github.com/nsblame/nsblame/internal/render"
+	"github.com/nsblame/nsblame/internal/survey"
+	"github.com/nsblame/nsblame/internal/tracer"
+)
+
+const listHelp = `List the network namespaces that exist now: how old each is, what it is called,
+who is in it, what else holds it (mounts, open files, sockets of processes that
+are elsewhere), and who created it, if that was recorded.
+
+What exists doesn't tell who created it. --from names recordings of this run of
+the machine; one that nsblame record still writes will do. A namespace and its
+creation are matched by the namespace's cookie. Where the kernel has none at the
+creation (5.10) they are matched by the inode number, and only in a recording
+that is still being written, for numbers are reused.
+
+The age is exact where the creation was recorded. 2h+ stands for two hours at
+least; ~2h says that the oldest process in it started so long ago, which may have
+moved in later.
+
+Namespaces that are held by nothing visible are in the kernel's own list, which
+takes the rights that tracing takes. An ordinary user sees what is held by
+processes of his own. What could not be seen is told.`
+
+// listOptions is the command line of list, validated.
+type listOptions struct {
+	output outputFlag
+	color  colorFlag
+	tree   bool
+	from   []string
+}
+
+func newListCmd() *cobra.Command {
+	opt := &listOptions{output: newOutputFlag(), color: newColorFlag()}
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the network namespaces that exist, and what holds them",
+		Long:  listHelp,
+		Example: `  nsblame list
+  nsblame list --tree --from netns.avro
+  nsblame list --output json | jq 'select(.unheld)'`,
+		Args:              noArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := opt.validate(); err != nil {
+				return usage(cmd, err)
+			}
+			return runList(cmd.Context(), opt, cmd)
+		},
+	}
+	cmd.Flags().SortFlags = false
+	opt.output.add(cmd)
+	cmd.Flags().BoolVar(&opt.tree, "tree", false, "show all that is known of each, in a block of lines")
+	opt.color.add(cmd)
+	cmd.Flags().StringArrayVar(&opt.from, "from", nil, "look creations up in this recording, a `file`; can be repeated, for the files of one in their order too")
+	return cmd
+}
+
+var errFromStdin = errors.New("--from needs the name of a file")
+
+func (o *listOptions) validate() error {
+	if o.tree && o.output.json() {
+		return errTreeJSON
+	}
+	for _, name := range o.from {
+		if name == "" || name == "-" {
+			return errFromStdin
+		}
+	}
+	return nil
+}
+
+// takeSurvey looks at the machine. Tests replace it.
+var takeSurvey = survey.Take
+
+func runList(ctx context.Context, opt *listOptions, cmd *cobra.Command) error {
+	books, err := openBooks(opt.from)
+	if err != nil {
+		return err
+	}
+	var watched []string
+	for _, path := range books.paths {
+		watched = append(watched, path)
+	}
+	found, err := takeSurvey(ctx, watched)
+	if err != nil {
+		return unlessStopped(ctx, err)
+	}
+	if err := books.read(ctx, found, cmd.ErrOrStderr()); err != nil {
+		return unlessStopped(ctx, err)
+	}
+	list := books.match(found)
+	w := cmd.OutOrStdout()
+	if opt.output.json() {
+		err = render.ListJSON(w, list)
+	} else {
+		err = render.ListText(w, cmd.ErrOrStderr(), list, opt.tree, opt.color.on(w))
+	}
+	if err != nil {
+		return err
+	}
+	return books.whole()
+}
+
+// unlessStopped is the error, unless it comes of the user's having ended the
+// command.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// books are the recordings in which creations are looked up.
+type books struct {
+	names []string
+	// paths are the files' own, by the names given.
+	paths map[string]string
+	list  []*book
+}
+
+// book is a recording.
+type book struct {
+	recorded render.Recording
+	ledger   *life.Ledger
+	summary  render.Summary
+}
+
+// openBooks finds out which files are meant, before anything is looked at.
+func openBooks(names []string) (*books, error) {
+	b := &books{names: names, paths: make(map[string]string)}
+	for _, name := range names {
+		path, err := filepath.EvalSymlinks(name)
+		if err == nil {
+			path, err = filepath.Abs(path)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("replay %q: %w", name, unwrapPath(err))
+		}
+		b.paths[name] = path
+	}
+	return b, nil
+}
+
+// settled is how long after an event nsblame record has written it: it does so
+// within a second, if the machine lets it.
+const settled = 2 * time.Second
+
+// read reads the recordings. Of those that are still being written it reads what
+// comes until all that happened before the survey must be in them.
+func (b *books) read(ctx context.Context, s *survey.Survey, stderr io.Writer) error {
+	until := time.Now().Add(settled)
+	grows := func(name string) bool { return s.Writers[b.paths[name]] }
+	for next := 0; next < len(b.names); {
+		k := &book{ledger: life.NewLedger()}
+		src, err := openGrowing(ctx, b.names[next:], func(name string) (time.Time, bool) { return until, grows(name) }, stderr)
+		if err != nil {
+			return err
+		}
+		summary, err := tracer.Run(ctx, &otherwise{src}, tracer.Options{Observers: []tracer.Observer{k.ledger}})
+		used := src.next
+		if src.other {
+			used-- // the last one opened is of another recording
+		}
+		err = join(err, src.Close())
+		if err != nil {
+			return err
+		}
+		last := b.names[next+used-1]
+		k.summary = summary
+		k.recorded = render.Recording{
+			Name: b.names[next], FromNS: k.ledger.FromNS, UntilNS: k.ledger.UntilNS, GoesOn: grows(last) && !k.ledger.Ended(), Damages: summary.Damages,
+		}
+		if k.ledger.BootID != s.Host.BootID {
+			k.recorded.Why = "it is of another machine, or of another run of this one"
+		}
+		b.list = append(b.list, k)
+		next += used
+	}
+	return ctx.Err() // what was read until then is not whole
+}
+
+// otherwise is the files of one recording: it ends where another one begins.
+type otherwise struct{ *recorded }
+
+// Next implements tracer.Source.
+func (o *otherwise) Next(ctx context.Context) (event.Event, error) {
+	ev, err := o.recorded.Next(ctx)
+	if errors.Is(err, recording.ErrOther) {
+		o.other = true
+		return event.Event{}, io.EOF
+	}
+	return ev, err
+}
+
+// match looks up who created each namespace, and puts all together.
+func (b *books) match(s *survey.Survey) *render.List {
+	list := &render.List{Host: s.Host, Created: make(map[uint32]life.Match)}
+	s.Builder.Namespaces(func(n *inventory.Namespace) {
+		m := b.find(n.Inum, n.Cookie())
+		if n.Initial {
+			m = life.Match{Why: "it is the machine's own"}
+		}
+		if m.Case != nil {
+			s.Builder.Created(n.Inum, m.Case.BootNS)
+		}
+		list.Created[n.Inum] = m
+	})
+	for _, k := range b.list {
+		list.Recordings = append(list.Recordings, k.recorded)
+	}
+	list.Inventory = s.Builder.Build(s.NowNS)
+	return list
+}
+
+const whyNoRecording = "nsblame list sees what there is, not what was: give it a recording with --from"
+
+func (b *books) find(inum uint32, cookie uint64) life.Match {
+	if len(b.list) == 0 {
+		return life.Match{Why: whyNoRecording}
+	}
+	none := life.Match{Why: "no recording of this run of the machine was given"}
+	for _, k := range b.list {
+		if k.recorded.Why != "" {
+			continue
+		}
+		m := k.ledger.Find(inum, cookie, k.recorded.GoesOn)
+		if m.Case != nil {
+			return m
+		}
+		none = m
+	}
+	return none
+}
+
+// whole returns an error if a recording has gaps.
+func (b *books) whole() error {
+	for _, k := range b.list {
+		if err := whole(k.summary); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var _ tracer.Observer = (*life.Ledger)(nil)
