@@ -270,6 +270,9 @@ func (s *Scan) inumAt(link, kind string) (uint32, error) {
 		return 0, err
 	}
 	inum, ok := parseLink(target, kind)
+	if target == "" {
+		return 0, fs.ErrPermission // so 5.10 says it
+	}
 	if !ok {
 		return 0, errors.New("read " + strconv.Quote(link) + ": unexpected form: " + strconv.Quote(target))
 	}
