@@ -239,13 +239,6 @@ static __always_inline void fill_result(struct create_record *rec, struct net *o
 	rec->cookie = net_cookie(net);
 }
 
-/* The namespace that a task is in. Until unshare or clone is done with all
- * namespaces this is the one that the new one is made beside. */
-static __always_inline struct net *net_of(struct task_struct *task)
-{
-	return BPF_CORE_READ(task, nsproxy, net_ns);
-}
-
 /* On a stack of its own: its caller has none to spare. */
 __noinline int begin_life(__u64 net, __u64 serial, __u64 created_ns)
 {

@@ -257,8 +257,28 @@ struct sock_common {
 	possible_net_t skc_net;
 };
 
+struct sk_buff {
+	struct sk_buff *next;
+	char cb[48]; /* of unix sockets a struct unix_skb_parms */
+};
+
+struct sk_buff_head {
+	struct sk_buff *next;
+};
+
+/* The descriptors in a message. */
+struct scm_fp_list {
+	short count;
+	struct file *fp[253];
+};
+
+struct unix_skb_parms {
+	struct scm_fp_list *fp;
+};
+
 struct sock {
 	struct sock_common __sk_common;
+	struct sk_buff_head sk_receive_queue;
 	struct pid *sk_peer_pid;
 };
 

@@ -11,7 +11,9 @@
  *
  * list_files looks at every open file, and tells those that hold a network
  * namespace: files of nsfs, and sockets that are in another one than the thread
- * that has them open.
+ * that has them open; and of unix sockets the messages that nobody has received
+ * yet, in which such files may be. So does systemd keep the namespaces of
+ * services.
  */
 #include "net.h"
 #include <bpf/bpf_tracing.h>
@@ -31,6 +33,7 @@ struct net_record {
 enum file_kind {
 	FILE_NSFS,
 	FILE_SOCKET,
+	FILE_MESSAGE, /* either of them, in a message to the socket at fd */
 };
 
 struct file_record {
@@ -150,11 +153,13 @@ static __always_inline bool holds_net(struct file_record *rec, struct file *file
 {
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
 	unsigned long magic = BPF_CORE_READ(inode, i_sb, s_magic);
+	struct ns_common *ns;
+	struct socket *sock;
+	struct sock *sk;
 	struct net *net;
 
 	if (magic == NSFS_MAGIC) {
-		struct ns_common *ns = BPF_CORE_READ(inode, i_private);
-
+		ns = BPF_CORE_READ(inode, i_private);
 		if (!is_net(ns))
 			return false;
 		rec->kind = FILE_NSFS;
@@ -163,21 +168,81 @@ static __always_inline bool holds_net(struct file_record *rec, struct file *file
 	}
 	if (magic != SOCKFS_MAGIC)
 		return false;
-	{
-		struct socket *sock = BPF_CORE_READ(file, private_data);
-		struct sock *sk = (void *)BPF_CORE_READ(sock, sk);
-
-		if (!sk)
-			return false;
-		net = BPF_CORE_READ(sk, __sk_common.skc_net.net);
-		if (!net || net == BPF_CORE_READ(task, nsproxy, net_ns))
-			return false;
-		rec->family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	}
+	sock = BPF_CORE_READ(file, private_data);
+	sk = (void *)BPF_CORE_READ(sock, sk);
+	net = BPF_CORE_READ(sk, __sk_common.skc_net.net);
+	if (!net || net == net_of(task))
+		return false;
 	rec->kind = FILE_SOCKET;
+	rec->family = BPF_CORE_READ(sk, __sk_common.skc_family);
 	rec->inum = BPF_CORE_READ(net, ns.inum);
 	rec->ino = BPF_CORE_READ(inode, i_ino);
 	return true;
+}
+
+#define AF_UNIX 1
+#define MESSAGES 16	/* of a socket that are looked at */
+#define DESCRIPTORS 16 /* of a message */
+
+/* Sockets with more messages, or messages with more descriptors, than that. */
+__u64 queues_cut = 0;
+
+static __always_inline void list_message(struct seq_file *seq, struct file_record *rec,
+					 struct task_struct *task, struct sk_buff *skb)
+{
+	struct unix_skb_parms *parms = (void *)skb + bpf_core_field_offset(struct sk_buff, cb);
+	struct scm_fp_list *list = BPF_CORE_READ(parms, fp);
+	short count;
+
+	if (!list)
+		return;
+	count = BPF_CORE_READ(list, count);
+	for (int i = 0; i < DESCRIPTORS && i < count; i++) {
+		struct file *file = NULL;
+
+		bpf_probe_read_kernel(&file, sizeof(file),
+				      (void *)list + bpf_core_field_offset(struct scm_fp_list, fp) +
+					      i * sizeof(file));
+		if (!file || !holds_net(rec, file, task))
+			continue;
+		rec->kind = FILE_MESSAGE;
+		bpf_seq_write(seq, rec, sizeof(*rec));
+	}
+	if (count > DESCRIPTORS)
+		__sync_fetch_and_add(&queues_cut, 1);
+}
+
+/*
+ * The queue is read as it is, without its lock: a message that goes away under
+ * it leads to memory that is no file, or to one that user space finds to hold no
+ * namespace that there is.
+ */
+static __always_inline void list_messages(struct seq_file *seq, struct file_record *rec,
+					  struct task_struct *task, struct file *file)
+{
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct socket *sock;
+	struct sk_buff *skb;
+	struct sock *sk;
+	__u64 head;
+
+	if (!bpf_core_field_exists(((struct unix_skb_parms *)0)->fp) ||
+	    BPF_CORE_READ(inode, i_sb, s_magic) != SOCKFS_MAGIC)
+		return;
+	sock = BPF_CORE_READ(file, private_data);
+	sk = (void *)BPF_CORE_READ(sock, sk);
+	if (BPF_CORE_READ(sk, __sk_common.skc_family) != AF_UNIX)
+		return;
+	head = (__u64)sk + bpf_core_field_offset(struct sock, sk_receive_queue);
+	skb = BPF_CORE_READ(sk, sk_receive_queue.next);
+	for (int i = 0; i < MESSAGES; i++) {
+		if (!skb || (__u64)skb == head)
+			return;
+		list_message(seq, rec, task, skb);
+		skb = BPF_CORE_READ(skb, next);
+	}
+	if (skb && (__u64)skb != head)
+		__sync_fetch_and_add(&queues_cut, 1);
 }
 
 SEC("iter/task_file")
@@ -185,14 +250,17 @@ int list_files(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
+	struct seq_file *seq = ctx->meta->seq;
 	struct file_record rec = {};
 
-	if (!task || !file || !holds_net(&rec, file, task))
+	if (!task || !file)
 		return 0;
 	rec.fd = ctx->fd;
 	rec.pid = BPF_CORE_READ(task, tgid);
 	rec.tid = BPF_CORE_READ(task, pid);
 	rec.start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
-	bpf_seq_write(ctx->meta->seq, &rec, sizeof(rec));
+	if (holds_net(&rec, file, task))
+		bpf_seq_write(seq, &rec, sizeof(rec));
+	list_messages(seq, &rec, task, file);
 	return 0;
 }

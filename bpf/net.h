@@ -36,6 +36,13 @@ static __always_inline __u32 net_refs(__u64 address)
 	return -1;
 }
 
+/* The namespace that a task is in. Until unshare or clone is done with all
+ * namespaces this is the one that the new one is made beside. */
+static __always_inline struct net *net_of(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, nsproxy, net_ns);
+}
+
 /* Takes the namespace of whatever kind as a network namespace's: it is only
  * ever compared with one. */
 static __always_inline __u64 net_with(__u64 ns_common)

@@ -105,9 +105,10 @@ type Namespace struct {
 	Listed    []Process
 	Places    []Place
 	Elsewhere uint64
-	// Files, Sockets and Mounts hold it; the counts are of all, listed or not.
-	Files, Sockets       []File
-	FileCount, SockCount uint64
+	// Files, Sockets, Messages and Mounts hold it; the counts are of all, listed
+	// or not. Of a message the socket that it waits in is told.
+	Files, Sockets, Messages           []File
+	FileCount, SockCount, MessageCount uint64
 	// MountCount counts the paths at which it is mounted.
 	Mounts     []Mount
 	MountCount uint64
@@ -128,7 +129,7 @@ func (n *Namespace) Cookie() uint64 {
 
 // Held reports whether something was found that holds it.
 func (n *Namespace) Held() bool {
-	return n.Initial || n.Threads > 0 || n.FileCount > 0 || n.SockCount > 0 || n.MountCount > 0
+	return n.Initial || n.Threads > 0 || n.FileCount > 0 || n.SockCount > 0 || n.MessageCount > 0 || n.MountCount > 0
 }
 
 // The directories in which the mount of a namespace is its name.
@@ -164,6 +165,8 @@ type Gaps struct {
 	Processes, Files, Mounts uint64
 	// Rights says what to do about these.
 	Rights string
+	// Messages counts unix sockets with more waiting in them than was looked at.
+	Messages uint64
 	// Hidden says why there may be processes that are not seen at all.
 	Hidden string
 	// Failed counts what could not be read for another reason, with the first
@@ -177,7 +180,14 @@ type Gaps struct {
 
 // Incomplete reports whether something may hold a namespace unseen.
 func (g *Gaps) Incomplete() bool {
-	return g.Kernel != "" || g.KernelCut || g.Processes > 0 || g.Files > 0 || g.Mounts > 0 || g.Hidden != "" || g.Failed > 0
+	return g.Kernel != "" || g.KernelCut || g.Processes > 0 || g.Files > 0 || g.Mounts > 0 || g.Messages > 0 || g.Hidden != "" || g.Failed > 0
+}
+
+// Recount takes the counts of what could not be read from a first look, where
+// the same was looked at twice.
+func (g *Gaps) Recount(first *Gaps) {
+	g.Processes, g.Files, g.Mounts = first.Processes, first.Files, first.Mounts
+	g.Failed, g.Why = first.Failed, first.Why
 }
 
 // Inventory is all namespaces that exist, as far as they could be found.
@@ -205,8 +215,16 @@ type Builder struct {
 
 type fileKey struct {
 	inum, pid, fd uint32
-	socket        bool
+	kind          fileKind
 }
+
+type fileKind int
+
+const (
+	openFile fileKind = iota
+	socket
+	message
+)
 
 type mountKey struct {
 	inum uint32
@@ -287,7 +305,7 @@ func (b *Builder) place(n *Namespace, p *Process) {
 
 // File tells of a file of nsfs that is open on a namespace.
 func (b *Builder) File(inum uint32, f File) {
-	if b.told(fileKey{inum, f.Process.ID.PID, f.FD, false}) {
+	if b.told(fileKey{inum, f.Process.ID.PID, f.FD, openFile}) {
 		return
 	}
 	n := b.at(inum)
@@ -300,13 +318,26 @@ func (b *Builder) File(inum uint32, f File) {
 // Socket tells of a socket that is in a namespace in which the process that has
 // it open is not.
 func (b *Builder) Socket(inum uint32, f File) {
-	if b.told(fileKey{inum, f.Process.ID.PID, f.FD, true}) {
+	if b.told(fileKey{inum, f.Process.ID.PID, f.FD, socket}) {
 		return
 	}
 	n := b.at(inum)
 	n.SockCount++
 	if len(n.Sockets) < maxListed {
 		n.Sockets = append(n.Sockets, f)
+	}
+}
+
+// Message tells of a message, in a socket that a process has open, with a file
+// that is open on a namespace or a socket that is in it.
+func (b *Builder) Message(inum uint32, f File) {
+	if b.told(fileKey{inum, f.Process.ID.PID, f.FD, message}) {
+		return
+	}
+	n := b.at(inum)
+	n.MessageCount++
+	if len(n.Messages) < maxListed {
+		n.Messages = append(n.Messages, f)
 	}
 }
 
@@ -406,7 +437,7 @@ func (b *Builder) Describe(complete func(*Process)) {
 		for i := range n.Listed {
 			complete(&n.Listed[i])
 		}
-		for _, files := range [][]File{n.Files, n.Sockets} {
+		for _, files := range [][]File{n.Files, n.Sockets, n.Messages} {
 			for i := range files {
 				complete(&files[i].Process)
 			}

@@ -104,14 +104,15 @@ func TestBounds(t *testing.T) {
 		b.File(7, File{Process: process(i, 0, "/"), FD: 3})
 		b.File(7, File{Process: process(i, 0, "/"), FD: 3}) // from the other witness
 		b.Socket(7, File{Process: process(i, 0, "/"), FD: 3})
+		b.Message(7, File{Process: process(i, 0, "/"), FD: 3})
 		b.Mount(7, Mount{Path: fmt.Sprint("/", i)})
 		b.Mount(7, Mount{Path: fmt.Sprint("/", i), Own: true})
 	}
 	n := b.Build(now).Namespaces[0]
-	if n.Processes != 1000 || n.Threads != 2000 || n.FileCount != 1000 || n.SockCount != 1000 || n.MountCount != 1000 {
+	if n.Processes != 1000 || n.Threads != 2000 || n.FileCount != 1000 || n.SockCount != 1000 || n.MessageCount != 1000 || n.MountCount != 1000 {
 		t.Errorf("counts %d %d %d %d %d", n.Processes, n.Threads, n.FileCount, n.SockCount, n.MountCount)
 	}
-	if len(n.Listed) != maxListed || len(n.Files) != maxListed || len(n.Sockets) != maxListed || len(n.Mounts) != maxListed {
+	if len(n.Listed) != maxListed || len(n.Files) != maxListed || len(n.Sockets) != maxListed || len(n.Messages) != maxListed || len(n.Mounts) != maxListed {
 		t.Errorf("listed %d %d %d %d", len(n.Listed), len(n.Files), len(n.Sockets), len(n.Mounts))
 	}
 	if len(n.Places) != maxPlaces || n.Elsewhere != 1000-maxPlaces {

@@ -16,8 +16,9 @@ import (
 type listFileKind uint32
 
 const (
-	listFileKindFILE_NSFS   listFileKind = 0
-	listFileKindFILE_SOCKET listFileKind = 1
+	listFileKindFILE_NSFS    listFileKind = 0
+	listFileKindFILE_SOCKET  listFileKind = 1
+	listFileKindFILE_MESSAGE listFileKind = 2
 )
 
 type listFileRecord struct {
@@ -55,6 +56,7 @@ const (
 	listVarListHead         = "list_head"
 	listVarNetRecordAnchor  = "net_record_anchor"
 	listVarNextNet          = "next_net"
+	listVarQueuesCut        = "queues_cut"
 	listVarWhole            = "whole"
 )
 
@@ -122,6 +124,7 @@ type listVariableSpecs struct {
 	ListHead         *ebpf.VariableSpec `ebpf:"list_head"`
 	NetRecordAnchor  *ebpf.VariableSpec `ebpf:"net_record_anchor"`
 	NextNet          *ebpf.VariableSpec `ebpf:"next_net"`
+	QueuesCut        *ebpf.VariableSpec `ebpf:"queues_cut"`
 	Whole            *ebpf.VariableSpec `ebpf:"whole"`
 }
 
@@ -166,6 +169,7 @@ type listVariables struct {
 	ListHead         *ebpf.Variable `ebpf:"list_head"`
 	NetRecordAnchor  *ebpf.Variable `ebpf:"net_record_anchor"`
 	NextNet          *ebpf.Variable `ebpf:"next_net"`
+	QueuesCut        *ebpf.Variable `ebpf:"queues_cut"`
 	Whole            *ebpf.Variable `ebpf:"whole"`
 }
 

@@ -46,13 +46,17 @@ const (
 	// Socket is a socket that is in another namespace than the thread that has
 	// it open.
 	Socket
+	// Message is either of them in a message to a unix socket, which has that
+	// open, that was not received yet.
+	Message
 )
 
 // File is an open file that holds a namespace.
 type File struct {
 	// Kind is what it is.
 	Kind Kind
-	// Process has it open, at the number FD of the thread TID.
+	// Process has it, or the socket that the message is for, open at the number
+	// FD of the thread TID.
 	Process event.ProcessID
 	TID, FD uint32
 	// Inum is the namespace's inode number.
@@ -117,23 +121,31 @@ func (k *Kernel) Namespaces() (list []Netns, whole bool, err error) {
 }
 
 // Files returns the open files that hold a namespace, of the processes that
-// this process's pid namespace has.
-func (k *Kernel) Files() ([]File, error) {
+// this process's pid namespace has. cut counts the sockets with more messages,
+// and the messages with more in them, than were looked at.
+func (k *Kernel) Files() (list []File, cut uint64, err error) {
+	if err := k.objects.QueuesCut.Set(uint64(0)); err != nil {
+		return nil, 0, fmt.Errorf("prepare the list of open files: %w", err)
+	}
 	it, err := link.AttachIter(link.IterOptions{Program: k.objects.ListFiles})
 	if err != nil {
-		return nil, kernel.Refused("attach the iterator over open files", err)
+		return nil, 0, kernel.Refused("attach the iterator over open files", err)
 	}
 	defer it.Close()
 	r, err := it.Open()
 	if err != nil {
-		return nil, kernel.Refused("run the iterator over open files", err)
+		return nil, 0, kernel.Refused("run the iterator over open files", err)
 	}
 	defer r.Close()
 	raw, err := io.ReadAll(retrying{r})
 	if err != nil {
-		return nil, fmt.Errorf("read the list of open files: %w", err)
+		return nil, 0, fmt.Errorf("read the list of open files: %w", err)
 	}
-	return decodeFiles(raw)
+	if err := k.objects.QueuesCut.Get(&cut); err != nil {
+		return nil, 0, fmt.Errorf("read the list of open files: %w", err)
+	}
+	list, err = decodeFiles(raw)
+	return list, cut, err
 }
 
 // retrying reads on where an iterator pauses: it returns EAGAIN to let others
@@ -168,8 +180,11 @@ func decodeFiles(raw []byte) ([]File, error) {
 			Process: event.ProcessID{PID: rec.Pid, StartNS: rec.StartNs}, TID: rec.Tid, FD: rec.Fd,
 			Inum: rec.Inum, Ino: rec.Ino, Family: rec.Family,
 		}
-		if listFileKind(rec.Kind) == listFileKindFILE_SOCKET {
+		switch listFileKind(rec.Kind) {
+		case listFileKindFILE_SOCKET:
 			f.Kind = Socket
+		case listFileKindFILE_MESSAGE:
+			f.Kind = Message
 		}
 		list = append(list, f)
 	}

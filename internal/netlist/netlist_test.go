@@ -46,7 +46,7 @@ func TestNamespaces(t *testing.T) {
 			t.Errorf("list %+v, want %d in it once", list, st.Ino)
 		}
 	}
-	if _, err := k.Files(); err != nil {
+	if _, _, err := k.Files(); err != nil {
 		t.Error(err)
 	}
 }
@@ -63,7 +63,7 @@ func TestFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	list, err := k.Files()
+	list, _, err := k.Files()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,6 +89,7 @@ func TestDecodeFiles(t *testing.T) {
 	records := []listFileRecord{
 		{Kind: uint32(listFileKindFILE_NSFS), Pid: 7, Tid: 8, Fd: 3, Inum: 4026532000, StartNs: 99},
 		{Kind: uint32(listFileKindFILE_SOCKET), Pid: 9, Tid: 9, Fd: 4, Inum: 4026532001, StartNs: 100, Ino: 55, Family: 2},
+		{Kind: uint32(listFileKindFILE_MESSAGE), Pid: 9, Tid: 9, Fd: 5, Inum: 4026532002, StartNs: 100},
 	}
 	for _, rec := range records {
 		if err := binary.Write(&raw, binary.NativeEndian, rec); err != nil {
@@ -99,6 +100,7 @@ func TestDecodeFiles(t *testing.T) {
 	want := []File{
 		{Kind: Nsfs, Process: event.ProcessID{PID: 7, StartNS: 99}, TID: 8, FD: 3, Inum: 4026532000},
 		{Kind: Socket, Process: event.ProcessID{PID: 9, StartNS: 100}, TID: 9, FD: 4, Inum: 4026532001, Ino: 55, Family: 2},
+		{Kind: Message, Process: event.ProcessID{PID: 9, StartNS: 100}, TID: 9, FD: 5, Inum: 4026532002},
 	}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("err = %v, (-want +got):\n%s", err, diff)

@@ -239,6 +239,9 @@ func (p *listText) heldBy(n *inventory.Namespace) string {
 	if len(n.Sockets) > 0 {
 		add(n.SockCount, "sockets", "socket of "+shortLabel(&n.Sockets[0].Process))
 	}
+	if len(n.Messages) > 0 {
+		add(n.MessageCount, "messages", "message to "+shortLabel(&n.Messages[0].Process))
+	}
 	if len(held) > 0 {
 		return strings.Join(held, "; ")
 	}
@@ -306,6 +309,9 @@ func (p *listText) block(b *block, n *inventory.Namespace) {
 	rows(b, "mount", len(n.Mounts), n.MountCount, func(i int) string { return mountText(&n.Mounts[i]) })
 	rows(b, "file", len(n.Files), n.FileCount, func(i int) string { return fileText(&n.Files[i]) })
 	rows(b, "socket", len(n.Sockets), n.SockCount, func(i int) string { return socketText(&n.Sockets[i]) })
+	rows(b, "message", len(n.Messages), n.MessageCount, func(i int) string {
+		return "not received yet, to socket " + fileText(&n.Messages[i])
+	})
 	if n.Unheld {
 		b.row("held by", p.nothing(n), blame.Kernel)
 	}
@@ -449,7 +455,7 @@ func gapTexts(g *inventory.Gaps) []string {
 	var out []string
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	if g.Kernel != "" {
-		text := "namespaces held by nothing visible, or by a socket alone, can't be listed: " + fitEscaped(g.Kernel, maxTreeCommand)
+		text := "namespaces held by nothing visible, or by a socket or a message alone, can't be listed: " + fitEscaped(g.Kernel, maxTreeCommand)
 		if g.Remedy != "" {
 			text += "; " + fitEscaped(g.Remedy, maxTreeCommand)
 		}
@@ -469,6 +475,9 @@ func gapTexts(g *inventory.Gaps) []string {
 	}
 	if g.Processes+g.Files+g.Mounts > 0 && g.Rights != "" {
 		add("to see all, %s", fitEscaped(g.Rights, maxTreeCommand))
+	}
+	if g.Messages > 0 {
+		add("in %d socket%s more messages wait than were looked at", g.Messages, plural(g.Messages))
 	}
 	if g.Hidden != "" {
 		add("there may be more: %s", fitEscaped(g.Hidden, maxTreeCommand))

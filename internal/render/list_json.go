@@ -56,6 +56,7 @@ func (p *jsonPrinter) listed(l *List, n *inventory.Namespace) error {
 	e.uint("threads", n.Threads)
 	e.uint("files", n.FileCount)
 	e.uint("sockets", n.SockCount)
+	e.uint("messages", n.MessageCount)
 	e.uint("mounts", n.MountCount)
 	e.close('}')
 	e.key("processes")
@@ -73,6 +74,7 @@ func (p *jsonPrinter) listed(l *List, n *inventory.Namespace) error {
 	e.uint("elsewhere", n.Elsewhere)
 	openFiles(e, "files", n.Files, false)
 	openFiles(e, "sockets", n.Sockets, true)
+	openFiles(e, "messages", n.Messages, false)
 	e.key("mounts")
 	e.open('[')
 	for i := range n.Mounts {
@@ -225,6 +227,7 @@ func (p *jsonPrinter) listSummary(l *List) error {
 	e.uint("processes", g.Processes)
 	e.uint("files", g.Files)
 	e.uint("mounts", g.Mounts)
+	e.uint("messages", g.Messages)
 	if g.Processes+g.Files+g.Mounts > 0 {
 		e.str("rights", g.Rights)
 	}

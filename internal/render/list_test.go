@@ -35,6 +35,7 @@ func listed() *List {
 	b.File(4026532102, inventory.File{Process: hostile, FD: 10})
 	b.Socket(4026532102, inventory.File{Process: found(1, 0, "systemd", "/init.scope", "/sbin/init"), FD: 47, Ino: 5551, Family: 1})
 	b.Socket(4026532104, inventory.File{Process: found(901, 0, "vpn", "/vpn.service", "vpn"), FD: 3, Ino: 5552, Family: 99})
+	b.Message(4026532104, inventory.File{Process: found(902, 0, "pid1", "/init.scope", "init"), FD: 12})
 	var kernel []inventory.Kernel
 	for i, inum := range []uint32{4026531840, 4026532100, 4026532101, 4026532102, 4026532103, 4026532104} {
 		kernel = append(kernel, inventory.Kernel{
@@ -65,7 +66,7 @@ func TestListGolden(t *testing.T) {
 	all := listed()
 	part := listed()
 	part.Gaps = inventory.Gaps{
-		Kernel: "load the programs: refused \x1b[31m", Remedy: "run it as root", Processes: 1, Files: 2, Mounts: 3,
+		Kernel: "load the programs: refused \x1b[31m", Remedy: "run it as root", Processes: 1, Files: 2, Mounts: 3, Messages: 4,
 		Rights: "run it as root", Hidden: "it is in a container", Failed: 1, Why: "odd \x1b", KernelCut: true,
 	}
 	for name, show := range map[string]func(w, diag *bytes.Buffer) error{

@@ -91,12 +91,11 @@ func (t *taker) look(ctx context.Context) (err error) {
 		for _, inum := range empty {
 			only[inum] = true
 		}
-		// what may not be read was counted the first time
-		gaps := t.b.Gaps
+		first := t.b.Gaps
 		if err := t.processes(ctx, only, nil); err != nil {
 			return err
 		}
-		t.b.Gaps = gaps
+		t.b.Gaps.Recount(&first)
 	}
 	after := t.list()
 	if t.kernel != nil {
@@ -172,11 +171,12 @@ func (t *taker) files(only map[uint32]bool) bool {
 	if t.kernel == nil || t.ownPIDs {
 		return false
 	}
-	found, err := t.kernel.Files()
+	found, cut, err := t.kernel.Files()
 	if err != nil {
 		t.lacks(err)
 		return false
 	}
+	t.b.Gaps.Messages = max(t.b.Gaps.Messages, cut)
 	scan := t.scan(nil, nil)
 	for _, f := range found {
 		if only != nil && !only[f.Inum] {
@@ -190,9 +190,12 @@ func (t *taker) files(only map[uint32]bool) bool {
 			p.TID = f.TID
 		}
 		file := inventory.File{Process: p, FD: f.FD, Ino: f.Ino, Family: f.Family}
-		if f.Kind == netlist.Socket {
+		switch f.Kind {
+		case netlist.Socket:
 			t.b.Socket(f.Inum, file)
-		} else {
+		case netlist.Message:
+			t.b.Message(f.Inum, file)
+		case netlist.Nsfs:
 			t.b.File(f.Inum, file)
 			scan.Date(f.Inum, f.Process.PID, f.FD)
 		}

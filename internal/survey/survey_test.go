@@ -151,7 +151,8 @@ func TestProcessFileAndMount(t *testing.T) {
 }
 
 // A socket that was left in a namespace, and a message that nobody has received,
-// are known to the kernel alone.
+// are known to the kernel alone. What is in a message in a message is only in
+// the list.
 func TestSocketAndFlight(t *testing.T) {
 	needRoot(t)
 	sock := -1
@@ -162,21 +163,25 @@ func TestSocketAndFlight(t *testing.T) {
 	defer func() { _ = unix.Close(sock) }()
 	left.close(t)
 
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = errors.Join(unix.Close(pair[0]), unix.Close(pair[1])) }()
-	sent := makeNetns(t, nil)
-	if err := unix.Sendmsg(pair[0], []byte{0}, unix.UnixRights(sent.fd), nil, 0); err != nil {
-		t.Fatal(err)
-	}
+	waits, nested := newPair(t), newPair(t)
+	outer := newPair(t)
+	sent, deep := makeNetns(t, nil), makeNetns(t, nil)
+	send(t, waits[0], sent.fd)
 	sent.close(t)
+	send(t, nested[0], deep.fd)
+	deep.close(t)
+	// the socket in which the message waits is itself in a message
+	send(t, outer[0], nested[1])
+	for _, fd := range nested {
+		if err := unix.Close(fd); err != nil {
+			t.Fatal(err)
+		}
+	}
 
 	see(t, func(all map[uint32]*inventory.Namespace, gaps *inventory.Gaps) error {
 		if gaps.Kernel != "" {
-			if gaps.Remedy == "" || all[sent.inum] != nil && all[sent.inum].Unheld {
-				return fmt.Errorf("without the kernel's list: %+v, gaps %+v", all[sent.inum], gaps)
+			if gaps.Remedy == "" || all[deep.inum] != nil && all[deep.inum].Unheld {
+				return fmt.Errorf("without the kernel's list: %+v, gaps %+v", all[deep.inum], gaps)
 			}
 			return nil
 		}
@@ -185,11 +190,32 @@ func TestSocketAndFlight(t *testing.T) {
 			int(n.Sockets[0].Process.ID.PID) != os.Getpid() || n.Sockets[0].Ino == 0 || n.Unheld {
 			return fmt.Errorf("of a socket: %+v", n)
 		}
-		if n = all[sent.inum]; n == nil || !n.Unheld || n.Kernel == nil || n.Kernel.References != 1 {
+		if n = all[sent.inum]; n == nil || n.MessageCount != 1 || int(n.Messages[0].FD) != waits[1] || n.Unheld {
 			return fmt.Errorf("of a message: %+v", n)
+		}
+		if n = all[deep.inum]; n == nil || !n.Unheld || n.Kernel == nil || n.Kernel.References != 1 {
+			return fmt.Errorf("of a message in a socket in a message: %+v", n)
 		}
 		return nil
 	})
+}
+
+// newPair returns two connected sockets.
+func newPair(t *testing.T) [2]int {
+	t.Helper()
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pair
+}
+
+// send puts a descriptor into a message that nobody receives.
+func send(t *testing.T, to, fd int) {
+	t.Helper()
+	if err := unix.Sendmsg(to, []byte{0}, unix.UnixRights(fd), nil, 0); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestWriters(t *testing.T) {

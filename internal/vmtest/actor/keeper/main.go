@@ -6,9 +6,11 @@
 //	file    it is open
 //	socket  a socket is left in it
 //	flight  it is open in a message that nobody has received
+//	nested  likewise, and so is the socket that the message is for
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -18,7 +20,7 @@ import (
 
 func main() {
 	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: keeper thread|file|socket|flight")
+		fmt.Fprintln(os.Stderr, "usage: keeper thread|file|socket|flight|nested")
 		os.Exit(2)
 	}
 	// The main goroutine keeps the leader, so that the other can't get it.
@@ -35,8 +37,12 @@ func main() {
 func keep(way string) error {
 	// Not unlocked: the thread either stays, or ends with this goroutine.
 	runtime.LockOSThread()
-	// made here, so that it is not in the namespace itself
+	// made here, so that they are not in the namespace themselves
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	outer, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
@@ -51,7 +57,7 @@ func keep(way string) error {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return err
 	}
-	if err := hold(way, fd, pair[0]); err != nil {
+	if err := hold(way, fd, pair, outer); err != nil {
 		return err
 	}
 	if way != "thread" {
@@ -93,7 +99,7 @@ func tell(way string, inum uint64) error {
 }
 
 // hold keeps the namespace in a way other than being in it.
-func hold(way string, fd, queue int) error {
+func hold(way string, fd int, pair, outer [2]int) error {
 	switch way {
 	case "file":
 		return nil // it stays open
@@ -102,9 +108,13 @@ func hold(way string, fd, queue int) error {
 			return err
 		}
 	case "flight":
-		if err := unix.Sendmsg(queue, []byte{0}, unix.UnixRights(fd), nil, 0); err != nil {
-			return err
-		}
+		return errors.Join(send(pair[0], fd), unix.Close(fd))
+	case "nested":
+		return errors.Join(send(pair[0], fd), send(outer[0], pair[1]),
+			unix.Close(pair[0]), unix.Close(pair[1]), unix.Close(fd))
 	}
 	return unix.Close(fd)
 }
+
+// send puts a descriptor into a message.
+func send(to, fd int) error { return unix.Sendmsg(to, []byte{0}, unix.UnixRights(fd), nil, 0) }
