@@ -81,6 +81,18 @@ struct {
 	__type(value, struct program);
 } programs SEC(".maps");
 
+/*
+ * Where a program goes while there is room: its memory is there already. Having
+ * the kernel find and free some for each exec takes as long as all else that is
+ * done then, for it keeps only a few pieces of this size in store.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2048);
+	__type(key, struct program_key);
+	__type(value, struct program);
+} programs_first SEC(".maps");
+
 /* Paths are held by the records of the processes in them. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -146,6 +158,26 @@ static __always_inline struct program_key program_key(__u64 start_ns, __u32 pid,
 	};
 
 	return key;
+}
+
+static __always_inline struct program *find_program(struct program_key *key)
+{
+	struct program *program = bpf_map_lookup_elem(&programs_first, key);
+
+	return program ? program : bpf_map_lookup_elem(&programs, key);
+}
+
+/* Both return 0 or an error. */
+static __always_inline long add_program(struct program_key *key, struct program *value)
+{
+	return bpf_map_update_elem(&programs_first, key, value, BPF_ANY) ?
+		       bpf_map_update_elem(&programs, key, value, BPF_ANY) :
+		       0;
+}
+
+static __always_inline long delete_program(struct program_key *key)
+{
+	return bpf_map_delete_elem(&programs_first, key) ? bpf_map_delete_elem(&programs, key) : 0;
 }
 
 /*
@@ -303,7 +335,7 @@ __noinline int publish_cgroup(__u64 id)
 __noinline int publish_program(__u64 start_ns, __u32 pid, __u32 exec)
 {
 	struct program_key key = program_key(start_ns, pid, exec);
-	struct program *program = bpf_map_lookup_elem(&programs, &key);
+	struct program *program = find_program(&key);
 
 	if (!program || program->published)
 		return 0;
@@ -433,14 +465,14 @@ __noinline int release_program(__u64 start_ns, __u32 pid, __u32 exec)
 
 	if (!exec)
 		return 0;
-	program = bpf_map_lookup_elem(&programs, &key);
+	program = find_program(&key);
 	if (!program)
 		return 0;
 	published = program->published;
 	__sync_fetch_and_add(&program->refs, -1);
 	if (*(volatile __s64 *)&program->refs > 0)
 		return 0;
-	if (!bpf_map_delete_elem(&programs, &key) && published)
+	if (!delete_program(&key) && published)
 		emit_forget(start_ns, pid, exec, 0);
 	return 0;
 }
@@ -451,7 +483,7 @@ static __always_inline void hold_program(struct program_key *key)
 
 	if (!key->exec)
 		return;
-	program = bpf_map_lookup_elem(&programs, key);
+	program = find_program(key);
 	if (program)
 		__sync_fetch_and_add(&program->refs, 1);
 }
@@ -673,11 +705,11 @@ static __always_inline void keep_program(struct task_struct *task, struct progra
 
 	if (!zeros)
 		return;
-	if (bpf_map_update_elem(&programs, key, &zeros->program, BPF_ANY)) {
+	if (add_program(key, &zeros->program)) {
 		count(COUNT_PROGRAM_FULL);
 		return;
 	}
-	program = bpf_map_lookup_elem(&programs, key);
+	program = find_program(key);
 	if (!program)
 		return;
 	program->refs = 1;

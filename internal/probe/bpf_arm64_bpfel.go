@@ -340,6 +340,7 @@ const (
 	bpfMapLives                 = "lives"
 	bpfMapProcesses             = "processes"
 	bpfMapPrograms              = "programs"
+	bpfMapProgramsFirst         = "programs_first"
 	bpfMapReleasedInums         = "released_inums"
 	bpfMapReleases              = "releases"
 	bpfMapTeardowns             = "teardowns"
@@ -505,6 +506,7 @@ type bpfMapSpecs struct {
 	Lives         *ebpf.MapSpec `ebpf:"lives"`
 	Processes     *ebpf.MapSpec `ebpf:"processes"`
 	Programs      *ebpf.MapSpec `ebpf:"programs"`
+	ProgramsFirst *ebpf.MapSpec `ebpf:"programs_first"`
 	ReleasedInums *ebpf.MapSpec `ebpf:"released_inums"`
 	Releases      *ebpf.MapSpec `ebpf:"releases"`
 	Teardowns     *ebpf.MapSpec `ebpf:"teardowns"`
@@ -552,6 +554,7 @@ type bpfMaps struct {
 	Lives         *ebpf.Map `ebpf:"lives"`
 	Processes     *ebpf.Map `ebpf:"processes"`
 	Programs      *ebpf.Map `ebpf:"programs"`
+	ProgramsFirst *ebpf.Map `ebpf:"programs_first"`
 	ReleasedInums *ebpf.Map `ebpf:"released_inums"`
 	Releases      *ebpf.Map `ebpf:"releases"`
 	Teardowns     *ebpf.Map `ebpf:"teardowns"`
@@ -569,6 +572,7 @@ func (m *bpfMaps) Close() error {
 		m.Lives,
 		m.Processes,
 		m.Programs,
+		m.ProgramsFirst,
 		m.ReleasedInums,
 		m.Releases,
 		m.Teardowns,

@@ -51,9 +51,12 @@ func (h *half) living(pid uint32) (bpfProcessKey, bool) {
 // describe turns a process record, with what it refers to, into events.
 func (h *half) describe(key bpfProcessKey, p *bpfProcess) []event.Body {
 	var list []event.Body
-	var program bpfProgram
-	if err := h.maps[bpfMapPrograms].Lookup(unsafe.Pointer(&p.Program), unsafe.Pointer(&program)); err == nil {
-		list = append(list, programEvent(&program.Rec).Body)
+	for _, table := range []string{bpfMapProgramsFirst, bpfMapPrograms} {
+		var program bpfProgram
+		if err := h.maps[table].Lookup(unsafe.Pointer(&p.Program), unsafe.Pointer(&program)); err == nil {
+			list = append(list, programEvent(&program.Rec).Body)
+			break
+		}
 	}
 	var cgroup bpfCgroupPath
 	if err := h.maps[bpfMapCgroups].Lookup(unsafe.Pointer(&p.Cgroup), unsafe.Pointer(&cgroup)); err == nil && cgroup.Complete != 0 {
