@@ -20,9 +20,12 @@ struct {
 	__uint(max_entries, 8 << 20); /* bytes; set by the loader */
 } events SEC(".maps");
 
+/* User space looks at all of them whenever it has read what there is: so it has
+ * them in its memory. Each CPU has its own. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, COUNTERS);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, COUNTERS_ROOM); /* times the CPUs; set by the loader */
 	__type(key, __u32);
 	__type(value, __u64);
 } counters SEC(".maps");
@@ -30,7 +33,8 @@ struct {
 /* Returns the new value of this CPU's counter, 0 if there is none. */
 static __always_inline __u64 count(__u32 which)
 {
-	__u64 *n = bpf_map_lookup_elem(&counters, &which);
+	__u32 key = bpf_get_smp_processor_id() * COUNTERS_ROOM + which;
+	__u64 *n = bpf_map_lookup_elem(&counters, &key);
 
 	return n ? ++*n : 0;
 }

@@ -248,7 +248,7 @@ enum counter {
 	COUNT_RETURN_MISSED, /* a call of copy_net_ns whose return the kernel left out */
 	COUNT_LOST_ENDING, /* release and free records */
 	COUNT_LIFE_FULL,   /* a namespace that found no room in its map */
-	COUNTERS,
+	COUNTERS_ROOM = 16, /* for those of one CPU, which then share no line of a cache */
 };
 
 #endif

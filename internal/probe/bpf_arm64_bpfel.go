@@ -85,7 +85,7 @@ const (
 	bpfCounterCOUNT_RETURN_MISSED bpfCounter = 11
 	bpfCounterCOUNT_LOST_ENDING   bpfCounter = 12
 	bpfCounterCOUNT_LIFE_FULL     bpfCounter = 13
-	bpfCounterCOUNTERS            bpfCounter = 14
+	bpfCounterCOUNTERS_ROOM       bpfCounter = 16
 )
 
 type bpfCreateCall uint32

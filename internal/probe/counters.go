@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"github.com/nsblame/nsblame/internal/event"
@@ -44,17 +45,29 @@ func (l *ledger) since(kind event.LossKind, total uint64) *event.Loss {
 	return &event.Loss{Kind: kind, Count: count}
 }
 
-// count is the sum of a counter over all CPUs.
-func (h *half) count(c bpfCounter) (uint64, error) {
-	var perCPU []uint64
-	if err := h.maps[bpfMapCounters].Lookup(uint32(c), &perCPU); err != nil {
-		return 0, fmt.Errorf("read the kernel half's counters: %w", err)
+// countersSize is what the counters of a CPU take.
+const countersSize = int(bpfCounterCOUNTERS_ROOM) * 8
+
+// tally holds the sums of all counters over all CPUs.
+type tally [bpfCounterCOUNTERS_ROOM]uint64
+
+// tally reads the counters, which are in memory that is shared with the kernel.
+func (h *half) tally() (tally, error) {
+	var sums tally
+	memory, err := h.maps[bpfMapCounters].Memory()
+	if err != nil {
+		return sums, fmt.Errorf("read the kernel half's counters: %w", err)
 	}
-	var sum uint64
-	for _, n := range perCPU {
-		sum += n
+	var ofCPU [countersSize]byte
+	for offset := 0; offset+countersSize <= int(memory.Size()); offset += countersSize {
+		if _, err := memory.ReadAt(ofCPU[:], int64(offset)); err != nil {
+			return sums, fmt.Errorf("read the kernel half's counters: %w", err)
+		}
+		for i := range sums {
+			sums[i] += binary.NativeEndian.Uint64(ofCPU[8*i:])
+		}
 	}
-	return sum, nil
+	return sums, nil
 }
 
 // skips are how often the kernel left out a run of a probe.
@@ -67,20 +80,33 @@ type skips struct {
 // running on that CPU (bpf/trampoline.c, __bpf_prog_enter), as it may have been
 // when it was preempted there, or for kprobes within another. Kernels before
 // 5.12 do not count the former, those before 6.7 not the latter.
-func (h *half) skipped() (skips, error) {
-	sum := h.left
+//
+// It asks about each program, which takes some time. What is known of the buses
+// matters for the next creation, of the others at the end; so only the former
+// are asked about if all is not set, and the others are as they were.
+func (h *half) skipped(all bool) (skips, error) {
+	now := skips{bus: h.left.bus, other: h.skips.other}
+	if all {
+		now.other = h.left.other
+	}
 	for name, p := range h.programs {
+		if !all && !onBus(name) {
+			continue
+		}
 		stats, err := p.Stats()
 		if err != nil {
-			return sum, fmt.Errorf("read the statistics of a probe: %w", err)
+			return now, fmt.Errorf("read the statistics of a probe: %w", err)
 		}
-		sum.add(name, stats.RecursionMisses)
+		now.add(name, stats.RecursionMisses)
 	}
-	return sum, nil
+	h.skips = now
+	return now, nil
 }
 
+func onBus(program string) bool { return program == bpfProgBusSend || program == bpfProgBusSendKprobe }
+
 func (s *skips) add(program string, n uint64) {
-	if program == bpfProgBusSend || program == bpfProgBusSendKprobe {
+	if onBus(program) {
 		s.bus += n
 	} else {
 		s.other += n
@@ -90,12 +116,12 @@ func (s *skips) add(program string, n uint64) {
 // losses returns what was lost since the last call.
 func (h *half) losses(l *ledger) ([]*event.Loss, error) {
 	var list []*event.Loss
+	sums, err := h.tally()
+	if err != nil {
+		return nil, err
+	}
 	for _, k := range lossKinds {
-		total, err := h.count(k.counter)
-		if err != nil {
-			return list, err
-		}
-		if loss := l.since(k.kind, total); loss != nil {
+		if loss := l.since(k.kind, sums[k.counter]); loss != nil {
 			list = append(list, loss)
 		}
 	}

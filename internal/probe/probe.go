@@ -170,9 +170,10 @@ type half struct {
 	links []attached
 	noBus bool
 	set   settings
-	// left is how often a kprobe that is detached by now was left out.
-	left     skips
-	coverage []event.Coverage
+	// left is how often a kprobe that is detached by now was left out, skips
+	// how often any program was when that was last asked.
+	left, skips skips
+	coverage    []event.Coverage
 }
 
 // newHalf creates the maps; no program is loaded yet.
@@ -188,6 +189,11 @@ func newHalf(set settings) (*half, error) {
 	spec.Maps[bpfMapProcesses].MaxEntries = set.processes
 	spec.Maps[bpfMapPrograms].MaxEntries = set.processes
 	spec.Maps[bpfMapCgroups].MaxEntries = set.cgroups
+	cpus, err := ebpf.PossibleCPU()
+	if err != nil {
+		return nil, err
+	}
+	spec.Maps[bpfMapCounters].MaxEntries = uint32(cpus) * uint32(bpfCounterCOUNTERS_ROOM)
 	if set.preallocate {
 		for _, m := range spec.Maps {
 			m.Flags &^= unix.BPF_F_NO_PREALLOC

@@ -70,6 +70,8 @@ type Source struct {
 	injected []event.Body
 	// last is the latest time that the kernel half gave.
 	last uint64
+	// askedSkips is when all probes were last asked how often they were left out.
+	askedSkips time.Time
 }
 
 // Open attaches the probes. From its return on, every creation of a network
@@ -197,8 +199,10 @@ func (s *Source) push(body event.Body) {
 // Next returns the next event. It blocks until there is one, and returns
 // io.EOF once the stream has ended: after Stop, or when ctx is done.
 func (s *Source) Next(ctx context.Context) (event.Event, error) {
-	cancel := context.AfterFunc(ctx, func() { _ = s.Stop() })
-	defer cancel()
+	if len(s.queue) == 0 {
+		cancel := context.AfterFunc(ctx, func() { _ = s.Stop() })
+		defer cancel()
+	}
 	for len(s.queue) == 0 {
 		if s.ended {
 			if s.queue = s.takeInjected(s.queue[:0]); len(s.queue) > 0 {
@@ -215,6 +219,9 @@ func (s *Source) Next(ctx context.Context) (event.Event, error) {
 	return ev, nil
 }
 
+// fillUpTo is how many events are taken out of the ring buffer at once.
+const fillUpTo = 64
+
 // fill puts events into the queue, waiting for one if it must, or finds that
 // there are no more.
 func (s *Source) fill() error {
@@ -223,13 +230,17 @@ func (s *Source) fill() error {
 		return nil
 	}
 	err := s.reader.ReadInto(&s.record)
-	switch {
-	case err == nil:
+	for err == nil {
 		s.take(s.record.RawSample)
 		if s.record.Remaining == 0 {
 			return s.account()
 		}
-		return nil
+		if len(s.queue) >= fillUpTo {
+			return nil
+		}
+		err = s.reader.ReadInto(&s.record)
+	}
+	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded) && s.draining:
 		s.ended = true
 		return s.finish()
@@ -368,6 +379,9 @@ func (s *Source) runs(id event.ProgramID) bool {
 	return programID(p.Program) == id
 }
 
+// skipsEvery is how often all probes are asked about it at most.
+const skipsEvery = time.Second
+
 // account reports what was lost since it was last asked, and a step of the
 // wall clock.
 func (s *Source) account() error {
@@ -381,8 +395,13 @@ func (s *Source) account() error {
 	if loss := s.ledger.since(event.LossRecord, s.bad); loss != nil {
 		s.push(loss)
 	}
-	// at once, for whoever draws conclusions from what was not said
-	skipped, err := s.half.skipped()
+	// that of the buses at once, for whoever draws conclusions from what was not
+	// said there
+	all := s.ended || time.Since(s.askedSkips) >= skipsEvery
+	if all {
+		s.askedSkips = time.Now()
+	}
+	skipped, err := s.half.skipped(all)
 	if err != nil {
 		return err
 	}
@@ -405,12 +424,12 @@ func (s *Source) finish() error {
 	if err := s.account(); err != nil {
 		return err
 	}
-	seen, err := s.half.count(bpfCounterCOUNT_SEEN)
+	sums, err := s.half.tally()
 	if err != nil {
 		return err
 	}
 	s.pushActive(true)
-	s.push(&event.End{Seen: seen})
+	s.push(&event.End{Seen: sums[bpfCounterCOUNT_SEEN]})
 	return nil
 }
 
