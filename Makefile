@@ -11,6 +11,10 @@
 #                   KEEP as above, TABLE=file keeps the table
 #   make test-sample  what of the matrix is part of make test
 #   make test-arm64  nsblame on kernels for arm64
+#   make bench      what nsblame costs, beside what one would use in its place:
+#                   a table; RUNS="bookworm:instructions trixie:wall" narrows
+#                   it, TABLE as above, METER gives arguments to the program
+#                   that measures
 #   make build      ./nsblame
 #   make generate   the BPF objects and their Go bindings, from bpf/
 #   make lint       golangci-lint, built once into the cache
@@ -29,13 +33,17 @@ RELEASES ?=
 ATTACH   ?=
 CELLS     = $(if $(ATTACH),$(foreach r,$(or $(RELEASES),bullseye bookworm trixie sid),$(foreach a,$(ATTACH),$(r):$(a))),$(RELEASES))
 
+# What make bench measures: releases, each with ":" and a clock or with both.
+RUNS  ?= bookworm trixie
+METER ?=
+
 # On the other kernels make test runs those scenarios that need the most of a
 # kernel and of systemd.
 SAMPLE       = ^(unshare|clone|enospc|hostnamectl|start-systemctl|trigger-timer|user-systemd-run|doctor|exec-storm)$$
 SAMPLE_CELLS = bullseye:auto bookworm:kprobe trixie:auto
 
 .PHONY: all build demo test vet unit generate check-generated lint scenarios \
-	test-matrix test-sample test-arm64 deps deps-vm deps-arm64 deps-bpf
+	test-matrix test-sample test-arm64 bench deps deps-vm deps-arm64 deps-bpf
 all: build
 
 build:
@@ -90,6 +98,10 @@ test-sample: deps-vm
 
 test-arm64: deps-vm deps-arm64
 	$(VMTEST) arm64
+
+bench: deps-vm
+	$(VMTEST) bench -runs '$(RUNS)' $(if $(TABLE),-table '$(TABLE)') -- $(METER)
+	$(GO) test -run NONE -bench ProcessPrograms -benchtime 2000x ./internal/probe
 
 deps: deps-vm deps-arm64 deps-bpf
 deps-vm:

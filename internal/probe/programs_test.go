@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"errors"
 	"os"
 	"os/exec"
 	"testing"
@@ -43,19 +42,13 @@ func BenchmarkProcessPrograms(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	if err := h.reportRuns(b); err != nil {
-		b.Fatal(err)
-	}
-}
-
-func (h *half) reportRuns(b *testing.B) error {
-	var errs []error
 	for name, p := range h.programs {
 		stats, err := p.Stats()
-		errs = append(errs, err)
-		if err == nil && stats.RunCount > 0 {
+		if err != nil {
+			b.Fatal(err)
+		}
+		if stats.RunCount > 0 {
 			b.ReportMetric(float64(stats.Runtime.Nanoseconds())/float64(stats.RunCount), name+"-ns/run")
 		}
 	}
-	return errors.Join(errs...)
 }

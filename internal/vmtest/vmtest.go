@@ -28,6 +28,10 @@ import (
 type Options struct {
 	// Release is the code name of the guest's Debian release.
 	Release string
+	// Bench takes the image that has more in it, to measure nsblame beside.
+	Bench bool
+	// Counted makes the guest's time count instructions, see machine.Config.
+	Counted bool
 	// Attach is how nsblame attaches its probes: its --attach, "auto" if empty.
 	Attach string
 	// Files are pushed into a directory of the guest's PATH, by their base
@@ -60,6 +64,9 @@ func newHost(ctx context.Context, o Options) (*host, error) {
 	release, err := image.FindRelease(o.Release)
 	if err != nil {
 		return nil, err
+	}
+	if o.Bench {
+		release = release.ForBench()
 	}
 	img, err := image.Get(ctx, release, o.Log)
 	if err != nil {
@@ -106,7 +113,7 @@ func (h *host) run(ctx context.Context, b Boot, plan *link.Plan, handle func(*li
 		ended <- machine.Run(ctx, machine.Config{
 			Kernel: h.image.Kernel, Initrd: h.image.Initrd, Disk: h.image.Disk, Files: files,
 			Append:  strings.TrimSpace("init=" + image.Init + " " + b.Append),
-			Console: console, Results: write, MemoryMiB: 2048,
+			Console: console, Results: write, MemoryMiB: 2048, Counted: h.Counted,
 		})
 		_ = write.Close() // the reader sees the end of what the guest sent
 	}()

@@ -68,10 +68,10 @@ func Get(ctx context.Context, release Release, log io.Writer) (*Image, error) {
 	}
 	defer unlock()
 
-	dir := filepath.Join(parent, release.Name+"-"+recipeHash(release))
+	dir := filepath.Join(parent, release.id()+"-"+recipeHash(release))
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		if err := build(ctx, release, dir, log); err != nil {
-			return nil, fmt.Errorf("build VM image of %s: %w", release.Name, err)
+			return nil, fmt.Errorf("build VM image of %s: %w", release.id(), err)
 		}
 	}
 	return &Image{
@@ -121,7 +121,7 @@ func cached(release Release) (parent string, unlock func(), err error) {
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return "", nil, fmt.Errorf("cache for VM images: %w", err)
 	}
-	unlock, err = lock(filepath.Join(parent, release.Name+".lock"))
+	unlock, err = lock(filepath.Join(parent, release.id()+".lock"))
 	return parent, unlock, err
 }
 
@@ -170,7 +170,7 @@ func build(ctx context.Context, release Release, dir string, log io.Writer) (err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
 
-	fmt.Fprintf(log, "building the VM image of %s (once, about a minute)\n", release.Name)
+	fmt.Fprintf(log, "building the VM image of %s (once, about a minute)\n", release.id())
 	root, out := filepath.Join(tmp, "root"), filepath.Join(tmp, "image")
 	if err := bootstrap(ctx, release, tmp, root); err != nil {
 		return err
@@ -190,7 +190,9 @@ func build(ctx context.Context, release Release, dir string, log io.Writer) (err
 
 // bootstrap installs the release into root.
 func bootstrap(ctx context.Context, release Release, tmp, root string) error {
-	hooks := map[string][]byte{"prepare": prepareScript, "customize": customizeScript}
+	hooks := map[string][]byte{
+		"prepare": prepareScript, "customize": customizeScript, "variant": []byte("#!/bin/sh\nset -eu\n" + release.Customize),
+	}
 	for name, script := range hooks {
 		if err := os.WriteFile(filepath.Join(tmp, name), script, 0o755); err != nil {
 			return err
@@ -200,7 +202,8 @@ func bootstrap(ctx context.Context, release Release, tmp, root string) error {
 		"--variant=minbase",
 		"--include="+strings.Join(release.packages(), ","),
 		"--essential-hook="+filepath.Join(tmp, "prepare"),
-		"--customize-hook="+filepath.Join(tmp, "customize"))
+		"--customize-hook="+filepath.Join(tmp, "customize"),
+		"--customize-hook="+filepath.Join(tmp, "variant"))
 }
 
 // mmdebstrap puts packages of the release into root.

@@ -1,6 +1,7 @@
 package image
 
 import (
+	_ "embed" // for a script
 	"fmt"
 	"slices"
 	"strings"
@@ -16,6 +17,10 @@ type Release struct {
 	Kernel string
 	// Packages are installed beside those of every guest.
 	Packages []string
+	// Variant tells an image with more in it from the plain one, whose is empty.
+	Variant string `json:",omitempty"`
+	// Customize is a shell script that runs after that of every guest.
+	Customize string `json:",omitempty"`
 }
 
 // everyGuest lists what each guest needs whatever its release: a bootable
@@ -82,6 +87,29 @@ func FindRelease(name string) (Release, error) {
 		}
 	}
 	return Release{}, fmt.Errorf("unknown release %q: choose one of %s", name, strings.Join(Releases(), ", "))
+}
+
+// benchPackages are what nsblame is measured beside, and what that needs: the
+// kernel's headers are execsnoop's.
+var benchPackages = []string{"bpftrace", "bpfcc-tools", "linux-headers-cloud-amd64", "auditd", "socat"}
+
+//go:embed bench.sh
+var benchScript string
+
+// ForBench returns the release with the programs that nsblame is measured
+// beside.
+func (r Release) ForBench() Release {
+	r.Variant, r.Customize = "bench", benchScript
+	r.Packages = slices.Concat(r.Packages, benchPackages)
+	return r
+}
+
+// id is what its images are called.
+func (r Release) id() string {
+	if r.Variant == "" {
+		return r.Name
+	}
+	return r.Name + "-" + r.Variant
 }
 
 func (r Release) packages() []string {

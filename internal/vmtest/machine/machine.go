@@ -42,6 +42,10 @@ type Config struct {
 	Results *os.File
 	// MemoryMiB is the size of its memory.
 	MemoryMiB int
+	// Counted makes the guest's time count the instructions of its only CPU, so
+	// that what it measures does not depend on what else this machine does. It
+	// has to be emulated then.
+	Counted bool
 }
 
 // Run boots the machine and returns when it is off, or ctx ended.
@@ -72,7 +76,7 @@ func Run(ctx context.Context, c Config) error {
 func (c Config) args() []string {
 	args := []string{
 		"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-monitor", "none", "-nic", "none",
-		"-m", strconv.Itoa(c.MemoryMiB), "-smp", "2",
+		"-m", strconv.Itoa(c.MemoryMiB),
 		"-kernel", c.Kernel, "-initrd", c.Initrd,
 		"-append", strings.TrimSpace("root=/dev/vda rw console=ttyS0 loglevel=4 systemd.show_status=auto panic=-1 fsck.mode=skip " + c.Append),
 		"-drive", "if=virtio,format=raw,snapshot=on,file=" + escape(c.Disk),
@@ -82,7 +86,10 @@ func (c Config) args() []string {
 		// Without it the guest starts with little entropy and waits for more.
 		"-device", "virtio-rng-pci",
 	}
-	return append(args, accelerate()...)
+	if c.Counted {
+		return append(args, "-smp", "1", "-cpu", "max", "-accel", "tcg,thread=single", "-icount", "shift=2,sleep=off")
+	}
+	return append(append(args, "-smp", "2"), accelerate()...)
 }
 
 // escape protects the commas that separate QEMU's options.

@@ -30,8 +30,10 @@ const usage = `usage:
         nsblame on the kernels for arm64, with nothing but a first process
   vmtest list [-run REGEXP]
         name the scenarios and say why each exists
-  vmtest exec [-file PATH]... [-user NAME] [-boot NAME] [-release NAME] [-timeout D] -- SCRIPT
+  vmtest exec [-file PATH]... [-user NAME] [-boot NAME] [-release NAME] [-bench] [-icount] [-timeout D] -- SCRIPT
         boot a VM, push the files, run the script with bash, return its exit code
+  vmtest bench [-runs "RELEASE[:CLOCK]..."] [-table FILE] [-timeout D] [-- METER ARGS]
+        measure what nsblame costs, on the clocks "wall" and "instructions"
   vmtest demo [-release NAME] [-timeout D]
         show nsblame at work in a VM
 `
@@ -49,6 +51,7 @@ func main() {
 func run(ctx context.Context, args []string) (exitCode int, err error) {
 	verbs := map[string]func(context.Context, []string) (int, error){
 		"test": runTest, "matrix": runMatrix, "arm64": runARM64, "list": runList, "exec": runExec, "demo": runDemo,
+		"bench": runBench,
 	}
 	if len(args) == 0 {
 		fmt.Fprint(os.Stderr, usage)
@@ -213,6 +216,8 @@ func runExec(ctx context.Context, args []string) (int, error) {
 	vmFlags(flags, &o, 30*time.Minute)
 	boot := flags.String("boot", scenario.PlainBoot, "how the guest is booted")
 	user := flags.String("user", "", "who runs the script in the guest (default root)")
+	flags.BoolVar(&o.Bench, "bench", false, "boot the image that has the programs that nsblame is measured beside")
+	flags.BoolVar(&o.Counted, "icount", false, "have the guest's time count the instructions of its only CPU")
 	flags.Var((*list)(&o.Files), "file", "file to push into a directory of the guest's PATH; repeatable")
 	if err := flags.Parse(args); err != nil {
 		return 2, err
@@ -231,6 +236,33 @@ func runExec(ctx context.Context, args []string) (int, error) {
 			return max(code, 1), err
 		}
 		return code, nil
+	})
+}
+
+func runBench(ctx context.Context, args []string) (int, error) {
+	flags := newFlags("bench")
+	o := vmtest.Options{Log: os.Stderr}
+	list := flags.String("runs", "bookworm trixie", "releases, each with \":\" and a clock or with both")
+	table := flags.String("table", "", "file for the table, beside stdout")
+	flags.DurationVar(&o.Timeout, "timeout", time.Hour, "limit for the time that each VM is up")
+	if err := flags.Parse(args); err != nil {
+		return 2, err
+	}
+	runs, err := vmtest.BenchRuns(*list, flags.Args())
+	if err != nil {
+		return 2, err
+	}
+	return withDir(&o, func() (int, error) {
+		var text strings.Builder
+		err := vmtest.Bench(ctx, o, runs, &text)
+		fmt.Print(text.String())
+		if *table != "" {
+			err = errors.Join(err, os.WriteFile(*table, []byte(text.String()), 0o644))
+		}
+		if err != nil {
+			return 1, err
+		}
+		return 0, nil
 	})
 }
 

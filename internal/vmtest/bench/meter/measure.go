@@ -1,0 +1,338 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// loop is a loop whose time is measured.
+type loop struct {
+	row string
+	n   int
+	do  func() error
+}
+
+// timed is the time of one turn in nanoseconds.
+func (l loop) timed() (float64, error) {
+	// what is read for the first time is not measured
+	if err := repeat(min(3, l.n), l.do); err != nil {
+		return 0, err
+	}
+	begin := time.Now()
+	err := repeat(l.n, l.do)
+	return float64(time.Since(begin)) / float64(l.n), err
+}
+
+// starts measures how long a tracer takes to attach, and to end. The first start
+// of each is not measured: its files are read from the disk.
+func (m *meter) starts() error {
+	for round := range m.rounds + 1 {
+		for _, t := range []*tracer{traced, bpftraceCreations} {
+			r, err := launch(t)
+			if err != nil {
+				return err
+			}
+			if err := r.stop(); err != nil {
+				return err
+			}
+			say("%s: start %s, end %s", t.name, r.start, r.end)
+			if round == 0 {
+				continue
+			}
+			const ms = float64(time.Millisecond)
+			if err := errors.Join(m.sample("start", t.name, float64(r.start)/ms), m.sample("end", t.name, float64(r.end)/ms)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// loops measures how much longer things take while something observes. The
+// tracers take turns within each round.
+func (m *meter) loops() error {
+	return m.inTurn([]*tracer{untraced, traced, bpftraceCreations, bpftraceExecs, bccExecs})
+}
+
+// audit is measured apart and last: once the kernel audits, it does so to all
+// that is started, even when auditing is turned off again.
+func (m *meter) audit() error { return m.inTurn([]*tracer{auditd}) }
+
+func (m *meter) inTurn(tracers []*tracer) error {
+	path := filepath.Join(dir, "socket")
+	if err := os.RemoveAll(path); err != nil { // of the turn before
+		return err
+	}
+	p, err := newPingpong(path)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	loops := []loop{
+		{"create", m.creations, create},
+		{"exec", m.execs, func() error { return spawn("/bin/true") }},
+		{"pingpong", m.pingpongs, p.send},
+	}
+	for range m.rounds {
+		for _, t := range tracers {
+			if err := m.round(t, loops); err != nil {
+				return fmt.Errorf("%s: %w", t.name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (m *meter) round(t *tracer, loops []loop) error {
+	r, err := launch(t)
+	if err != nil {
+		return err
+	}
+	for _, l := range loops {
+		if !t.takes(l.row) {
+			continue
+		}
+		ns, err := l.timed()
+		if err != nil {
+			return errors.Join(err, r.stop())
+		}
+		say("%s %q: %.0f ns", l.row, t.name, ns)
+		if err := m.sample(l.row, t.name, ns); err != nil {
+			return err
+		}
+	}
+	return r.stop()
+}
+
+// programs measures what each BPF program takes, and what those within a
+// creation take of it.
+func (m *meter) programs() error {
+	r, err := launch(traced)
+	if err != nil {
+		return err
+	}
+	before, err := ownPrograms(r.pid())
+	if err != nil {
+		return errors.Join(err, r.stop())
+	}
+	stop, err := countRuns()
+	if err != nil {
+		return errors.Join(err, r.stop())
+	}
+	err = errors.Join(repeat(m.creations, create), repeat(m.execs, func() error { return spawn("/bin/true") }))
+	after, errAfter := ownPrograms(r.pid())
+	maps, errMaps := ownMaps(r.pid())
+	memory, errMemory := resident(r.pid())
+	if err := errors.Join(err, errAfter, errMaps, errMemory, stop(), r.stop()); err != nil {
+		return err
+	}
+	within, err := m.sampleRuns(before, after)
+	if err != nil {
+		return err
+	}
+	for _, size := range maps {
+		if err := m.sample("map", size.name, float64(size.bytes)/1024); err != nil {
+			return err
+		}
+	}
+	total, n, err := createTime(r.output())
+	if err != nil {
+		return err
+	}
+	say("%d creations, %s in copy_net_ns, %s in programs", n, total, within)
+	return errors.Join(
+		m.sample("kernel", traced.name, float64(within)/float64(total)),
+		m.sample("memory", traced.name, memory),
+	)
+}
+
+// withinCreation are the programs that run between the entry of unshare or clone
+// into the matter and its return.
+var withinCreation = []string{"unshare_", "create_", "conntrack_", "ipvs_"}
+
+func (m *meter) sampleRuns(before, after []program) (within time.Duration, err error) {
+	for _, p := range after {
+		for _, b := range before {
+			if b.id == p.id {
+				p.runs, p.spent = p.runs-b.runs, p.spent-b.spent
+			}
+		}
+		if p.runs == 0 {
+			continue
+		}
+		if err := m.sample("program", p.name, float64(p.spent)/float64(p.runs)); err != nil {
+			return 0, err
+		}
+		for _, prefix := range withinCreation {
+			if strings.HasPrefix(p.name, prefix) {
+				within += p.spent
+			}
+		}
+	}
+	return within, nil
+}
+
+// createTime adds up what nsblame says that the creations took.
+func createTime(path string) (total time.Duration, n int, err error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return 0, 0, err
+	}
+	for line := range strings.Lines(string(raw)) {
+		var c struct {
+			Type     string
+			Duration time.Duration `json:"duration_ns"`
+		}
+		if json.Unmarshal([]byte(line), &c) == nil && c.Type == "netns_create" {
+			total += c.Duration
+			n++
+		}
+	}
+	if n == 0 {
+		return 0, 0, errors.New("nsblame has printed no creation")
+	}
+	return total, n, nil
+}
+
+// idle measures how often nsblame runs while nothing is to be told.
+func (m *meter) idle() error {
+	return m.during("wakeups", func() error { time.Sleep(10 * time.Second); return nil }, func(u usage) float64 { return float64(u.times) })
+}
+
+// storm measures what programs that create no namespace cost user space.
+func (m *meter) storm() error {
+	return m.during("storm", func() error {
+		return paced(1000, m.seconds, func() error { return spawn(os.Args[0], loopVerb, "0") })
+	}, m.share)
+}
+
+// share is that of a CPU over the time that paced work would take on a machine
+// that is fast enough.
+func (m *meter) share(u usage) float64 {
+	return float64(u.cpu) / float64(time.Duration(m.seconds)*time.Second)
+}
+
+func (m *meter) during(row string, do func() error, figure func(usage) float64) error {
+	r, err := launch(traced)
+	if err != nil {
+		return err
+	}
+	// what the start itself leaves to be done
+	time.Sleep(2 * time.Second)
+	before, err := used(r.pid())
+	if err != nil {
+		return errors.Join(err, r.stop())
+	}
+	begin := time.Now()
+	err = do()
+	took := time.Since(begin)
+	after, errAfter := used(r.pid())
+	if err := errors.Join(err, errAfter, r.stop()); err != nil {
+		return err
+	}
+	u := usage{after.cpu - before.cpu, after.times - before.times}
+	say("%s: %s of CPU, ran %d times, in %s", row, u.cpu, u.times, took)
+	return m.sample(row, traced.name, figure(u))
+}
+
+// soakLoop has an hour's worth of creations go by, and looks whether anything
+// grows.
+func (m *meter) soakLoop() error {
+	r, err := launch(traced)
+	if err != nil {
+		return err
+	}
+	look := func() error {
+		memory, err := resident(r.pid())
+		if err != nil {
+			return err
+		}
+		entries, err := ownEntries(r.pid())
+		return errors.Join(err, m.sample("soak", traced.name, memory), m.sample("entries", traced.name, float64(entries)))
+	}
+	const parts = 4
+	err = look()
+	for range parts {
+		if err == nil {
+			err = errors.Join(repeat(m.soak/parts, create), settled(), look())
+		}
+	}
+	return errors.Join(err, r.stop())
+}
+
+// settled waits until the kernel has torn down what was created.
+func settled() error {
+	return await("namespaces to go", func() (bool, error) {
+		out, err := exec.Command("lsns", "--noheadings", "--type", "net").Output()
+		return strings.Count(string(out), "\n") <= 1, err
+	})
+}
+
+// losses has several loops create as fast as they can.
+func (m *meter) losses() error {
+	const loops = 8
+	r, err := launch(traced)
+	if err != nil {
+		return err
+	}
+	begin := time.Now()
+	want, err := createLoops(loops, m.loss/loops)
+	took := time.Since(begin)
+	if err := errors.Join(err, r.stop()); err != nil {
+		return err
+	}
+	got, summary, err := attributed(r.output())
+	if err != nil {
+		return err
+	}
+	wrong := 0
+	for pid, n := range want {
+		wrong += max(n-got[pid], got[pid]-n)
+	}
+	say("%d loops, %v: off by %d; summary %+v", loops, took, wrong, summary)
+	return errors.Join(m.sample("loss", traced.name, float64(wrong)), m.sample("seconds", traced.name, took.Seconds()))
+}
+
+// overflow has nsblame stand still until its buffer overflows, and measures how
+// soon it then tells of the loss, which must be exact.
+func (m *meter) overflow() error {
+	const creations = 60 // some times what so small a buffer holds
+	r, err := launch(traced, "--buffer-size", "16K")
+	if err != nil {
+		return err
+	}
+	if err := r.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		return errors.Join(err, r.stop())
+	}
+	err = repeat(creations, create)
+	begin := time.Now()
+	if err := errors.Join(err, r.cmd.Process.Signal(syscall.SIGCONT)); err != nil {
+		return errors.Join(err, r.stop())
+	}
+	var told time.Duration
+	err = await("nsblame to tell of the loss", func() (bool, error) {
+		out, err := os.ReadFile(r.output())
+		told = time.Since(begin)
+		return strings.Contains(string(out), `"type":"loss"`), err
+	})
+	if err := errors.Join(err, r.stop()); err != nil {
+		return err
+	}
+	_, summary, err := attributed(r.output())
+	if err != nil {
+		return err
+	}
+	lost := summary.LostByKind["creation"]
+	say("overflow: %d created, summary %+v, told after %s", creations, summary, told)
+	if lost == 0 || summary.Seen != creations || summary.Printed+lost != creations {
+		return fmt.Errorf("%d were created, and the loss is not exact: %+v", creations, summary)
+	}
+	return m.sample("overflow", traced.name, told.Seconds())
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestAttributed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "output")
+	const output = `a line of stderr
+{"type":"netns_create","process":{"pid":7}}
+{"type":"netns_create","process":{"pid":8}}
+{"type":"netns_create","process":{"pid":7}}
+{"type":"netns_free"}
+{"type":"summary","seen":3,"lost":1}
+`
+	if err := os.WriteFile(path, []byte(output), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	counts, summary, err := attributed(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := map[int]int{7: 2, 8: 1}; !maps.Equal(counts, want) {
+		t.Errorf("got %v, want %v", counts, want)
+	}
+	if summary == nil || summary.Seen != 3 || summary.Lost != 1 {
+		t.Errorf("got summary %+v", summary)
+	}
+}
+
+func TestPingpong(t *testing.T) {
+	p, err := newPingpong(filepath.Join(t.TempDir(), "socket"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close()
+	if err := repeat(10, p.send); err != nil {
+		t.Fatal(err)
+	}
+}
