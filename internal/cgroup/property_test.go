@@ -1,6 +1,7 @@
 package cgroup
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -129,7 +130,27 @@ func FuzzParse(f *testing.F) {
 		if diff := cmp.Diff(Parse(path), Parse(path)); diff != "" {
 			t.Fatal(diff)
 		}
+		checkUnescape(t, path)
 	})
+}
+
+// checkUnescape fails unless bytes come back that were written as systemd
+// writes them into a name, and what is no such sequence stays.
+func checkUnescape(t *testing.T, name string) {
+	t.Helper()
+	var escaped strings.Builder
+	for i := range len(name) {
+		fmt.Fprintf(&escaped, `\x%02x`, name[i])
+	}
+	if got := Unescape(escaped.String()); got != name {
+		t.Fatalf("%s became %q, not %q", escaped.String(), got, name)
+	}
+	if !strings.Contains(name, `\x`) && Unescape(name) != name {
+		t.Fatalf("%q became %q", name, Unescape(name))
+	}
+	if got := Unescape(name); len(got) > len(name) {
+		t.Fatalf("%q became %q", name, got)
+	}
 }
 
 func BenchmarkParse(b *testing.B) {

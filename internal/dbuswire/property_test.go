@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	sddbus "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -303,6 +304,7 @@ func checkAny(t fataler, b []byte) {
 		}
 		return
 	}
+	checkBounded(t, m, len(b))
 	for n := range min(len(b), m.Size) {
 		cut, err := Parse(b[:n])
 		checkCut(t, m, n, cut, err)
@@ -310,6 +312,41 @@ func checkAny(t fataler, b []byte) {
 	StartJob(&m)
 	ActivationRequest(&m)
 	WantedName(&m)
+}
+
+// checkBounded fails if a message holds more than it was read from.
+func checkBounded(t fataler, m Message, size int) {
+	t.Helper()
+	n := len(m.Path) + len(m.Interface) + len(m.Member) + len(m.ErrorName) + len(m.Destination) + len(m.Sender) + len(m.Signature)
+	for _, a := range m.Args {
+		n += len(a.Text) + max(0, len(a.Texts)-1)
+		for _, s := range a.Texts {
+			n += len(s)
+		}
+	}
+	if n > size || len(m.Args) > size {
+		t.Fatalf("%d bytes and %d arguments of %d bytes", n, len(m.Args), size)
+	}
+}
+
+// FuzzUnitFromPath: the path that systemd gives a unit leads back to it, and
+// whatever path there is leads to a name that systemd takes, or to none.
+func FuzzUnitFromPath(f *testing.F) {
+	for _, s := range []string{"cron.service", `a\x2db@c:d.timer`, "foo@.service", "", "_", "_5f", "\xff.service", "a/b.service", "1.mount"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if got, ok := UnitFromPath(s); ok && !validUnit(got) {
+			t.Fatalf("%q leads to %q", s, got)
+		}
+		if got, ok := UnitFromPath(unitPathPrefix + s); ok && (!validUnit(got) || len(got) > len(s)) {
+			t.Fatalf("%q leads to %q", s, got)
+		}
+		path := unitPathPrefix + sddbus.PathBusEscape(s)
+		if got, ok := UnitFromPath(path); ok != validUnit(s) || ok && got != s {
+			t.Fatalf("%q is at %s, which leads to %q, %v", s, path, got, ok)
+		}
+	})
 }
 
 func FuzzParse(f *testing.F) {

@@ -1,6 +1,10 @@
 package probe
 
 import (
+	"bytes"
+	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"unsafe"
 
@@ -100,23 +104,118 @@ func check(t *testing.T, raw []byte, want event.Event) {
 	}
 }
 
-// A length that a record claims is never trusted, nor is a record's size.
+// A length that a record claims is never trusted, nor is a record's size; and
+// the ring buffer's memory is not held on to.
 func FuzzDecode(f *testing.F) {
 	f.Add(raw(bpfProgramRecord{Kind: uint32(bpfRecordKindREC_PROGRAM), ArgvLen: 1 << 31, ExeLen: 1 << 31}))
 	f.Add(raw(bpfCgroupRecord{Kind: uint32(bpfRecordKindREC_CGROUP), Len: 1<<32 - 1}))
 	f.Add(raw(bpfCreateRecord{Kind: uint32(bpfRecordKindREC_CREATE), Call: 99, Flags: 1<<32 - 1}))
 	f.Add(raw(bpfReleaseRecord{Kind: uint32(bpfRecordKindREC_RELEASE), Held: 99}))
 	f.Add(raw(bpfFreeRecord{Kind: uint32(bpfRecordKindREC_FREE)}))
+	f.Add(raw(bpfBusRecord{Kind: uint32(bpfRecordKindREC_BUS), Len: 1<<32 - 1}))
+	f.Add(raw(bpfProcessRecord{Kind: uint32(bpfRecordKindREC_PROCESS), Flags: 1<<32 - 1}))
 	f.Add([]byte{1, 0, 0, 0})
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		aligned := make([]byte, len(raw))
-		copy(aligned, raw)
-		ev, err := decode(aligned)
-		if err == nil && ev.Body == nil {
-			t.Error("an event without a body")
+		ring := aligned(raw)
+		ev, err := decode(ring)
+		clear(ring)
+		again, errAgain := decode(aligned(raw))
+		if (err == nil) != (errAgain == nil) || !cmp.Equal(ev, again) {
+			t.Fatalf("%+v, %v; and once more %+v, %v", ev, err, again, errAgain)
+		}
+		checkKeys(t, raw)
+		if err != nil {
+			if ev.Body != nil || !errors.Is(err, errRecord) {
+				t.Fatalf("%+v with %v", ev, err)
+			}
+			return
+		}
+		checkDecoded(t, raw, ev)
+		// what the ring buffer pads a record with means nothing
+		padded, err := decode(aligned(append(bytes.Clone(raw), 0xff, 0xff)))
+		if err != nil || !cmp.Equal(ev, padded) {
+			t.Fatalf("padded: %+v, %v; want %+v", padded, err, ev)
 		}
 	})
+}
+
+// aligned is a copy of a record as the ring buffer aligns it.
+func aligned(raw []byte) []byte {
+	words := make([]uint64, len(raw)/8+1)
+	buf := unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), len(raw))
+	copy(buf, raw)
+	return buf
+}
+
+// checkDecoded fails unless the strings of an event are what its record holds,
+// and all of it.
+func checkDecoded(t *testing.T, raw []byte, ev event.Event) {
+	t.Helper()
+	record := aligned(raw)
+	switch b := ev.Body.(type) {
+	case nil:
+		t.Fatal("an event without a body")
+	case *event.Program:
+		r := (*bpfProgramRecord)(unsafe.Pointer(&record[0]))
+		argv := r.Argv[:min(int(r.ArgvLen), len(r.Argv))]
+		if got := strings.Join(b.Argv, "\x00"); !b.ArgvUnread && got != string(bytes.TrimSuffix(argv, []byte{0})) {
+			t.Fatalf("argv %q of %q", got, argv)
+		}
+		checkPath(t, b.Exe, r.Exe[:], r.ExeLen)
+	case *event.Cgroup:
+		r := (*bpfCgroupRecord)(unsafe.Pointer(&record[0]))
+		if r.Len > 0 {
+			checkPath(t, b.Path, r.Path[:], r.Len)
+		} else if b.Path != "/" {
+			t.Fatalf("the root is %q", b.Path)
+		}
+	case *event.BusMessage:
+		r := (*bpfBusRecord)(unsafe.Pointer(&record[0]))
+		if !bytes.Equal(b.Data, r.Data[:min(int(r.Len), len(r.Data))]) {
+			t.Fatalf("%d bytes of a message, the record says %d", len(b.Data), r.Len)
+		}
+	}
+}
+
+// checkPath fails unless a path has the components of the record, the last one
+// first there.
+func checkPath(t *testing.T, path string, buf []byte, n uint32) {
+	t.Helper()
+	if n == 0 {
+		if path != "" {
+			t.Fatalf("path %q out of nothing", path)
+		}
+		return
+	}
+	var want strings.Builder
+	parts := bytes.Split(bytes.TrimSuffix(buf[:min(int(n), len(buf))], []byte{0}), []byte{0})
+	for _, part := range slices.Backward(parts) {
+		want.WriteByte('/')
+		want.Write(part)
+	}
+	if path != want.String() {
+		t.Fatalf("path %q, want %q", path, want.String())
+	}
+}
+
+// checkKeys fails unless the list of processes is what the iterator wrote.
+func checkKeys(t *testing.T, raw []byte) {
+	t.Helper()
+	ids, err := decodeKeys(raw)
+	size := int(unsafe.Sizeof(bpfProcessKey{}))
+	if (err == nil) != (len(raw)%size == 0) {
+		t.Fatalf("%d bytes of a list of keys of %d bytes: %v", len(raw), size, err)
+	}
+	if err == nil && len(ids) != len(raw)/size {
+		t.Fatalf("%d processes in %d bytes", len(ids), len(raw))
+	}
+	for i, id := range ids {
+		key := (*bpfProcessKey)(unsafe.Pointer(&aligned(raw[i*size:])[0]))
+		if id.PID != key.Pid || id.StartNS != key.StartNs {
+			t.Fatalf("process %d is %+v, not %+v", i, id, key)
+		}
+	}
 }
 
 func TestContinues(t *testing.T) {

@@ -2,6 +2,7 @@ package procfs
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -40,19 +41,30 @@ type stat struct {
 	flags, ticks uint64
 }
 
-// stat reads them: counted behind the comm, which may hold anything.
 func (f FS) stat(pid uint32) (stat, error) {
 	raw, err := os.ReadFile(f.path(pid, "stat"))
 	if err != nil {
 		return stat{}, gone(err)
 	}
+	st, err := parseStat(raw)
+	if err != nil {
+		return stat{}, fmt.Errorf("read start time of process %d from /proc/%d/stat: %w", pid, pid, err)
+	}
+	return st, nil
+}
+
+var errStat = errors.New("unexpected form")
+
+// parseStat counts the fields behind the comm, which may hold anything.
+func parseStat(raw []byte) (stat, error) {
 	begin, end := bytes.IndexByte(raw, '('), bytes.LastIndexByte(raw, ')')
 	fields := bytes.Fields(raw[end+1:])
 	const flags, starttime = 9 - 3, 22 - 3 // the first field behind the comm is the third
 	if begin < 0 || end < begin || len(fields) <= starttime {
-		return stat{}, fmt.Errorf("read start time of process %d: unexpected form of /proc/%d/stat", pid, pid)
+		return stat{}, errStat
 	}
 	st := stat{comm: string(raw[begin+1 : end])}
+	var err error
 	if st.flags, err = strconv.ParseUint(string(fields[flags]), 10, 64); err != nil {
 		return stat{}, err
 	}

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -553,7 +554,8 @@ func TestNotARecording(t *testing.T) {
 	}
 }
 
-// Whatever a file holds, reading it ends and doesn't panic.
+// Whatever a file holds, reading it ends, and yields the same in however small
+// parts it comes.
 func FuzzReader(f *testing.F) {
 	_, file := sampleFile(f)
 	f.Add(file)
@@ -562,6 +564,73 @@ func FuzzReader(f *testing.F) {
 		list, err := read(file)
 		if err != nil && list != nil {
 			t.Fatalf("%d events and %v", len(list), err)
+		}
+		r, errSlow := NewReader(&trickle{file})
+		if (err == nil) != (errSlow == nil) {
+			t.Fatalf("at once: %v; in parts: %v", err, errSlow)
+		}
+		if errSlow != nil {
+			return
+		}
+		defer r.Close()
+		slow, err := readAll(r)
+		if d := diff(list, slow); d != "" || err != nil {
+			t.Fatalf("in parts: %v (-at once +in parts):\n%s", err, d)
+		}
+	})
+}
+
+// trickle gives a file away in small parts.
+type trickle struct{ left []byte }
+
+func (r *trickle) Read(p []byte) (int, error) {
+	if len(r.left) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, r.left[:min(61, len(r.left))])
+	r.left = r.left[n:]
+	return n, nil
+}
+
+// FuzzOlder: whatever schema the writer of a file claims to have had, and
+// whatever its records are, what they are brought into is what this version can
+// read, and no more than it would take.
+func FuzzOlder(f *testing.F) {
+	for _, ev := range sample() {
+		raw, err := appendRecord(nil, record{bootNS: ev.BootNS, body: ev.Body})
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(Schema, raw, uint16(1))
+	}
+	body := `{"name":"body"`
+	for _, added := range []string{
+		`{"type":"array","items":"null"}`, `{"type":"map","values":"long"}`, `["null","string"]`,
+		`{"type":"array","items":{"type":"record","name":"E","fields":[]}}`, `{"type":"fixed","name":"F","size":1000000}`,
+	} {
+		schema := strings.Replace(Schema, body, `{"name":"added","type":`+added+`},`+body, 1)
+		f.Add(schema, []byte("\x02\x00\xfe\xff\xff\xff\x0f\x00\x04\x02"), uint16(2))
+	}
+	f.Add(strings.Replace(Schema, `"type":"long"`, `"type":"int"`, -1), []byte{2, 0, 4, 2}, uint16(1))
+	f.Add(`{"type":"record","name":"nsblame.Observation","fields":[]}`, []byte{}, uint16(9))
+	f.Add(`"string"`, []byte{0}, uint16(1))
+	f.Fuzz(func(t *testing.T, schema string, raw []byte, count uint16) {
+		older, err := newTranscoder(schema)
+		if err != nil {
+			return
+		}
+		plain, err := older.translate(raw, int(count))
+		if err != nil {
+			return
+		}
+		c := codec{mode: decoding, buf: plain, cells: maxCells}
+		for i := range count {
+			if _, ok := c.record(); !ok {
+				t.Fatalf("record %d of %d can't be read in %x, from %x", i, count, plain, raw)
+			}
+		}
+		if len(c.buf) > 0 || len(plain) > 4*maxBlock+maxRecord {
+			t.Fatalf("%d bytes are left of %d", len(c.buf), len(plain))
 		}
 	})
 }

@@ -20,6 +20,11 @@ import (
 	"pgregory.net/rapid"
 )
 
+// fataler is a test, or one of many that are drawn.
+type fataler interface {
+	Fatalf(format string, args ...any)
+}
+
 // anyString draws strings that are mostly trouble.
 func anyString() *rapid.Generator[string] {
 	return rapid.OneOf(
@@ -97,7 +102,7 @@ func anyCreation() *rapid.Generator[*Creation] {
 
 // harmless fails if out holds anything but newlines that a terminal would act
 // upon or hide.
-func harmless(t interface{ Fatalf(string, ...any) }, out string) {
+func harmless(t fataler, out string) {
 	if !utf8.ValidString(out) {
 		t.Fatalf("not utf-8: %q", out)
 	}
@@ -194,7 +199,7 @@ func TestJSONIsLossless(t *testing.T) {
 	})
 }
 
-func sameProcess(t *rapid.T, got any, want *lineage.Process) {
+func sameProcess(t fataler, got any, want *lineage.Process) {
 	object := got.(map[string]any)
 	same(t, object, "comm", want.Comm)
 	same(t, object, "exe", want.Exe)
@@ -218,7 +223,7 @@ func sameProcess(t *rapid.T, got any, want *lineage.Process) {
 }
 
 // same reads a string as the package's documentation says and compares.
-func same(t *rapid.T, object map[string]any, name, want string) {
+func same(t fataler, object map[string]any, name, want string) {
 	value, encoded := object[name], false
 	if v, ok := object[name+"_base64"]; ok {
 		value, encoded = v, true
@@ -228,13 +233,13 @@ func same(t *rapid.T, object map[string]any, name, want string) {
 	}
 }
 
-func decoded(t *rapid.T, s string, encoded bool) string {
+func decoded(t fataler, s string, encoded bool) string {
 	if !encoded {
 		return s
 	}
 	b, err := base64.StdEncoding.DecodeString(s)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 	return string(b)
 }
@@ -313,7 +318,7 @@ func unquoteANSI(word []byte, s string) ([]byte, int, error) {
 }
 
 // quotedTruly fails unless argv, quoted, is harmless and reads as argv again.
-func quotedTruly(t interface{ Fatalf(string, ...any) }, argv []string) {
+func quotedTruly(t fataler, argv []string) {
 	line := string(appendArgv(nil, argv, 1<<30))
 	harmless(t, line)
 	if strings.Contains(line, "\n") {

@@ -14,7 +14,9 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nsblame/nsblame/internal/blame"
+	"github.com/nsblame/nsblame/internal/cgroup"
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/lineage"
 	"github.com/nsblame/nsblame/internal/report"
 	"github.com/nsblame/nsblame/internal/unit"
 )
@@ -139,87 +141,136 @@ func TestReportIsHarmless(t *testing.T) {
 // Whatever a process is called, it stays within code: the report has the same
 // headings, and no link, picture or HTML.
 func TestReportMarkdownHolds(t *testing.T) {
-	parser := goldmark.New(goldmark.WithExtensions(extension.GFM)).Parser()
-	rapid.Check(t, func(t *rapid.T) {
-		r := anyReport(t)
-		var w bytes.Buffer
-		if err := ReportMarkdown(&w, r); err != nil {
-			t.Fatal(err)
-		}
-		source := w.Bytes()
-		headings, examples := 0, 0
-		err := ast.Walk(parser.Parse(text.NewReader(source)), func(n ast.Node, entering bool) (ast.WalkStatus, error) {
-			if !entering {
-				return ast.WalkContinue, nil
-			}
-			switch n := n.(type) {
-			case *ast.Heading:
-				headings++
-			case *ast.FencedCodeBlock:
-				if strings.Contains(string(n.Lines().Value(source)), "  netns ") {
-					examples++
-				}
-			case *ast.Document, *ast.Paragraph, *ast.TextBlock, *ast.List, *ast.ListItem, *ast.CodeSpan:
-			case *ast.Emphasis:
-				if n.Level != 2 || n.Parent().FirstChild() != n {
-					t.Fatalf("emphasis where none was meant in\n%s", source)
-				}
-			case *ast.Text:
-				if strings.Contains(string(n.Value(source)), "@") && n.Parent().Kind() != ast.KindCodeSpan {
-					t.Fatalf("a name outside of code: %s\n%s", n.Value(source), source)
-				}
-			default:
-				t.Fatalf("a %s in\n%s", n.Kind(), source)
-			}
+	rapid.Check(t, func(t *rapid.T) { markdownHolds(t, anyReport(t)) })
+}
+
+var gfm = goldmark.New(goldmark.WithExtensions(extension.GFM)).Parser()
+
+// markdownHolds fails unless a report has, as Markdown, the parts that it is
+// meant to have and no others.
+func markdownHolds(t fataler, r *report.Report) {
+	var w bytes.Buffer
+	if err := ReportMarkdown(&w, r); err != nil {
+		t.Fatalf("%v", err)
+	}
+	source := w.Bytes()
+	harmless(t, w.String())
+	headings, examples := 0, 0
+	err := ast.Walk(gfm.Parse(text.NewReader(source)), func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if !entering {
 			return ast.WalkContinue, nil
-		})
-		if err != nil {
+		}
+		switch n := n.(type) {
+		case *ast.Heading:
+			headings++
+		case *ast.FencedCodeBlock:
+			if strings.Contains(string(n.Lines().Value(source)), "  netns ") {
+				examples++
+			}
+		case *ast.Document, *ast.Paragraph, *ast.TextBlock, *ast.List, *ast.ListItem, *ast.CodeSpan:
+		case *ast.Emphasis:
+			if n.Level != 2 || n.Parent().FirstChild() != n {
+				t.Fatalf("emphasis where none was meant in\n%s", source)
+			}
+		case *ast.Text:
+			if strings.Contains(string(n.Value(source)), "@") && n.Parent().Kind() != ast.KindCodeSpan {
+				t.Fatalf("a name outside of code: %s\n%s", n.Value(source), source)
+			}
+		default:
+			t.Fatalf("a %s in\n%s", n.Kind(), source)
+		}
+		return ast.WalkContinue, nil
+	})
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	if want := 2 + len(r.Causes); headings != want || examples != len(r.Causes) {
+		t.Fatalf("%d headings, want %d, and %d examples in\n%s", headings, want, examples, source)
+	}
+}
+
+// FuzzReport: whatever two names a machine has for its processes, units, files
+// and buses, each form of the report holds.
+func FuzzReport(f *testing.F) {
+	for _, s := range []string{
+		"", "`", "```\n# x\n", "\n\n- x", "| a | b |\n|---|---|", "<script>", "<!--", "[a](http://x)", "![a](b)", "http://x.org",
+		"www.x.org", "a@b.org", "&#96;", "~~~", "1. x", "    x", "---", "\\", "\x1b]0;x\a", "\u202e", "\u2028", "\x9b\xff", " ` ", "*a*", "_a_",
+		strings.Repeat(" ", 4096), strings.Repeat("\x01", 4096), strings.Repeat("`", 4096),
+	} {
+		f.Add(s, "x")
+		f.Add("x.service", s)
+	}
+	f.Fuzz(func(t *testing.T, a, b string) {
+		r := reportOf(len(a)%2 == 0, named(a, b), named(b, a))
+		markdownHolds(t, r)
+		reportIsLossless(t, r)
+		var w bytes.Buffer
+		if err := ReportText(&w, r, false); err != nil {
 			t.Fatal(err)
 		}
-		if want := 2 + len(r.Causes); headings != want || examples != len(r.Causes) {
-			t.Fatalf("%d headings, want %d, and %d examples in\n%s", headings, want, examples, source)
-		}
+		harmless(t, w.String())
 	})
+}
+
+// named is a creation in which all that has a name has one of the two.
+func named(a, b string) *Creation {
+	p := process(7, a, a, b, a+b)
+	p.Exe, p.Cgroup = b, "/"+a
+	k := unblamed(&lineage.Creation{
+		Process: p, Ancestry: []lineage.Process{process(6, b, b, a)}, AncestryTruncated: true, AncestryWhy: a,
+		Netns: event.NetnsCreate{Call: event.Call(a), Inum: 9, Init: []event.Init{{Op: a, Subsystem: b, DurationNS: 1}}},
+	})
+	k.Placement = cgroup.Placement{
+		Unit: a, Slice: b, Session: a, SystemUnit: b, Manager: cgroup.ManagerSystem,
+		Container: &cgroup.Container{ID: a, Runtime: b, Pod: a}, Outer: &cgroup.Container{ID: b, Runtime: a},
+	}
+	k.Settings = []unit.Setting{{Name: a, Value: b, File: "/" + a, Line: 1, Evidence: unit.EvidenceFile}}
+	k.Links = []blame.Link{{Name: "because", Text: a, BusName: b, Unit: a, Evidence: blame.Kernel}, {Name: a, Text: b, Evidence: blame.Evidence(a)}}
+	k.Origin.Unit, k.Origin.Why, k.Origin.Placement = b, a, k.Placement
+	k.Origin.Trigger = []blame.Trigger{blame.TriggerCommand, blame.TriggerTimer, blame.TriggerUnknown, blame.TriggerBoot}[len(b)%4]
+	return k
 }
 
 // A report is one object on a line, and what has no form in JSON is beside it in
 // base64.
 func TestReportJSONIsLossless(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		r := anyReport(t)
-		var w bytes.Buffer
-		if err := ReportJSON(&w, r); err != nil {
-			t.Fatal(err)
-		}
-		if n := bytes.Count(w.Bytes(), []byte("\n")); n != 1 || !json.Valid(w.Bytes()) {
-			t.Fatalf("%d lines: %s", n, w.Bytes())
-		}
-		var got struct {
-			Causes []map[string]any
-		}
-		if err := json.Unmarshal(w.Bytes(), &got); err != nil {
-			t.Fatal(err)
-		}
-		for i, c := range got.Causes {
-			want := &r.Causes[i]
-			if command, ok := c["command"].(map[string]any); ok {
-				list, encoded := command["argv_base64"].([]any)
-				if !encoded {
-					list = command["argv"].([]any)
-				}
-				if len(list) != len(want.Command) {
-					t.Fatalf("%v of %q", list, want.Command)
-				}
-				for j := range list {
-					if got := decoded(t, list[j].(string), encoded); got != want.Command[j] {
-						t.Fatalf("%q, want %q", got, want.Command[j])
-					}
+	rapid.Check(t, func(t *rapid.T) { reportIsLossless(t, anyReport(t)) })
+}
+
+func reportIsLossless(t fataler, r *report.Report) {
+	var w bytes.Buffer
+	if err := ReportJSON(&w, r); err != nil {
+		t.Fatalf("%v", err)
+	}
+	harmless(t, w.String())
+	if n := bytes.Count(w.Bytes(), []byte("\n")); n != 1 || !json.Valid(w.Bytes()) {
+		t.Fatalf("%d lines: %s", n, w.Bytes())
+	}
+	var got struct {
+		Causes []map[string]any
+	}
+	if err := json.Unmarshal(w.Bytes(), &got); err != nil {
+		t.Fatalf("%v", err)
+	}
+	for i, c := range got.Causes {
+		want := &r.Causes[i]
+		if command, ok := c["command"].(map[string]any); ok {
+			list, encoded := command["argv_base64"].([]any)
+			if !encoded {
+				list = command["argv"].([]any)
+			}
+			if len(list) != len(want.Command) {
+				t.Fatalf("%v of %q", list, want.Command)
+			}
+			for j := range list {
+				if got := decoded(t, list[j].(string), encoded); got != want.Command[j] {
+					t.Fatalf("%q, want %q", got, want.Command[j])
 				}
 			}
-			if c["why"] != nil || want.Why != "" {
-				same(t, c, "why", want.Why)
-			}
-			sameProcess(t, c["example"].(map[string]any)["process"], &want.Example.Process)
 		}
-	})
+		if c["why"] != nil || want.Why != "" {
+			same(t, c, "why", want.Why)
+		}
+		sameProcess(t, c["example"].(map[string]any)["process"], &want.Example.Process)
+	}
 }

@@ -19,16 +19,9 @@ func (cases) Observe(event.Event) error         { return nil }
 func (c cases) Case(k *blame.Case, _ bool)      { c[k.Netns.Serial] = k }
 func (c cases) parent(serial uint64) (s string) { return fmt.Sprint(c[serial].Ancestry[0].Comm) }
 
-// file is a recording as a source.
-type file struct{ *recording.Reader }
-
-func (f file) Next(context.Context) (event.Event, error) { return f.Reader.Next() }
-func (file) WakeAt(uint64)                               {}
-func (file) Ask(event.Question)                          {}
-
 // changing is a stream in which a parent becomes another program before each
 // creation of its children.
-func changing(t *testing.T) []byte {
+func changing(t testing.TB) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	w, err := recording.NewWriter(&out, recording.Options{Stream: [16]byte{1}, Sync: [16]byte{2, 3, 4}, SegmentBytes: 600})
@@ -80,7 +73,7 @@ func TestDamageNeverMisleads(t *testing.T) {
 		}
 		defer r.Close()
 		got := make(cases)
-		sum, err := Run(context.Background(), file{r}, Options{Observers: []Observer{got}})
+		sum, err := Run(context.Background(), replay{r}, Options{Observers: []Observer{got}})
 		if err != nil {
 			t.Fatal(err)
 		}

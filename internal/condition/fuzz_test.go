@@ -1,0 +1,47 @@
+package condition
+
+import (
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// FuzzParse: a condition that is taken reads the same when it is written again,
+// and its pattern is one that can be held against a name; a name that a pattern
+// is made of matches.
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{
+		"created", "created-by=docker-*", "created-by=", "caused-by=[", `caused-by=a\x2db.service`, "leaked=x",
+		"unknown", "=", "", "created-by=a=b", "created-by=*\n", "lost\x00",
+	} {
+		f.Add(s, "docker-1.scope")
+	}
+	f.Fuzz(func(t *testing.T, text, unit string) {
+		c, err := Parse(text)
+		if err != nil {
+			if c != (Condition{}) {
+				t.Fatalf("%q: %+v with %v", text, c, err)
+			}
+			return
+		}
+		if c.String() != text {
+			t.Fatalf("%q is written %q", text, c)
+		}
+		if !slices.Contains(Names, c.Name) && !slices.Contains(Names, c.Name+"=") {
+			t.Fatalf("%q is no condition", c.Name)
+		}
+		if c.Pattern == "" {
+			return
+		}
+		if !c.matches(c.Pattern) || c.matches("") {
+			t.Fatalf("%q doesn't match itself, or matches nothing", c.Pattern)
+		}
+		if want, err := path.Match(c.Pattern, unit); unit != "" && err == nil && want && !c.matches(unit) {
+			t.Fatalf("%q against %q", c.Pattern, unit)
+		}
+		if !strings.ContainsAny(c.Pattern, `*?[\`) && c.matches(unit) != (unit == c.Pattern) {
+			t.Fatalf("%q, no pattern, against %q", c.Pattern, unit)
+		}
+	})
+}
