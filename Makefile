@@ -2,8 +2,12 @@
 # Debian 12 (as root) and leave the rest of the machine as it is.
 #
 #   make demo       nsblame at work, in a VM, on the case it was built for
-#   make test       everything: vet, unit tests, the committed BPF objects
-#                   compared with their source, lint, the scenarios in a VM
+#   make test       everything: vet, unit tests under the race detector, the
+#                   committed BPF objects compared with their source, lint, the
+#                   scenarios in a VM
+#   make unit       the unit tests alone, without the race detector
+#   make fuzz       every fuzz target for FUZZTIME, by default a minute;
+#                   FUZZ=regexp picks some of them, as package.name
 #   make scenarios  the scenarios alone, on Debian 12; RUN=regexp picks some,
 #                   KEEP=dir keeps what they yield
 #   make test-matrix  all scenarios on each release in each way to attach, and
@@ -28,6 +32,8 @@ LINTER := $(CACHE)/tools/golangci-lint-$(firstword $(shell cksum tools/go.sum))
 RUN    ?=
 KEEP   ?=
 TABLE  ?=
+FUZZ   ?=
+FUZZTIME ?= 1m
 # Releases and ways to attach of the matrix; empty stands for all.
 RELEASES ?=
 ATTACH   ?=
@@ -42,8 +48,8 @@ METER ?=
 SAMPLE       = ^(unshare|clone|enospc|hostnamectl|start-systemctl|trigger-timer|user-systemd-run|doctor|exec-storm)$$
 SAMPLE_CELLS = bullseye:auto bookworm:kprobe trixie:auto
 
-.PHONY: all build demo test vet unit generate check-generated lint scenarios \
-	test-matrix test-sample test-arm64 bench deps deps-vm deps-arm64 deps-bpf
+.PHONY: all build demo test vet unit race fuzz generate check-generated lint scenarios \
+	test-matrix test-sample test-arm64 bench deps deps-vm deps-arm64 deps-bpf deps-race
 all: build
 
 build:
@@ -55,13 +61,19 @@ demo: deps-vm
 # One after the other, the cheap ones first; a failure of one does not hide
 # what the others find.
 test:
-	$(MAKE) --keep-going --jobs=1 vet unit check-generated lint scenarios test-sample test-arm64
+	$(MAKE) --keep-going --jobs=1 vet race check-generated lint scenarios test-sample test-arm64
 
 vet:
 	$(GO) vet ./...
 
 unit:
 	$(GO) test ./...
+
+race: deps-race
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+fuzz:
+	GO='$(GO)' tools/fuzz.sh '$(FUZZTIME)' '$(FUZZ)'
 
 generate: deps-bpf
 	$(GO) generate ./...
@@ -103,10 +115,12 @@ bench: deps-vm
 	$(VMTEST) bench -runs '$(RUNS)' $(if $(TABLE),-table '$(TABLE)') -- $(METER)
 	$(GO) test -run NONE -bench ProcessPrograms -benchtime 2000x ./internal/probe
 
-deps: deps-vm deps-arm64 deps-bpf
+deps: deps-vm deps-arm64 deps-bpf deps-race
 deps-vm:
 	@internal/vmtest/install.sh vm
 deps-arm64:
 	@internal/vmtest/install.sh arm64
 deps-bpf:
 	@internal/vmtest/install.sh bpf
+deps-race:
+	@internal/vmtest/install.sh race

@@ -3,10 +3,11 @@
 # needs, on Debian 12 and its successors; elsewhere it says what to install.
 # It does nothing where all is there.
 #
-# usage: install.sh vm|arm64|bpf...
+# usage: install.sh vm|arm64|bpf|race...
 #   vm     to build and boot VMs
 #   arm64  to boot a kernel for arm64, beside what vm is for
 #   bpf    to compile the kernel half
+#   race   to build Go with the race detector, which takes cgo
 set -eu
 
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -31,6 +32,10 @@ lacking() {
 			has clang-19 || echo clang-19
 			has llvm-strip-19 || echo llvm-19
 			[ -e /usr/include/bpf/bpf_core_read.h ] || echo libbpf-dev
+			;;
+		race)
+			has gcc || echo gcc
+			[ -e /usr/include/stdlib.h ] || echo libc6-dev
 			;;
 		*)
 			echo "install.sh: unknown part $part" >&2
