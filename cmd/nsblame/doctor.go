@@ -6,11 +6,13 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/nsblame/nsblame/internal/kernel"
 	"github.com/nsblame/nsblame/internal/probe"
+	"github.com/nsblame/nsblame/internal/render"
 	"github.com/nsblame/nsblame/internal/systemd"
 )
 
@@ -121,12 +123,20 @@ type verdict struct {
 	Text     string `json:"text"`
 }
 
+// inUTF8 returns s, escaped if JSON couldn't hold it.
+func inUTF8(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return render.Sentence(s)
+}
+
 func (d diagnosis) writeJSON(w io.Writer) error {
 	write := func(kind string, findings []kernel.Finding) error {
 		for _, f := range findings {
 			err := writeJSON(w, check{
 				Schema: schema, Type: kind, Name: f.Name, Verdict: f.Verdict,
-				Required: f.Required, How: f.How, Detail: f.Detail, Remedy: f.Remedy,
+				Required: f.Required, How: f.How, Detail: inUTF8(f.Detail), Remedy: inUTF8(f.Remedy),
 			})
 			if err != nil {
 				return err
@@ -154,7 +164,7 @@ func (d diagnosis) writeText(w io.Writer, color bool) error {
 	t.section("kernel and rights", d.checks)
 	t.section("probes", d.probes)
 	t.section("systemd", d.manager)
-	fmt.Fprintf(&t.text, "\n%s.\n", printable(d.verdict()))
+	fmt.Fprintf(&t.text, "\n%s.\n", render.Sentence(d.verdict()))
 	_, err := io.WriteString(w, t.text.String())
 	return err
 }
@@ -189,9 +199,9 @@ func (t *table) row(f kernel.Finding) {
 	}
 	// The padding is outside of the colour: escapes have no width.
 	fmt.Fprintf(&t.text, "  %s%*s  %-*s  %s\n", t.paint(f.Verdict),
-		verdictWidth-len(f.Verdict), "", t.width, printable(f.Name), printable(detail))
+		verdictWidth-len(f.Verdict), "", t.width, render.Sentence(f.Name), render.Sentence(detail))
 	if f.Remedy != "" {
-		fmt.Fprintf(&t.text, "  %*s  %*s  -> %s\n", verdictWidth, "", t.width, "", printable(f.Remedy))
+		fmt.Fprintf(&t.text, "  %*s  %*s  -> %s\n", verdictWidth, "", t.width, "", render.Sentence(f.Remedy))
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nsblame/nsblame/internal/condition"
 	"github.com/nsblame/nsblame/internal/kernel"
+	"github.com/nsblame/nsblame/internal/render"
 )
 
 // The exit codes. They are documented in the help of the root command.
@@ -83,11 +84,11 @@ func printError(w io.Writer, err error) {
 	if err == nil || errors.Is(err, errOutputClosed) || errors.As(err, &reported) {
 		return
 	}
-	fmt.Fprintf(w, "nsblame: %s\n", printable(err.Error()))
+	fmt.Fprintf(w, "nsblame: %s\n", render.Sentence(err.Error()))
 	switch {
 	case errors.As(err, &usage):
 		fmt.Fprintf(w, "Try '%s --help'.\n", usage.command)
 	case errors.As(err, &unsupported) && unsupported.Remedy != "":
-		fmt.Fprintf(w, "What to do: %s.\n", printable(unsupported.Remedy))
+		fmt.Fprintf(w, "What to do: %s.\n", render.Sentence(unsupported.Remedy))
 	}
 }

@@ -39,22 +39,6 @@ func TestByteSizeString(t *testing.T) {
 	}
 }
 
-func TestPrintable(t *testing.T) {
-	for in, want := range map[string]string{
-		"plain é 漢":        "plain é 漢",
-		"\x1b[2J":          `\x1b[2J`,
-		"a\nb\tc":          `a\nb\tc`,
-		"\xff\x80":         `\xff\x80`,
-		"\u202ereversed":   `\u202ereversed`,
-		"\u009b31m":        `\u009b31m`,
-		`kept \x2d "as" '`: `kept \x2d "as" '`,
-	} {
-		if got := printable(in); got != want {
-			t.Errorf("%q: got %q, want %q", in, got, want)
-		}
-	}
-}
-
 func TestReadyFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ready")
 	f := readyFile(path)

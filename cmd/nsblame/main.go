@@ -7,7 +7,10 @@ import (
 	"os"
 	"os/signal"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
+
+	"github.com/nsblame/nsblame/internal/render"
 )
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -18,12 +21,26 @@ func run(args []string) int {
 	ctx, stop := untilSignal(context.Background())
 	defer stop()
 	root := newRootCmd()
-	root.SetArgs(args)
+	root.SetArgs(shownInCompletion(args))
 	root.SetOut(newOutput(os.Stdout))
 	root.SetErr(os.Stderr)
 	err := root.ExecuteContext(ctx)
 	printError(os.Stderr, err)
 	return exitCode(err)
+}
+
+// shownInCompletion escapes the words of a command line that a shell wants
+// completed: cobra writes those that it can't make sense of to stderr as they
+// are. No completion of nsblame's has anything in it that is escaped.
+func shownInCompletion(args []string) []string {
+	if len(args) == 0 || args[0] != cobra.ShellCompRequestCmd && args[0] != cobra.ShellCompNoDescRequestCmd {
+		return args
+	}
+	words := []string{args[0]}
+	for _, arg := range args[1:] {
+		words = append(words, render.Sentence(arg))
+	}
+	return words
 }
 
 // untilSignal returns a context that ends with the first SIGINT or SIGTERM.

@@ -1,17 +1,14 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"os"
-	"strconv"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
+
+	"github.com/nsblame/nsblame/internal/render"
 )
 
 // errOutputClosed says that whoever read stdout no longer does (nsblame trace |
@@ -45,27 +42,10 @@ const schema = 1
 
 // writeJSON writes v as one line.
 func writeJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
-}
-
-// printable returns s with everything escaped that a terminal would act upon
-// or not show: what comes from a command line or a file must not move the
-// cursor, or make a line look like another.
-func printable(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); {
-		r, size := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			b.WriteString(`\x` + strconv.FormatUint(uint64(s[i])|0x100, 16)[1:])
-		case unicode.IsPrint(r):
-			b.WriteRune(r)
-		default:
-			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
-		}
-		i += size
+	line, err := render.Object(v)
+	if err != nil {
+		return err
 	}
-	return b.String()
+	_, err = w.Write(line)
+	return err
 }

@@ -60,7 +60,7 @@ func (r *recorded) begin(stdin io.Reader) (*recorded, error) {
 	}
 	r.reader.Growing = r.grows
 	if !r.reader.Begins() {
-		fmt.Fprintf(r.stderr, "nsblame: %s is not the first file of its recording: what was before is not known\n", printable(r.name()))
+		fmt.Fprintf(r.stderr, "nsblame: %s is not the first file of its recording: what was before is not known\n", render.Sentence(r.name()))
 	}
 	return r, nil
 }
@@ -118,7 +118,7 @@ func (r *recorded) Next(ctx context.Context) (event.Event, error) {
 		}
 		if r.next == len(r.names) {
 			if r.reader.GoesOn() {
-				fmt.Fprintf(r.stderr, "nsblame: the recording goes on behind %s, in a file that was not given\n", printable(r.name()))
+				fmt.Fprintf(r.stderr, "nsblame: the recording goes on behind %s, in a file that was not given\n", render.Sentence(r.name()))
 			}
 			return event.Event{}, io.EOF
 		}
