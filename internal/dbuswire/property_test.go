@@ -342,8 +342,11 @@ func FuzzUnitFromPath(f *testing.F) {
 		if got, ok := UnitFromPath(unitPathPrefix + s); ok && (!validUnit(got) || len(got) > len(s)) {
 			t.Fatalf("%q leads to %q", s, got)
 		}
+		if !validUnit(s) {
+			return // go-systemd doesn't escape all bytes as systemd does, but those of names
+		}
 		path := unitPathPrefix + sddbus.PathBusEscape(s)
-		if got, ok := UnitFromPath(path); ok != validUnit(s) || ok && got != s {
+		if got, ok := UnitFromPath(path); !ok || got != s {
 			t.Fatalf("%q is at %s, which leads to %q, %v", s, path, got, ok)
 		}
 	})

@@ -21,17 +21,17 @@ func (c cases) parent(serial uint64) (s string) { return fmt.Sprint(c[serial].An
 
 // changing is a stream in which a parent becomes another program before each
 // creation of its children.
-func changing(t testing.TB) []byte {
-	t.Helper()
+func changing(tb testing.TB) []byte {
+	tb.Helper()
 	var out bytes.Buffer
 	w, err := recording.NewWriter(&out, recording.Options{Stream: [16]byte{1}, Sync: [16]byte{2, 3, 4}, SegmentBytes: 600})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	add := func(boot uint64, bodies ...event.Body) {
 		for _, b := range bodies {
 			if err := w.Write(event.Event{BootNS: boot, Body: b}); err != nil {
-				t.Fatal(err)
+				tb.Fatal(err)
 			}
 		}
 	}
@@ -43,18 +43,18 @@ func changing(t testing.TB) []byte {
 		add(10+i, &event.Program{ID: image, Argv: []string{fmt.Sprint("image", i)}},
 			&event.Process{ID: parent, Parent: root, Program: image, Comm: fmt.Sprint("image", i)})
 		if err := w.Flush(); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		add(10+i, &event.Process{ID: child, Parent: parent, Program: image, Comm: "child"},
 			&event.NetnsCreate{Serial: i + 1, Creator: child, Call: event.CallUnshare},
 			&event.Exit{Process: child})
 		if err := w.Flush(); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	add(99, &event.End{Seen: 12})
 	if err := w.Close(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return out.Bytes()
 }
