@@ -46,10 +46,28 @@ func TestHostileCommandLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	forms := [][]string{
-		{"@"}, {"help", "@"}, {"trace", "@"}, {"trace", "--output", "@"}, {"trace", "--@"}, {"trace", "--unit", "[@"}, {"trace", "--attach", "@"},
-		{"trace", "--duration", "@"}, {"trace", "--fail-on", "@"}, {"record", "-o", "@/x", "--", "true"}, {"record", "-o", "x", "@"},
-		{"replay", "@"}, {"replay", "hostile.avro"}, {"report", "@"}, {"report", "--output", "@"}, {"doctor", "@"}, {"completion", "@"}, {"version", "@"},
-		{"__complete", "@", ""}, {"__complete", "trace", "--output", "@"}, {"__complete", "trace", "--@", ""}, {"__complete", "@"},
+		{"@"},
+		{"help", "@"},
+		{"trace", "@"},
+		{"trace", "--output", "@"},
+		{"trace", "--@"},
+		{"trace", "--unit", "[@"},
+		{"trace", "--attach", "@"},
+		{"trace", "--duration", "@"},
+		{"trace", "--fail-on", "@"},
+		{"record", "-o", "@/x", "--", "true"},
+		{"record", "-o", "x", "@"},
+		{"replay", "@"},
+		{"replay", "hostile.avro"},
+		{"report", "@"},
+		{"report", "--output", "@"},
+		{"doctor", "@"},
+		{"completion", "@"},
+		{"version", "@"},
+		{"__complete", "@", ""},
+		{"__complete", "trace", "--output", "@"},
+		{"__complete", "trace", "--@", ""},
+		{"__complete", "@"},
 	}
 	dir := t.TempDir()
 	for i, name := range hostileNames {
