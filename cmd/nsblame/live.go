@@ -3,18 +3,25 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
 	"github.com/nsblame/nsblame/internal/kernel"
+	"github.com/nsblame/nsblame/internal/privilege"
 	"github.com/nsblame/nsblame/internal/probe"
+	"github.com/nsblame/nsblame/internal/render"
 	"github.com/nsblame/nsblame/internal/tracer"
 )
 
 // source is a stream of events that has to be closed.
 type source interface {
 	tracer.Source
+	// Needs are the capabilities that it needs to go on.
+	Needs() []kernel.Capability
 	// Close frees what it holds; a live one detaches the probes.
 	Close() error
 }
@@ -104,12 +111,27 @@ func (f *liveFlags) observe(ctx context.Context, run func(context.Context, sourc
 		return false, err
 	}
 	defer func() { err = join(err, f.readyFile.withdraw()) }()
+	// Of a unit with Type=notify; else there is nobody to tell.
+	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
+		return false, fmt.Errorf("tell the service manager that the probes are attached: %w", err)
+	}
 	if f.duration > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, f.duration)
 		defer cancel()
 	}
 	return true, run(ctx, live)
+}
+
+// giveUp leaves nsblame the rights that it needs from when the probes are
+// attached on, and those given. What it was started with is for those commands
+// alone that it has started before.
+func giveUp(src source, stderr io.Writer, more ...kernel.Capability) {
+	// files in the directories of others: of a rotated recording, the ready file
+	keep := append(src.Needs(), kernel.CapDACOverride)
+	if err := privilege.Keep(append(keep, more...)...); err != nil {
+		fmt.Fprintf(stderr, "nsblame: it goes on with rights that it needs no longer: %s\n", render.Sentence(err.Error()))
+	}
 }
 
 // attachProbes attaches every probe and detaches it at once: a finding for

@@ -232,6 +232,8 @@ func (f *fakeSource) WakeAt(uint64) {}
 
 func (f *fakeSource) Ask(event.Question) {}
 
+func (f *fakeSource) Needs() []kernel.Capability { return nil }
+
 func (f *fakeSource) Close() error {
 	fmt.Fprintln(os.Stderr, "detached")
 	return nil

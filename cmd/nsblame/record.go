@@ -17,6 +17,7 @@ import (
 
 	"github.com/nsblame/nsblame/internal/condition"
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/kernel"
 	"github.com/nsblame/nsblame/internal/tracer"
 )
 
@@ -121,9 +122,9 @@ func (o *recordOptions) validate(cmd *cobra.Command, args []string) error {
 func runRecord(cmd *cobra.Command, opt *recordOptions) error {
 	var child *command
 	stderr := cmd.ErrOrStderr()
-	observed, err := opt.live.observe(cmd.Context(), func(ctx context.Context, src source) error {
+	observed, err := opt.live.observe(cmd.Context(), func(ctx context.Context, live source) error {
 		asked := ctx
-		return recordTo(ctx, src, opt.file, uint64(opt.rotateSize), opt.rotateFiles, opt.redact.mode(), cmd.OutOrStdout(),
+		return recordTo(ctx, live, opt.file, uint64(opt.rotateSize), opt.rotateFiles, opt.redact.mode(), cmd.OutOrStdout(),
 			func(ctx context.Context, src tracer.Source, s *sink) error {
 				if len(opt.command) > 0 {
 					// the end is that of the command, not that which is asked of nsblame
@@ -135,6 +136,8 @@ func runRecord(cmd *cobra.Command, opt *recordOptions) error {
 						return join(err, s.Close())
 					}
 				}
+				// not before: the command has the rights that nsblame was given
+				giveUp(live, stderr, rightsOver(child)...)
 				defer showProgress(stderr, s)()
 				summary, err := tracer.Run(ctx, src, tracer.Options{Observers: opt.observers()})
 				if child != nil && err != nil {
@@ -222,6 +225,15 @@ func passedOn(cause error, terminal bool) os.Signal {
 		return nil // Ctrl-C at a terminal has reached it, too
 	}
 	return unix.SIGTERM
+}
+
+// rightsOver are what it takes to pass a signal on to a command, which may run
+// as another user by then.
+func rightsOver(child *command) []kernel.Capability {
+	if child == nil {
+		return nil
+	}
+	return []kernel.Capability{kernel.CapKill}
 }
 
 func (c *command) wait() { <-c.ended }

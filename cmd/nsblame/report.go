@@ -51,7 +51,7 @@ func newReportCmd() *cobra.Command {
 			if len(args) > 0 {
 				return opt.failOn.finish(reportRecorded(cmd, opt, args))
 			}
-			return opt.failOn.finish(runReport(cmd.Context(), opt, cmd.OutOrStdout()))
+			return opt.failOn.finish(runReport(cmd.Context(), opt, cmd.OutOrStdout(), cmd.ErrOrStderr()))
 		},
 	}
 	cmd.Flags().SortFlags = false
@@ -87,8 +87,9 @@ func (o *reportOptions) validate(cmd *cobra.Command, args []string) error {
 }
 
 // runReport reads a stream to its end and prints what it tells.
-func runReport(ctx context.Context, opt *reportOptions, stdout io.Writer) error {
+func runReport(ctx context.Context, opt *reportOptions, stdout, stderr io.Writer) error {
 	_, err := opt.live.observe(ctx, func(ctx context.Context, src source) error {
+		giveUp(src, stderr)
 		r, _, err := collect(ctx, src, opt)
 		if err != nil {
 			return err

@@ -156,6 +156,7 @@ func runTrace(ctx context.Context, opt *traceOptions, stdout, stderr io.Writer) 
 		return err
 	}
 	_, err := opt.live.observe(ctx, func(ctx context.Context, src source) error {
+		giveUp(src, stderr)
 		if opt.record == "" {
 			return run(ctx, src, nil)
 		}

@@ -31,6 +31,13 @@ const (
 	CapSysResource Capability = unix.CAP_SYS_RESOURCE
 	// CapSysPtrace: read /proc of other users' processes.
 	CapSysPtrace Capability = unix.CAP_SYS_PTRACE
+	// CapDACOverride: connect to the managers of other users, write into
+	// directories of others.
+	CapDACOverride Capability = unix.CAP_DAC_OVERRIDE
+	// CapDACReadSearch: read files that others keep to themselves.
+	CapDACReadSearch Capability = unix.CAP_DAC_READ_SEARCH
+	// CapKill: pass a signal on to a process of another user.
+	CapKill Capability = unix.CAP_KILL
 )
 
 // String returns the capability's name as in capabilities(7).
@@ -48,6 +55,12 @@ func (c Capability) String() string {
 		return "CAP_SYS_RESOURCE"
 	case CapSysPtrace:
 		return "CAP_SYS_PTRACE"
+	case CapDACOverride:
+		return "CAP_DAC_OVERRIDE"
+	case CapDACReadSearch:
+		return "CAP_DAC_READ_SEARCH"
+	case CapKill:
+		return "CAP_KILL"
 	}
 	return "CAP_" + strconv.FormatUint(uint64(c), 10)
 }
@@ -111,6 +124,7 @@ func joinCapabilities(caps []Capability) string {
 // processStatus is what /proc/self/status tells of the process's rights.
 type processStatus struct {
 	effective     CapabilitySet
+	uid           uint32 // effective; nobody's if it isn't told
 	seccompFilter bool
 }
 
@@ -124,11 +138,14 @@ func (x *examiner) status() (processStatus, error) {
 
 var errNoCapEff = errors.New("no field CapEff in /proc/self/status")
 
+// noUID is the id that no user has.
+const noUID = 1<<32 - 1
+
 // seccompModeFilter is SECCOMP_MODE_FILTER.
 const seccompModeFilter = "2"
 
 func parseStatus(data []byte) (processStatus, error) {
-	var st processStatus
+	st := processStatus{uid: noUID}
 	found := false
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	for lines.Scan() {
@@ -141,6 +158,14 @@ func parseStatus(data []byte) (processStatus, error) {
 				return processStatus{}, fmt.Errorf("field CapEff of /proc/self/status: %w", err)
 			}
 			st.effective, found = CapabilitySet(set), true
+		case "Uid": // real, effective, saved, of the file system
+			if ids := strings.Fields(value); len(ids) > 1 {
+				uid, err := strconv.ParseUint(ids[1], 10, 32)
+				if err != nil {
+					return processStatus{}, fmt.Errorf("field Uid of /proc/self/status: %w", err)
+				}
+				st.uid = uint32(uid)
+			}
 		case "Seccomp":
 			st.seccompFilter = value == seccompModeFilter
 		}

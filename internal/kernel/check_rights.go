@@ -8,7 +8,41 @@ import (
 )
 
 func (x *examiner) checkRights() []Finding {
-	return []Finding{x.findRights(), x.findSysAdmin(), x.findProcAccess()}
+	return []Finding{x.findRights(), x.listCapabilities(), x.findSysAdmin(), x.findProcAccess(), x.findUserManagers()}
+}
+
+// useful are the capabilities that nsblame has a use for, those that it can't do
+// without first.
+var useful = []Capability{
+	CapBPF, CapPerfmon, CapSysAdmin, CapSyslog, CapSysPtrace, CapSysResource, CapDACOverride, CapDACReadSearch, CapKill,
+}
+
+// listCapabilities says which of them are there. What the lack of one costs is
+// for others to say.
+func (x *examiner) listCapabilities() Finding {
+	f := Finding{Name: "capabilities", Verdict: OK}
+	st, err := x.status()
+	if err != nil {
+		f.Verdict, f.Detail = Unknown, err.Error()
+		return f
+	}
+	var has, lacks []Capability
+	for _, c := range useful {
+		if st.effective.Has(c) {
+			has = append(has, c)
+		} else {
+			lacks = append(lacks, c)
+		}
+	}
+	switch {
+	case len(lacks) == 0:
+		f.Detail = "all that are of use: " + joinCapabilities(has)
+	case len(has) == 0:
+		f.Detail = "none of those that are of use: " + joinCapabilities(lacks)
+	default:
+		f.Detail = joinCapabilities(has) + "; not " + joinCapabilities(lacks)
+	}
+	return f
 }
 
 func (x *examiner) findRights() Finding {
@@ -41,6 +75,27 @@ func (x *examiner) findProcAccess() Finding {
 		"without CAP_SYS_PTRACE the executables of other users' processes that are older than nsblame cannot be read from /proc")
 	if f.Verdict == OK {
 		f.Detail = "other users' processes in /proc can be read"
+	}
+	return f
+}
+
+// findUserManagers is about the service managers of users, which answer to their
+// user and to root alone.
+func (x *examiner) findUserManagers() Finding {
+	const stays = ": which setting of their users' units makes a namespace, and what started those, stays unknown"
+	f := Finding{Name: "user_managers"}
+	st, err := x.status()
+	switch {
+	case err != nil:
+		f.Verdict, f.Detail = Unknown, err.Error()
+	case st.uid != 0:
+		f.Verdict, f.Detail = Degraded, "the service managers of other users answer to root alone"+stays
+		f.Remedy = "run it as root"
+	case !st.effective.Has(CapDACOverride):
+		f.Verdict, f.Detail = Degraded, "without CAP_DAC_OVERRIDE the sockets of other users' service managers cannot be reached"+stays
+		f.Remedy = "give it CAP_DAC_OVERRIDE"
+	default:
+		f.Verdict, f.Detail = OK, "those of all users can be asked"
 	}
 	return f
 }

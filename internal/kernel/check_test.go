@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	statusRoot   = "CapEff:\t000001ffffffffff\nSeccomp:\t0\n"
-	statusNobody = "CapEff:\t0000000000000000\nSeccomp:\t0\n"
+	statusRoot   = "Uid:\t0\t0\t0\t0\nCapEff:\t000001ffffffffff\nSeccomp:\t0\n"
+	statusNobody = "Uid:\t65534\t65534\t65534\t65534\nCapEff:\t0000000000000000\nSeccomp:\t0\n"
 )
 
 // capable returns the examiner of a machine on which everything is right.
@@ -82,6 +82,20 @@ func TestCheckCapableMachine(t *testing.T) {
 	}
 }
 
+func TestListCapabilities(t *testing.T) {
+	for status, want := range map[string]string{
+		statusRoot:                    "all that are of use: CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN, CAP_SYSLOG, CAP_SYS_PTRACE, CAP_SYS_RESOURCE, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_KILL",
+		statusNobody:                  "none of those that are of use: CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN, CAP_SYSLOG, CAP_SYS_PTRACE, CAP_SYS_RESOURCE, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_KILL",
+		"CapEff:\t000000c400080000\n": "CAP_BPF, CAP_PERFMON, CAP_SYSLOG, CAP_SYS_PTRACE; not CAP_SYS_ADMIN, CAP_SYS_RESOURCE, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_KILL",
+	} {
+		x := capable()
+		x.change("proc/self/status", file(status))
+		if got := x.listCapabilities(); got.Detail != want || got.Verdict != OK {
+			t.Errorf("%s: %+v, want %q", status, got, want)
+		}
+	}
+}
+
 func TestCheckIncapableMachines(t *testing.T) {
 	eperm := func() error { return fmt.Errorf("load program: %w", unix.EPERM) }
 	notSupported := func() error { return fmt.Errorf("probe: %w", ebpf.ErrNotSupported) }
@@ -96,6 +110,18 @@ func TestCheckIncapableMachines(t *testing.T) {
 		{
 			"no rights", func(x *examiner) { x.change("proc/self/status", file(statusNobody)) },
 			"rights", Missing, "CAP_BPF", true,
+		},
+		{
+			"an ordinary user", func(x *examiner) {
+				x.change("proc/self/status", file("Uid:\t1000\t1000\t1000\t1000\nCapEff:\t000001ffffffffff\n"))
+			},
+			"user_managers", Degraded, "as root", false,
+		},
+		{
+			"root with less", func(x *examiner) {
+				x.change("proc/self/status", file("Uid:\t0\t0\t0\t0\nCapEff:\t000001fffffffffd\n"))
+			},
+			"user_managers", Degraded, "CAP_DAC_OVERRIDE", false,
 		},
 		{
 			"no rights, hence no trial", func(x *examiner) { x.change("proc/self/status", file(statusNobody)) },

@@ -113,16 +113,17 @@ func TestParseStatus(t *testing.T) {
 	}{
 		{
 			name: "root",
-			in:   "Name:\tnsblame\nCapPrm:\t000001ffffffffff\nCapEff:\t000001ffffffffff\nSeccomp:\t0\n",
+			in:   "Name:\tnsblame\nUid:\t7\t0\t0\t0\nCapPrm:\t000001ffffffffff\nCapEff:\t000001ffffffffff\nSeccomp:\t0\n",
 			want: processStatus{effective: 0x1ffffffffff},
 		},
 		{
 			name: "in a container",
 			in:   "CapEff:\t00000000a80425fb\nSeccomp:\t2\nSeccomp_filters:\t1\n",
-			want: processStatus{effective: 0xa80425fb, seccompFilter: true},
+			want: processStatus{effective: 0xa80425fb, uid: noUID, seccompFilter: true},
 		},
-		{name: "no capabilities", in: "CapEff:\t0000000000000000\n"},
+		{name: "no capabilities", in: "CapEff:\t0000000000000000\n", want: processStatus{uid: noUID}},
 		{name: "no field", in: "Name:\tx\n", wantErr: true},
+		{name: "garbled user", in: "Uid:\t0\tx\n", wantErr: true},
 		{name: "garbled", in: "CapEff:\tzz\n", wantErr: true},
 	}
 	for _, tt := range tests {

@@ -146,6 +146,21 @@ func (s *Source) start(opt Options, hierarchy kernel.Hierarchy) error {
 	return nil
 }
 
+// Needs are the capabilities that the source goes on to need once the probes are
+// attached, as far as the process has them: CAP_BPF to read the tables, which
+// before 5.19 a kernel that keeps BPF from ordinary users doesn't let others do;
+// CAP_PERFMON and CAP_SYSLOG to attach to what isn't there yet; the others to
+// read /proc. Where CAP_SYS_ADMIN stands in for the first, it is that.
+func (s *Source) Needs() []kernel.Capability {
+	list := []kernel.Capability{
+		kernel.CapBPF, kernel.CapPerfmon, kernel.CapSyslog, kernel.CapSysPtrace, kernel.CapDACReadSearch,
+	}
+	if has, err := kernel.Capabilities(); err != nil || !has.Has(kernel.CapBPF) || !has.Has(kernel.CapPerfmon) {
+		list = append(list, kernel.CapSysAdmin)
+	}
+	return list
+}
+
 // ringSize rounds up to a power of two of at least one page.
 func ringSize(want int) int {
 	if want == 0 {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/kernel"
 	"github.com/nsblame/nsblame/internal/probe"
 	"github.com/nsblame/nsblame/internal/systemd"
 	"github.com/nsblame/nsblame/internal/unit"
@@ -63,6 +64,13 @@ func (l *Live) WakeAt(bootNS uint64) { l.probes.WakeAt(bootNS) }
 
 // Ask implements Source.
 func (l *Live) Ask(q event.Question) { l.answerer.Ask(q) }
+
+// Needs are the capabilities that are still needed when all is attached:
+// besides those of the probes, what it takes to reach the socket of another
+// user's manager.
+func (l *Live) Needs() []kernel.Capability {
+	return append(l.probes.Needs(), kernel.CapDACOverride)
+}
 
 // Close detaches the probes.
 func (l *Live) Close() error {
