@@ -19,6 +19,7 @@
 #                   a table; RUNS="bookworm:instructions trixie:wall" narrows
 #                   it, TABLE as above, METER gives arguments to the program
 #                   that measures
+#   make test-race  some scenarios with nsblame under the race detector
 #   make build      ./nsblame
 #   make generate   the BPF objects and their Go bindings, from bpf/
 #   make lint       golangci-lint, built once into the cache
@@ -47,9 +48,11 @@ METER ?=
 # kernel and of systemd.
 SAMPLE       = ^(unshare|clone|enospc|hostnamectl|start-systemctl|trigger-timer|user-systemd-run|doctor|exec-storm)$$
 SAMPLE_CELLS = bullseye:auto bookworm:kprobe trixie:auto
+# Under the race detector: questions to the managers, a command, an end by signal.
+RACED        = ^(hostnamectl|record-command|trigger-timer)$$
 
 .PHONY: all build demo test vet unit race fuzz generate check-generated lint scenarios \
-	test-matrix test-sample test-arm64 bench deps deps-vm deps-arm64 deps-bpf deps-race
+	test-matrix test-sample test-arm64 test-race bench deps deps-vm deps-arm64 deps-bpf deps-race
 all: build
 
 build:
@@ -114,6 +117,13 @@ test-arm64: deps-vm deps-arm64
 bench: deps-vm
 	$(VMTEST) bench -runs '$(RUNS)' $(if $(TABLE),-table '$(TABLE)') -- $(METER)
 	$(GO) test -run NONE -bench ProcessPrograms -benchtime 2000x ./internal/probe
+
+# Linked statically, for the guest has a C library of its own.
+test-race: deps-vm deps-race
+	@set -eu; tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
+	CGO_ENABLED=1 $(GO) build -race -tags netgo,osusergo -ldflags '-linkmode external -extldflags -static' \
+		-o "$$tmp/nsblame" ./cmd/nsblame; \
+	$(VMTEST) test -nsblame "$$tmp/nsblame" -run '$(RACED)' $(if $(KEEP),-keep '$(KEEP)')
 
 deps: deps-vm deps-arm64 deps-bpf deps-race
 deps-vm:
