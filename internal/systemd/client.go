@@ -150,20 +150,27 @@ func (c *Client) ask(ctx context.Context, question func(context.Context, *dbus.C
 }
 
 func (c *Client) connect(ctx context.Context) (*dbus.Conn, error) {
-	var firstErr error
+	var errs []error
 	for _, e := range c.endpoints {
 		conn, err := e.connect(ctx)
 		if err == nil {
 			return conn, nil
 		}
-		if firstErr == nil {
-			firstErr = err
-		}
+		errs = append(errs, err)
 		if !errors.Is(err, fs.ErrPermission) {
 			break
 		}
 	}
-	return nil, firstErr
+	return nil, oneLine(errs)
+}
+
+// oneLine joins errors, each with the way that was tried, into one line.
+func oneLine(errs []error) error {
+	joined := errs[0]
+	for _, err := range errs[1:] {
+		joined = fmt.Errorf("%w; %w", joined, err)
+	}
+	return joined
 }
 
 // call makes a method call that starts nothing.
