@@ -26,6 +26,9 @@ var scenarioFiles embed.FS
 // actors are the programs that scenarios call beside those of the guest.
 var actors = []string{"cloner", "daemon", "keeper", "programs", "storm", "threader"}
 
+// unitFile is what nsblame ships for systemd.
+const unitFile = "contrib/systemd/nsblame-record.service"
+
 // Scenarios returns those whose names match, in order.
 func Scenarios(match *regexp.Regexp) ([]*scenario.Scenario, error) {
 	dir, err := fs.Sub(scenarioFiles, "scenarios")
@@ -256,8 +259,12 @@ func (o *SuiteOptions) buildPrograms(ctx context.Context) error {
 		}
 		o.Files = append(o.Files, program)
 	}
+	root, err := ModuleRoot(ctx)
+	if err != nil {
+		return err
+	}
 	program := filepath.Join(o.Dir, "systemd.test")
-	o.Files = append(o.Files, program)
+	o.Files = append(o.Files, program, filepath.Join(root, unitFile))
 	return compileStatic(ctx, "amd64", "test", "-c", "-o", program, "./internal/systemd")
 }
 
