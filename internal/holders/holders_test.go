@@ -207,7 +207,7 @@ func TestGoneAndMalformed(t *testing.T) {
 	}
 	f.write("30/stat", "30 no comm\n")
 	inv, _ = f.scan(Scan{})
-	if inv.Gaps.Failed != 1 || !strings.Contains(inv.Gaps.Why, "unexpected form of /proc/30/stat") {
+	if inv.Gaps.Failed != 1 || !strings.Contains(inv.Gaps.Why, "/proc/30/stat: unexpected form") {
 		t.Errorf("gaps %+v", inv.Gaps)
 	}
 }
