@@ -45,6 +45,8 @@ struct {
 struct life {
 	__u64 serial;
 	__u64 created_ns;
+	__u32 joins; /* see joins.h */
+	__u32 pad;
 };
 
 struct {
@@ -287,8 +289,10 @@ static __always_inline int create_ends(struct net *net)
 	if (!p)
 		release_cgroup_path(rec.cgroup);
 	/* watched from before the record is out: its exec cannot be missed */
-	if (p && !rec.error && rec.call != CALL_CLONE)
+	if (p && !rec.error && rec.call != CALL_CLONE) {
 		p->watched = WATCH_EXEC;
+		p->enters = 1;
+	}
 	if (p && call && !rec.error && rec.call != CALL_UNSHARE) {
 		call->net = (__u64)net;
 		call->serial = rec.serial;
@@ -333,6 +337,7 @@ static __noinline int tell_child(struct process *parent, struct task_struct *chi
 		c = bpf_map_lookup_elem(&processes, key);
 		if (c) {
 			c->watched = WATCH_EXEC;
+			c->enters = 1;
 			publish_process(key->start_ns, key->pid);
 		}
 		emit(&rec, sizeof(rec), COUNT_LOST_FOLLOWUP);

@@ -49,7 +49,8 @@ struct process {
 	/* bytes of their own, so that a writer never disturbs its neighbour */
 	__u8 watched;  /* enum watch */
 	__u8 threaded; /* it has, or had, more than one thread */
-	__u8 pad[2];
+	__u8 enters;   /* it came into a namespace, and has not called exec since */
+	__u8 pad[1];
 };
 
 struct program {
@@ -444,12 +445,13 @@ __noinline int publish_lineage(__u64 start_ns, __u32 pid)
 	return lost;
 }
 
-static __always_inline void emit_followup(__u32 kind, struct process_key *key)
+static __always_inline void emit_followup(__u32 kind, struct process_key *key, __u64 serial)
 {
 	struct followup_record rec = {
 		.kind = kind,
 		.boot_ns = bpf_ktime_get_boot_ns(),
 		.process = *key,
+		.serial = serial,
 	};
 
 	emit(&rec, sizeof(rec), COUNT_LOST_FOLLOWUP);

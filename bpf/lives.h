@@ -228,6 +228,7 @@ static __always_inline int released(__u64 address, bool certain, __u64 stack)
 	if (life) {
 		rec.serial = life->serial;
 		rec.created_ns = life->created_ns;
+		rec.joins = life->joins;
 	}
 	if (certain)
 		fill_releaser(&rec, address, stack);

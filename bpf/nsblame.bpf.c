@@ -9,11 +9,11 @@
  *   lineage.h    the table of processes and what they run
  *   creations.h  the probes on the creation of network namespaces
  *   lives.h      the probes on their end
+ *   joins.h      who moves into one
  *   processes.h  the probes that keep the table
  *   bus.h        what is said on the buses that can start something
  */
 #include "bus.h"
-#include "lives.h"
 #include "processes.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -29,6 +29,8 @@ union wire {
 	enum bus_flags bus_flags;
 	enum held held;
 	enum release_flags release_flags;
+	enum join_how join_how;
+	enum leave_flags leave_flags;
 	struct process_record process;
 	struct program_record program;
 	struct cgroup_record cgroup;
@@ -39,5 +41,7 @@ union wire {
 	struct bus_record bus;
 	struct release_record release;
 	struct free_record free;
+	struct join_record join;
+	struct leave_record leave;
 };
 const union wire *wire_anchor __attribute__((unused));

@@ -4,7 +4,7 @@
 #ifndef NSBLAME_PROCESSES_H
 #define NSBLAME_PROCESSES_H
 
-#include "creations.h"
+#include "joins.h"
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
@@ -56,6 +56,8 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	hold_program(&c.program);
 	if (p->cloning)
 		tell_child(p, child, &ckey);
+	if (p->enters)
+		tell_born_inside(parent, child);
 	return 0;
 }
 
@@ -65,9 +67,16 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	struct process_key key = process_key(task);
 	struct process *p = find_or_adopt(task, &key);
 	struct program_key old, now;
+	__u32 tid = old_pid;
+	__u64 serial = 0;
 
 	if (!p)
 		return 0;
+	if (p->enters) {
+		serial = serial_of(task);
+		p->enters = 0;
+		bpf_map_delete_elem(&inside, &tid);
+	}
 	old = p->program;
 	now = program_key(key.start_ns, key.pid, ++p->execs);
 	keep_program(task, &now);
@@ -78,7 +87,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	if (p->watched == WATCH_EXEC) {
 		p->watched = WATCH_EXIT;
 		publish_process(key.start_ns, key.pid);
-		emit_followup(REC_EXEC, &key);
+		emit_followup(REC_EXEC, &key, serial);
 	}
 	return 0;
 }
@@ -120,6 +129,8 @@ int BPF_PROG(process_exit, struct task_struct *task)
 		return 0;
 	if (p->cloning)
 		forget_clone(p);
+	if (p->enters)
+		tell_leave(LEAVE_ENDING);
 	if (!ends_process(task, p, &key))
 		return 0;
 	if (p->watched || *(volatile __s64 *)&p->refs > 1)
@@ -130,7 +141,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	__sync_fetch_and_add(&p->version, 1);
 	if (p->watched) {
 		publish_process(key.start_ns, key.pid);
-		emit_followup(REC_EXIT, &key);
+		emit_followup(REC_EXIT, &key, 0);
 	}
 	return 0;
 }

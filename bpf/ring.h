@@ -4,7 +4,7 @@
  * things happened, and the counters of what found no room in it.
  *
  * Only what ends a story (a creation, the exec, exit or child that it waits
- * for, and a namespace's end) wakes user space; the facts it rests on are put in before it
+ * for, a namespace's end, and who moves in) wakes user space; the facts it rests on are put in before it
  * without a wake-up, unless half of the buffer is full and room must be made.
  */
 #ifndef NSBLAME_RING_H
@@ -51,7 +51,7 @@ static __always_inline __u64 wakeup(bool ends_story)
 static __always_inline bool emit(void *record, __u64 size, __u32 lost)
 {
 	bool ends_story = lost == COUNT_LOST_CREATE || lost == COUNT_LOST_FOLLOWUP ||
-			  lost == COUNT_LOST_ENDING;
+			  lost == COUNT_LOST_ENDING || lost == COUNT_LOST_JOIN;
 
 	if (!bpf_ringbuf_output(&events, record, size, wakeup(ends_story)))
 		return true;

@@ -24,6 +24,8 @@ enum record_kind {
 	REC_BUS,
 	REC_RELEASE,
 	REC_FREE,
+	REC_JOIN,
+	REC_LEAVE,
 };
 
 /* A process for as long as the machine runs: (tgid, leader's start_boottime). */
@@ -164,6 +166,8 @@ struct followup_record {
 	__u32 pad;
 	__u64 boot_ns;
 	struct process_key process;
+	__u64 serial; /* with an exec: the namespace that it was called in, if it
+			 had to do with one, and that was seen being created */
 };
 
 /* What the reference was that a namespace was held by last. */
@@ -192,7 +196,7 @@ struct release_record {
 	__u32 inum;
 	__u32 tid;
 	__u32 held;
-	__u32 pad;
+	__u32 joins; /* how often it was joined */
 	char comm[TASK_COMM_LEN];
 };
 
@@ -207,6 +211,41 @@ struct free_record {
 	__u64 released_ns;
 	__u64 wait_ns;
 	__u64 duration_ns;
+};
+
+/* How a task came into a namespace. */
+enum join_how {
+	JOIN_SETNS,
+	JOIN_FORK, /* of a process that is in it */
+};
+
+struct join_record {
+	__u32 kind;
+	__u32 how;
+	__u64 boot_ns;
+	__u64 serial;
+	__u64 created_ns;
+	__u64 cookie;
+	struct process_key process;
+	__u32 inum;
+	__u32 tid;
+	__u32 nth; /* it was joined so often by now */
+	__u32 pad;
+	char comm[TASK_COMM_LEN];
+};
+
+enum leave_flags {
+	LEAVE_ENDING = 1 << 0, /* the thread ends */
+};
+
+struct leave_record {
+	__u32 kind;
+	__u32 flags;
+	__u64 boot_ns;
+	__u64 serial;
+	struct process_key process;
+	__u32 tid;
+	__u32 pad;
 };
 
 /* The beginning of a bus message, from each of its first two segments at most
@@ -248,7 +287,8 @@ enum counter {
 	COUNT_RETURN_MISSED, /* a call of copy_net_ns whose return the kernel left out */
 	COUNT_LOST_ENDING, /* release and free records */
 	COUNT_LIFE_FULL,   /* a namespace that found no room in its map */
-	COUNTERS_ROOM = 16, /* for those of one CPU, which then share no line of a cache */
+	COUNT_LOST_JOIN,   /* join records, and joins that found no room in their map */
+	COUNTERS_ROOM = 32, /* for those of one CPU, which then share no line of a cache */
 };
 
 #endif

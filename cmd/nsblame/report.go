@@ -10,6 +10,7 @@ import (
 
 	"github.com/nsblame/nsblame/internal/blame"
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/life"
 	"github.com/nsblame/nsblame/internal/render"
 	"github.com/nsblame/nsblame/internal/report"
 	"github.com/nsblame/nsblame/internal/tracer"
@@ -152,3 +153,6 @@ func (c collector) Observe(ev event.Event) error {
 func (c collector) Case(k *blame.Case, selected bool) {
 	c.Add(k, selected, render.NewCreation(k).Cut())
 }
+
+// Join takes the next process that moved into a namespace.
+func (c collector) Join(j *life.Join) { c.Joined(j) }

@@ -27,8 +27,9 @@ the pid. One that was left behind is removed at the start.
 --record also writes all that is seen into a file, whatever is printed of it;
 nsblame replay prints it again. A file that exists is not overwritten.
 
-With --life a line follows when a namespace is gone: how long it lived, and by
-whom and by what it was held last.
+With --life a line follows for each process that moves into a namespace later,
+and when it is gone: how long it lived, and by whom and by what it was held
+last. Who only comes and goes, as a daemon's thread does, is not shown.
 
 JSON carries all that is known in any case, so --tree and --life go with text
 only.
@@ -117,7 +118,7 @@ func newPrintFlags() printFlags {
 func (o *printFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.BoolVar(&o.tree, "tree", false, "print the whole chain of each creation")
-	flags.BoolVar(&o.life, "life", false, "print a line for the end of each namespace, too")
+	flags.BoolVar(&o.life, "life", false, "print who moves into a namespace later, and the end of each, too")
 	o.output.add(cmd)
 	o.color.add(cmd)
 	o.filter.add(cmd)

@@ -270,7 +270,7 @@ func (b *Blamer) upToDate(q event.Question, at uint64) bool {
 // runOf tells in which run of which service a process is, by its cgroup and
 // the process below the manager from which it descends.
 func runOf(p *lineage.Process, ancestry []lineage.Process, at uint64) (run, bool) {
-	pl := place(p)
+	pl := Place(p)
 	if !strings.HasSuffix(pl.Unit, ".service") || pl.Container != nil {
 		return run{}, false
 	}
@@ -305,7 +305,7 @@ func isManager(p *lineage.Process, own owner) bool {
 	if own.manager == cgroup.ManagerSystem {
 		return p.ID.PID == 1
 	}
-	pl := place(p)
+	pl := Place(p)
 	return pl.Unit == "init.scope" && pl.Manager == cgroup.ManagerUser && pl.HasOwner && pl.OwnerUID == own.uid
 }
 

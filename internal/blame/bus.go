@@ -240,11 +240,11 @@ var busUnits = []string{"dbus.service", "dbus-broker.service"}
 
 // inBusUnit reports whether a process is part of a bus's own service: anybody
 // can give a program the name of a bus's.
-func inBusUnit(p *lineage.Process) bool { return slices.Contains(busUnits, place(p).Unit) }
+func inBusUnit(p *lineage.Process) bool { return slices.Contains(busUnits, Place(p).Unit) }
 
 // isBusOf reports whether a process is a bus that opened its socket itself.
 func isBusOf(p *lineage.Process, own owner) bool {
-	pl := place(p)
+	pl := Place(p)
 	return inBusUnit(p) && pl.Manager == own.manager && (own.manager == cgroup.ManagerSystem || pl.OwnerUID == own.uid)
 }
 
@@ -263,7 +263,7 @@ func isBusDaemon(p *lineage.Process) bool {
 // isUnitlessBus reports whether a process is a bus where there are no units. A
 // program that only has the name makes a culprit unknown, never a wrong one.
 func isUnitlessBus(p lineage.Process) bool {
-	return path.Base(p.Exe) == "dbus-daemon" && place(&p).Unit == ""
+	return path.Base(p.Exe) == "dbus-daemon" && Place(&p).Unit == ""
 }
 
 // jobRemoved takes in that a manager has done with a job: what was asked before

@@ -121,11 +121,11 @@ type Case struct {
 
 // NewCase returns a creation whose causes are not known.
 func NewCase(c *lineage.Creation) *Case {
-	return &Case{Creation: c, Placement: place(&c.Process), Origin: Origin{Trigger: TriggerUnknown, Evidence: Unknown}}
+	return &Case{Creation: c, Placement: Place(&c.Process), Origin: Origin{Trigger: TriggerUnknown, Evidence: Unknown}}
 }
 
-// place reads what a process's cgroup says.
-func place(p *lineage.Process) cgroup.Placement {
+// Place reads what a process's cgroup says.
+func Place(p *lineage.Process) cgroup.Placement {
 	switch {
 	case p.CgroupUnknown:
 		return cgroup.Placement{}

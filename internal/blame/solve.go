@@ -86,7 +86,7 @@ func madeByManager(c *lineage.Creation) bool {
 		return false
 	}
 	p, parent := &c.Process, &c.Ancestry[0]
-	manager := parent.ID.PID == 1 || path.Base(parent.Exe) == "systemd" && place(parent).Unit == "init.scope"
+	manager := parent.ID.PID == 1 || path.Base(parent.Exe) == "systemd" && Place(parent).Unit == "init.scope"
 	return manager && (p.ArgvInherited || path.Base(p.Exe) == "systemd-executor")
 }
 
@@ -658,7 +658,7 @@ func (s *solver) because(ev Evidence, text, unitName string) {
 }
 
 func (s *solver) command(p *lineage.Process, ancestry []lineage.Process, why string) {
-	pl := place(p)
+	pl := Place(p)
 	s.origin(Origin{
 		Trigger: TriggerCommand, Process: p, Ancestry: ancestry, AncestryWhy: why, Unit: pl.Unit, Placement: pl,
 	})

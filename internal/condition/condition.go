@@ -16,6 +16,7 @@ import (
 
 	"github.com/nsblame/nsblame/internal/blame"
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/life"
 	"github.com/nsblame/nsblame/internal/report"
 )
 
@@ -218,6 +219,9 @@ func (j *Judge) Case(c *blame.Case, selected bool) {
 		}
 	}
 }
+
+// Join takes who moved into a namespace, about which no condition is.
+func (*Judge) Join(*life.Join) {}
 
 // about reports whether a creation meets the condition by itself.
 func (c Condition) about(k *blame.Case) bool {

@@ -248,15 +248,19 @@ type NetnsChild struct {
 }
 
 // Exec is the first exec of a process that created a network namespace, or
-// was born in a new one, after that creation.
+// was born in a new one or moved into one, after that.
 type Exec struct {
 	// Process is the process; Process and Program events that give its new
 	// state precede.
 	Process ProcessID
+	// Serial is the creation's of the namespace in which it was called, for a
+	// process that had moved since its last exec; 0 for others, and if the
+	// creation was not seen.
+	Serial uint64
 }
 
-// Exit is the end of a process that created a network namespace, or was born
-// in a new one.
+// Exit is the end of a process that created a network namespace, was born in a
+// new one or moved into one.
 type Exit struct {
 	// Process is the process; a Process event that gives its end precedes.
 	Process ProcessID
@@ -282,6 +286,8 @@ type NetnsRelease struct {
 	Held Held
 	// Exiting is set when the thread dropped it in the course of its own end.
 	Exiting bool
+	// Joins counts who moved in, told by a NetnsJoin or not.
+	Joins uint32
 	// CreatedNS is when the creation began, nanoseconds since boot, 0 if it was
 	// not seen.
 	CreatedNS uint64
@@ -321,6 +327,57 @@ type NetnsFree struct {
 	// CreatedNS and ReleasedNS are when the creation began and when it was
 	// released, nanoseconds since boot; 0 if that was not seen.
 	CreatedNS, ReleasedNS uint64
+}
+
+// NetnsJoin says that a thread came into a network namespace that was seen
+// being created. Of each namespace the first ones are told, the others counted.
+// Process events for it and its ancestors precede.
+type NetnsJoin struct {
+	// Serial, Inum, Cookie and CreatedNS are as in NetnsRelease.
+	Serial    uint64
+	Inum      uint32
+	Cookie    uint64
+	CreatedNS uint64
+	// Process is the process that moved, TID the thread, Comm its name.
+	Process ProcessID
+	TID     uint32
+	Comm    string
+	// How is the way in.
+	How JoinHow
+	// Nth counts who came into the namespace, this one included.
+	Nth uint32
+}
+
+// JoinHow is the way into a namespace.
+type JoinHow string
+
+// The ways into a namespace.
+const (
+	// JoinSetns: setns(2).
+	JoinSetns JoinHow = "setns"
+	// JoinFork: it was forked in it, by a process that had moved or created the
+	// namespace, and had not called exec since.
+	JoinFork JoinHow = "fork"
+)
+
+// NetnsLeave says that a thread is not in a namespace any more that it was told
+// to have come into, and has not called exec meanwhile.
+type NetnsLeave struct {
+	// Serial, Process and TID are the NetnsJoin's.
+	Serial  uint64
+	Process ProcessID
+	TID     uint32
+	// Ending is set if the thread ended in it.
+	Ending bool
+}
+
+// NetnsJoins counts, at the end of a stream, who moved into a namespace that is
+// still there, where not all of them were told by a NetnsJoin.
+type NetnsJoins struct {
+	// Serial is the creation's.
+	Serial uint64
+	// Joins counts them, told or not.
+	Joins uint32
 }
 
 // Damage says that a part of a recording could not be read. It stands at the
@@ -444,6 +501,8 @@ const (
 	// LossLife: namespaces whose life was not followed, because too many were
 	// there at once.
 	LossLife LossKind = "life"
+	// LossJoin: notices of who moves into a namespace, or leaves it again.
+	LossJoin LossKind = "join"
 	// LossRecord: records that user space could not decode.
 	LossRecord LossKind = "record"
 )
@@ -487,6 +546,9 @@ func (*Exec) body()         {}
 func (*Exit) body()         {}
 func (*NetnsRelease) body() {}
 func (*NetnsFree) body()    {}
+func (*NetnsJoin) body()    {}
+func (*NetnsLeave) body()   {}
+func (*NetnsJoins) body()   {}
 func (*Damage) body()       {}
 func (*BusMessage) body()   {}
 func (*Unit) body()         {}

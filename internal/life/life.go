@@ -1,4 +1,5 @@
-// Package life tells when a network namespace ends, and which creation it ends.
+// Package life tells who moves into a network namespace and when it ends, and
+// which creation that is about.
 //
 // It is a pure function of the stream of events. An end may come before its
 // creation is shown, for that waits for an exec and for what a manager has to
@@ -109,6 +110,16 @@ type Book struct {
 	// teardowns are live.
 	sees, frees bool
 	forgotten   uint64
+	// execWait is how long it is awaited what becomes of who moves in.
+	execWait uint64
+	pending  []pendingJoin
+	joins    []*Join
+	// untold counts those who moved in and were only counted, in namespaces
+	// that are gone.
+	untold uint64
+	// droppedJoins counts the joins that are not told, for there were too many at
+	// once.
+	droppedJoins uint64
 }
 
 // releaseKey tells releases apart: inums are reused, but not at once.
@@ -123,6 +134,10 @@ type life struct {
 	created *blame.Case
 	release *Release
 	held    []End
+	// heldJoins wait as the ends do.
+	heldJoins []*Join
+	// told counts the joins that were told one by one, of total.
+	told, total uint32
 }
 
 // fate says whether a creation is shown.
@@ -142,8 +157,13 @@ func New(tree *lineage.Tree) *Book {
 // Observe takes the next event of the stream, after the tree has. If that is
 // the end of a namespace whose creation was shown, or is not known, it returns
 // that end.
+//
+// Who moved in is told by Joins.
 func (b *Book) Observe(ev event.Event) *End {
+	b.follow(ev)
 	switch body := ev.Body.(type) {
+	case *event.Host:
+		b.execWait = body.ExecWaitNS
 	case *event.Coverage:
 		b.sees = b.sees || body.Live && body.Probe == releaseProbe
 		b.frees = b.frees || body.Live && freeProbes[body.Probe]
@@ -153,6 +173,12 @@ func (b *Book) Observe(ev event.Event) *End {
 		return b.release(ev.BootNS, body)
 	case *event.NetnsFree:
 		return b.free(ev.BootNS, body)
+	case *event.NetnsJoin:
+		b.join(ev.BootNS, body)
+	case *event.NetnsJoins:
+		if l := b.lives[body.Serial]; l != nil {
+			l.total = body.Joins
+		}
 	}
 	return nil
 }
@@ -162,7 +188,13 @@ func (b *Book) begin(n *event.NetnsCreate) {
 		return
 	}
 	if len(b.lives) >= maxLives && b.over > 0 {
-		maps.DeleteFunc(b.lives, func(_ uint64, l *life) bool { return l.release != nil && l.fate != undecided })
+		maps.DeleteFunc(b.lives, func(_ uint64, l *life) bool {
+			over := l.release != nil && l.fate != undecided
+			if over {
+				b.untold += l.untold()
+			}
+			return over
+		})
 		b.over = 0
 	}
 	if len(b.lives) >= maxLives {
@@ -180,7 +212,7 @@ func (b *Book) release(at uint64, n *event.NetnsRelease) *End {
 		r.By, r.Ancestry, r.AncestryWhy = &p, ancestry, why
 	}
 	if l := b.lives[n.Serial]; l != nil {
-		l.release = r
+		l.release, l.total = r, n.Joins
 	} else {
 		b.await(releaseKey{n.Inum, at}, r)
 	}
@@ -225,6 +257,7 @@ func (b *Book) tell(serial uint64, e End) *End {
 		return nil
 	}
 	if e.Free != nil {
+		b.untold += l.untold()
 		delete(b.lives, serial)
 	} else if e.Final {
 		b.over++
@@ -237,7 +270,8 @@ func (b *Book) tell(serial uint64, e End) *End {
 }
 
 // Decide says whether a creation is shown, and returns the ends that waited
-// for that, in their order.
+// for that, in their order. Who moved in and waited for it is told by Joins, and
+// did so before.
 func (b *Book) Decide(c *blame.Case, show bool) []End {
 	serial := c.Netns.Serial
 	l := b.lives[serial]
@@ -247,7 +281,12 @@ func (b *Book) Decide(c *blame.Case, show bool) []End {
 	l.fate = hidden
 	if show {
 		l.fate, l.created = shown, brief(c)
+		for _, j := range l.heldJoins {
+			j.Created = l.created
+			b.joins = append(b.joins, j)
+		}
 	}
+	l.heldJoins = nil
 	var ready []End
 	held := l.held
 	l.held = nil
@@ -281,11 +320,18 @@ type Counts struct {
 	// Forgotten counts the creations and releases that were not followed
 	// because there were too many at once.
 	Forgotten uint64
+	// Untold counts those who moved in and were not told one by one.
+	Untold uint64
+	// DroppedJoins counts those who would have been, but came when too many did.
+	DroppedJoins uint64
 }
 
 // Counts returns the figures as of now.
 func (b *Book) Counts() Counts {
-	c := Counts{Known: b.sees, Forgotten: b.forgotten}
+	c := Counts{Known: b.sees, Forgotten: b.forgotten, Untold: b.untold, DroppedJoins: b.droppedJoins}
+	for _, l := range b.lives {
+		c.Untold += l.untold()
+	}
 	if !b.sees {
 		return c
 	}

@@ -85,7 +85,8 @@ const (
 	bpfCounterCOUNT_RETURN_MISSED bpfCounter = 11
 	bpfCounterCOUNT_LOST_ENDING   bpfCounter = 12
 	bpfCounterCOUNT_LIFE_FULL     bpfCounter = 13
-	bpfCounterCOUNTERS_ROOM       bpfCounter = 16
+	bpfCounterCOUNT_LOST_JOIN     bpfCounter = 14
+	bpfCounterCOUNTERS_ROOM       bpfCounter = 32
 )
 
 type bpfCreateCall uint32
@@ -136,6 +137,7 @@ type bpfFollowupRecord struct {
 	Pad     uint32
 	BootNs  uint64
 	Process bpfProcessKey
+	Serial  uint64
 }
 
 type bpfForgetRecord struct {
@@ -191,10 +193,52 @@ type bpfInflight struct {
 	Flags       uint32
 }
 
+type bpfJoinHow uint32
+
+const (
+	bpfJoinHowJOIN_SETNS bpfJoinHow = 0
+	bpfJoinHowJOIN_FORK  bpfJoinHow = 1
+)
+
+type bpfJoinRecord struct {
+	_         structs.HostLayout
+	Kind      uint32
+	How       uint32
+	BootNs    uint64
+	Serial    uint64
+	CreatedNs uint64
+	Cookie    uint64
+	Process   bpfProcessKey
+	Inum      uint32
+	Tid       uint32
+	Nth       uint32
+	Pad       uint32
+	Comm      [16]int8
+}
+
+type bpfLeaveFlags uint32
+
+const (
+	bpfLeaveFlagsLEAVE_ENDING bpfLeaveFlags = 1
+)
+
+type bpfLeaveRecord struct {
+	_       structs.HostLayout
+	Kind    uint32
+	Flags   uint32
+	BootNs  uint64
+	Serial  uint64
+	Process bpfProcessKey
+	Tid     uint32
+	Pad     uint32
+}
+
 type bpfLife struct {
 	_         structs.HostLayout
 	Serial    uint64
 	CreatedNs uint64
+	Joins     uint32
+	Pad       uint32
 }
 
 type bpfProcess struct {
@@ -215,7 +259,8 @@ type bpfProcess struct {
 	Sent     uint32
 	Watched  uint8
 	Threaded uint8
-	Pad      [2]uint8
+	Enters   uint8
+	Pad      [1]uint8
 }
 
 type bpfProcessFlags uint32
@@ -296,6 +341,8 @@ const (
 	bpfRecordKindREC_BUS     bpfRecordKind = 9
 	bpfRecordKindREC_RELEASE bpfRecordKind = 10
 	bpfRecordKindREC_FREE    bpfRecordKind = 11
+	bpfRecordKindREC_JOIN    bpfRecordKind = 12
+	bpfRecordKindREC_LEAVE   bpfRecordKind = 13
 )
 
 type bpfReleaseFlags uint32
@@ -316,7 +363,7 @@ type bpfReleaseRecord struct {
 	Inum      uint32
 	Tid       uint32
 	Held      uint32
-	Pad       uint32
+	Joins     uint32
 	Comm      [16]int8
 }
 
@@ -337,6 +384,8 @@ const (
 	bpfMapEvents                = "events"
 	bpfMapGivingUp              = "giving_up"
 	bpfMapInflight              = "inflight"
+	bpfMapInside                = "inside"
+	bpfMapJoining               = "joining"
 	bpfMapLives                 = "lives"
 	bpfMapProcesses             = "processes"
 	bpfMapPrograms              = "programs"
@@ -364,6 +413,10 @@ const (
 	bpfProgIpvsEnterKprobe      = "ipvs_enter_kprobe"
 	bpfProgIpvsExit             = "ipvs_exit"
 	bpfProgIpvsExitKprobe       = "ipvs_exit_kprobe"
+	bpfProgJoinEnter            = "join_enter"
+	bpfProgJoinEnterKprobe      = "join_enter_kprobe"
+	bpfProgJoinExit             = "join_exit"
+	bpfProgJoinExitKprobe       = "join_exit_kprobe"
 	bpfProgMountEnter           = "mount_enter"
 	bpfProgMountEnterKprobe     = "mount_enter_kprobe"
 	bpfProgMountExit            = "mount_exit"
@@ -462,6 +515,10 @@ type bpfProgramSpecs struct {
 	IpvsEnterKprobe      *ebpf.ProgramSpec `ebpf:"ipvs_enter_kprobe"`
 	IpvsExit             *ebpf.ProgramSpec `ebpf:"ipvs_exit"`
 	IpvsExitKprobe       *ebpf.ProgramSpec `ebpf:"ipvs_exit_kprobe"`
+	JoinEnter            *ebpf.ProgramSpec `ebpf:"join_enter"`
+	JoinEnterKprobe      *ebpf.ProgramSpec `ebpf:"join_enter_kprobe"`
+	JoinExit             *ebpf.ProgramSpec `ebpf:"join_exit"`
+	JoinExitKprobe       *ebpf.ProgramSpec `ebpf:"join_exit_kprobe"`
 	MountEnter           *ebpf.ProgramSpec `ebpf:"mount_enter"`
 	MountEnterKprobe     *ebpf.ProgramSpec `ebpf:"mount_enter_kprobe"`
 	MountExit            *ebpf.ProgramSpec `ebpf:"mount_exit"`
@@ -503,6 +560,8 @@ type bpfMapSpecs struct {
 	Events        *ebpf.MapSpec `ebpf:"events"`
 	GivingUp      *ebpf.MapSpec `ebpf:"giving_up"`
 	Inflight      *ebpf.MapSpec `ebpf:"inflight"`
+	Inside        *ebpf.MapSpec `ebpf:"inside"`
+	Joining       *ebpf.MapSpec `ebpf:"joining"`
 	Lives         *ebpf.MapSpec `ebpf:"lives"`
 	Processes     *ebpf.MapSpec `ebpf:"processes"`
 	Programs      *ebpf.MapSpec `ebpf:"programs"`
@@ -551,6 +610,8 @@ type bpfMaps struct {
 	Events        *ebpf.Map `ebpf:"events"`
 	GivingUp      *ebpf.Map `ebpf:"giving_up"`
 	Inflight      *ebpf.Map `ebpf:"inflight"`
+	Inside        *ebpf.Map `ebpf:"inside"`
+	Joining       *ebpf.Map `ebpf:"joining"`
 	Lives         *ebpf.Map `ebpf:"lives"`
 	Processes     *ebpf.Map `ebpf:"processes"`
 	Programs      *ebpf.Map `ebpf:"programs"`
@@ -569,6 +630,8 @@ func (m *bpfMaps) Close() error {
 		m.Events,
 		m.GivingUp,
 		m.Inflight,
+		m.Inside,
+		m.Joining,
 		m.Lives,
 		m.Processes,
 		m.Programs,
@@ -615,6 +678,10 @@ type bpfPrograms struct {
 	IpvsEnterKprobe      *ebpf.Program `ebpf:"ipvs_enter_kprobe"`
 	IpvsExit             *ebpf.Program `ebpf:"ipvs_exit"`
 	IpvsExitKprobe       *ebpf.Program `ebpf:"ipvs_exit_kprobe"`
+	JoinEnter            *ebpf.Program `ebpf:"join_enter"`
+	JoinEnterKprobe      *ebpf.Program `ebpf:"join_enter_kprobe"`
+	JoinExit             *ebpf.Program `ebpf:"join_exit"`
+	JoinExitKprobe       *ebpf.Program `ebpf:"join_exit_kprobe"`
 	MountEnter           *ebpf.Program `ebpf:"mount_enter"`
 	MountEnterKprobe     *ebpf.Program `ebpf:"mount_enter_kprobe"`
 	MountExit            *ebpf.Program `ebpf:"mount_exit"`
@@ -667,6 +734,10 @@ func (p *bpfPrograms) Close() error {
 		p.IpvsEnterKprobe,
 		p.IpvsExit,
 		p.IpvsExitKprobe,
+		p.JoinEnter,
+		p.JoinEnterKprobe,
+		p.JoinExit,
+		p.JoinExitKprobe,
 		p.MountEnter,
 		p.MountEnterKprobe,
 		p.MountExit,

@@ -45,6 +45,10 @@ func decode(raw []byte) (event.Event, error) {
 		return decodeAs(raw, releaseEvent)
 	case bpfRecordKindREC_FREE:
 		return decodeAs(raw, freeEvent)
+	case bpfRecordKindREC_JOIN:
+		return decodeAs(raw, joinEvent)
+	case bpfRecordKindREC_LEAVE:
+		return decodeAs(raw, leaveEvent)
 	default:
 		return event.Event{}, fmt.Errorf("%w: kind %d", errRecord, kind)
 	}
@@ -192,7 +196,7 @@ func childEvent(r *bpfChildRecord) event.Event {
 }
 
 func execEvent(r *bpfFollowupRecord) event.Event {
-	return event.Event{BootNS: r.BootNs, Body: &event.Exec{Process: processID(r.Process)}}
+	return event.Event{BootNS: r.BootNs, Body: &event.Exec{Process: processID(r.Process), Serial: r.Serial}}
 }
 
 func exitEvent(r *bpfFollowupRecord) event.Event {
@@ -209,6 +213,7 @@ func releaseEvent(r *bpfReleaseRecord) event.Event {
 		Comm:      text(r.Comm[:]),
 		Held:      held(bpfHeld(r.Held)),
 		Exiting:   has(r.Flags, bpfReleaseFlagsRELEASE_EXITING),
+		Joins:     r.Joins,
 		CreatedNS: r.CreatedNs,
 	}}
 }
@@ -237,6 +242,30 @@ func freeEvent(r *bpfFreeRecord) event.Event {
 		DurationNS: r.DurationNs,
 		CreatedNS:  r.CreatedNs,
 		ReleasedNS: r.ReleasedNs,
+	}}
+}
+
+func joinEvent(r *bpfJoinRecord) event.Event {
+	how := event.JoinSetns
+	if bpfJoinHow(r.How) == bpfJoinHowJOIN_FORK {
+		how = event.JoinFork
+	}
+	return event.Event{BootNS: r.BootNs, Body: &event.NetnsJoin{
+		Serial:    r.Serial,
+		Inum:      r.Inum,
+		Cookie:    r.Cookie,
+		CreatedNS: r.CreatedNs,
+		Process:   processID(r.Process),
+		TID:       r.Tid,
+		Comm:      text(r.Comm[:]),
+		How:       how,
+		Nth:       r.Nth,
+	}}
+}
+
+func leaveEvent(r *bpfLeaveRecord) event.Event {
+	return event.Event{BootNS: r.BootNs, Body: &event.NetnsLeave{
+		Serial: r.Serial, Process: processID(r.Process), TID: r.Tid, Ending: has(r.Flags, bpfLeaveFlagsLEAVE_ENDING),
 	}}
 }
 

@@ -112,6 +112,11 @@ var groups = []group{
 		without: "when and by whom a namespace is given up is not seen",
 	},
 	{
+		probe: "netns_install", programs: []string{bpfProgJoinExit, bpfProgJoinEnter},
+		kprobes: []string{bpfProgJoinExitKprobe, bpfProgJoinEnterKprobe},
+		without: "who moves into a namespace by setns is not seen",
+	},
+	{
 		probe: unshareProbe, programs: []string{bpfProgUnshareExit, bpfProgUnshareEnter},
 		kprobes:  []string{bpfProgUnshareExitKprobe, bpfProgUnshareEnterKprobe},
 		required: true, ifPresent: true,

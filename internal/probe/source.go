@@ -443,6 +443,9 @@ func (s *Source) finish() error {
 	if err != nil {
 		return err
 	}
+	if err := s.pushJoins(); err != nil {
+		return err
+	}
 	s.pushActive(true)
 	s.push(&event.End{Seen: sums[bpfCounterCOUNT_SEEN]})
 	return nil

@@ -36,6 +36,9 @@ var kinds = []kind{
 	kindOf("Loss", walkLoss),
 	kindOf("Damage", walkDamage),
 	kindOf("End", walkEnd),
+	kindOf("NetnsJoin", walkNetnsJoin),
+	kindOf("NetnsLeave", walkNetnsLeave),
+	kindOf("NetnsJoins", walkNetnsJoins),
 }
 
 // segment begins a part of the file from which on everything is defined that
@@ -180,7 +183,10 @@ func walkNetnsChild(c *codec, n *event.NetnsChild) {
 	process(c, "child", &n.Child)
 }
 
-func walkExec(c *codec, e *event.Exec) { process(c, "process", &e.Process) }
+func walkExec(c *codec, e *event.Exec) {
+	process(c, "process", &e.Process)
+	c.u64("serial", &e.Serial)
+}
 
 func walkExit(c *codec, e *event.Exit) { process(c, "process", &e.Process) }
 
@@ -194,6 +200,7 @@ func walkNetnsRelease(c *codec, n *event.NetnsRelease) {
 	word(c, "held", &n.Held)
 	c.bool("exiting", &n.Exiting)
 	c.u64("created_ns", &n.CreatedNS)
+	c.u32("joins", &n.Joins)
 }
 
 func walkNetnsFree(c *codec, n *event.NetnsFree) {
@@ -204,6 +211,30 @@ func walkNetnsFree(c *codec, n *event.NetnsFree) {
 	c.u64("duration_ns", &n.DurationNS)
 	c.u64("created_ns", &n.CreatedNS)
 	c.u64("released_ns", &n.ReleasedNS)
+}
+
+func walkNetnsJoin(c *codec, n *event.NetnsJoin) {
+	c.u64("serial", &n.Serial)
+	c.u32("inum", &n.Inum)
+	c.u64("cookie", &n.Cookie)
+	c.u64("created_ns", &n.CreatedNS)
+	process(c, "process", &n.Process)
+	c.u32("tid", &n.TID)
+	c.bytes("comm", &n.Comm)
+	word(c, "how", &n.How)
+	c.u32("nth", &n.Nth)
+}
+
+func walkNetnsLeave(c *codec, n *event.NetnsLeave) {
+	c.u64("serial", &n.Serial)
+	process(c, "process", &n.Process)
+	c.u32("tid", &n.TID)
+	c.bool("ending", &n.Ending)
+}
+
+func walkNetnsJoins(c *codec, n *event.NetnsJoins) {
+	c.u64("serial", &n.Serial)
+	c.u32("joins", &n.Joins)
 }
 
 func walkBusMessage(c *codec, b *event.BusMessage) {

@@ -7,6 +7,7 @@ import (
 	"github.com/nsblame/nsblame/internal/blame"
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/life"
+	"github.com/nsblame/nsblame/internal/lineage"
 )
 
 func (p *jsonPrinter) End(end *life.End) error {
@@ -16,11 +17,7 @@ func (p *jsonPrinter) End(end *life.End) error {
 	}
 	e := p.begin(kind)
 	p.time(end.BootNS)
-	e.key("netns")
-	e.open('{')
-	e.uint("inum", uint64(end.Inum()))
-	e.uint("cookie", end.Cookie())
-	e.close('}')
+	identityField(e, end.Inum(), end.Cookie())
 	if ns, known := end.Lifetime(); known {
 		e.uint("lifetime_ns", ns)
 	} else {
@@ -43,16 +40,32 @@ func releaseFields(e *encoder, r *life.Release) {
 		e.str("held", string(r.Netns.Held))
 	}
 	e.bool("exiting", r.Netns.Exiting)
+	if n := r.Netns.Joins; n > 0 {
+		e.uint("joins", uint64(n))
+	}
 	if r.By == nil {
 		e.null("process")
 	} else {
 		e.key("process")
 		processObject(e, r.By)
 	}
-	processList(e, "ancestry", r.Ancestry)
-	if r.AncestryWhy != "" {
+	lineageFields(e, r.Ancestry, r.AncestryWhy)
+}
+
+// identityField names a namespace.
+func identityField(e *encoder, inum uint32, cookie uint64) {
+	e.key("netns")
+	e.open('{')
+	e.uint("inum", uint64(inum))
+	e.uint("cookie", cookie)
+	e.close('}')
+}
+
+func lineageFields(e *encoder, ancestry []lineage.Process, why string) {
+	processList(e, "ancestry", ancestry)
+	if why != "" {
 		e.bool("ancestry_truncated", true)
-		e.str("ancestry_why", r.AncestryWhy)
+		e.str("ancestry_why", why)
 	}
 }
 
@@ -100,11 +113,15 @@ func (p *textPrinter) End(e *life.End) error {
 	b.WriteString(goneText(e) + "  ")
 	if e.Created != nil {
 		b.WriteString(p.paint.place(placeText(&e.Created.Placement)) + "  ")
-		by := creatorText(NewCreation(e.Created), maxLineAncestor)
-		b.WriteString("made by " + strings.TrimPrefix(by, "by ") + "  ")
+		b.WriteString(makerText(e.Created) + "  ")
 	}
 	b.WriteString(p.paint.strong(heldText(e.Release)) + "\n")
 	return write(p.w, b.String())
+}
+
+// makerText says who made a namespace.
+func makerText(c *blame.Case) string {
+	return "made by " + strings.TrimPrefix(creatorText(NewCreation(c), maxLineAncestor), "by ")
 }
 
 // goneText says how long a namespace lived, and how long it took to go.
@@ -121,6 +138,9 @@ func goneText(e *life.End) string {
 	}
 	if e.Created == nil {
 		out += ", creation not seen"
+	}
+	if e.Release != nil && e.Release.Netns.Joins > 0 {
+		out += fmt.Sprintf(", joined %s", counted(uint64(e.Release.Netns.Joins), "time"))
 	}
 	return out
 }

@@ -163,7 +163,7 @@ func ends() []*life.End {
 	threaded.TID = 963
 	release := func(c *blame.Case, ms uint64, held event.Held, exiting bool, by *lineage.Process) *life.Release {
 		r := &life.Release{BootNS: at(1, 41, 38, ms), By: by}
-		r.Netns = event.NetnsRelease{Inum: 4026532700, Cookie: 9, Held: held, Exiting: exiting}
+		r.Netns = event.NetnsRelease{Inum: 4026532700, Cookie: 9, Held: held, Exiting: exiting, Joins: uint32(ms / 3)}
 		if c != nil {
 			r.Netns.Inum, r.Netns.Cookie, r.Netns.CreatedNS = c.Netns.Inum, c.Netns.Cookie, c.BootNS
 		}
@@ -194,6 +194,42 @@ func ends() []*life.End {
 		free(nil, release(nil, 6, event.HeldNsfs, false, nil)),
 		free(nil, nil),
 		free(bad, release(bad, 7, event.HeldProcess, false, &bad.Process)),
+	}
+}
+
+// joins are those who moved in that the golden files show.
+func joins() []*life.Join {
+	all := scenarios()
+	hostnamed, bad := all[0].c.Case, all[len(all)-1].c.Case
+	join := func(c *blame.Case, p lineage.Process, then life.Then, how event.JoinHow) *life.Join {
+		j := &life.Join{
+			BootNS: at(1, 41, 9, 0), Created: c, Process: p, Ancestry: []lineage.Process{systemd()},
+			Placement: cgroup.Parse(p.Cgroup), Then: then, ThenNS: at(1, 41, 9, 2),
+			Netns: event.NetnsJoin{Inum: 4026532700, Cookie: 9, How: how, Nth: 3},
+		}
+		if p.Exec != nil {
+			j.Placement = cgroup.Parse(p.Exec.Cgroup)
+		}
+		if c != nil {
+			j.Netns.Inum, j.Netns.Cookie, j.Netns.CreatedNS = c.Netns.Inum, c.Netns.Cookie, c.BootNS
+		}
+		return j
+	}
+	runtime := process(970, "runc:[2:INIT]", "runc", "init")
+	runtime.ArgvInherited = true
+	nginx := process(970, "nginx", "nginx", "-g", "daemon off;")
+	nginx.Cgroup = "/system.slice/docker-" + containerID + ".scope"
+	runtime.Exec = &nginx
+	visitor := process(980, "dockerd", "dockerd", "-H", "fd://")
+	visitor.TID = 985
+	lost := join(nil, visitor, life.ThenNothing, event.JoinSetns)
+	lost.ThenNS, lost.AncestryWhy = 0, "the parent is not known"
+	return []*life.Join{
+		join(hostnamed, runtime, life.ThenExec, event.JoinFork),
+		join(hostnamed, visitor, life.ThenLeft, event.JoinSetns),
+		join(hostnamed, exited(visitor, 0), life.ThenEnded, event.JoinSetns),
+		lost,
+		join(bad, bad.Process, life.ThenExec, event.JoinSetns),
 	}
 }
 

@@ -54,6 +54,9 @@ func stream(t *testing.T, p Printer) {
 		}
 		do(p.Creation(s.c))
 	}
+	for _, j := range joins() {
+		do(p.Join(j))
+	}
 	for _, e := range ends() {
 		do(p.End(e))
 	}
@@ -65,7 +68,7 @@ func stream(t *testing.T, p Printer) {
 		event.LossTable: 3, event.LossCreation: 2, event.LossRecord: 0,
 	}}))
 	do(p.Summary(Summary{Seen: 1, Printed: 1}))
-	do(p.Summary(Summary{Seen: 4, Printed: 4, Life: life.Counts{Known: true, Alive: 2, Releasing: 1}}))
+	do(p.Summary(Summary{Seen: 4, Printed: 4, Life: life.Counts{Known: true, Alive: 2, Releasing: 1, Untold: 7}}))
 }
 
 // golden compares got with a file of testdata, or writes it with -update.

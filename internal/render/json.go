@@ -162,6 +162,9 @@ func (p *jsonPrinter) Summary(s Summary) error {
 	e.uint("lost", s.LostTotal())
 	e.uint("cut", s.Cut)
 	e.uint("bus_cut", s.BusCut)
+	if n := s.Life.Untold; n > 0 {
+		e.uint("joins_untold", n)
+	}
 	if s.Damages > 0 {
 		e.uint("damages", s.Damages)
 		e.uint("damaged_blocks", s.DamagedBlocks)

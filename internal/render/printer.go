@@ -18,6 +18,8 @@ type Printer interface {
 	Observe(ev event.Event)
 	// Creation prints one creation of a network namespace.
 	Creation(c *Creation) error
+	// Join prints who moved into a namespace.
+	Join(j *life.Join) error
 	// End prints a step in the end of a namespace.
 	End(e *life.End) error
 	// Loss prints that something was lost, at a time since boot.

@@ -26,7 +26,7 @@ func TestWriteErrors(t *testing.T) {
 		"json": NewJSON(brokenWriter{}),
 	} {
 		for _, err := range []error{
-			p.Creation(c), p.End(ends()[1]), p.Loss(0, &event.Loss{}), p.Coverage(0, &event.Coverage{}), p.Damage(0, &event.Damage{}), p.Summary(Summary{}),
+			p.Creation(c), p.Join(joins()[0]), p.End(ends()[1]), p.Loss(0, &event.Loss{}), p.Coverage(0, &event.Coverage{}), p.Damage(0, &event.Damage{}), p.Summary(Summary{}),
 		} {
 			if !errors.Is(err, errBroken) {
 				t.Errorf("%s: %v", name, err)

@@ -285,6 +285,17 @@ func (w *reportWriter) section(i int, c *report.Cause) section {
 	}
 	tally("run by", &c.RunBy, argvText)
 	tally("container", &c.Containers, func(v []string) string { return fitEscaped(strings.Join(v, ""), maxName) })
+	tally("occupants", &c.Occupants, argvText)
+	if c.Untold > 0 {
+		title := ""
+		if len(c.Occupants.Values) == 0 {
+			title = "occupants"
+		}
+		add(title, words("more, only counted (%d)", c.Untold))
+	}
+	if c.Visits > 0 {
+		add("visited", words("%s, by who left again or ended there without a program of its own", counted(c.Visits, "time")))
+	}
 	if c.Failed > 0 {
 		var errs []string
 		for _, n := range slices.Sorted(maps.Keys(c.Errors)) {

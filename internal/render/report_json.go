@@ -154,6 +154,7 @@ func (p *jsonPrinter) cause(c *report.Cause, endings bool) {
 	}
 	tallyField(e, "run_by", &c.RunBy)
 	tallyField(e, "containers", &c.Containers)
+	occupantsField(e, c)
 	e.uint("similar", uint64(c.Similar))
 	e.uint("count", c.Count)
 	e.uint("failed", c.Failed)
@@ -224,6 +225,25 @@ func partyFields(e *encoder, p *report.Party) {
 func tallyField(e *encoder, name string, t *report.Tally) {
 	e.key(name)
 	e.open('{')
+	tallyFields(e, t)
+	e.close('}')
+}
+
+// occupantsField is null where nobody was seen to move in.
+func occupantsField(e *encoder, c *report.Cause) {
+	if len(c.Occupants.Values) == 0 && c.Untold == 0 && c.Visits == 0 {
+		e.null("occupants")
+		return
+	}
+	e.key("occupants")
+	e.open('{')
+	tallyFields(e, &c.Occupants)
+	e.uint("untold", c.Untold)
+	e.uint("visits", c.Visits)
+	e.close('}')
+}
+
+func tallyFields(e *encoder, t *report.Tally) {
 	e.key("values")
 	e.open('[')
 	for i := range t.Values {
@@ -234,7 +254,6 @@ func tallyField(e *encoder, name string, t *report.Tally) {
 	}
 	e.close(']')
 	e.uint("others", t.Others)
-	e.close('}')
 }
 
 // spreadField writes a spread, null without a value.

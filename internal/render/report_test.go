@@ -47,7 +47,13 @@ func reportOf(broken bool, list ...*Creation) *report.Report {
 			see(k.BootNS+3e9, &event.NetnsRelease{Serial: k.Netns.Serial}, &event.NetnsFree{Serial: k.Netns.Serial, DurationNS: 2e6})
 		}
 	}
+	for i, j := range joins() {
+		j.Netns.Serial = uint64(1 + i%2)
+		see(j.BootNS, &j.Netns)
+		c.Joined(j)
+	}
 	if broken {
+		see(began, &event.NetnsJoins{Serial: 2, Joins: 40})
 		see(began, &event.Coverage{Probe: "evil`probe", Why: "**why** <b> \x1b[2J"},
 			&event.Loss{Kind: event.LossCreation, Count: 3}, &event.Loss{Kind: "new\x1b`kind", Count: 1},
 			&event.Damage{Offset: 4096, Bytes: 512, Blocks: 1, Why: "bad checksum\n# no heading"},

@@ -99,6 +99,9 @@ func (p *textPrinter) Summary(s Summary) error {
 		text += " (" + strings.Join(kinds, ", ") + ")"
 	}
 	text += fmt.Sprintf(", %d cut", s.Cut) + aliveText(s.Life)
+	if n := s.Life.Untold; n > 0 {
+		text += fmt.Sprintf(", %d more join%s only counted", n, plural(n))
+	}
 	if s.BusCut > 0 {
 		text += fmt.Sprintf(", %d bus message%s not captured far enough", s.BusCut, plural(s.BusCut))
 	}
@@ -158,6 +161,8 @@ func lossText(kind event.LossKind) string {
 		return "runs of the probe on the buses that the kernel left out"
 	case event.LossEnding:
 		return "ends of namespaces (buffer full)"
+	case event.LossJoin:
+		return "notices of who moves into a namespace (buffer or table full)"
 	case event.LossLife:
 		return "namespaces whose end is not followed (table full)"
 	case event.LossRecord:
@@ -179,7 +184,7 @@ func (p *textPrinter) line(c *Creation) string {
 	}
 	b.WriteString(p.paint.place(placeText(&c.Placement)) + "  ")
 	b.WriteString(creatorText(c, maxLineCommand))
-	for _, a := range ancestorTexts(c) {
+	for _, a := range ancestorTexts(c.Ancestry, c.AncestryTruncated, c.AncestryWhy) {
 		b.WriteString(p.paint.faint("  < " + a))
 	}
 	if text := originText(c); text != "" {
@@ -206,8 +211,9 @@ func originText(c *Creation) string {
 
 // ancestorTexts returns what stands behind each "<": the nearest ancestors,
 // and in place of too many their count and the root.
-func ancestorTexts(c *Creation) []string {
-	list := c.Ancestry
+//
+// cut and why say that and why the list doesn't reach the root, if it doesn't.
+func ancestorTexts(list []lineage.Process, cut bool, why string) []string {
 	var out []string
 	for i := range list {
 		if len(list) > maxAncestors && i == maxAncestors-2 {
@@ -216,20 +222,20 @@ func ancestorTexts(c *Creation) []string {
 			out = append(out, label(&list[i], nil, maxLineAncestor))
 			break
 		}
-		out = append(out, label(&list[i], c.parent(i), maxLineAncestor))
+		out = append(out, label(&list[i], parentIn(list, i), maxLineAncestor))
 	}
-	if c.AncestryTruncated {
-		out = append(out, unknownAncestors(c))
+	if cut {
+		out = append(out, unknownAncestors(why))
 	}
 	return out
 }
 
 // unknownAncestors says that and why the lineage ends before the root.
-func unknownAncestors(c *Creation) string {
-	if c.AncestryWhy == "" {
+func unknownAncestors(why string) string {
+	if why == "" {
 		return "?"
 	}
-	return "? (" + fitEscaped(c.AncestryWhy, maxName) + ")"
+	return "? (" + fitEscaped(why, maxName) + ")"
 }
 
 // timeOf is the time of day on the machine that was observed, or the seconds

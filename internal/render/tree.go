@@ -155,7 +155,7 @@ func (b *block) ancestry(c *Creation) {
 		indent = min(indent+2, maxTreeIndent)
 	}
 	if c.AncestryTruncated {
-		b.row(title, strings.Repeat(" ", indent)+unknownAncestors(c), blame.Unknown)
+		b.row(title, strings.Repeat(" ", indent)+unknownAncestors(c.AncestryWhy), blame.Unknown)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/nsblame/nsblame/internal/blame"
 	"github.com/nsblame/nsblame/internal/cgroup"
 	"github.com/nsblame/nsblame/internal/event"
+	ends "github.com/nsblame/nsblame/internal/life"
 	"github.com/nsblame/nsblame/internal/lineage"
 	"github.com/nsblame/nsblame/internal/unit"
 )
@@ -53,6 +54,9 @@ type life struct {
 	freed    bool
 	// counted is set once its length was added to the cause's.
 	counted bool
+	// noticed counts who moved in by the notices of it, awaited those of them
+	// whose fate is not known yet; joins counts all, as the kernel did.
+	noticed, awaited, joins uint32
 }
 
 // NewCollector returns one that has seen nothing.
@@ -88,13 +92,22 @@ func (c *Collector) Observe(ev event.Event) {
 		}
 	case *event.NetnsRelease:
 		if l := c.lives[b.Serial]; l != nil && l.released == 0 {
-			l.released = ev.BootNS
+			l.released, l.joins = ev.BootNS, b.Joins
 			c.settle(b.Serial, l)
 		}
 	case *event.NetnsFree:
 		if l := c.lives[b.Serial]; l != nil && !l.freed {
 			l.freed, l.teardown = true, b.DurationNS
 			c.settle(b.Serial, l)
+		}
+	case *event.NetnsJoin:
+		if l := c.lives[b.Serial]; l != nil {
+			l.noticed++
+			l.awaited++
+		}
+	case *event.NetnsJoins:
+		if l := c.lives[b.Serial]; l != nil {
+			l.joins = b.Joins
 		}
 	case *event.Loss:
 		r.Gaps.Lost[b.Kind] += b.Count
@@ -169,12 +182,44 @@ func (c *Collector) settle(serial uint64, l *life) {
 		l.counted = true
 		l.group.life.add(l.released - min(l.created, l.released))
 	}
-	if l.freed {
+	if l.freed && l.awaited == 0 {
 		if l.teardown != 0 {
 			l.group.teardown.add(l.teardown)
 		}
+		l.group.Untold += l.untold()
 		delete(c.lives, serial)
 	}
+}
+
+// untold is how many moved in without a notice.
+func (l *life) untold() uint64 { return uint64(l.joins - min(l.joins, l.noticed)) }
+
+// Joined takes a process that moved into a namespace whose case was selected.
+func (c *Collector) Joined(j *ends.Join) {
+	l := c.lives[j.Netns.Serial]
+	if l == nil {
+		return
+	}
+	l.awaited -= min(l.awaited, 1)
+	switch p := &j.Process; {
+	case l.group == nil:
+	case !j.Occupant():
+		l.group.Visits++
+	case p.Exec != nil:
+		l.group.Occupants.add(occupant(p.Exec, j))
+	default:
+		l.group.Occupants.add(occupant(p, j))
+	}
+	c.settle(j.Netns.Serial, l)
+}
+
+// occupant is the command line of a process that moved in, or its name where
+// that tells more.
+func occupant(p *lineage.Process, j *ends.Join) []string {
+	if len(p.Argv) == 0 || p.ArgvInherited {
+		return []string{p.Comm}
+	}
+	return command(p, j.Ancestry, &j.Placement)
 }
 
 // group finds the cause that a case belongs to; nil if there is no room for a
@@ -347,7 +392,11 @@ func (c *Collector) Report(busCut uint64) *Report {
 	r.Gaps.BusCut = busCut
 	r.Endings = c.endingsSeen()
 	for _, l := range c.lives {
-		if l.group == nil || l.released != 0 || l.freed {
+		if l.group == nil {
+			continue
+		}
+		l.group.Untold += l.untold()
+		if l.released != 0 || l.freed {
 			continue
 		}
 		if l.group.Alive == 0 || l.created < l.group.OldestAlive {

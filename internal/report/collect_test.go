@@ -12,6 +12,7 @@ import (
 	"github.com/nsblame/nsblame/internal/blame"
 	"github.com/nsblame/nsblame/internal/cgroup"
 	"github.com/nsblame/nsblame/internal/event"
+	ends "github.com/nsblame/nsblame/internal/life"
 	"github.com/nsblame/nsblame/internal/lineage"
 	"github.com/nsblame/nsblame/internal/unit"
 )
@@ -375,4 +376,45 @@ func TestCountsAddUp(t *testing.T) {
 			t.Fatal(diff)
 		}
 	})
+}
+
+// Who moved in is told with the cause of the namespaces, also if it is only
+// known what became of it when they are gone.
+func TestOccupants(t *testing.T) {
+	s := newStory()
+	daemon := func(n uint32) *blame.Case { return plain(n, cronPath, "dockerd") }
+	nginx := process(300, "/system.slice/docker-x.scope", "nginx", "-g", "daemon off;")
+	shell := process(301, cronPath, "sh", "-c", "300")
+	shell.ArgvInherited, shell.Comm = true, "runc"
+	visitor := process(302, cronPath, "bridge")
+	join := func(serial uint64, p lineage.Process, then ends.Then) *ends.Join {
+		j := &ends.Join{Netns: event.NetnsJoin{Serial: serial}, Process: p, Then: then}
+		if then == ends.ThenExec {
+			after := p
+			j.Process = shell
+			j.Process.Exec = &after
+		}
+		return j
+	}
+	var serials []uint64
+	for i := range uint32(3) {
+		serials = append(serials, s.create(uint64(i+1)*second, daemon(100+i)))
+	}
+	at := 10 * second
+	one, two, three := serials[0], serials[1], serials[2]
+	s.at(at, &event.NetnsJoin{Serial: one}, &event.NetnsJoin{Serial: one}, &event.NetnsJoin{Serial: two}, &event.NetnsJoin{Serial: three})
+	s.Joined(join(one, nginx, ends.ThenExec))
+	s.Joined(join(two, nginx, ends.ThenExec))
+	s.Joined(join(three, shell, ends.ThenNothing))
+	s.at(at, &event.NetnsRelease{Serial: one, Joins: 9}, &event.NetnsFree{Serial: one, DurationNS: 1}, &event.NetnsJoins{Serial: two, Joins: 4})
+	s.Joined(join(one, visitor, ends.ThenLeft))
+	s.Joined(join(77, visitor, ends.ThenLeft))
+	c := s.causes(t, 1)[0]
+	want := Tally{Values: []Counted{{[]string{"nginx", "-g", "daemon off;"}, 2}, {[]string{"runc"}, 1}}}
+	if diff := cmp.Diff(want, c.Occupants); diff != "" {
+		t.Errorf("occupants (-want +got):\n%s", diff)
+	}
+	if c.Visits != 1 || c.Untold != 7+3 || c.Teardown.N != 1 {
+		t.Errorf("%d visits, %d untold, %d teardowns", c.Visits, c.Untold, c.Teardown.N)
+	}
 }

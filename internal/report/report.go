@@ -132,6 +132,12 @@ type Cause struct {
 	First, Last uint64
 	// Rhythm is how the creations are spread over time.
 	Rhythm Rhythm
+	// Occupants are the command lines of those who moved in after others had made
+	// the namespaces, as far as they were told one by one; Untold counts further
+	// ones. Visits counts those who left again, or ended there, without a program
+	// of their own.
+	Occupants      Tally
+	Visits, Untold uint64
 	// Life is how long the namespaces lived, from the creation to the last
 	// reference; Teardown is how long the kernel took to free them.
 	Life, Teardown Spread

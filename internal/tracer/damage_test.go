@@ -9,6 +9,7 @@ import (
 
 	"github.com/nsblame/nsblame/internal/blame"
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/life"
 	"github.com/nsblame/nsblame/internal/recording"
 )
 
@@ -16,6 +17,7 @@ import (
 type cases map[uint64]*blame.Case
 
 func (cases) Observe(event.Event) error         { return nil }
+func (cases) Join(*life.Join)                   {}
 func (c cases) Case(k *blame.Case, _ bool)      { c[k.Netns.Serial] = k }
 func (c cases) parent(serial uint64) (s string) { return fmt.Sprint(c[serial].Ancestry[0].Comm) }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/nsblame/nsblame/internal/blame"
 	"github.com/nsblame/nsblame/internal/condition"
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/life"
 	"github.com/nsblame/nsblame/internal/recording"
 	"github.com/nsblame/nsblame/internal/render"
 	"github.com/nsblame/nsblame/internal/report"
@@ -31,6 +32,8 @@ func (c collected) Observe(ev event.Event) error {
 func (c collected) Case(k *blame.Case, selected bool) {
 	c.Add(k, selected, render.NewCreation(k).Cut())
 }
+
+func (c collected) Join(j *life.Join) { c.Joined(j) }
 
 // judged feeds the conditions.
 type judged struct{ *condition.Judge }

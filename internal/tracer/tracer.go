@@ -35,6 +35,8 @@ type Observer interface {
 	// Case takes every creation with its causes; selected tells whether it passed
 	// the filter. Those that come when enough were printed are left out.
 	Case(c *blame.Case, selected bool)
+	// Join takes who moved into a namespace whose creation passed the filter.
+	Join(j *life.Join)
 }
 
 // Options say what is printed, and when it is enough.
@@ -88,19 +90,26 @@ func Run(ctx context.Context, src Source, opt Options) (render.Summary, error) {
 		for _, q := range r.blamer.Asks() {
 			src.Ask(q)
 		}
-		if next := r.tree.Deadline(); next != deadline {
+		if next := earlier(r.tree.Deadline(), r.book.Deadline()); next != deadline {
 			deadline = next
 			src.WakeAt(deadline)
 		}
 	}
 	r.blamer.Submit(r.tree.Flush()...)
+	r.book.Flush()
 	if err := r.cases(r.blamer.Flush()); err != nil {
+		return r.summary, err
+	}
+	if err := r.joins(); err != nil {
 		return r.summary, err
 	}
 	r.summary.BusCut = r.blamer.BusCut()
 	r.summary.Life = r.book.Counts()
 	if n := r.summary.Life.Forgotten; n > 0 {
 		r.summary.Lost[event.LossLife] += n
+	}
+	if n := r.summary.Life.DroppedJoins; n > 0 {
+		r.summary.Lost[event.LossJoin] += n
 	}
 	return r.summary, opt.Printer.Summary(r.summary)
 }
@@ -117,6 +126,9 @@ func (r *run) observe(ev event.Event) error {
 	r.blamer.Observe(ev)
 	r.blamer.Submit(done...)
 	if err := r.cases(r.blamer.Ready()); err != nil {
+		return err
+	}
+	if err := r.joins(); err != nil {
 		return err
 	}
 	if end != nil {
@@ -155,6 +167,30 @@ func (r *run) end(e *life.End) error {
 	return r.opt.Printer.End(e)
 }
 
+// joins prints who moved into namespaces, as end does.
+func (r *run) joins() error {
+	for _, j := range r.book.Joins() {
+		if j.Created == nil && !r.opt.Filter.All() || r.full() {
+			continue
+		}
+		for _, o := range r.opt.Observers {
+			o.Join(j)
+		}
+		if err := r.opt.Printer.Join(j); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// earlier is the earlier of two times, of which 0 is none.
+func earlier(a, b uint64) uint64 {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}
+
 // full reports whether as many were printed as asked for.
 func (r *run) full() bool { return r.opt.Count > 0 && r.summary.Printed == r.opt.Count }
 
@@ -185,14 +221,19 @@ func (r *run) cases(list []*blame.Case) error {
 	return nil
 }
 
-// print prints a creation, if it is selected, and the ends that waited for it.
+// print prints a creation, if it is selected, and who moved in and the ends that
+// waited for it.
 func (r *run) print(c *render.Creation, selected bool) error {
 	if selected {
 		if err := r.opt.Printer.Creation(c); err != nil {
 			return err
 		}
 	}
-	for _, end := range r.book.Decide(c.Case, selected) {
+	ends := r.book.Decide(c.Case, selected)
+	if err := r.joins(); err != nil {
+		return err
+	}
+	for _, end := range ends {
 		if err := r.opt.Printer.End(&end); err != nil {
 			return err
 		}
@@ -205,6 +246,7 @@ type silent struct{}
 
 func (silent) Observe(event.Event)                    {}
 func (silent) Creation(*render.Creation) error        { return nil }
+func (silent) Join(*life.Join) error                  { return nil }
 func (silent) End(*life.End) error                    { return nil }
 func (silent) Loss(uint64, *event.Loss) error         { return nil }
 func (silent) Coverage(uint64, *event.Coverage) error { return nil }

@@ -42,6 +42,7 @@ func (s *script) WakeAt(boot uint64) { s.wakes = append(s.wakes, boot) }
 type tape struct {
 	inums    []uint32
 	ends     []string
+	joins    []string
 	losses   []event.LossKind
 	coverage []string
 	summary  *render.Summary
@@ -50,6 +51,11 @@ type tape struct {
 func (t *tape) Observe(event.Event) {}
 func (t *tape) Creation(c *render.Creation) error {
 	t.inums = append(t.inums, c.Netns.Inum)
+	return nil
+}
+
+func (t *tape) Join(j *life.Join) error {
+	t.joins = append(t.joins, fmt.Sprintf("%d %s", j.Netns.Inum, j.Then))
 	return nil
 }
 
@@ -125,6 +131,7 @@ type witness struct {
 	events   int
 	selected map[uint32]bool
 	refuses  uint32
+	joined   []uint32
 }
 
 var errWitness = errors.New("that one")
@@ -136,6 +143,8 @@ func (w *witness) Observe(ev event.Event) error {
 	}
 	return nil
 }
+
+func (w *witness) Join(j *life.Join) { w.joined = append(w.joined, j.Netns.Inum) }
 
 func (w *witness) Case(c *blame.Case, selected bool) { w.selected[c.Netns.Inum] = selected }
 

@@ -1,0 +1,155 @@
+package life
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nsblame/nsblame/internal/event"
+)
+
+var joiner = event.ProcessID{PID: 40, StartNS: 4}
+
+func joinOf(serial uint64, nth uint32) *event.NetnsJoin {
+	return &event.NetnsJoin{Serial: serial, Process: joiner, TID: 41, Comm: "mover", How: event.JoinSetns, CreatedNS: serial, Nth: nth}
+}
+
+// What becomes of who moves in decides whether it is an occupant.
+func TestThen(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		after    []event.Body
+		want     Then
+		occupant bool
+	}{
+		{"exec", []event.Body{&event.Exec{Process: joiner, Serial: 5}}, ThenExec, true},
+		{"exec elsewhere", []event.Body{&event.Exec{Process: joiner, Serial: 6}}, ThenLeft, false},
+		{"leaves", []event.Body{&event.NetnsLeave{Serial: 5, Process: joiner, TID: 41}}, ThenLeft, false},
+		{"thread ends", []event.Body{&event.NetnsLeave{Serial: 5, Process: joiner, TID: 41, Ending: true}}, ThenEnded, false},
+		{"ends", []event.Body{&event.Exit{Process: joiner}}, ThenEnded, false},
+		{"makes another", []event.Body{&event.NetnsCreate{Serial: 9, Creator: joiner, TID: 41, Call: event.CallUnshare}}, ThenLeft, false},
+		{"another thread leaves", []event.Body{&event.NetnsLeave{Serial: 5, Process: joiner, TID: 42}, &event.Clock{}}, ThenNothing, true},
+		{"leaves another", []event.Body{&event.NetnsLeave{Serial: 6, Process: joiner, TID: 41}, &event.Clock{}}, ThenNothing, true},
+		{"fails to make another", []event.Body{&event.NetnsCreate{Serial: 9, Creator: joiner, TID: 41, Call: event.CallUnshare, Errno: 28}, &event.Clock{}}, ThenNothing, true},
+		{"a child in another", []event.Body{&event.NetnsCreate{Serial: 9, Creator: joiner, TID: 41, Call: event.CallClone}, &event.Clock{}}, ThenNothing, true},
+		{"nothing", []event.Body{&event.Clock{}}, ThenNothing, true},
+		{"released", []event.Body{&event.NetnsRelease{Serial: 5}}, ThenNothing, true},
+		{"end", []event.Body{&event.End{}}, ThenNothing, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newStage("__put_net", "net_free")
+			s.feed(0, &event.Host{ExecWaitNS: 100})
+			n := creation(5, 100)
+			s.create(n)
+			s.book.Decide(caseOf(n), true)
+			s.feed(10, joinOf(5, 1))
+			if got := s.book.Joins(); got != nil {
+				t.Fatalf("told too early: %+v", got[0])
+			}
+			if d := s.book.Deadline(); d != 110 {
+				t.Errorf("deadline %d", d)
+			}
+			at := uint64(20)
+			for _, body := range tt.after {
+				if _, late := body.(*event.Clock); late {
+					at = 110
+				}
+				s.feed(at, body)
+			}
+			list := s.book.Joins()
+			if len(list) != 1 {
+				t.Fatalf("%d joins", len(list))
+			}
+			j := list[0]
+			if j.Then != tt.want || j.Occupant() != tt.occupant || j.Created == nil || j.Process.TID != 41 || j.Process.Comm != "mover" {
+				t.Errorf("%+v", j)
+			}
+			if age, known := j.Age(); !known || age != 5 {
+				t.Errorf("age %d", age)
+			}
+			if (j.Process.Exec != nil) != (tt.want == ThenExec) || (j.ThenNS == 0) != (tt.want == ThenNothing) {
+				t.Errorf("%+v", j)
+			}
+			if s.book.Deadline() != 0 || s.book.Joins() != nil {
+				t.Error("told twice")
+			}
+		})
+	}
+}
+
+// A join waits for its creation, and is shown as that is.
+func TestJoinWaitsForItsCreation(t *testing.T) {
+	for _, show := range []bool{true, false} {
+		s := newStage("__put_net", "net_free")
+		s.feed(0, &event.Host{ExecWaitNS: 100})
+		n := creation(5, 100)
+		s.create(n)
+		s.feed(10, joinOf(5, 1))
+		s.feed(11, &event.Exec{Process: joiner, Serial: 5})
+		if got := s.book.Joins(); got != nil {
+			t.Fatalf("told too early: %+v", got[0])
+		}
+		s.book.Decide(caseOf(n), show)
+		list := s.book.Joins()
+		if (len(list) == 1) != show {
+			t.Fatalf("%d joins, shown: %t", len(list), show)
+		}
+		if show && (list[0].Created == nil || list[0].Then != ThenExec) {
+			t.Errorf("%+v", list[0])
+		}
+	}
+}
+
+// What was only counted is in the counts, of namespaces that are gone, too.
+func TestUntold(t *testing.T) {
+	s := newStage("__put_net", "net_free")
+	for serial := uint64(1); serial <= 3; serial++ {
+		n := creation(serial, 100)
+		s.create(n)
+		s.book.Decide(caseOf(n), serial != 3)
+		s.feed(10, joinOf(serial, 1))
+	}
+	s.feed(20, &event.NetnsRelease{Serial: 1, Joins: 8})
+	s.feed(21, &event.NetnsFree{Serial: 1})
+	s.feed(22, &event.NetnsJoins{Serial: 2, Joins: 4})
+	s.feed(22, &event.NetnsJoins{Serial: 3, Joins: 9})
+	s.feed(30, &event.End{})
+	if diff := cmp.Diff(Counts{Known: true, Alive: 1, Untold: 10}, s.book.Counts()); diff != "" {
+		t.Errorf("counts (-want +got):\n%s", diff)
+	}
+	if list := s.book.Joins(); len(list) != 2 {
+		t.Errorf("%d joins", len(list))
+	}
+}
+
+// A recording may claim any number of joins.
+func TestManyJoins(t *testing.T) {
+	s := newStage("__put_net", "net_free")
+	s.feed(0, &event.Host{ExecWaitNS: 1 << 40})
+	n := creation(5, 100)
+	s.create(n)
+	for i := range uint32(2 * maxPending) {
+		j := joinOf(5, i)
+		j.Process.PID = i
+		s.feed(10, j)
+	}
+	if len(s.book.pending) > maxPending || len(s.book.lives[5].heldJoins) > maxHeldJoins {
+		t.Errorf("%d wait, %d are held", len(s.book.pending), len(s.book.lives[5].heldJoins))
+	}
+	s.feed(20, &event.End{})
+	if got := s.book.Counts().DroppedJoins; got != 2*maxPending-maxHeldJoins {
+		t.Errorf("%d dropped", got)
+	}
+}
+
+func ExampleJoin_Occupant() {
+	for _, then := range []Then{ThenExec, ThenNothing, ThenLeft, ThenEnded} {
+		fmt.Printf("%q %t\n", then, (&Join{Then: then}).Occupant())
+	}
+	// Output:
+	// "exec" true
+	// "" true
+	// "left" false
+	// "ended" false
+}

@@ -1,0 +1,52 @@
+package probe
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/cilium/ebpf"
+
+	"github.com/nsblame/nsblame/internal/event"
+)
+
+// joinsTold is how many joins of one namespace the kernel half tells
+// (JOINS_TOLD).
+const joinsTold = 64
+
+// pushJoins tells how often those namespaces were joined that are still there,
+// where the kernel half has not told all of it.
+func (s *Source) pushJoins() error {
+	list, err := s.half.joins()
+	for _, n := range list {
+		s.push(n)
+	}
+	return err
+}
+
+// joins reads the table of namespaces. Nothing is added to it any more.
+func (h *half) joins() ([]*event.NetnsJoins, error) {
+	var (
+		cursor ebpf.MapBatchCursor
+		keys   = make([]uint64, activeBatch)
+		values = make([]bpfLife, activeBatch)
+		list   []*event.NetnsJoins
+	)
+	for {
+		n, err := h.maps[bpfMapLives].BatchLookup(&cursor, keys, values, nil)
+		for i := range values[:n] {
+			if values[i].Serial != 0 && values[i].Joins > joinsTold {
+				list = append(list, &event.NetnsJoins{Serial: values[i].Serial, Joins: values[i].Joins})
+			}
+		}
+		if err == nil {
+			continue
+		}
+		slices.SortFunc(list, func(a, b *event.NetnsJoins) int { return cmp.Compare(a.Serial, b.Serial) })
+		if errors.Is(err, ebpf.ErrKeyNotExist) {
+			return list, nil
+		}
+		return list, fmt.Errorf("read the kernel half's table of namespaces: %w", err)
+	}
+}
