@@ -67,6 +67,10 @@ struct {
 	__type(value, __u64);
 } releases SEC(".maps");
 
+/* True where what a creation is made of is asked for (cost.h). */
+const volatile bool with_cost = false;
+int send_cost(__u64 call_ns, __u32 error);
+
 /* False where the probe that tells unshare from clone is not attached. */
 const volatile bool knows_unshare = true;
 
@@ -270,6 +274,8 @@ static __always_inline int create_ends(struct net *net)
 	fill_call(&rec, call);
 	count_missed_inits(call);
 	fill_result(&rec, old, net);
+	if (with_cost && call && call->start_ns)
+		send_cost(call->start_ns, rec.error);
 	if (!rec.error)
 		begin_life(untyped(net), rec.serial, rec.boot_ns);
 

@@ -172,6 +172,7 @@ struct netns_ipvs {
 };
 
 struct pernet_operations {
+	void *init; /* a function */
 	unsigned long size;
 };
 

@@ -10,10 +10,12 @@
  *   creations.h  the probes on the creation of network namespaces
  *   lives.h      the probes on their end
  *   joins.h      who moves into one
+ *   cost.h       what a creation is made of, if that is asked for
  *   processes.h  the probes that keep the table
  *   bus.h        what is said on the buses that can start something
  */
 #include "bus.h"
+#include "cost.h"
 #include "processes.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -43,5 +45,7 @@ union wire {
 	struct free_record free;
 	struct join_record join;
 	struct leave_record leave;
+	struct cost_op cost_op;
+	struct cost_record cost;
 };
 const union wire *wire_anchor __attribute__((unused));

@@ -26,6 +26,7 @@ enum record_kind {
 	REC_FREE,
 	REC_JOIN,
 	REC_LEAVE,
+	REC_COST,
 };
 
 /* A process for as long as the machine runs: (tgid, leader's start_boottime). */
@@ -248,6 +249,32 @@ struct leave_record {
 	__u32 pad;
 };
 
+/* One run of ops_init: the function that it called, 0 for none, and the
+ * structure that names it; addresses, which user space turns into names. */
+struct cost_op {
+	__u64 init;
+	__u64 ops;
+	__u64 duration_ns;
+};
+
+/* So many are listed of one creation; some 95 are usual. */
+#define COST_OPS 256
+
+/* What a creation cost; precedes its record, and is matched to it by thread and
+ * time. Only the ops that are filled are sent. */
+struct cost_record {
+	__u32 kind;
+	__u32 tid;
+	__u64 boot_ns;
+	__u64 call_ns; /* boot_ns of the creation's record */
+	__u64 lock_ns;
+	__u64 modules_removed;
+	__u64 unlisted_ns;
+	__u32 unlisted;
+	__u32 n;
+	struct cost_op op[COST_OPS];
+};
+
 /* The beginning of a bus message, from each of its first two segments at most
  * so much: libdbus and dbus-daemon send header and body apart. */
 #define BUS_SEGMENT 512
@@ -287,6 +314,7 @@ enum counter {
 	COUNT_RETURN_MISSED, /* a call of copy_net_ns whose return the kernel left out */
 	COUNT_LOST_ENDING, /* release and free records */
 	COUNT_LIFE_FULL,   /* a namespace that found no room in its map */
+	COUNT_LOST_COST,   /* cost records, and costs that found no room in their map */
 	COUNT_LOST_JOIN,   /* join records, and joins that found no room in their map */
 	COUNTERS_ROOM = 32, /* for those of one CPU, which then share no line of a cache */
 };

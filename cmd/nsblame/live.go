@@ -39,6 +39,7 @@ type liveFlags struct {
 	bufferSize byteSize
 	execWait   time.Duration
 	noBus      bool
+	cost       bool
 	attach     attachFlag
 }
 
@@ -57,8 +58,17 @@ func (f *liveFlags) add(cmd *cobra.Command) {
 	flags.StringVar((*string)(&f.readyFile), "ready-file", "", "create this `file` once the probes are attached, remove it at the end")
 	flags.Var(&f.bufferSize, "buffer-size", "size of the buffer between kernel and nsblame, rounded up to a power of two; K, M, G may follow")
 	flags.BoolVar(&f.noBus, "no-bus", false, "don't watch the buses: who asked a service manager to start a unit stays unknown")
+	flags.BoolVar(&f.cost, "cost", false, costUsage(cmd))
 	f.attach.add(cmd)
 	flags.DurationVar(&f.execWait, "exec-wait", defaultExecWait, "hold a line back so long at most for the exec that follows")
+}
+
+// costUsage is the help for --cost, which also decides what a report shows.
+func costUsage(cmd *cobra.Command) string {
+	if cmd.Name() == "report" {
+		return "rank what the kernel's subsystems take of a creation; a recording must have been made with it"
+	}
+	return "measure what each of the kernel's subsystems takes of a creation, and the wait for the lock"
 }
 
 var (
@@ -88,6 +98,7 @@ func attachLive(_ context.Context, f *liveFlags) (source, error) {
 		ExecWait:   f.execWait,
 		Version:    readVersion().Version,
 		NoBus:      f.noBus,
+		Cost:       f.cost,
 		Attach:     f.attach.way(),
 	})
 }

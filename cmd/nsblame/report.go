@@ -120,6 +120,9 @@ func reportRecorded(cmd *cobra.Command, opt *reportOptions, names []string) (err
 // collect makes a report of a stream.
 func collect(ctx context.Context, src tracer.Source, opt *reportOptions) (*report.Report, render.Summary, error) {
 	c := collector{report.NewCollector()}
+	if opt.live.cost {
+		c.RankCosts()
+	}
 	summary, err := tracer.Run(ctx, src, tracer.Options{
 		Filter:    opt.filter.tracerFilter(),
 		Observers: slices.Concat(opt.failOn.observers(), []tracer.Observer{c}),

@@ -199,6 +199,53 @@ type Init struct {
 	IPVS *IPVS
 }
 
+// Cost is what a creation is made of.
+type Cost struct {
+	// LockWaitNS is how long it waited for pernet_ops_rwsem, in nanoseconds.
+	// LockUnknown is set where that is not seen.
+	LockWaitNS  uint64
+	LockUnknown bool
+	// Ops are the runs of ops_init, in their order.
+	Ops []CostOp
+	// Unlisted counts those that found no place among them, UnlistedNS is how
+	// long they took.
+	Unlisted   uint32
+	UnlistedNS uint64
+}
+
+// CostOp is one run of ops_init: a subsystem's share of a creation.
+type CostOp struct {
+	// Op is the symbol of the function that was called, or where the subsystem
+	// has none of the structure that it registered. Empty if it isn't known.
+	Op string
+	// NoInit is set where there was no function to call.
+	NoInit bool
+	// Subsystem is the module, or what the symbol says.
+	Subsystem string
+	// Module is the loaded module that has it, empty for the kernel itself.
+	Module string
+	// DurationNS is how long it took in nanoseconds.
+	DurationNS uint64
+}
+
+// OpsNS is what the subsystems took.
+func (c *Cost) OpsNS() uint64 {
+	ns := c.UnlistedNS
+	for i := range c.Ops {
+		ns += c.Ops[i].DurationNS
+	}
+	return ns
+}
+
+// OtherNS is what is left of the duration of a creation.
+func (c *Cost) OtherNS(duration uint64) uint64 {
+	used := c.OpsNS()
+	if !c.LockUnknown {
+		used += c.LockWaitNS
+	}
+	return duration - min(duration, used)
+}
+
 // NetnsCreate is a call of copy_net_ns with CLONE_NEWNET (net/core/
 // net_namespace.c), successful or not. Its BootNS is the time at which the
 // call began. Process events for the creator and its ancestors precede it.
@@ -234,6 +281,8 @@ type NetnsCreate struct {
 	EntryMissed bool
 	// Init lists the subsystems that were timed.
 	Init []Init
+	// Cost is what it is made of, nil where that was not measured.
+	Cost *Cost
 	// AncestorsLost counts the ancestors whose Process event could not be
 	// sent because the buffer was full.
 	AncestorsLost uint32
@@ -501,6 +550,8 @@ const (
 	// LossLife: namespaces whose life was not followed, because too many were
 	// there at once.
 	LossLife LossKind = "life"
+	// LossCost: what creations are made of, where that was measured.
+	LossCost LossKind = "cost"
 	// LossJoin: notices of who moves into a namespace, or leaves it again.
 	LossJoin LossKind = "join"
 	// LossRecord: records that user space could not decode.

@@ -68,6 +68,36 @@ type bpfChildRecord struct {
 	Child  bpfProcessKey
 }
 
+type bpfCost struct {
+	_         structs.HostLayout
+	Began     uint64
+	LockBegan uint64
+	Init      uint64
+	Ops       uint64
+	Rec       bpfCostRecord
+}
+
+type bpfCostOp struct {
+	_          structs.HostLayout
+	Init       uint64
+	Ops        uint64
+	DurationNs uint64
+}
+
+type bpfCostRecord struct {
+	_              structs.HostLayout
+	Kind           uint32
+	Tid            uint32
+	BootNs         uint64
+	CallNs         uint64
+	LockNs         uint64
+	ModulesRemoved uint64
+	UnlistedNs     uint64
+	Unlisted       uint32
+	N              uint32
+	Op             [256]bpfCostOp
+}
+
 type bpfCounter uint32
 
 const (
@@ -85,7 +115,8 @@ const (
 	bpfCounterCOUNT_RETURN_MISSED bpfCounter = 11
 	bpfCounterCOUNT_LOST_ENDING   bpfCounter = 12
 	bpfCounterCOUNT_LIFE_FULL     bpfCounter = 13
-	bpfCounterCOUNT_LOST_JOIN     bpfCounter = 14
+	bpfCounterCOUNT_LOST_COST     bpfCounter = 14
+	bpfCounterCOUNT_LOST_JOIN     bpfCounter = 15
 	bpfCounterCOUNTERS_ROOM       bpfCounter = 32
 )
 
@@ -343,6 +374,7 @@ const (
 	bpfRecordKindREC_FREE    bpfRecordKind = 11
 	bpfRecordKindREC_JOIN    bpfRecordKind = 12
 	bpfRecordKindREC_LEAVE   bpfRecordKind = 13
+	bpfRecordKindREC_COST    bpfRecordKind = 14
 )
 
 type bpfReleaseFlags uint32
@@ -379,6 +411,7 @@ type bpfViaKey struct {
 const (
 	bpfMapBlanks                = "blanks"
 	bpfMapCgroups               = "cgroups"
+	bpfMapCosts                 = "costs"
 	bpfMapCounters              = "counters"
 	bpfMapEnding                = "ending"
 	bpfMapEvents                = "events"
@@ -387,6 +420,7 @@ const (
 	bpfMapInside                = "inside"
 	bpfMapJoining               = "joining"
 	bpfMapLives                 = "lives"
+	bpfMapNoCost                = "no_cost"
 	bpfMapProcesses             = "processes"
 	bpfMapPrograms              = "programs"
 	bpfMapProgramsFirst         = "programs_first"
@@ -399,6 +433,10 @@ const (
 	bpfProgConntrackEnterKprobe = "conntrack_enter_kprobe"
 	bpfProgConntrackExit        = "conntrack_exit"
 	bpfProgConntrackExitKprobe  = "conntrack_exit_kprobe"
+	bpfProgCostEnter            = "cost_enter"
+	bpfProgCostEnterKprobe      = "cost_enter_kprobe"
+	bpfProgCostExit             = "cost_exit"
+	bpfProgCostExitKprobe       = "cost_exit_kprobe"
 	bpfProgCreateEnter          = "create_enter"
 	bpfProgCreateEnterKprobe    = "create_enter_kprobe"
 	bpfProgCreateExit           = "create_exit"
@@ -417,6 +455,11 @@ const (
 	bpfProgJoinEnterKprobe      = "join_enter_kprobe"
 	bpfProgJoinExit             = "join_exit"
 	bpfProgJoinExitKprobe       = "join_exit_kprobe"
+	bpfProgLockEnter            = "lock_enter"
+	bpfProgLockEnterKprobe      = "lock_enter_kprobe"
+	bpfProgLockExit             = "lock_exit"
+	bpfProgLockExitKprobe       = "lock_exit_kprobe"
+	bpfProgModuleRemoved        = "module_removed"
 	bpfProgMountEnter           = "mount_enter"
 	bpfProgMountEnterKprobe     = "mount_enter_kprobe"
 	bpfProgMountExit            = "mount_exit"
@@ -449,8 +492,10 @@ const (
 	bpfVarIpvsOperations        = "ipvs_operations"
 	bpfVarKnowsUnshare          = "knows_unshare"
 	bpfVarMayMissReturns        = "may_miss_returns"
+	bpfVarModulesRemoved        = "modules_removed"
 	bpfVarRingHalf              = "ring_half"
 	bpfVarWireAnchor            = "wire_anchor"
+	bpfVarWithCost              = "with_cost"
 )
 
 // loadBpf returns the embedded CollectionSpec for bpf.
@@ -501,6 +546,10 @@ type bpfProgramSpecs struct {
 	ConntrackEnterKprobe *ebpf.ProgramSpec `ebpf:"conntrack_enter_kprobe"`
 	ConntrackExit        *ebpf.ProgramSpec `ebpf:"conntrack_exit"`
 	ConntrackExitKprobe  *ebpf.ProgramSpec `ebpf:"conntrack_exit_kprobe"`
+	CostEnter            *ebpf.ProgramSpec `ebpf:"cost_enter"`
+	CostEnterKprobe      *ebpf.ProgramSpec `ebpf:"cost_enter_kprobe"`
+	CostExit             *ebpf.ProgramSpec `ebpf:"cost_exit"`
+	CostExitKprobe       *ebpf.ProgramSpec `ebpf:"cost_exit_kprobe"`
 	CreateEnter          *ebpf.ProgramSpec `ebpf:"create_enter"`
 	CreateEnterKprobe    *ebpf.ProgramSpec `ebpf:"create_enter_kprobe"`
 	CreateExit           *ebpf.ProgramSpec `ebpf:"create_exit"`
@@ -519,6 +568,11 @@ type bpfProgramSpecs struct {
 	JoinEnterKprobe      *ebpf.ProgramSpec `ebpf:"join_enter_kprobe"`
 	JoinExit             *ebpf.ProgramSpec `ebpf:"join_exit"`
 	JoinExitKprobe       *ebpf.ProgramSpec `ebpf:"join_exit_kprobe"`
+	LockEnter            *ebpf.ProgramSpec `ebpf:"lock_enter"`
+	LockEnterKprobe      *ebpf.ProgramSpec `ebpf:"lock_enter_kprobe"`
+	LockExit             *ebpf.ProgramSpec `ebpf:"lock_exit"`
+	LockExitKprobe       *ebpf.ProgramSpec `ebpf:"lock_exit_kprobe"`
+	ModuleRemoved        *ebpf.ProgramSpec `ebpf:"module_removed"`
 	MountEnter           *ebpf.ProgramSpec `ebpf:"mount_enter"`
 	MountEnterKprobe     *ebpf.ProgramSpec `ebpf:"mount_enter_kprobe"`
 	MountExit            *ebpf.ProgramSpec `ebpf:"mount_exit"`
@@ -555,6 +609,7 @@ type bpfProgramSpecs struct {
 type bpfMapSpecs struct {
 	Blanks        *ebpf.MapSpec `ebpf:"blanks"`
 	Cgroups       *ebpf.MapSpec `ebpf:"cgroups"`
+	Costs         *ebpf.MapSpec `ebpf:"costs"`
 	Counters      *ebpf.MapSpec `ebpf:"counters"`
 	Ending        *ebpf.MapSpec `ebpf:"ending"`
 	Events        *ebpf.MapSpec `ebpf:"events"`
@@ -563,6 +618,7 @@ type bpfMapSpecs struct {
 	Inside        *ebpf.MapSpec `ebpf:"inside"`
 	Joining       *ebpf.MapSpec `ebpf:"joining"`
 	Lives         *ebpf.MapSpec `ebpf:"lives"`
+	NoCost        *ebpf.MapSpec `ebpf:"no_cost"`
 	Processes     *ebpf.MapSpec `ebpf:"processes"`
 	Programs      *ebpf.MapSpec `ebpf:"programs"`
 	ProgramsFirst *ebpf.MapSpec `ebpf:"programs_first"`
@@ -579,8 +635,10 @@ type bpfVariableSpecs struct {
 	IpvsOperations *ebpf.VariableSpec `ebpf:"ipvs_operations"`
 	KnowsUnshare   *ebpf.VariableSpec `ebpf:"knows_unshare"`
 	MayMissReturns *ebpf.VariableSpec `ebpf:"may_miss_returns"`
+	ModulesRemoved *ebpf.VariableSpec `ebpf:"modules_removed"`
 	RingHalf       *ebpf.VariableSpec `ebpf:"ring_half"`
 	WireAnchor     *ebpf.VariableSpec `ebpf:"wire_anchor"`
+	WithCost       *ebpf.VariableSpec `ebpf:"with_cost"`
 }
 
 // bpfObjects contains all objects after they have been loaded into the kernel.
@@ -605,6 +663,7 @@ func (o *bpfObjects) Close() error {
 type bpfMaps struct {
 	Blanks        *ebpf.Map `ebpf:"blanks"`
 	Cgroups       *ebpf.Map `ebpf:"cgroups"`
+	Costs         *ebpf.Map `ebpf:"costs"`
 	Counters      *ebpf.Map `ebpf:"counters"`
 	Ending        *ebpf.Map `ebpf:"ending"`
 	Events        *ebpf.Map `ebpf:"events"`
@@ -613,6 +672,7 @@ type bpfMaps struct {
 	Inside        *ebpf.Map `ebpf:"inside"`
 	Joining       *ebpf.Map `ebpf:"joining"`
 	Lives         *ebpf.Map `ebpf:"lives"`
+	NoCost        *ebpf.Map `ebpf:"no_cost"`
 	Processes     *ebpf.Map `ebpf:"processes"`
 	Programs      *ebpf.Map `ebpf:"programs"`
 	ProgramsFirst *ebpf.Map `ebpf:"programs_first"`
@@ -625,6 +685,7 @@ func (m *bpfMaps) Close() error {
 	return _BpfClose(
 		m.Blanks,
 		m.Cgroups,
+		m.Costs,
 		m.Counters,
 		m.Ending,
 		m.Events,
@@ -633,6 +694,7 @@ func (m *bpfMaps) Close() error {
 		m.Inside,
 		m.Joining,
 		m.Lives,
+		m.NoCost,
 		m.Processes,
 		m.Programs,
 		m.ProgramsFirst,
@@ -650,8 +712,10 @@ type bpfVariables struct {
 	IpvsOperations *ebpf.Variable `ebpf:"ipvs_operations"`
 	KnowsUnshare   *ebpf.Variable `ebpf:"knows_unshare"`
 	MayMissReturns *ebpf.Variable `ebpf:"may_miss_returns"`
+	ModulesRemoved *ebpf.Variable `ebpf:"modules_removed"`
 	RingHalf       *ebpf.Variable `ebpf:"ring_half"`
 	WireAnchor     *ebpf.Variable `ebpf:"wire_anchor"`
+	WithCost       *ebpf.Variable `ebpf:"with_cost"`
 }
 
 // bpfPrograms contains all programs after they have been loaded into the kernel.
@@ -664,6 +728,10 @@ type bpfPrograms struct {
 	ConntrackEnterKprobe *ebpf.Program `ebpf:"conntrack_enter_kprobe"`
 	ConntrackExit        *ebpf.Program `ebpf:"conntrack_exit"`
 	ConntrackExitKprobe  *ebpf.Program `ebpf:"conntrack_exit_kprobe"`
+	CostEnter            *ebpf.Program `ebpf:"cost_enter"`
+	CostEnterKprobe      *ebpf.Program `ebpf:"cost_enter_kprobe"`
+	CostExit             *ebpf.Program `ebpf:"cost_exit"`
+	CostExitKprobe       *ebpf.Program `ebpf:"cost_exit_kprobe"`
 	CreateEnter          *ebpf.Program `ebpf:"create_enter"`
 	CreateEnterKprobe    *ebpf.Program `ebpf:"create_enter_kprobe"`
 	CreateExit           *ebpf.Program `ebpf:"create_exit"`
@@ -682,6 +750,11 @@ type bpfPrograms struct {
 	JoinEnterKprobe      *ebpf.Program `ebpf:"join_enter_kprobe"`
 	JoinExit             *ebpf.Program `ebpf:"join_exit"`
 	JoinExitKprobe       *ebpf.Program `ebpf:"join_exit_kprobe"`
+	LockEnter            *ebpf.Program `ebpf:"lock_enter"`
+	LockEnterKprobe      *ebpf.Program `ebpf:"lock_enter_kprobe"`
+	LockExit             *ebpf.Program `ebpf:"lock_exit"`
+	LockExitKprobe       *ebpf.Program `ebpf:"lock_exit_kprobe"`
+	ModuleRemoved        *ebpf.Program `ebpf:"module_removed"`
 	MountEnter           *ebpf.Program `ebpf:"mount_enter"`
 	MountEnterKprobe     *ebpf.Program `ebpf:"mount_enter_kprobe"`
 	MountExit            *ebpf.Program `ebpf:"mount_exit"`
@@ -720,6 +793,10 @@ func (p *bpfPrograms) Close() error {
 		p.ConntrackEnterKprobe,
 		p.ConntrackExit,
 		p.ConntrackExitKprobe,
+		p.CostEnter,
+		p.CostEnterKprobe,
+		p.CostExit,
+		p.CostExitKprobe,
 		p.CreateEnter,
 		p.CreateEnterKprobe,
 		p.CreateExit,
@@ -738,6 +815,11 @@ func (p *bpfPrograms) Close() error {
 		p.JoinEnterKprobe,
 		p.JoinExit,
 		p.JoinExitKprobe,
+		p.LockEnter,
+		p.LockEnterKprobe,
+		p.LockExit,
+		p.LockExitKprobe,
+		p.ModuleRemoved,
 		p.MountEnter,
 		p.MountEnterKprobe,
 		p.MountExit,

@@ -25,6 +25,7 @@ var lossKinds = []struct {
 	{bpfCounterCOUNT_BUS_UNREAD, event.LossBusUnread},
 	{bpfCounterCOUNT_LOST_ENDING, event.LossEnding},
 	{bpfCounterCOUNT_LIFE_FULL, event.LossLife},
+	{bpfCounterCOUNT_LOST_COST, event.LossCost},
 	{bpfCounterCOUNT_LOST_JOIN, event.LossJoin},
 	{bpfCounterCOUNT_LOST_FORGET, event.LossForget},
 }

@@ -37,6 +37,9 @@ type group struct {
 	// ifPresent is set where a kernel may lack the function, and only that is
 	// forgiven: the programs that rely on it were told so (setVariables).
 	ifPresent bool
+	// cost is set for what is only loaded if what creations are made of is
+	// asked for.
+	cost bool
 	// without says what is missing without it.
 	without string
 	// or are the groups that do the same, in order of preference, where the
@@ -53,6 +56,8 @@ const (
 	ipvsProbe = "__ip_vs_init"
 	// releaseProbe sees the last reference to a namespace go.
 	releaseProbe = "__put_net"
+	// lockProbe sees the wait for the lock of creations.
+	lockProbe = "rwsem_down_read_slowpath"
 	// mountProbe tells a mount from an open file.
 	mountProbe = "cleanup_mnt"
 )
@@ -117,6 +122,20 @@ var groups = []group{
 		without: "who moves into a namespace by setns is not seen",
 	},
 	{
+		probe: "module_free", programs: []string{bpfProgModuleRemoved}, cost: true,
+		without: "subsystems of modules that are removed may be named wrongly",
+	},
+	{
+		probe: lockProbe, programs: []string{bpfProgLockExit, bpfProgLockEnter},
+		kprobes: []string{bpfProgLockExitKprobe, bpfProgLockEnterKprobe}, cost: true,
+		without: "the wait for the lock is not told from the rest of a creation",
+	},
+	{
+		probe: "ops_init", programs: []string{bpfProgCostExit, bpfProgCostEnter},
+		kprobes: []string{bpfProgCostExitKprobe, bpfProgCostEnterKprobe}, cost: true,
+		without: "what each subsystem takes of a creation is not shown",
+	},
+	{
 		probe: unshareProbe, programs: []string{bpfProgUnshareExit, bpfProgUnshareEnter},
 		kprobes:  []string{bpfProgUnshareExitKprobe, bpfProgUnshareEnterKprobe},
 		required: true, ifPresent: true,
@@ -156,6 +175,8 @@ type settings struct {
 	preallocate bool
 	// fentryOnly is set where probes that use the tables can't be kprobes.
 	fentryOnly bool
+	// cost is set if what creations are made of is asked for.
+	cost bool
 }
 
 // attached is a program in its place.
@@ -199,6 +220,7 @@ func newHalf(set settings) (*half, error) {
 		return nil, err
 	}
 	spec.Maps[bpfMapCounters].MaxEntries = uint32(cpus) * uint32(bpfCounterCOUNTERS_ROOM)
+	spec.Maps[bpfMapCosts].MaxEntries = maxCosts(set)
 	if set.preallocate {
 		for _, m := range spec.Maps {
 			m.Flags &^= unix.BPF_F_NO_PREALLOC
@@ -233,7 +255,13 @@ func (h *half) setVariables(set settings) error {
 		h.spec.Variables[bpfVarRingHalf].Set(uint64(set.ring/2)),
 		h.spec.Variables[bpfVarCgroupUnified].Set(set.hierarchy == kernel.HierarchyUnified),
 		h.spec.Variables[bpfVarKnowsUnshare].Set(err == nil),
+		h.spec.Variables[bpfVarWithCost].Set(set.cost),
 	)
+}
+
+// groups are the groups that are asked for.
+func (h *half) groups() []group {
+	return slices.DeleteFunc(slices.Clone(groups), func(g group) bool { return g.cost && !h.set.cost })
 }
 
 // loadAll loads whatever there is a place for at once, as many programs at the
@@ -241,7 +269,7 @@ func (h *half) setVariables(set settings) error {
 // that fails, the groups are loaded singly, and the one at fault is found.
 func (h *half) loadAll() {
 	names := []string{bpfProgProcessesBefore}
-	for _, g := range groups {
+	for _, g := range h.groups() {
 		first := h.choices(g)[0]
 		if h.present(first) == nil {
 			names = append(names, first.by(h.ways(first)[0])...)
@@ -313,13 +341,14 @@ func (h *half) loadPart(names []string) (*ebpf.Collection, error) {
 func (h *half) attach() ([]event.ProcessID, error) {
 	h.loadAll()
 	const ends = 2 // groups
-	if err := h.attachGroups(groups[:ends]); err != nil {
+	list := h.groups()
+	if err := h.attachGroups(list[:ends]); err != nil {
 		return nil, err
 	}
 	if _, err := h.processesBefore(); err != nil {
 		return nil, err
 	}
-	if err := h.attachGroups(groups[ends:]); err != nil {
+	if err := h.attachGroups(list[ends:]); err != nil {
 		return nil, err
 	}
 	return h.processesBefore()

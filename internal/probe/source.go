@@ -31,6 +31,8 @@ type Options struct {
 	ExecWait time.Duration
 	// NoBus leaves the probe on the buses out.
 	NoBus bool
+	// Cost measures what each creation is made of.
+	Cost bool
 	// Attach is the way in which functions of the kernel are probed.
 	Attach Attach
 	// Version is nsblame's own, for the stream's head.
@@ -59,6 +61,7 @@ type Source struct {
 	queue    []event.Event
 	ledger   ledger
 	buses    buses
+	costs    costs
 	bad      uint64
 	offset   int64
 	stop     sync.Once
@@ -85,11 +88,12 @@ func Open(opt Options) (*Source, error) {
 	if err != nil && !errors.Is(err, kernel.ErrNoHierarchy) {
 		return nil, err
 	}
-	h, err := newHalf(choose(opt.BufferSize, hierarchy, opt.Attach))
+	h, err := newHalf(choose(opt.BufferSize, hierarchy, opt.Attach, opt.Cost))
 	if err != nil {
 		return nil, err
 	}
 	s := &Source{half: h, proc: procfs.Default()}
+	s.costs = costs{removed: h.modulesRemoved, symbols: kernel.Symbols}
 	if err := s.start(opt, hierarchy); err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
@@ -97,13 +101,14 @@ func Open(opt Options) (*Source, error) {
 }
 
 // choose returns the settings for a buffer of that size, on this machine.
-func choose(buffer int, hierarchy kernel.Hierarchy, attach Attach) settings {
+func choose(buffer int, hierarchy kernel.Hierarchy, attach Attach, cost bool) settings {
 	set := settings{
 		ring:      ringSize(buffer),
 		processes: maxProcesses,
 		cgroups:   maxCgroups,
 		hierarchy: hierarchy,
 		attach:    attach,
+		cost:      cost,
 	}
 	if attach == AttachFentry || !kernel.KprobesNeedPreallocation() {
 		return set
@@ -279,6 +284,12 @@ func (s *Source) fill() error {
 
 // take decodes a record and puts it, completed where needed, into the queue.
 func (s *Source) take(raw []byte) {
+	if isCost(raw) {
+		if s.costs.take(raw, !s.half.live(lockProbe)) != nil {
+			s.bad++
+		}
+		return
+	}
 	ev, err := decode(raw)
 	if err != nil {
 		s.bad++
@@ -292,6 +303,8 @@ func (s *Source) take(raw []byte) {
 		}
 	case *event.BusMessage:
 		s.identify(b, (*bpfBusRecord)(unsafe.Pointer(&raw[0])).Bus)
+	case *event.NetnsCreate:
+		b.Cost = s.costs.of(b.TID, ev.BootNS)
 	case *event.NetnsRelease:
 		if b.Held == event.HeldFile && !s.half.live(mountProbe) {
 			b.Held = event.HeldNsfs

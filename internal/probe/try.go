@@ -14,15 +14,16 @@ func Try(attachBy Attach) []kernel.Finding {
 	if err != nil && !errors.Is(err, kernel.ErrNoHierarchy) {
 		return []kernel.Finding{missing("cgroup hierarchy", true, err)}
 	}
-	h, err := newHalf(choose(0, hierarchy, attachBy))
+	h, err := newHalf(choose(0, hierarchy, attachBy, false))
 	if err != nil {
 		return []kernel.Finding{missing("maps", true, err)}
 	}
 	defer h.Close()
 	sweep()
 	h.loadAll()
-	list := make([]kernel.Finding, 0, len(groups)+1)
-	for _, g := range groups {
+	all := h.groups()
+	list := make([]kernel.Finding, 0, len(all)+1)
+	for _, g := range all {
 		list = append(list, h.try(g))
 	}
 	if _, err := h.processesBefore(); err != nil {

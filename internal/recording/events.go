@@ -160,6 +160,22 @@ func walkInit(c *codec, i *event.Init) {
 	optional(c, "ipvs", "IPVS", &i.IPVS, walkIPVS)
 }
 
+func walkCost(c *codec, k *event.Cost) {
+	c.u64("lock_wait_ns", &k.LockWaitNS)
+	c.bool("lock_unknown", &k.LockUnknown)
+	list(c, "ops", "CostOp", &k.Ops, walkCostOp)
+	c.u32("unlisted", &k.Unlisted)
+	c.u64("unlisted_ns", &k.UnlistedNS)
+}
+
+func walkCostOp(c *codec, o *event.CostOp) {
+	word(c, "op", &o.Op)
+	c.bool("no_init", &o.NoInit)
+	word(c, "subsystem", &o.Subsystem)
+	word(c, "module", &o.Module)
+	c.u64("duration_ns", &o.DurationNS)
+}
+
 func walkNetnsCreate(c *codec, n *event.NetnsCreate) {
 	c.u64("serial", &n.Serial)
 	process(c, "creator", &n.Creator)
@@ -176,6 +192,7 @@ func walkNetnsCreate(c *codec, n *event.NetnsCreate) {
 	c.bool("entry_missed", &n.EntryMissed)
 	list(c, "init", "Init", &n.Init, walkInit)
 	c.u32("ancestors_lost", &n.AncestorsLost)
+	optional(c, "cost", "Cost", &n.Cost, walkCost)
 }
 
 func walkNetnsChild(c *codec, n *event.NetnsChild) {

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/blame"
@@ -114,6 +115,9 @@ func scenarios() []struct {
 	}
 	deep = append(deep, systemd())
 
+	few := created(4026532551)
+	few.Cost = &event.Cost{LockUnknown: true, Ops: []event.CostOp{{DurationNS: 3_000_000}}, Unlisted: 2, UnlistedNS: 200_000}
+
 	asked := add(650, created(4026532158), hostnamed, systemd())
 	caller := process(341, "hostnamectl", "hostnamectl", "--static")
 	caller.Exe = "/usr/bin/hostnamectl"
@@ -149,6 +153,8 @@ func scenarios() []struct {
 		{"conmon", add(905, created(4026532351), conmon, systemd())},
 		{"blind", blind},
 		{"deep", add(907, created(4026532500), thread, deep...)},
+		{"cost", add(908, costly(created(4026532550)), process(505, "unshare", "unshare", "-n"), systemd())},
+		{"cost-few", add(909, few, process(506, "unshare", "unshare", "-n"), systemd())},
 		{"hostile", hostile(created(4026532600))},
 	}
 }
@@ -231,6 +237,24 @@ func joins() []*life.Join {
 		lost,
 		join(bad, bad.Process, life.ThenExec, event.JoinSetns),
 	}
+}
+
+// costly has what it is made of.
+func costly(n event.NetnsCreate) event.NetnsCreate {
+	n.Cost = &event.Cost{LockWaitNS: 1_200_000, Ops: []event.CostOp{
+		{Op: "net_ns_net_init", Subsystem: "net", DurationNS: 900},
+		{Op: "tcp_sk_init", Subsystem: "tcp_sk", DurationNS: 640_000},
+		{Op: "fou_net_ops", Subsystem: "fou", NoInit: true, DurationNS: 700},
+		{Op: "__ip_vs_init", Subsystem: "ip_vs", Module: "ip_vs", DurationNS: 634_000},
+		{DurationNS: 20_000},
+		{Op: "x\x1b[2J`\n", Subsystem: "x", Module: "\xff*", DurationNS: 10_000},
+	}}
+	for i := range 12 {
+		n.Cost.Ops = append(n.Cost.Ops, event.CostOp{
+			Op: fmt.Sprintf("proto%d_net_init", i), Subsystem: fmt.Sprintf("proto%d", i), DurationNS: uint64(1000 * (i + 1)),
+		})
+	}
+	return n
 }
 
 // hostile is a creation by one who tries to fool the reader.

@@ -49,6 +49,7 @@ func (p *jsonPrinter) creation(c *Creation) {
 		initObject(e, &c.Netns.Init[i])
 	}
 	e.close(']')
+	costField(e, &c.Netns)
 	e.key("process")
 	processObject(e, &c.Process)
 	if c.Child == nil {

@@ -20,6 +20,8 @@ const (
 	maxReportCommand = 512
 	maxReportUnits   = 20
 	maxReportDamage  = 4
+	maxReportCosts   = 20 // of all creations
+	maxCauseCosts    = 5  // of a cause's
 )
 
 // ReportText writes a report for people.
@@ -64,9 +66,16 @@ type document struct {
 	title    phrase
 	complete bool // nothing was missed
 	gaps     []phrase
+	costs    *listing
 	causes   []section
 	suspects []phrase
 	units    []phrase
+}
+
+// listing is a list below a sentence.
+type listing struct {
+	title phrase
+	items []phrase
 }
 
 // section is a cause.
@@ -103,6 +112,7 @@ func newDocument(r *report.Report) *document {
 	if d.complete = len(d.gaps) == 0; d.complete {
 		d.gaps = []phrase{{words("Nothing was lost or cut, and every probe was live")}}
 	}
+	d.costs = costListing(r)
 	for i := range r.Causes {
 		d.causes = append(d.causes, w.section(i, &r.Causes[i]))
 	}
@@ -325,6 +335,13 @@ func (w *reportWriter) section(i int, c *report.Cause) section {
 			what = value(fitEscaped(sp.What, maxName))
 		}
 		add(title, words("%s in ", durationText(sp.Sum)), what, words(": each %s", spreadText(&sp.Spread, durationText)))
+	}
+	if c.Costs != nil {
+		title := "cost"
+		for _, p := range costPhrases(c.Costs, maxCauseCosts) {
+			add(title, p...)
+			title = ""
+		}
 	}
 	if c.Teardown.N > 0 {
 		add("teardown", words("%s", spreadText(&c.Teardown, durationText)))

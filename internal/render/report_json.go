@@ -29,10 +29,13 @@ func ReportJSON(w io.Writer, r *report.Report) error {
 	e.str("why", r.Endings.Why)
 	e.uint("lost", r.Endings.Lost)
 	e.close('}')
+	if r.Costed {
+		costsField(e, r.Costs)
+	}
 	e.key("causes")
 	e.open('[')
 	for i := range r.Causes {
-		p.cause(&r.Causes[i], r.Endings.Seen)
+		p.cause(&r.Causes[i], r)
 	}
 	e.close(']')
 	suspectsField(e, &r.Suspects)
@@ -117,7 +120,7 @@ func gapsField(e *encoder, g *report.Gaps) {
 	e.close('}')
 }
 
-func (p *jsonPrinter) cause(c *report.Cause, endings bool) {
+func (p *jsonPrinter) cause(c *report.Cause, r *report.Report) {
 	e := &p.enc
 	e.open('{')
 	e.str("trigger", string(c.Trigger))
@@ -170,7 +173,7 @@ func (p *jsonPrinter) cause(c *report.Cause, endings bool) {
 	spreadField(e, "interval", &c.Rhythm.Interval)
 	spreadField(e, "lifetime", &c.Life)
 	spreadField(e, "teardown", &c.Teardown)
-	if endings {
+	if r.Endings.Seen {
 		e.uint("alive", c.Alive)
 	} else {
 		e.null("alive")
@@ -188,6 +191,9 @@ func (p *jsonPrinter) cause(c *report.Cause, endings bool) {
 		e.close('}')
 	}
 	e.close(']')
+	if r.Costed {
+		costsField(e, c.Costs)
+	}
 	counts(e, "evidence", c.Evidence)
 	e.key("example")
 	e.open('{')

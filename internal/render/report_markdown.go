@@ -20,6 +20,12 @@ func (m markdown) document(d *document) string {
 		}
 		fmt.Fprintf(&b, "- **Missing**: %s\n", m.phrase(gap))
 	}
+	if d.costs != nil {
+		fmt.Fprintf(&b, "\n## Costs\n\n%s.\n\n", m.phrase(d.costs.title))
+		for _, p := range d.costs.items {
+			fmt.Fprintf(&b, "- %s\n", m.phrase(p))
+		}
+	}
 	for i := range d.causes {
 		m.section(&b, &d.causes[i])
 	}

@@ -25,6 +25,9 @@ import (
 // wrong with one, or with nothing wrong.
 func reportOf(broken bool, list ...*Creation) *report.Report {
 	c := report.NewCollector()
+	if broken {
+		c.RankCosts()
+	}
 	see := func(boot uint64, bodies ...event.Body) {
 		for _, b := range bodies {
 			c.Observe(event.Event{BootNS: boot, Body: b})
@@ -190,7 +193,11 @@ func markdownHolds(t fataler, r *report.Report) {
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	if want := 2 + len(r.Causes); headings != want || examples != len(r.Causes) {
+	want := 2 + len(r.Causes)
+	if r.Costed {
+		want++
+	}
+	if headings != want || examples != len(r.Causes) {
 		t.Fatalf("%d headings, want %d, and %d examples in\n%s", headings, want, examples, source)
 	}
 }

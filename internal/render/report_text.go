@@ -18,6 +18,12 @@ func (t plainText) document(d *document) string {
 		}
 		fmt.Fprintf(&b, "  ! %s\n", t.paint.bad(gap.plain()))
 	}
+	if d.costs != nil {
+		fmt.Fprintf(&b, "\n%s\n", t.paint.strong(d.costs.title.plain()))
+		for _, p := range d.costs.items {
+			fmt.Fprintf(&b, "  %s\n", p.plain())
+		}
+	}
 	for i := range d.causes {
 		t.section(&b, &d.causes[i])
 	}

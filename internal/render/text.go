@@ -161,6 +161,8 @@ func lossText(kind event.LossKind) string {
 		return "runs of the probe on the buses that the kernel left out"
 	case event.LossEnding:
 		return "ends of namespaces (buffer full)"
+	case event.LossCost:
+		return "accounts of what creations are made of (buffer or table full)"
 	case event.LossJoin:
 		return "notices of who moves into a namespace (buffer or table full)"
 	case event.LossLife:
@@ -191,6 +193,9 @@ func (p *textPrinter) line(c *Creation) string {
 		b.WriteString("  " + p.paint.strong(text))
 	}
 	b.WriteByte('\n')
+	if c.Netns.Cost != nil {
+		b.WriteString(p.costLine(&c.Netns))
+	}
 	return b.String()
 }
 

@@ -29,6 +29,9 @@ func (p *textPrinter) tree(c *Creation) string {
 		b.row(fitEscaped(l.Name, titleWidth-2), linkText(l), l.Evidence)
 	}
 	b.origin(&c.Origin)
+	if c.Netns.Cost != nil {
+		b.cost(&c.Netns)
+	}
 	b.oldLog(&c.Netns)
 	b.text.WriteByte('\n')
 	return b.text.String()

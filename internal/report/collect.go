@@ -31,6 +31,7 @@ type Collector struct {
 	endings *event.Coverage
 	created uint64
 	begun   bool
+	costing costing
 	suspects
 }
 
@@ -41,6 +42,7 @@ type group struct {
 	moments        []moment
 	life, teardown series
 	spent          map[string]*series
+	costing        costing
 	example        int // the strength of its evidence
 }
 
@@ -69,6 +71,9 @@ func NewCollector() *Collector {
 		suspects: newSuspects(),
 	}
 }
+
+// RankCosts has the report say what creations are made of.
+func (c *Collector) RankCosts() { c.report.Costed = true }
 
 // Observe takes the next event of the stream.
 func (c *Collector) Observe(ev event.Event) {
@@ -160,6 +165,10 @@ func (c *Collector) Add(k *blame.Case, selected, cut bool) {
 	if cut {
 		r.Gaps.Cut++
 	}
+	measured := r.Costed && k.Netns.Cost != nil && !k.Netns.EntryMissed
+	if measured {
+		c.costing.add(&k.Netns)
+	}
 	g := c.group(k)
 	if g == nil {
 		r.Ungrouped++
@@ -167,6 +176,9 @@ func (c *Collector) Add(k *blame.Case, selected, cut bool) {
 		return
 	}
 	g.add(k)
+	if measured {
+		g.costing.add(&k.Netns)
+	}
 	if l := c.lives[k.Netns.Serial]; l != nil {
 		l.group = g
 		c.settle(k.Netns.Serial, l)
@@ -410,6 +422,7 @@ func (c *Collector) Report(busCut uint64) *Report {
 	for _, g := range c.order {
 		r.Causes = append(r.Causes, c.finish(g, &r))
 	}
+	r.Costs = c.costing.costs()
 	r.Suspects = c.judge(&r)
 	return &r
 }
@@ -426,6 +439,7 @@ func (c *Collector) finish(g *group, r *Report) Cause {
 		s := g.spent[what]
 		out.Spent = append(out.Spent, Spent{What: what, Sum: s.sum, Spread: s.spread()})
 	}
+	out.Costs = g.costing.costs()
 	out.Remedies = remedies(&out, r)
 	return out
 }

@@ -35,6 +35,10 @@ type Report struct {
 	Ungrouped uint64
 	// Endings tells whether the end of namespaces was seen.
 	Endings Endings
+	// Costed is set if it was asked for what creations are made of; Costs is that,
+	// nil where nothing was measured.
+	Costed bool
+	Costs  *Costs
 	// Suspects are the units that were there and created none.
 	Suspects Suspects
 	// Gaps is what could not be observed.
@@ -146,6 +150,8 @@ type Cause struct {
 	Alive, OldestAlive uint64
 	// Spent is the time that the creations took in the kernel.
 	Spent []Spent
+	// Costs is what they are made of, where that was asked for and measured.
+	Costs *Costs
 	// Evidence counts the creations by that of their origin.
 	Evidence map[blame.Evidence]uint64
 	// Example is one of them with its chain: the first of those with the
