@@ -63,7 +63,7 @@ static __always_inline struct cost *cost_of_call(void)
 	return cost;
 }
 
-static __always_inline int op_begins(struct pernet_operations *ops)
+static __always_inline int costly_op_begins(struct pernet_operations *ops)
 {
 	struct cost *cost = cost_of_call();
 
@@ -77,7 +77,7 @@ static __always_inline int op_begins(struct pernet_operations *ops)
 	return 0;
 }
 
-static __always_inline int op_ends(void)
+static __always_inline int costly_op_ends(void)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
 	__u32 tid = this_thread();
@@ -153,25 +153,25 @@ __noinline int send_cost(__u64 call_ns, __u32 error)
 SEC("fentry/ops_init")
 int BPF_PROG(cost_enter, struct pernet_operations *ops)
 {
-	return op_begins(ops);
+	return costly_op_begins(ops);
 }
 
 SEC("kprobe/ops_init")
 int BPF_KPROBE(cost_enter_kprobe, struct pernet_operations *ops)
 {
-	return op_begins(ops);
+	return costly_op_begins(ops);
 }
 
 SEC("fexit/ops_init")
 int BPF_PROG(cost_exit)
 {
-	return op_ends();
+	return costly_op_ends();
 }
 
 SEC("kretprobe/ops_init")
 int BPF_KRETPROBE(cost_exit_kprobe)
 {
-	return op_ends();
+	return costly_op_ends();
 }
 
 SEC("fentry/rwsem_down_read_slowpath")

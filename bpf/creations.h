@@ -30,6 +30,8 @@ struct inflight {
 	__u32 ipvs_size;
 	__u32 call;
 	__u32 flags; /* enum create_flags */
+	__u64 op_ns; /* see modules.h: when ops_init began, for a subsystem ... */
+	__u64 op;    /* ... that is followed there, while it runs */
 };
 
 struct {
@@ -74,10 +76,13 @@ int send_cost(__u64 call_ns, __u32 error);
 /* False where the probe that tells unshare from clone is not attached. */
 const volatile bool knows_unshare = true;
 
-/* Set where returns are seen by kretprobes. The kernel follows a bounded number
- * of calls with each of these, and leaves out the returns of those that are
- * more. */
+/* Set where the return of copy_net_ns is seen by a kretprobe. The kernel follows
+ * a bounded number of calls with each of these, and leaves out the returns of
+ * those that are more. */
 volatile bool may_miss_returns = false;
+
+/* Likewise of the subsystems' returns. */
+volatile bool may_miss_inits = false;
 
 static __always_inline __u32 this_thread(void)
 {
@@ -127,7 +132,7 @@ static __always_inline void drop_missed_return(void)
 /* Counts a subsystem's return that was not seen, though the whole call's was. */
 static __always_inline void count_missed_inits(struct inflight *call)
 {
-	if (!may_miss_returns || !call)
+	if (!may_miss_inits || !call)
 		return;
 	if (call->conntrack_ns && !(call->flags & CREATE_CONNTRACK))
 		count(COUNT_RETURN_MISSED);
@@ -418,8 +423,9 @@ static __always_inline int ipvs_begins(struct net *net)
 	return 0;
 }
 
-/* Where ip_vs describes what it passes to pernet_operations, set when the probe
- * is attached; 0 where that is not known, or the module's BTF tells the size. */
+/* What ip_vs has given to register_pernet_subsys: noted when it is loaded (see
+ * modules.h), or set when its probe is attached; 0 where that is not known, or
+ * the module's BTF tells the size. */
 volatile __u64 ipvs_operations = 0;
 
 static __always_inline __u32 ipvs_size(void)
@@ -436,24 +442,32 @@ static __always_inline __u32 ipvs_size(void)
 	return ops ? BPF_CORE_READ(ops, size) : 0;
 }
 
+/* The figures of the line that older kernels logged. */
+static __always_inline void fill_ipvs(struct inflight *call)
+{
+	struct net *net = (void *)call->ipvs_net;
+	struct netns_ipvs *ipvs;
+
+	if (!bpf_core_field_exists(net->ipvs))
+		return; /* a kernel that is never to have ip_vs */
+	ipvs = BPF_CORE_READ(net, ipvs);
+	if (!ipvs)
+		return;
+	/* gen is the first member; vmlinux knows no more of the structure */
+	if (!bpf_probe_read_kernel(&call->ipvs_gen, sizeof(call->ipvs_gen), ipvs))
+		call->flags |= CREATE_IPVS_FIGURES;
+	call->ipvs_size = ipvs_size();
+}
+
 static __always_inline int ipvs_ends(void)
 {
 	struct inflight *call = this_call();
-	struct netns_ipvs *ipvs;
-	struct net *net;
 
 	if (!call || !call->ipvs_ns)
 		return 0;
 	call->ipvs_ns = bpf_ktime_get_boot_ns() - call->ipvs_ns;
 	call->flags |= CREATE_IPVS;
-	net = (void *)call->ipvs_net;
-	ipvs = BPF_CORE_READ(net, ipvs);
-	if (!ipvs)
-		return 0;
-	/* gen is the first member; vmlinux knows no more of the structure */
-	if (!bpf_probe_read_kernel(&call->ipvs_gen, sizeof(call->ipvs_gen), ipvs))
-		call->flags |= CREATE_IPVS_FIGURES;
-	call->ipvs_size = ipvs_size();
+	fill_ipvs(call);
 	return 0;
 }
 

@@ -172,8 +172,16 @@ struct netns_ipvs {
 };
 
 struct pernet_operations {
-	void *init; /* a function */
+	void *init; /* a function, or none */
 	unsigned long size;
+};
+
+/* include/linux/module.h; MODULE_NAME_LEN on 64 bits */
+#define MODULE_NAME 56
+
+struct module {
+	char name[MODULE_NAME];
+	void *init;
 };
 
 struct user_namespace {
@@ -323,6 +331,11 @@ struct msghdr {
 enum iter_type___kinds {
 	ITER_IOVEC___kinds,
 	ITER_UBUF___kinds,
+};
+
+/* Which helper functions this kernel has. */
+enum bpf_func_id___formats {
+	BPF_FUNC_snprintf___formats = 165,
 };
 
 struct linux_binprm;

@@ -8,6 +8,7 @@
  *   paths.h      paths of executables and cgroups
  *   lineage.h    the table of processes and what they run
  *   creations.h  the probes on the creation of network namespaces
+ *   modules.h    what loading a module does to them
  *   lives.h      the probes on their end
  *   joins.h      who moves into one
  *   cost.h       what a creation is made of, if that is asked for
@@ -16,6 +17,8 @@
  */
 #include "bus.h"
 #include "cost.h"
+#include "lives.h"
+#include "modules.h"
 #include "processes.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -47,5 +50,7 @@ union wire {
 	struct leave_record leave;
 	struct cost_op cost_op;
 	struct cost_record cost;
+	struct module_record module;
+	struct init_record init;
 };
 const union wire *wire_anchor __attribute__((unused));

@@ -51,7 +51,8 @@ static __always_inline __u64 wakeup(bool ends_story)
 static __always_inline bool emit(void *record, __u64 size, __u32 lost)
 {
 	bool ends_story = lost == COUNT_LOST_CREATE || lost == COUNT_LOST_FOLLOWUP ||
-			  lost == COUNT_LOST_ENDING || lost == COUNT_LOST_JOIN;
+			  lost == COUNT_LOST_ENDING || lost == COUNT_LOST_JOIN ||
+			  lost == COUNT_LOST_INIT;
 
 	if (!bpf_ringbuf_output(&events, record, size, wakeup(ends_story)))
 		return true;

@@ -27,6 +27,8 @@ enum record_kind {
 	REC_JOIN,
 	REC_LEAVE,
 	REC_COST,
+	REC_MODULE,
+	REC_INIT,
 };
 
 /* A process for as long as the machine runs: (tgid, leader's start_boottime). */
@@ -127,6 +129,8 @@ enum create_flags {
 	CREATE_CONNTRACK = 1 << 1,
 	CREATE_IPVS = 1 << 2,
 	CREATE_IPVS_FIGURES = 1 << 3,
+	CREATE_CONNTRACK_OPS = 1 << 4, /* timed by ops_init, not by its own probe */
+	CREATE_IPVS_OPS = 1 << 5,
 };
 
 struct create_record {
@@ -275,6 +279,34 @@ struct cost_record {
 	struct cost_op op[COST_OPS];
 };
 
+/* A module is about to run its init function, or has gone. */
+struct module_record {
+	__u32 kind;
+	__u32 gone;
+	__u64 boot_ns;
+	char module[MODULE_NAME];
+};
+
+/* A symbol and the name of its module. */
+#define SYMBOL_MAX 128
+
+/* A module that was loaded has had all namespaces that there were initialised. */
+struct init_record {
+	__u32 kind;
+	__u32 error; /* positive errno that the last one failed with, 0 for success */
+	__u64 boot_ns; /* when the first one began */
+	__u64 duration_ns;
+	__u64 init; /* address of the subsystem's function, 0 for none */
+	struct process_key by;
+	__u32 tid;
+	__u32 namespaces;
+	__u32 unfinished; /* namespaces of which the end was not seen */
+	__u32 ancestors_lost;
+	char comm[TASK_COMM_LEN];
+	char module[MODULE_NAME];
+	char op[SYMBOL_MAX]; /* of init: "symbol [module]", empty where the kernel can't tell */
+};
+
 /* The beginning of a bus message, from each of its first two segments at most
  * so much: libdbus and dbus-daemon send header and body apart. */
 #define BUS_SEGMENT 512
@@ -316,6 +348,8 @@ enum counter {
 	COUNT_LIFE_FULL,   /* a namespace that found no room in its map */
 	COUNT_LOST_COST,   /* cost records, and costs that found no room in their map */
 	COUNT_LOST_JOIN,   /* join records, and joins that found no room in their map */
+	COUNT_LOST_INIT,   /* module and init records */
+	COUNT_LOADS_FULL,  /* a module, or one of its subsystems, that found no room in its map */
 	COUNTERS_ROOM = 32, /* for those of one CPU, which then share no line of a cache */
 };
 

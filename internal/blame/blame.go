@@ -28,8 +28,9 @@ type Blamer struct {
 	over    bool
 	asks    []event.Question
 	waiting []*lineage.Creation
-	// news is set when a creation that waits may be solved by now.
-	news bool
+	loads   []*Load
+	// news and newsOfLoads are set when what waits may be solved by now.
+	news, newsOfLoads bool
 	// runs are the latest runs of each unit in which a namespace was made, in
 	// the order of time: each must have a cause of its own.
 	runs memory[unitKey, []run]
@@ -109,13 +110,16 @@ func (b *Blamer) Observe(ev event.Event) {
 	case *event.Unit:
 		b.answers.put(body.Question, body)
 		b.answered.put(body.Question, ev.BootNS)
-		b.news = true
+		b.news, b.newsOfLoads = true, len(b.loads) > 0
 	case *event.Process:
 		if body.Exited {
 			b.ends.put(body.ID, body)
 		}
 	case *event.NetnsCreate:
 		b.askEarly(ev.BootNS, body)
+	case *event.NetnsInit:
+		b.loads = append(b.loads, b.load(ev.BootNS, body))
+		b.newsOfLoads = true
 	}
 }
 
@@ -222,7 +226,7 @@ func (b *Blamer) Flush() []*Case {
 
 // giveUp takes all open questions for unanswered.
 func (b *Blamer) giveUp() {
-	b.asks, b.news, b.over = nil, true, true
+	b.asks, b.news, b.newsOfLoads, b.over = nil, true, true, true
 	for _, q := range b.asked.order {
 		if _, ok := b.answers.get(q); !ok {
 			b.answers.put(q, &event.Unit{Question: q, Why: "the stream ended before it was answered"})

@@ -27,6 +27,7 @@ type story struct {
 	units   map[string]unit.Unit // answers, by name
 	boot    unit.Boot
 	done    []*Case
+	loads   []*Load
 }
 
 const ms = 1_000_000
@@ -60,6 +61,7 @@ func (s *story) see(b event.Body) {
 func (s *story) collect() {
 	for {
 		s.done = append(s.done, s.blamer.Ready()...)
+		s.loads = append(s.loads, s.blamer.Loads()...)
 		asks := s.blamer.Asks()
 		if len(asks) == 0 {
 			return

@@ -223,6 +223,9 @@ func (j *Judge) Case(c *blame.Case, selected bool) {
 // Join takes who moved into a namespace, about which no condition is.
 func (*Judge) Join(*life.Join) {}
 
+// Load takes what loading a module did, which creates no namespace.
+func (j *Judge) Load(*blame.Load, bool) {}
+
 // about reports whether a creation meets the condition by itself.
 func (c Condition) about(k *blame.Case) bool {
 	created := k.Netns.Errno == 0

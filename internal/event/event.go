@@ -189,7 +189,8 @@ type IPVS struct {
 
 // Init is one subsystem's initialisation in a new namespace.
 type Init struct {
-	// Op is the kernel function that was timed.
+	// Op is the kernel function that was timed: the subsystem's own, or ops_init,
+	// which calls it, while that had no probe yet.
 	Op string
 	// Subsystem is the name by which people know it (nf_conntrack, ip_vs).
 	Subsystem string
@@ -429,6 +430,35 @@ type NetnsJoins struct {
 	Joins uint32
 }
 
+// NetnsInit says that a module which was being loaded had every network
+// namespace that there was initialised for one of its subsystems (struct
+// pernet_operations, net/core/net_namespace.c). Its BootNS is when the first one
+// began. Process events for the process that loaded it and its ancestors
+// precede it.
+type NetnsInit struct {
+	// By is the process that loaded the module, TID its thread, Comm its name.
+	By   ProcessID
+	TID  uint32
+	Comm string
+	// Subsystem is the module's name.
+	Subsystem string
+	// Op is the subsystem's init function, empty where it has none (memory is
+	// set aside only) or its name is not known.
+	Op string
+	// Namespaces is how many were initialised, or tried to be.
+	Namespaces uint32
+	// Unfinished is of how many the end was not seen: what they took is not part
+	// of DurationNS.
+	Unfinished uint32
+	// DurationNS is how long that took in all, in nanoseconds.
+	DurationNS uint64
+	// Errno is 0, or the error that the last one failed with, after which the
+	// module is not loaded.
+	Errno uint32
+	// AncestorsLost is as in NetnsCreate.
+	AncestorsLost uint32
+}
+
 // Damage says that a part of a recording could not be read. It stands at the
 // place in the stream where that part was. What was in it is not known.
 type Damage struct {
@@ -554,6 +584,12 @@ const (
 	LossCost LossKind = "cost"
 	// LossJoin: notices of who moves into a namespace, or leaves it again.
 	LossJoin LossKind = "join"
+	// LossInit: modules that came or went, or what they did to the namespaces
+	// that there were, whose record found no room in the buffer.
+	LossInit LossKind = "init"
+	// LossLoad: modules, or subsystems of them, that were not followed while they
+	// were loaded, because there were too many at once.
+	LossLoad LossKind = "load"
 	// LossRecord: records that user space could not decode.
 	LossRecord LossKind = "record"
 )
@@ -570,6 +606,11 @@ type Loss struct {
 type Coverage struct {
 	// Probe is the name of the kernel function or tracepoint.
 	Probe string
+	// Subsystem is the module that has the function, empty for the kernel itself.
+	Subsystem string
+	// Changed is set if the probe came or went, with its module, after the stream
+	// had begun.
+	Changed bool
 	// Live is set when the probe is attached.
 	Live bool
 	// How is the way it is attached ("fentry", "tp_btf"), empty if it is not.
@@ -600,6 +641,7 @@ func (*NetnsFree) body()    {}
 func (*NetnsJoin) body()    {}
 func (*NetnsLeave) body()   {}
 func (*NetnsJoins) body()   {}
+func (*NetnsInit) body()    {}
 func (*Damage) body()       {}
 func (*BusMessage) body()   {}
 func (*Unit) body()         {}

@@ -186,27 +186,22 @@ func (x *examiner) checkModules() []Finding {
 }
 
 // findModule tells whether a subsystem's share can be timed. A subsystem that
-// is not there has no share, so its absence is no fault.
+// is not there has no share, so its absence is no fault. Functions of a module
+// are probed by kprobes alone: see internal/probe.
 func (x *examiner) findModule(module, function string) Finding {
 	f := Finding{Name: "module:" + module, Verdict: OK}
 	switch x.module(module, function) {
 	case ModuleBuiltin:
-		f.Detail = "built in"
+		f.Detail = "built in: always there"
 	case ModuleLoaded:
 		f.Detail = "loaded"
-		switch {
-		case x.hasModuleBTF(module):
-		case x.tryKprobe().Verdict == OK:
-			f.Detail = "loaded, without BTF: its share in a creation is timed by kprobes"
-		default:
-			f.Verdict, f.Detail = Degraded, "loaded, but without BTF, and there are no kprobes: its share in a creation is not timed"
-			f.Remedy = "boot a kernel that is built with CONFIG_DEBUG_INFO_BTF_MODULES=y or CONFIG_KPROBE_EVENTS=y"
+		if x.tryKprobe().Verdict == Missing {
+			f.Verdict = Degraded
+			f.Detail = "loaded, but there are no kprobes: its share in a creation is not timed"
+			f.Remedy = "boot a kernel that is built with CONFIG_KPROBE_EVENTS=y"
 		}
-	case ModuleAvailable:
-		f.Detail = "not loaded: it has no share in a creation now"
-		f.Remedy = "to have it timed, load it before tracing: modprobe " + module
-	case ModuleNotLoaded:
-		f.Detail = "not loaded: it has no share in a creation now"
+	case ModuleAvailable, ModuleNotLoaded:
+		f.Detail = "not loaded: it has no share in a creation now; if it is loaded later, its probe is attached then"
 	case ModuleAbsent:
 		f.Detail = "not on this kernel: nothing to time"
 	}

@@ -189,19 +189,17 @@ func TestCheckIncapableMachines(t *testing.T) {
 			"program:kprobe", OK, "", false,
 		},
 		{
-			"module without BTF, timed by kprobes", func(x *examiner) {
+			"module, timed by kprobes", func(x *examiner) {
 				x.hasFunction = func(name string) (bool, error) { return name != "__ip_vs_init", nil }
-				x.change("sys/kernel/btf/ip_vs", nil)
 			},
 			"module:ip_vs", OK, "", false,
 		},
 		{
-			"module without BTF, and no kprobes", func(x *examiner) {
+			"module, and no kprobes", func(x *examiner) {
 				x.hasFunction = func(name string) (bool, error) { return name != "__ip_vs_init", nil }
-				x.change("sys/kernel/btf/ip_vs", nil)
 				x.try.kprobe = eperm
 			},
-			"module:ip_vs", Degraded, "CONFIG_DEBUG_INFO_BTF_MODULES", false,
+			"module:ip_vs", Degraded, "CONFIG_KPROBE_EVENTS", false,
 		},
 		{
 			"no cookies", func(x *examiner) { x.hasCookies = func() (bool, error) { return false, nil } },

@@ -75,6 +75,9 @@ func (x *examiner) isBuiltin(name, function string) bool {
 	return x.inKallsyms(function)
 }
 
+// LoadsModules reports whether this kernel can load modules at all.
+func LoadsModules() bool { return running().loadsModules() }
+
 // loadsModules reports whether the kernel knows modules at all.
 func (x *examiner) loadsModules() bool {
 	_, err := fs.Stat(x.root, "proc/modules")
@@ -134,6 +137,24 @@ func (x *examiner) symbolAddress(symbol, module string) uint64 {
 		}
 		found, _ = strconv.ParseUint(address, 16, 64)
 		return false
+	})
+	return found
+}
+
+// SymbolAt returns the name of the function of a module at an address, empty if
+// there is none or addresses are hidden from this process.
+func SymbolAt(address uint64, module string) string { return running().symbolAt(address, module) }
+
+func (x *examiner) symbolAt(address uint64, module string) string {
+	var found string
+	x.eachSymbol(func(at, _, name, in string) bool {
+		if in != "["+module+"]" {
+			return true
+		}
+		if n, err := strconv.ParseUint(at, 16, 64); err == nil && n == address {
+			found = name
+		}
+		return found == ""
 	})
 	return found
 }

@@ -260,3 +260,25 @@ func TestModule(t *testing.T) {
 		})
 	}
 }
+
+func TestSymbolAt(t *testing.T) {
+	x := &examiner{root: fstest.MapFS{"proc/kallsyms": file(`ffffffff81000000 T copy_net_ns
+ffffffffc0000010 t __ip_vs_init	[ip_vs]
+ffffffffc0000010 t init	[other]
+0000000000000000 t hidden	[ip_vs]
+`)}}
+	for _, tt := range []struct {
+		address uint64
+		module  string
+		want    string
+	}{
+		{0xffffffffc0000010, "ip_vs", "__ip_vs_init"},
+		{0xffffffffc0000010, "other", "init"},
+		{0xffffffffc0000014, "ip_vs", ""},
+		{0xffffffff81000000, "ip_vs", ""},
+	} {
+		if got := x.symbolAt(tt.address, tt.module); got != tt.want {
+			t.Errorf("%x in %s: got %q, want %q", tt.address, tt.module, got, tt.want)
+		}
+	}
+}

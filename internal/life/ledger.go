@@ -79,6 +79,9 @@ func (l *Ledger) Case(c *blame.Case, _ bool) {
 // Join does nothing: list looks itself at who is in a namespace.
 func (*Ledger) Join(*Join) {}
 
+// Load does nothing: what loading a module did created no namespace.
+func (*Ledger) Load(*blame.Load, bool) {}
+
 // By says by what a namespace and its creation are known to belong together.
 type By string
 

@@ -117,6 +117,8 @@ const (
 	bpfCounterCOUNT_LIFE_FULL     bpfCounter = 13
 	bpfCounterCOUNT_LOST_COST     bpfCounter = 14
 	bpfCounterCOUNT_LOST_JOIN     bpfCounter = 15
+	bpfCounterCOUNT_LOST_INIT     bpfCounter = 16
+	bpfCounterCOUNT_LOADS_FULL    bpfCounter = 17
 	bpfCounterCOUNTERS_ROOM       bpfCounter = 32
 )
 
@@ -131,10 +133,12 @@ const (
 type bpfCreateFlags uint32
 
 const (
-	bpfCreateFlagsCREATE_ENTRY_MISSED bpfCreateFlags = 1
-	bpfCreateFlagsCREATE_CONNTRACK    bpfCreateFlags = 2
-	bpfCreateFlagsCREATE_IPVS         bpfCreateFlags = 4
-	bpfCreateFlagsCREATE_IPVS_FIGURES bpfCreateFlags = 8
+	bpfCreateFlagsCREATE_ENTRY_MISSED  bpfCreateFlags = 1
+	bpfCreateFlagsCREATE_CONNTRACK     bpfCreateFlags = 2
+	bpfCreateFlagsCREATE_IPVS          bpfCreateFlags = 4
+	bpfCreateFlagsCREATE_IPVS_FIGURES  bpfCreateFlags = 8
+	bpfCreateFlagsCREATE_CONNTRACK_OPS bpfCreateFlags = 16
+	bpfCreateFlagsCREATE_IPVS_OPS      bpfCreateFlags = 32
 )
 
 type bpfCreateRecord struct {
@@ -222,6 +226,25 @@ type bpfInflight struct {
 	IpvsSize    uint32
 	Call        uint32
 	Flags       uint32
+	OpNs        uint64
+	Op          uint64
+}
+
+type bpfInitRecord struct {
+	_             structs.HostLayout
+	Kind          uint32
+	Error         uint32
+	BootNs        uint64
+	DurationNs    uint64
+	Init          uint64
+	By            bpfProcessKey
+	Tid           uint32
+	Namespaces    uint32
+	Unfinished    uint32
+	AncestorsLost uint32
+	Comm          [16]int8
+	Module        [56]int8
+	Op            [128]int8
 }
 
 type bpfJoinHow uint32
@@ -270,6 +293,35 @@ type bpfLife struct {
 	CreatedNs uint64
 	Joins     uint32
 	Pad       uint32
+}
+
+type bpfLoad struct {
+	_    structs.HostLayout
+	Pass [8]struct {
+		_          structs.HostLayout
+		Ops        uint64
+		Init       uint64
+		BootNs     uint64
+		DurationNs uint64
+		Namespaces uint32
+		Ended      uint32
+		Error      uint32
+		Pad        uint32
+	}
+	BeganNs   uint64
+	Passes    uint32
+	Subsystem uint32
+	Pad       uint32
+	_         [4]byte
+	Rec       bpfInitRecord
+}
+
+type bpfModuleRecord struct {
+	_      structs.HostLayout
+	Kind   uint32
+	Gone   uint32
+	BootNs uint64
+	Module [56]int8
 }
 
 type bpfProcess struct {
@@ -375,6 +427,8 @@ const (
 	bpfRecordKindREC_JOIN    bpfRecordKind = 12
 	bpfRecordKindREC_LEAVE   bpfRecordKind = 13
 	bpfRecordKindREC_COST    bpfRecordKind = 14
+	bpfRecordKindREC_MODULE  bpfRecordKind = 15
+	bpfRecordKindREC_INIT    bpfRecordKind = 16
 )
 
 type bpfReleaseFlags uint32
@@ -420,6 +474,7 @@ const (
 	bpfMapInside                = "inside"
 	bpfMapJoining               = "joining"
 	bpfMapLives                 = "lives"
+	bpfMapLoads                 = "loads"
 	bpfMapNoCost                = "no_cost"
 	bpfMapProcesses             = "processes"
 	bpfMapPrograms              = "programs"
@@ -459,6 +514,9 @@ const (
 	bpfProgLockEnterKprobe      = "lock_enter_kprobe"
 	bpfProgLockExit             = "lock_exit"
 	bpfProgLockExitKprobe       = "lock_exit_kprobe"
+	bpfProgModuleComes          = "module_comes"
+	bpfProgModuleGoes           = "module_goes"
+	bpfProgModuleInited         = "module_inited"
 	bpfProgModuleRemoved        = "module_removed"
 	bpfProgMountEnter           = "mount_enter"
 	bpfProgMountEnterKprobe     = "mount_enter_kprobe"
@@ -474,6 +532,10 @@ const (
 	bpfProgNsproxyEnterKprobe   = "nsproxy_enter_kprobe"
 	bpfProgNsproxyExit          = "nsproxy_exit"
 	bpfProgNsproxyExitKprobe    = "nsproxy_exit_kprobe"
+	bpfProgOpEnter              = "op_enter"
+	bpfProgOpEnterKprobe        = "op_enter_kprobe"
+	bpfProgOpExit               = "op_exit"
+	bpfProgOpExitKprobe         = "op_exit_kprobe"
 	bpfProgProcessExec          = "process_exec"
 	bpfProgProcessExit          = "process_exit"
 	bpfProgProcessFork          = "process_fork"
@@ -489,8 +551,12 @@ const (
 	bpfProgUnshareExit          = "unshare_exit"
 	bpfProgUnshareExitKprobe    = "unshare_exit_kprobe"
 	bpfVarCgroupUnified         = "cgroup_unified"
+	bpfVarConntrackOperations   = "conntrack_operations"
+	bpfVarInOp                  = "in_op"
 	bpfVarIpvsOperations        = "ipvs_operations"
 	bpfVarKnowsUnshare          = "knows_unshare"
+	bpfVarLoading               = "loading"
+	bpfVarMayMissInits          = "may_miss_inits"
 	bpfVarMayMissReturns        = "may_miss_returns"
 	bpfVarModulesRemoved        = "modules_removed"
 	bpfVarRingHalf              = "ring_half"
@@ -572,6 +638,9 @@ type bpfProgramSpecs struct {
 	LockEnterKprobe      *ebpf.ProgramSpec `ebpf:"lock_enter_kprobe"`
 	LockExit             *ebpf.ProgramSpec `ebpf:"lock_exit"`
 	LockExitKprobe       *ebpf.ProgramSpec `ebpf:"lock_exit_kprobe"`
+	ModuleComes          *ebpf.ProgramSpec `ebpf:"module_comes"`
+	ModuleGoes           *ebpf.ProgramSpec `ebpf:"module_goes"`
+	ModuleInited         *ebpf.ProgramSpec `ebpf:"module_inited"`
 	ModuleRemoved        *ebpf.ProgramSpec `ebpf:"module_removed"`
 	MountEnter           *ebpf.ProgramSpec `ebpf:"mount_enter"`
 	MountEnterKprobe     *ebpf.ProgramSpec `ebpf:"mount_enter_kprobe"`
@@ -587,6 +656,10 @@ type bpfProgramSpecs struct {
 	NsproxyEnterKprobe   *ebpf.ProgramSpec `ebpf:"nsproxy_enter_kprobe"`
 	NsproxyExit          *ebpf.ProgramSpec `ebpf:"nsproxy_exit"`
 	NsproxyExitKprobe    *ebpf.ProgramSpec `ebpf:"nsproxy_exit_kprobe"`
+	OpEnter              *ebpf.ProgramSpec `ebpf:"op_enter"`
+	OpEnterKprobe        *ebpf.ProgramSpec `ebpf:"op_enter_kprobe"`
+	OpExit               *ebpf.ProgramSpec `ebpf:"op_exit"`
+	OpExitKprobe         *ebpf.ProgramSpec `ebpf:"op_exit_kprobe"`
 	ProcessExec          *ebpf.ProgramSpec `ebpf:"process_exec"`
 	ProcessExit          *ebpf.ProgramSpec `ebpf:"process_exit"`
 	ProcessFork          *ebpf.ProgramSpec `ebpf:"process_fork"`
@@ -618,6 +691,7 @@ type bpfMapSpecs struct {
 	Inside        *ebpf.MapSpec `ebpf:"inside"`
 	Joining       *ebpf.MapSpec `ebpf:"joining"`
 	Lives         *ebpf.MapSpec `ebpf:"lives"`
+	Loads         *ebpf.MapSpec `ebpf:"loads"`
 	NoCost        *ebpf.MapSpec `ebpf:"no_cost"`
 	Processes     *ebpf.MapSpec `ebpf:"processes"`
 	Programs      *ebpf.MapSpec `ebpf:"programs"`
@@ -631,14 +705,18 @@ type bpfMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfVariableSpecs struct {
-	CgroupUnified  *ebpf.VariableSpec `ebpf:"cgroup_unified"`
-	IpvsOperations *ebpf.VariableSpec `ebpf:"ipvs_operations"`
-	KnowsUnshare   *ebpf.VariableSpec `ebpf:"knows_unshare"`
-	MayMissReturns *ebpf.VariableSpec `ebpf:"may_miss_returns"`
-	ModulesRemoved *ebpf.VariableSpec `ebpf:"modules_removed"`
-	RingHalf       *ebpf.VariableSpec `ebpf:"ring_half"`
-	WireAnchor     *ebpf.VariableSpec `ebpf:"wire_anchor"`
-	WithCost       *ebpf.VariableSpec `ebpf:"with_cost"`
+	CgroupUnified       *ebpf.VariableSpec `ebpf:"cgroup_unified"`
+	ConntrackOperations *ebpf.VariableSpec `ebpf:"conntrack_operations"`
+	InOp                *ebpf.VariableSpec `ebpf:"in_op"`
+	IpvsOperations      *ebpf.VariableSpec `ebpf:"ipvs_operations"`
+	KnowsUnshare        *ebpf.VariableSpec `ebpf:"knows_unshare"`
+	Loading             *ebpf.VariableSpec `ebpf:"loading"`
+	MayMissInits        *ebpf.VariableSpec `ebpf:"may_miss_inits"`
+	MayMissReturns      *ebpf.VariableSpec `ebpf:"may_miss_returns"`
+	ModulesRemoved      *ebpf.VariableSpec `ebpf:"modules_removed"`
+	RingHalf            *ebpf.VariableSpec `ebpf:"ring_half"`
+	WireAnchor          *ebpf.VariableSpec `ebpf:"wire_anchor"`
+	WithCost            *ebpf.VariableSpec `ebpf:"with_cost"`
 }
 
 // bpfObjects contains all objects after they have been loaded into the kernel.
@@ -672,6 +750,7 @@ type bpfMaps struct {
 	Inside        *ebpf.Map `ebpf:"inside"`
 	Joining       *ebpf.Map `ebpf:"joining"`
 	Lives         *ebpf.Map `ebpf:"lives"`
+	Loads         *ebpf.Map `ebpf:"loads"`
 	NoCost        *ebpf.Map `ebpf:"no_cost"`
 	Processes     *ebpf.Map `ebpf:"processes"`
 	Programs      *ebpf.Map `ebpf:"programs"`
@@ -694,6 +773,7 @@ func (m *bpfMaps) Close() error {
 		m.Inside,
 		m.Joining,
 		m.Lives,
+		m.Loads,
 		m.NoCost,
 		m.Processes,
 		m.Programs,
@@ -708,14 +788,18 @@ func (m *bpfMaps) Close() error {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfVariables struct {
-	CgroupUnified  *ebpf.Variable `ebpf:"cgroup_unified"`
-	IpvsOperations *ebpf.Variable `ebpf:"ipvs_operations"`
-	KnowsUnshare   *ebpf.Variable `ebpf:"knows_unshare"`
-	MayMissReturns *ebpf.Variable `ebpf:"may_miss_returns"`
-	ModulesRemoved *ebpf.Variable `ebpf:"modules_removed"`
-	RingHalf       *ebpf.Variable `ebpf:"ring_half"`
-	WireAnchor     *ebpf.Variable `ebpf:"wire_anchor"`
-	WithCost       *ebpf.Variable `ebpf:"with_cost"`
+	CgroupUnified       *ebpf.Variable `ebpf:"cgroup_unified"`
+	ConntrackOperations *ebpf.Variable `ebpf:"conntrack_operations"`
+	InOp                *ebpf.Variable `ebpf:"in_op"`
+	IpvsOperations      *ebpf.Variable `ebpf:"ipvs_operations"`
+	KnowsUnshare        *ebpf.Variable `ebpf:"knows_unshare"`
+	Loading             *ebpf.Variable `ebpf:"loading"`
+	MayMissInits        *ebpf.Variable `ebpf:"may_miss_inits"`
+	MayMissReturns      *ebpf.Variable `ebpf:"may_miss_returns"`
+	ModulesRemoved      *ebpf.Variable `ebpf:"modules_removed"`
+	RingHalf            *ebpf.Variable `ebpf:"ring_half"`
+	WireAnchor          *ebpf.Variable `ebpf:"wire_anchor"`
+	WithCost            *ebpf.Variable `ebpf:"with_cost"`
 }
 
 // bpfPrograms contains all programs after they have been loaded into the kernel.
@@ -754,6 +838,9 @@ type bpfPrograms struct {
 	LockEnterKprobe      *ebpf.Program `ebpf:"lock_enter_kprobe"`
 	LockExit             *ebpf.Program `ebpf:"lock_exit"`
 	LockExitKprobe       *ebpf.Program `ebpf:"lock_exit_kprobe"`
+	ModuleComes          *ebpf.Program `ebpf:"module_comes"`
+	ModuleGoes           *ebpf.Program `ebpf:"module_goes"`
+	ModuleInited         *ebpf.Program `ebpf:"module_inited"`
 	ModuleRemoved        *ebpf.Program `ebpf:"module_removed"`
 	MountEnter           *ebpf.Program `ebpf:"mount_enter"`
 	MountEnterKprobe     *ebpf.Program `ebpf:"mount_enter_kprobe"`
@@ -769,6 +856,10 @@ type bpfPrograms struct {
 	NsproxyEnterKprobe   *ebpf.Program `ebpf:"nsproxy_enter_kprobe"`
 	NsproxyExit          *ebpf.Program `ebpf:"nsproxy_exit"`
 	NsproxyExitKprobe    *ebpf.Program `ebpf:"nsproxy_exit_kprobe"`
+	OpEnter              *ebpf.Program `ebpf:"op_enter"`
+	OpEnterKprobe        *ebpf.Program `ebpf:"op_enter_kprobe"`
+	OpExit               *ebpf.Program `ebpf:"op_exit"`
+	OpExitKprobe         *ebpf.Program `ebpf:"op_exit_kprobe"`
 	ProcessExec          *ebpf.Program `ebpf:"process_exec"`
 	ProcessExit          *ebpf.Program `ebpf:"process_exit"`
 	ProcessFork          *ebpf.Program `ebpf:"process_fork"`
@@ -819,6 +910,9 @@ func (p *bpfPrograms) Close() error {
 		p.LockEnterKprobe,
 		p.LockExit,
 		p.LockExitKprobe,
+		p.ModuleComes,
+		p.ModuleGoes,
+		p.ModuleInited,
 		p.ModuleRemoved,
 		p.MountEnter,
 		p.MountEnterKprobe,
@@ -834,6 +928,10 @@ func (p *bpfPrograms) Close() error {
 		p.NsproxyEnterKprobe,
 		p.NsproxyExit,
 		p.NsproxyExitKprobe,
+		p.OpEnter,
+		p.OpEnterKprobe,
+		p.OpExit,
+		p.OpExitKprobe,
 		p.ProcessExec,
 		p.ProcessExit,
 		p.ProcessFork,

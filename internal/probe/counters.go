@@ -27,6 +27,8 @@ var lossKinds = []struct {
 	{bpfCounterCOUNT_LIFE_FULL, event.LossLife},
 	{bpfCounterCOUNT_LOST_COST, event.LossCost},
 	{bpfCounterCOUNT_LOST_JOIN, event.LossJoin},
+	{bpfCounterCOUNT_LOST_INIT, event.LossInit},
+	{bpfCounterCOUNT_LOADS_FULL, event.LossLoad},
 	{bpfCounterCOUNT_LOST_FORGET, event.LossForget},
 }
 
@@ -87,9 +89,12 @@ type skips struct {
 // matters for the next creation, of the others at the end; so only the former
 // are asked about if all is not set, and the others are as they were.
 func (h *half) skipped(all bool) (skips, error) {
-	now := skips{bus: h.left.bus, other: h.skips.other}
+	h.mu.Lock()
+	left := h.left
+	h.mu.Unlock()
+	now := skips{bus: left.bus, other: h.skips.other}
 	if all {
-		now.other = h.left.other
+		now.other = left.other
 	}
 	for name, p := range h.programs {
 		if !all && !onBus(name) {

@@ -49,6 +49,8 @@ func decode(raw []byte) (event.Event, error) {
 		return decodeAs(raw, joinEvent)
 	case bpfRecordKindREC_LEAVE:
 		return decodeAs(raw, leaveEvent)
+	case bpfRecordKindREC_INIT:
+		return decodeAs(raw, initEvent)
 	default:
 		return event.Event{}, fmt.Errorf("%w: kind %d", errRecord, kind)
 	}
@@ -178,17 +180,47 @@ func inits(r *bpfCreateRecord) []event.Init {
 	var list []event.Init
 	if has(r.Flags, bpfCreateFlagsCREATE_CONNTRACK) {
 		list = append(list, event.Init{
-			Op: "nf_conntrack_init_net", Subsystem: "nf_conntrack", DurationNS: r.ConntrackNs,
+			Op: timed(r, conntrackProbe, bpfCreateFlagsCREATE_CONNTRACK_OPS), Subsystem: "nf_conntrack",
+			DurationNS: r.ConntrackNs,
 		})
 	}
 	if has(r.Flags, bpfCreateFlagsCREATE_IPVS) {
-		ipvs := event.Init{Op: "__ip_vs_init", Subsystem: "ip_vs", DurationNS: r.IpvsNs}
+		ipvs := event.Init{
+			Op: timed(r, ipvsProbe, bpfCreateFlagsCREATE_IPVS_OPS), Subsystem: "ip_vs", DurationNS: r.IpvsNs,
+		}
 		if has(r.Flags, bpfCreateFlagsCREATE_IPVS_FIGURES) {
 			ipvs.IPVS = &event.IPVS{ID: r.IpvsGen, Size: r.IpvsSize}
 		}
 		list = append(list, ipvs)
 	}
 	return list
+}
+
+// timed is the function that was timed: the subsystem's own, unless the flag
+// says that it was the one that calls it.
+func timed(r *bpfCreateRecord, own string, byOps bpfCreateFlags) string {
+	if has(r.Flags, byOps) {
+		return opsProbe
+	}
+	return own
+}
+
+// initEvent takes the name of the function as the kernel gives it: "symbol" or
+// "symbol [module]".
+func initEvent(r *bpfInitRecord) event.Event {
+	op, _, _ := strings.Cut(text(r.Op[:]), " ")
+	return event.Event{BootNS: r.BootNs, Body: &event.NetnsInit{
+		By:            processID(r.By),
+		TID:           r.Tid,
+		Comm:          text(r.Comm[:]),
+		Subsystem:     text(r.Module[:]),
+		Op:            op,
+		Namespaces:    r.Namespaces,
+		Unfinished:    r.Unfinished,
+		DurationNS:    r.DurationNs,
+		Errno:         r.Error,
+		AncestorsLost: r.AncestorsLost,
+	}}
 }
 
 func childEvent(r *bpfChildRecord) event.Event {

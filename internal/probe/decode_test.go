@@ -249,3 +249,35 @@ func TestLedgerTellsEachLossOnce(t *testing.T) {
 		t.Errorf("told again: %+v", loss)
 	}
 }
+
+func TestDecodeInit(t *testing.T) {
+	r := bpfInitRecord{
+		Kind: uint32(bpfRecordKindREC_INIT), Error: 12, BootNs: 5, DurationNs: 6, By: bpfProcessKey{StartNs: 1, Pid: 2},
+		Tid: 3, Namespaces: 4, Unfinished: 1, AncestorsLost: 7,
+	}
+	want := &event.NetnsInit{
+		By: event.ProcessID{PID: 2, StartNS: 1}, TID: 3, Comm: "modprobe", Subsystem: "ip_vs", Op: "__ip_vs_init",
+		Namespaces: 4, Unfinished: 1, DurationNS: 6, Errno: 12, AncestorsLost: 7,
+	}
+	letters(r.Comm[:], "modprobe")
+	letters(r.Module[:], "ip_vs")
+	letters(r.Op[:], "__ip_vs_init [ip_vs]")
+	check(t, raw(r), event.Event{BootNS: 5, Body: want})
+}
+
+// letters writes a string as C has it.
+func letters(buf []int8, s string) {
+	for i := range s {
+		buf[i] = int8(s[i])
+	}
+}
+
+// What ops_init timed is told from what the subsystem's own probe did.
+func TestDecodeGap(t *testing.T) {
+	r := &bpfCreateRecord{Flags: uint32(bpfCreateFlagsCREATE_CONNTRACK | bpfCreateFlagsCREATE_IPVS |
+		bpfCreateFlagsCREATE_IPVS_OPS)}
+	want := []event.Init{{Op: "nf_conntrack_init_net", Subsystem: "nf_conntrack"}, {Op: "ops_init", Subsystem: "ip_vs"}}
+	if diff := cmp.Diff(want, inits(r)); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -42,11 +42,11 @@ func attachKretprobe(symbol string, program *ebpf.Program) (link.Link, error) {
 	return l, nil
 }
 
-// missed notes how often the kernel left out our kprobes, which it only tells
+// missed notes how often the kernel left out kprobes of ours, which it only tells
 // while they are there. Kernels before 6.7 don't tell; what matters most, a
 // return that is missing, the kernel half counts itself.
-func (h *half) missed() {
-	for _, l := range h.links {
+func (h *half) missed(links []attached) {
+	for _, l := range links {
 		info, err := l.Info()
 		if err != nil {
 			continue // no links of this kind on this kernel

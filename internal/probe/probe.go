@@ -32,6 +32,8 @@ type group struct {
 	// module is the kernel module that has the function, empty for the kernel
 	// itself.
 	module string
+	// loads is set where it is about modules that are loaded later.
+	loads bool
 	// required is set where there is no tracing without it.
 	required bool
 	// ifPresent is set where a kernel may lack the function, and only that is
@@ -52,8 +54,11 @@ const (
 	busProbe = "unix_stream_sendmsg"
 	// unshareProbe tells unshare from clone.
 	unshareProbe = "unshare_nsproxy_namespaces"
-	// ipvsProbe times ip_vs.
-	ipvsProbe = "__ip_vs_init"
+	// conntrackProbe times nf_conntrack, ipvsProbe ip_vs.
+	conntrackProbe = "nf_conntrack_init_net"
+	ipvsProbe      = "__ip_vs_init"
+	// opsProbe times what a module does to namespaces until it has such a probe.
+	opsProbe = "ops_init"
 	// releaseProbe sees the last reference to a namespace go.
 	releaseProbe = "__put_net"
 	// lockProbe sees the wait for the lock of creations.
@@ -152,7 +157,18 @@ var groups = []group{
 		without: "who asked a service manager to start a unit is not known",
 	},
 	{
-		probe: "nf_conntrack_init_net", programs: []string{bpfProgConntrackExit, bpfProgConntrackEnter},
+		probe: opsProbe, programs: []string{bpfProgOpExit, bpfProgOpEnter},
+		kprobes: []string{bpfProgOpExitKprobe, bpfProgOpEnterKprobe},
+		loads:   true,
+		without: "what loading a module does to the namespaces that there are is not shown",
+	},
+	{
+		probe: "module_load", programs: []string{bpfProgModuleInited, bpfProgModuleGoes, bpfProgModuleComes},
+		loads:   true,
+		without: "modules that are loaded later are not noticed",
+	},
+	{
+		probe: conntrackProbe, programs: []string{bpfProgConntrackExit, bpfProgConntrackEnter},
 		kprobes: []string{bpfProgConntrackExitKprobe, bpfProgConntrackEnterKprobe},
 		module:  "nf_conntrack", without: "what nf_conntrack takes of a creation is not shown",
 	},
@@ -193,9 +209,16 @@ type half struct {
 	programs  map[string]*ebpf.Program
 	// types is the kernel's BTF, indexed once for all that is loaded.
 	types *btf.Cache
-	links []attached
 	noBus bool
 	set   settings
+	// mu guards what is attached, which may be ended at any time.
+	mu       sync.Mutex
+	links    []attached
+	detached bool
+	// started is set once all that was there at the start is attached.
+	started bool
+	// followers have the groups that come and go with modules.
+	followers []*follower
 	// left is how often a kprobe that is detached by now was left out, skips
 	// how often any program was when that was last asked.
 	left, skips skips
@@ -226,7 +249,10 @@ func newHalf(set settings) (*half, error) {
 			m.Flags &^= unix.BPF_F_NO_PREALLOC
 		}
 	}
-	h := &half{set: set, spec: spec, programs: make(map[string]*ebpf.Program), types: btf.NewCache()}
+	h := &half{
+		set: set, spec: spec, programs: make(map[string]*ebpf.Program), types: btf.NewCache(),
+		followers: newFollowers(groups, isBuiltin),
+	}
 	if err := h.setVariables(set); err != nil {
 		return nil, err
 	}
@@ -271,7 +297,7 @@ func (h *half) loadAll() {
 	names := []string{bpfProgProcessesBefore}
 	for _, g := range h.groups() {
 		first := h.choices(g)[0]
-		if h.present(first) == nil {
+		if h.mayCome(first) {
 			names = append(names, first.by(h.ways(first)[0])...)
 		}
 	}
@@ -351,16 +377,20 @@ func (h *half) attach() ([]event.ProcessID, error) {
 	if err := h.attachGroups(list[ends:]); err != nil {
 		return nil, err
 	}
+	h.started = true
 	return h.processesBefore()
 }
 
 func (h *half) attachGroups(list []group) error {
 	for _, g := range list {
 		chosen, how, err := h.attachChoice(g)
-		cov := event.Coverage{Probe: chosen.probe}
+		cov := event.Coverage{Probe: chosen.probe, Subsystem: chosen.module}
 		switch {
 		case err == nil:
 			cov.Live, cov.How = true, string(how)
+			if f := h.follower(g); f != nil {
+				f.here, f.live = true, true
+			}
 		case g.required && !(g.ifPresent && lacksFunction(err)):
 			return err
 		default:
@@ -434,14 +464,19 @@ func (h *half) attachGroupBy(g group, w way) error {
 	if err := h.prepare(g, w); err != nil {
 		return err
 	}
-	before := len(h.links)
+	var links []attached
 	for _, name := range g.by(w) {
-		l, err := h.attachProgram(name)
+		l, err := h.attachProgram(g, name)
 		if err != nil {
 			err = kernel.Refused("attach the "+string(w)+" probe to "+g.probe, err)
-			return errors.Join(err, h.detachFrom(before))
+			return errors.Join(err, h.detachLinks(links))
 		}
-		h.links = append(h.links, attached{name, l})
+		links = append(links, attached{name, l})
+	}
+	if f := h.follower(g); f != nil {
+		f.links = links
+	} else {
+		h.links = append(h.links, links...)
 	}
 	return nil
 }
@@ -449,11 +484,17 @@ func (h *half) attachGroupBy(g group, w way) error {
 // errNoBus says that a probe was not wanted.
 var errNoBus = errors.New("turned off by --no-bus")
 
+// errNoModules says that a probe would never see anything.
+var errNoModules = errors.New("not needed: this kernel loads no modules")
+
 // present returns a *moduleError if the module that the group is about is not
-// there, and errNoBus if the group is not wanted.
+// there, errNoModules if none ever is, and errNoBus if the group is not wanted.
 func (h *half) present(g group) error {
 	if g.probe == busProbe && h.noBus {
 		return errNoBus
+	}
+	if g.loads && !kernel.LoadsModules() {
+		return errNoModules
 	}
 	if g.module == "" {
 		return nil
@@ -464,6 +505,13 @@ func (h *half) present(g group) error {
 	default:
 		return &moduleError{module: g.module, state: state}
 	}
+}
+
+// mayCome reports whether a group is there, or may come to be with its module.
+func (h *half) mayCome(g group) bool {
+	err := h.present(g)
+	var absent *moduleError
+	return err == nil || errors.As(err, &absent) && absent.state != kernel.ModuleAbsent
 }
 
 // moduleError says that a probe has nothing to attach to.
@@ -478,17 +526,19 @@ func (e *moduleError) reason() string {
 	switch e.state {
 	case kernel.ModuleAvailable, kernel.ModuleNotLoaded:
 		return "not loaded"
+	case kernel.ModuleAbsent:
+		return "not on this kernel"
 	default:
 		return string(e.state)
 	}
 }
 
-// remedy says what to do; nothing where the kernel does not have the module.
-func (e *moduleError) remedy() string {
+// then says what follows from it.
+func (e *moduleError) then() string {
 	if e.state == kernel.ModuleAbsent {
-		return ""
+		return "it takes nothing of a creation"
 	}
-	return "nothing, unless it is loaded later: then start nsblame again"
+	return "it takes nothing of a creation; the probe is attached when it is loaded"
 }
 
 // live reports whether a probe is attached.
@@ -498,6 +548,13 @@ func (h *half) live(probe string) bool {
 
 // why says why an optional probe is not attached and what follows from it.
 func why(g group, err error) string {
+	var absent *moduleError
+	if errors.As(err, &absent) {
+		return absent.Error() + ": " + absent.then()
+	}
+	if errors.Is(err, errNoModules) {
+		return err.Error()
+	}
 	text := err.Error() + "; " + g.without
 	var u *kernel.UnsupportedError
 	if errors.As(err, &u) && u.Remedy != "" {
@@ -531,17 +588,26 @@ func (h *half) processesBefore() ([]event.ProcessID, error) {
 
 // detach ends all probes. What was sent before stays in the ring buffer.
 func (h *half) detach() error {
-	h.missed()
-	return h.detachFrom(0)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.detached = true
+	var errs []error
+	for _, f := range slices.Backward(h.followers) {
+		errs = append(errs, h.detachLinks(f.links))
+		f.links = nil
+	}
+	errs = append(errs, h.detachLinks(h.links))
+	h.links = nil
+	return errors.Join(errs...)
 }
 
-// detachFrom ends those probes that were attached after the first n.
-func (h *half) detachFrom(n int) error {
+// detachLinks ends probes, the one that was attached last first.
+func (h *half) detachLinks(links []attached) error {
+	h.missed(links)
 	var errs []error
-	for _, l := range slices.Backward(h.links[n:]) {
+	for _, l := range slices.Backward(links) {
 		errs = append(errs, l.Close())
 	}
-	h.links = h.links[:n]
 	return errors.Join(errs...)
 }
 

@@ -69,6 +69,8 @@ type Source struct {
 	stopped  atomic.Bool
 	draining bool
 	ended    bool
+	// behind is set while the probes have to follow a module that came or went.
+	behind   bool
 	mu       sync.Mutex
 	injected []event.Body
 	// last is the latest time that the kernel half gave.
@@ -253,7 +255,7 @@ func (s *Source) fill() error {
 	for err == nil {
 		s.take(s.record.RawSample)
 		if s.record.Remaining == 0 {
-			return s.account()
+			return s.emptied()
 		}
 		if len(s.queue) >= fillUpTo {
 			return nil
@@ -282,12 +284,24 @@ func (s *Source) fill() error {
 	}
 }
 
+// emptied is what there is to do when the ring buffer has been read to its end.
+func (s *Source) emptied() error {
+	if err := s.catchUp(); err != nil {
+		return err
+	}
+	return s.account()
+}
+
 // take decodes a record and puts it, completed where needed, into the queue.
 func (s *Source) take(raw []byte) {
 	if isCost(raw) {
 		if s.costs.take(raw, !s.half.live(lockProbe)) != nil {
 			s.bad++
 		}
+		return
+	}
+	if m, ok := moduleRecord(raw); ok {
+		s.observeModule(m)
 		return
 	}
 	ev, err := decode(raw)
@@ -305,6 +319,8 @@ func (s *Source) take(raw []byte) {
 		s.identify(b, (*bpfBusRecord)(unsafe.Pointer(&raw[0])).Bus)
 	case *event.NetnsCreate:
 		b.Cost = s.costs.of(b.TID, ev.BootNS)
+	case *event.NetnsInit:
+		nameOperation(b, (*bpfInitRecord)(unsafe.Pointer(&raw[0])))
 	case *event.NetnsRelease:
 		if b.Held == event.HeldFile && !s.half.live(mountProbe) {
 			b.Held = event.HeldNsfs

@@ -41,6 +41,15 @@ func (h *half) try(g group) kernel.Finding {
 			Name: chosen.probe, How: string(how), Verdict: kernel.OK, Required: g.required, Detail: "loads and attaches",
 		}
 	}
+	var absent *moduleError
+	if errors.As(err, &absent) {
+		return kernel.Finding{
+			Name: g.probe, How: string(h.ways(g)[0]), Verdict: kernel.OK, Detail: absent.Error() + ": " + absent.then(),
+		}
+	}
+	if errors.Is(err, errNoModules) {
+		return kernel.Finding{Name: g.probe, How: string(h.ways(g)[0]), Verdict: kernel.OK, Detail: err.Error()}
+	}
 	f := missing(g.probe, g.required && !g.ifPresent, err)
 	f.How = string(h.ways(g)[0])
 	if g.required && !g.ifPresent {
@@ -48,10 +57,6 @@ func (h *half) try(g group) kernel.Finding {
 	}
 	f.Verdict = kernel.Degraded
 	f.Detail += "; " + g.without
-	var absent *moduleError
-	if errors.As(err, &absent) {
-		f.Remedy = absent.remedy()
-	}
 	return f
 }
 

@@ -49,19 +49,15 @@ func (h *half) ways(g group) []way {
 	switch {
 	case len(g.kprobes) == 0:
 		return []way{byTracepoint}
-	case h.set.attach == AttachFentry, h.set.fentryOnly && g.module == "":
+	case h.follower(g) != nil:
+		return []way{byKprobe} // whatever was asked for: see follower
+	case h.set.attach == AttachFentry, h.set.fentryOnly:
 		return []way{byFentry}
-	case h.set.attach == AttachKprobe, !hasTypes(g):
+	case h.set.attach == AttachKprobe:
 		return []way{byKprobe}
 	default:
 		return []way{byFentry, byKprobe}
 	}
-}
-
-// hasTypes reports whether the kernel has BTF of the function, as fentry needs.
-// It is known beforehand only of a module's.
-func hasTypes(g group) bool {
-	return g.module == "" || kernel.Module(g.module, g.probe) != kernel.ModuleLoaded || kernel.HasModuleBTF(g.module)
 }
 
 // lacksFunction reports whether a probe failed because this kernel does not
@@ -79,27 +75,36 @@ func (h *half) prepare(g group, w way) error {
 	if w != byKprobe {
 		return nil
 	}
-	if err := h.variables[bpfVarMayMissReturns].Set(true); err != nil {
+	missable := h.variables[bpfVarMayMissReturns]
+	if g.module != "" {
+		missable = h.variables[bpfVarMayMissInits]
+	}
+	if err := missable.Set(true); err != nil {
 		return fmt.Errorf("set up the kernel half: %w", err)
 	}
-	if g.probe != ipvsProbe {
+	if g.probe != ipvsProbe || kernel.HasModuleBTF(g.module) || h.followsLoads() {
 		return nil
 	}
-	// 0 where symbols are hidden: then the size is not told, unless there is
-	// BTF.
+	// 0 where symbols are hidden: then the size is not told.
 	if err := h.variables[bpfVarIpvsOperations].Set(kernel.SymbolAddress(ipvsOperations, g.module)); err != nil {
 		return fmt.Errorf("set up the kernel half: %w", err)
 	}
 	return nil
 }
 
-// attachProgram attaches a loaded program to what its section names.
-func (h *half) attachProgram(name string) (link.Link, error) {
+// attachProgram attaches a loaded program of a group to what its section names.
+func (h *half) attachProgram(g group, name string) (link.Link, error) {
 	program, spec := h.programs[name], h.spec.Programs[name]
 	if spec.Type != ebpf.Kprobe {
 		return link.AttachTracing(link.TracingOptions{Program: program})
 	}
-	if isReturn(spec) {
+	switch {
+	case isReturn(spec) && h.follower(g) != nil:
+		// The kernel's own number must do, which is at least twice that of the
+		// processors: an event in tracefs would outlive a nsblame that is killed,
+		// and this is attached again and again.
+		return link.Kretprobe(spec.AttachTo, program, nil)
+	case isReturn(spec):
 		return attachKretprobe(spec.AttachTo, program)
 	}
 	return link.Kprobe(spec.AttachTo, program, nil)

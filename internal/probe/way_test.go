@@ -38,6 +38,33 @@ func TestWays(t *testing.T) {
 	}
 }
 
+// Functions of a module that can be unloaded are probed by what does not hold
+// it; one that is built in is a function as any other.
+func TestWaysOfModules(t *testing.T) {
+	own := group{probe: ipvsProbe, module: "ip_vs", programs: []string{"x"}, kprobes: []string{"y"}}
+	kernel := group{probe: "copy_net_ns", programs: []string{"x"}, kprobes: []string{"y"}}
+	for _, builtin := range []bool{false, true} {
+		for attach, image := range map[Attach][]way{
+			AttachAuto: {byFentry, byKprobe}, AttachFentry: {byFentry}, AttachKprobe: {byKprobe},
+		} {
+			h := &half{
+				set:       settings{attach: attach},
+				followers: newFollowers([]group{kernel, own}, func(group) bool { return builtin }),
+			}
+			want := image
+			if !builtin {
+				want = []way{byKprobe}
+			}
+			if got := h.ways(own); !slices.Equal(got, want) {
+				t.Errorf("%s, built in %v: got %v, want %v", attach, builtin, got, want)
+			}
+			if got := h.ways(kernel); !slices.Equal(got, image) {
+				t.Errorf("%s: got %v, want %v", attach, got, image)
+			}
+		}
+	}
+}
+
 // TestGroups holds the two ways of each group against each other: the same
 // functions, and returns before entries in both.
 func TestGroups(t *testing.T) {

@@ -39,6 +39,7 @@ var kinds = []kind{
 	kindOf("NetnsJoin", walkNetnsJoin),
 	kindOf("NetnsLeave", walkNetnsLeave),
 	kindOf("NetnsJoins", walkNetnsJoins),
+	kindOf("NetnsInit", walkNetnsInit),
 }
 
 // segment begins a part of the file from which on everything is defined that
@@ -75,6 +76,8 @@ func walkCoverage(c *codec, v *event.Coverage) {
 	c.bool("live", &v.Live)
 	word(c, "how", &v.How)
 	word(c, "why", &v.Why)
+	word(c, "subsystem", &v.Subsystem)
+	c.bool("changed", &v.Changed)
 }
 
 func walkProcessID(c *codec, p *event.ProcessID) {
@@ -252,6 +255,19 @@ func walkNetnsLeave(c *codec, n *event.NetnsLeave) {
 func walkNetnsJoins(c *codec, n *event.NetnsJoins) {
 	c.u64("serial", &n.Serial)
 	c.u32("joins", &n.Joins)
+}
+
+func walkNetnsInit(c *codec, n *event.NetnsInit) {
+	process(c, "by", &n.By)
+	c.u32("tid", &n.TID)
+	c.bytes("comm", &n.Comm)
+	c.bytes("subsystem", &n.Subsystem)
+	c.bytes("op", &n.Op)
+	c.u32("namespaces", &n.Namespaces)
+	c.u32("unfinished", &n.Unfinished)
+	c.u64("duration_ns", &n.DurationNS)
+	c.u32("errno", &n.Errno)
+	c.u32("ancestors_lost", &n.AncestorsLost)
 }
 
 func walkBusMessage(c *codec, b *event.BusMessage) {

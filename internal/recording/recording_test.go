@@ -30,7 +30,7 @@ func body() *rapid.Generator[event.Body] {
 		pointer[event.Host](), pointer[event.Clock](), pointer[event.Coverage](), pointer[event.Program](),
 		pointer[event.Process](), pointer[event.Cgroup](), pointer[event.Forget](), pointer[event.NetnsCreate](),
 		pointer[event.NetnsChild](), pointer[event.Exec](), pointer[event.Exit](), pointer[event.NetnsRelease](),
-		pointer[event.NetnsFree](), pointer[event.NetnsJoin](), pointer[event.NetnsLeave](), pointer[event.NetnsJoins](), pointer[event.Active](), pointer[event.BusMessage](), pointer[event.Unit](), pointer[event.Loss](),
+		pointer[event.NetnsFree](), pointer[event.NetnsJoin](), pointer[event.NetnsLeave](), pointer[event.NetnsJoins](), pointer[event.NetnsInit](), pointer[event.Active](), pointer[event.BusMessage](), pointer[event.Unit](), pointer[event.Loss](),
 		pointer[event.Damage](), pointer[event.End](),
 	)
 }

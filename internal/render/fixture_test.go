@@ -257,6 +257,26 @@ func costly(n event.NetnsCreate) event.NetnsCreate {
 	return n
 }
 
+// loads are modules that did something to the namespaces that there were.
+func loads() []*blame.Load {
+	load := func(n event.NetnsInit, p lineage.Process, ancestry ...lineage.Process) *blame.Load {
+		c := blame.NewCase(&lineage.Creation{BootNS: at(1, 41, 8, 100), Process: p, Ancestry: ancestry})
+		c.Origin = blame.Origin{Trigger: blame.TriggerUnknown, Why: "nobody knows", Evidence: blame.Unknown}
+		return &blame.Load{Init: n, Case: c}
+	}
+	modprobe := process(970, "modprobe", "modprobe", "ip_vs")
+	asked := load(event.NetnsInit{
+		Subsystem: "ip_vs", Op: "__ip_vs_init", Namespaces: 12, DurationNS: 4_500_000,
+	}, modprobe, process(969, "sh", "sh", "/etc/cron.hourly/x"), systemd())
+	asked.Origin = blame.Origin{
+		Trigger: blame.TriggerCommand, Process: &modprobe, Ancestry: asked.Ancestry, Evidence: blame.Kernel,
+	}
+	evil := process(971, "\x1b[2J", "\x1b[2J", "\xff")
+	return []*blame.Load{asked, load(event.NetnsInit{
+		Subsystem: "evil\x1b]0;\a", Op: "\u202e", Namespaces: 1, Unfinished: 1, Errno: 12,
+	}, evil)}
+}
+
 // hostile is a creation by one who tries to fool the reader.
 func hostile(n event.NetnsCreate) *Creation {
 	p := process(900, "x[1] < sshd", "/tmp/\x1b[2J\x1b]0;owned\a", "a b", "", "it's", "line\nbreak\ttab", "\xff\xfe",

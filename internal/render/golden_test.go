@@ -60,6 +60,15 @@ func stream(t *testing.T, p Printer) {
 	for _, e := range ends() {
 		do(p.End(e))
 	}
+	for _, l := range loads() {
+		do(p.Load(l))
+	}
+	do(p.Coverage(at(1, 41, 8, 500), &event.Coverage{
+		Probe: "__ip_vs_init", Subsystem: "ip_vs", Changed: true, Live: true, How: "kprobe",
+	}))
+	do(p.Coverage(at(1, 41, 8, 900), &event.Coverage{
+		Probe: "__ip_vs_init", Subsystem: "ip_vs", Changed: true, Why: "module ip_vs was unloaded",
+	}))
 	p.Observe(event.Event{Body: &event.Clock{OffsetNS: 1795503600*1e9 + 5e8}})
 	do(p.Loss(at(1, 41, 9, 0), &event.Loss{Kind: event.LossCreation, Count: 2}))
 	do(p.Loss(at(1, 41, 9, 0), &event.Loss{Kind: "new\x1bkind", Count: 1}))

@@ -59,6 +59,13 @@ func (p *jsonPrinter) creation(c *Creation) {
 		processObject(e, c.Child)
 	}
 	ancestryFields(e, c)
+	placeFields(e, c)
+	chainField(e, c.chain())
+	originField(e, &c.Origin)
+}
+
+// placeFields writes where the creator belongs.
+func placeFields(e *encoder, c *Creation) {
 	unitField(e, &c.Placement, c.Process.Cgroup, c.Settings)
 	containerField(e, "container", c.Placement.Container)
 	if c.Placement.Outer != nil {
@@ -67,9 +74,12 @@ func (p *jsonPrinter) creation(c *Creation) {
 	if c.Placement.Monitor != nil {
 		containerField(e, "monitor_of", c.Placement.Monitor)
 	}
+}
+
+func chainField(e *encoder, links []blame.Link) {
 	e.key("chain")
 	e.open('[')
-	for _, l := range c.chain() {
+	for _, l := range links {
 		e.open('{')
 		e.str("link", l.Name)
 		e.str("evidence", string(l.Evidence))
@@ -89,7 +99,6 @@ func (p *jsonPrinter) creation(c *Creation) {
 		e.close('}')
 	}
 	e.close(']')
-	originField(e, &c.Origin)
 }
 
 func originField(e *encoder, o *blame.Origin) {
@@ -132,6 +141,10 @@ func (p *jsonPrinter) Coverage(bootNS uint64, c *event.Coverage) error {
 	e := p.begin("coverage")
 	p.time(bootNS)
 	e.str("probe", c.Probe)
+	if c.Subsystem != "" {
+		e.str("subsystem", c.Subsystem)
+	}
+	e.flag("changed", c.Changed)
 	e.bool("live", c.Live)
 	e.str("how", c.How)
 	e.str("why", c.Why)

@@ -144,11 +144,11 @@ func presentFields(e *encoder, p *inventory.Process) {
 	} else {
 		e.str("cgroup", shown.Cgroup)
 	}
-	placeFields(e, shown.Cgroup)
+	cgroupFields(e, shown.Cgroup)
 }
 
-// placeFields writes the unit and the container of a cgroup.
-func placeFields(e *encoder, path string) {
+// cgroupFields writes the unit and the container of a cgroup.
+func cgroupFields(e *encoder, path string) {
 	place := cgroup.Parse(path)
 	unitField(e, &place, path, nil)
 	containerField(e, "container", place.Container)
@@ -158,7 +158,7 @@ func placeObject(e *encoder, p *inventory.Place) {
 	e.open('{')
 	e.uint("processes", p.Processes)
 	e.str("cgroup", p.Cgroup)
-	placeFields(e, p.Cgroup)
+	cgroupFields(e, p.Cgroup)
 	e.close('}')
 }
 

@@ -22,10 +22,13 @@ type Printer interface {
 	Join(j *life.Join) error
 	// End prints a step in the end of a namespace.
 	End(e *life.End) error
+	// Load prints what the loading of a module did to the namespaces that there
+	// were.
+	Load(l *blame.Load) error
 	// Loss prints that something was lost, at a time since boot.
 	Loss(bootNS uint64, l *event.Loss) error
 	// Coverage prints which probe is live from a time since boot on, or that
-	// it isn't. Text shows only those that are not.
+	// it isn't. Text shows only those that are not, and those that come and go.
 	Coverage(bootNS uint64, c *event.Coverage) error
 	// Damage prints that a part of a recording could not be read.
 	Damage(bootNS uint64, d *event.Damage) error

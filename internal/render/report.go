@@ -68,6 +68,7 @@ type document struct {
 	gaps     []phrase
 	costs    *listing
 	causes   []section
+	loads    []phrase
 	suspects []phrase
 	units    []phrase
 }
@@ -116,6 +117,7 @@ func newDocument(r *report.Report) *document {
 	for i := range r.Causes {
 		d.causes = append(d.causes, w.section(i, &r.Causes[i]))
 	}
+	d.loads = w.loads()
 	d.suspects, d.units = w.suspects()
 	return d
 }
@@ -414,6 +416,35 @@ func newAction(m *report.Remedy) action {
 		a.commands = append(a.commands, string(appendArgv(nil, argv, maxTreeCommand)))
 	}
 	return a
+}
+
+// maxReportLoads bounds the modules that text and Markdown show.
+const maxReportLoads = 20
+
+const loadsTitle = "Modules that were loaded meanwhile, and what that did to the namespaces that there were"
+
+// loads tells which modules were loaded, by whom, and what that cost.
+func (w *reportWriter) loads() []phrase {
+	var list []phrase
+	for i := range w.r.Loads {
+		if i == maxReportLoads {
+			break
+		}
+		l := &w.r.Loads[i]
+		p := phrase{
+			value(fitEscaped(l.Subsystem, maxName)),
+			words(": %s initialised in %s, ", counted(l.Namespaces, "namespace"), durationText(l.Sum)),
+			words("%s", counted(l.Count, "time")),
+		}
+		if l.Failed > 0 {
+			p = append(p, words(", %d of them failed", l.Failed))
+		}
+		list = append(list, append(append(p, words(": ")), w.what(l.Cause)...))
+	}
+	if more := uint64(len(w.r.Loads)-len(list)) + w.r.LoadsUngrouped; more > 0 {
+		list = append(list, phrase{words("and %d more", more)})
+	}
+	return list
 }
 
 // suspects tells who was there and created none, and how sure that is.

@@ -38,6 +38,7 @@ func ReportJSON(w io.Writer, r *report.Report) error {
 		p.cause(&r.Causes[i], r)
 	}
 	e.close(']')
+	loadsField(e, r)
 	suspectsField(e, &r.Suspects)
 	return p.end()
 }
@@ -125,21 +126,7 @@ func (p *jsonPrinter) cause(c *report.Cause, r *report.Report) {
 	e.open('{')
 	e.str("trigger", string(c.Trigger))
 	partyField(e, "origin", &c.Origin)
-	if len(c.Command) == 0 && c.Comm == "" {
-		e.null("command")
-	} else {
-		e.key("command")
-		e.open('{')
-		e.strings("argv", c.Command)
-		e.bool("argv_truncated", c.CommandTruncated)
-		if c.Comm != "" {
-			e.str("comm", c.Comm)
-		}
-		if c.HasUID {
-			e.uint("uid", uint64(c.UID))
-		}
-		e.close('}')
-	}
+	commandField(e, c)
 	if c.Why != "" {
 		e.str("why", c.Why)
 	}
@@ -206,6 +193,49 @@ func (p *jsonPrinter) cause(c *report.Cause, r *report.Report) {
 	}
 	e.close(']')
 	e.close('}')
+}
+
+func commandField(e *encoder, c *report.Cause) {
+	if len(c.Command) == 0 && c.Comm == "" {
+		e.null("command")
+	} else {
+		e.key("command")
+		e.open('{')
+		e.strings("argv", c.Command)
+		e.bool("argv_truncated", c.CommandTruncated)
+		if c.Comm != "" {
+			e.str("comm", c.Comm)
+		}
+		if c.HasUID {
+			e.uint("uid", uint64(c.UID))
+		}
+		e.close('}')
+	}
+}
+
+// loadsField writes what loading modules did to namespaces.
+func loadsField(e *encoder, r *report.Report) {
+	e.key("loads")
+	e.open('[')
+	for i := range r.Loads {
+		l := &r.Loads[i]
+		e.open('{')
+		e.str("subsystem", l.Subsystem)
+		e.str("trigger", string(l.Cause.Trigger))
+		partyField(e, "origin", &l.Cause.Origin)
+		commandField(e, l.Cause)
+		if l.Cause.Why != "" {
+			e.str("why", l.Cause.Why)
+		}
+		partyField(e, "unit", &l.Cause.Creator)
+		e.uint("count", l.Count)
+		e.uint("failed", l.Failed)
+		e.uint("namespaces", l.Namespaces)
+		e.uint("sum_ns", l.Sum)
+		e.close('}')
+	}
+	e.close(']')
+	e.uint("loads_ungrouped", r.LoadsUngrouped)
 }
 
 func partyField(e *encoder, name string, p *report.Party) {

@@ -29,6 +29,12 @@ func (m markdown) document(d *document) string {
 	for i := range d.causes {
 		m.section(&b, &d.causes[i])
 	}
+	if len(d.loads) > 0 {
+		fmt.Fprintf(&b, "\n## Modules\n\n%s:\n\n", loadsTitle)
+	}
+	for _, p := range d.loads {
+		fmt.Fprintf(&b, "- %s\n", m.phrase(p))
+	}
 	b.WriteString("\n## Units that created none\n\n")
 	for _, p := range d.suspects {
 		fmt.Fprintf(&b, "%s.\n", m.phrase(p))

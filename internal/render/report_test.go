@@ -57,6 +57,9 @@ func reportOf(broken bool, list ...*Creation) *report.Report {
 	}
 	if broken {
 		see(began, &event.NetnsJoins{Serial: 2, Joins: 40})
+		for _, l := range loads() {
+			c.Load(l, true)
+		}
 		see(began, &event.Coverage{Probe: "evil`probe", Why: "**why** <b> \x1b[2J"},
 			&event.Loss{Kind: event.LossCreation, Count: 3}, &event.Loss{Kind: "new\x1b`kind", Count: 1},
 			&event.Damage{Offset: 4096, Bytes: 512, Blocks: 1, Why: "bad checksum\n# no heading"},
@@ -193,7 +196,7 @@ func markdownHolds(t fataler, r *report.Report) {
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	want := 2 + len(r.Causes)
+	want := 2 + len(r.Causes) + min(1, len(r.Loads))
 	if r.Costed {
 		want++
 	}

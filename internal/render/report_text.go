@@ -27,6 +27,12 @@ func (t plainText) document(d *document) string {
 	for i := range d.causes {
 		t.section(&b, &d.causes[i])
 	}
+	if len(d.loads) > 0 {
+		fmt.Fprintf(&b, "\n%s:\n", t.paint.strong(loadsTitle))
+	}
+	for _, p := range d.loads {
+		fmt.Fprintf(&b, "  %s\n", p.plain())
+	}
 	b.WriteByte('\n')
 	for _, p := range d.suspects {
 		fmt.Fprintf(&b, "%s.\n", p.plain())

@@ -67,7 +67,10 @@ func (p *textPrinter) Loss(bootNS uint64, l *event.Loss) error {
 	return write(p.diag, "nsblame: "+text+"\n")
 }
 
-func (p *textPrinter) Coverage(_ uint64, c *event.Coverage) error {
+func (p *textPrinter) Coverage(bootNS uint64, c *event.Coverage) error {
+	if c.Changed {
+		return write(p.w, p.coverageText(bootNS, c))
+	}
 	if c.Live {
 		return nil
 	}
@@ -167,6 +170,10 @@ func lossText(kind event.LossKind) string {
 		return "notices of who moves into a namespace (buffer or table full)"
 	case event.LossLife:
 		return "namespaces whose end is not followed (table full)"
+	case event.LossInit:
+		return "modules that came or went (buffer full)"
+	case event.LossLoad:
+		return "modules not followed while they were loaded (too many at once)"
 	case event.LossRecord:
 		return "records not understood"
 	}

@@ -22,6 +22,14 @@ func (p *textPrinter) tree(c *Creation) string {
 	b := block{paint: p.paint}
 	b.heading(p, c)
 	b.creator(c)
+	b.causes(c)
+	b.oldLog(&c.Netns)
+	b.text.WriteByte('\n')
+	return b.text.String()
+}
+
+// causes adds whence the creator came and what began it all.
+func (b *block) causes(c *Creation) {
 	b.place(c)
 	b.ancestry(c)
 	for i := range c.Links {
@@ -32,9 +40,6 @@ func (p *textPrinter) tree(c *Creation) string {
 	if c.Netns.Cost != nil {
 		b.cost(&c.Netns)
 	}
-	b.oldLog(&c.Netns)
-	b.text.WriteByte('\n')
-	return b.text.String()
 }
 
 // block builds the rows of a tree.

@@ -27,6 +27,7 @@ type Collector struct {
 	groups  map[string]*group
 	order   []*group
 	similar map[string]int
+	loads   map[string]int // their places in the report
 	lives   map[uint64]*life
 	endings *event.Coverage
 	created uint64
@@ -67,6 +68,7 @@ func NewCollector() *Collector {
 		report:   Report{Gaps: Gaps{Lost: make(map[event.LossKind]uint64)}},
 		groups:   make(map[string]*group),
 		similar:  make(map[string]int),
+		loads:    make(map[string]int),
 		lives:    make(map[uint64]*life),
 		suspects: newSuspects(),
 	}

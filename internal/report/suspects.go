@@ -149,12 +149,12 @@ func (s *suspects) name(unit string) {
 // timing are the probes that tell how long something took or lived. That they
 // are not live hides nobody.
 var timing = []string{
-	"nf_conntrack_init_net", "__ip_vs_init",
+	"nf_conntrack_init_net", "__ip_vs_init", "ops_init", "module_load",
 	ReleaseProbe, "net_free", "net_passive_dec", "proc_free_inum", "free_nsproxy", "netns_put", "cleanup_mnt",
 }
 
 // harmless are the losses that hide nobody.
-var harmless = []event.LossKind{event.LossForget, event.LossProgram, event.LossEnding, event.LossLife}
+var harmless = []event.LossKind{event.LossForget, event.LossProgram, event.LossEnding, event.LossLife, event.LossInit, event.LossLoad}
 
 // judge tells which units are cleared, and how far.
 func (s *suspects) judge(r *Report) Suspects {

@@ -19,6 +19,7 @@ type cases map[uint64]*blame.Case
 func (cases) Observe(event.Event) error         { return nil }
 func (cases) Join(*life.Join)                   {}
 func (c cases) Case(k *blame.Case, _ bool)      { c[k.Netns.Serial] = k }
+func (cases) Load(*blame.Load, bool)            {}
 func (c cases) parent(serial uint64) (s string) { return fmt.Sprint(c[serial].Ancestry[0].Comm) }
 
 // changing is a stream in which a parent becomes another program before each

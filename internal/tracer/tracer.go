@@ -37,6 +37,9 @@ type Observer interface {
 	Case(c *blame.Case, selected bool)
 	// Join takes who moved into a namespace whose creation passed the filter.
 	Join(j *life.Join)
+	// Load takes every loading of a module that did something to the namespaces
+	// that there were, likewise.
+	Load(l *blame.Load, selected bool)
 }
 
 // Options say what is printed, and when it is enough.
@@ -103,6 +106,9 @@ func Run(ctx context.Context, src Source, opt Options) (render.Summary, error) {
 	if err := r.joins(); err != nil {
 		return r.summary, err
 	}
+	if err := r.loads(r.blamer.FlushLoads()); err != nil {
+		return r.summary, err
+	}
 	r.summary.BusCut = r.blamer.BusCut()
 	r.summary.Life = r.book.Counts()
 	if n := r.summary.Life.Forgotten; n > 0 {
@@ -129,6 +135,9 @@ func (r *run) observe(ev event.Event) error {
 		return err
 	}
 	if err := r.joins(); err != nil {
+		return err
+	}
+	if err := r.loads(r.blamer.Loads()); err != nil {
 		return err
 	}
 	if end != nil {
@@ -241,6 +250,27 @@ func (r *run) print(c *render.Creation, selected bool) error {
 	return nil
 }
 
+// loads prints what the loading of modules did to namespaces. Those that failed
+// did so as creations do.
+func (r *run) loads(list []*blame.Load) error {
+	for _, l := range list {
+		if r.full() {
+			return nil
+		}
+		selected := r.opt.Filter.Match(render.NewCreation(l.Case))
+		for _, o := range r.opt.Observers {
+			o.Load(l, selected)
+		}
+		if !selected {
+			continue
+		}
+		if err := r.opt.Printer.Load(l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // silent is a printer that prints nothing.
 type silent struct{}
 
@@ -248,6 +278,7 @@ func (silent) Observe(event.Event)                    {}
 func (silent) Creation(*render.Creation) error        { return nil }
 func (silent) Join(*life.Join) error                  { return nil }
 func (silent) End(*life.End) error                    { return nil }
+func (silent) Load(*blame.Load) error                 { return nil }
 func (silent) Loss(uint64, *event.Loss) error         { return nil }
 func (silent) Coverage(uint64, *event.Coverage) error { return nil }
 func (silent) Damage(uint64, *event.Damage) error     { return nil }

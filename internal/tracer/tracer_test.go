@@ -45,6 +45,7 @@ type tape struct {
 	joins    []string
 	losses   []event.LossKind
 	coverage []string
+	loads    []string
 	summary  *render.Summary
 }
 
@@ -75,6 +76,11 @@ func (t *tape) Loss(_ uint64, l *event.Loss) error {
 
 func (t *tape) Coverage(_ uint64, c *event.Coverage) error {
 	t.coverage = append(t.coverage, c.Probe)
+	return nil
+}
+
+func (t *tape) Load(l *blame.Load) error {
+	t.loads = append(t.loads, l.Init.Subsystem)
 	return nil
 }
 
@@ -145,6 +151,8 @@ func (w *witness) Observe(ev event.Event) error {
 }
 
 func (w *witness) Join(j *life.Join) { w.joined = append(w.joined, j.Netns.Inum) }
+
+func (w *witness) Load(*blame.Load, bool) {}
 
 func (w *witness) Case(c *blame.Case, selected bool) { w.selected[c.Netns.Inum] = selected }
 
@@ -300,5 +308,36 @@ func TestRunPrintsWholeLines(t *testing.T) {
 	}
 	if n := bytes.Count(buf.Bytes(), []byte("\n")); n != 2 || !bytes.HasSuffix(buf.Bytes(), []byte("}\n")) {
 		t.Errorf("%d lines:\n%s", n, buf.Bytes())
+	}
+}
+
+// The loading of a module is subject to the filters, and creates nothing.
+func TestLoads(t *testing.T) {
+	stream := func() *script {
+		return &script{events: []event.Event{
+			at(1, &event.Cgroup{ID: 1, Path: "/user.slice/user-0.slice/session-1.scope"}),
+			at(1, &event.Process{ID: event.ProcessID{PID: 5, StartNS: 1}, Comm: "modprobe", Cgroup: 1}),
+			at(2, &event.NetnsInit{By: event.ProcessID{PID: 5, StartNS: 1}, Comm: "modprobe", Subsystem: "ip_vs"}),
+			at(3, &event.NetnsInit{By: event.ProcessID{PID: 5, StartNS: 1}, Comm: "modprobe", Subsystem: "sit", Errno: 12}),
+			at(4, &event.End{}),
+		}}
+	}
+	for _, tc := range []struct {
+		filter Filter
+		want   []string
+	}{
+		{Filter{}, []string{"ip_vs", "sit"}},
+		{Filter{Comms: []string{"modprobe"}, Units: []string{"session-*"}}, []string{"ip_vs", "sit"}},
+		{Filter{Comms: []string{"insmod"}}, nil},
+		{Filter{FailedOnly: true}, []string{"sit"}},
+	} {
+		var out tape
+		sum, err := Run(context.Background(), stream(), Options{Printer: &out, Filter: tc.filter})
+		if err != nil || sum.Seen != 0 || sum.Printed != 0 {
+			t.Errorf("%+v, %v", sum, err)
+		}
+		if diff := cmp.Diff(tc.want, out.loads); diff != "" {
+			t.Errorf("%+v (-want +got):\n%s", tc.filter, diff)
+		}
 	}
 }
