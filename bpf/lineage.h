@@ -196,6 +196,29 @@ static __always_inline __u64 untyped(void *pointer)
 	return number;
 }
 
+__noinline int append_exe(__u64 start_ns, __u32 pid, __u32 exec, __u64 name, __u32 off)
+{
+	struct program_key key = program_key(start_ns, pid, exec);
+	struct program *program = find_program(&key);
+
+	if (!program)
+		return 0;
+	if (off >= EXE_STARTS)
+		return PATH_FULL;
+	return append_component(program->rec.exe, clamp(off, EXE_STARTS), (void *)name);
+}
+
+__noinline int append_cgroup(__u64 id, __u64 name, __u32 off)
+{
+	struct cgroup_path *path = bpf_map_lookup_elem(&cgroups, &id);
+
+	if (!path)
+		return 0;
+	if (off >= CGROUP_STARTS)
+		return PATH_FULL;
+	return append_component(path->rec.path, clamp(off, CGROUP_STARTS), (void *)name);
+}
+
 /* Tells that a process, a program or a cgroup's path is gone; a zero pid or id
  * stands for none. */
 __noinline int emit_forget(__u64 start_ns, __u32 pid, __u32 exec, __u64 cgroup)
@@ -704,6 +727,7 @@ static __always_inline void keep_program(struct task_struct *task, struct progra
 	struct mm_struct *mm = BPF_CORE_READ(task, mm);
 	struct blank *zeros = blank();
 	struct program *program;
+	__u32 exe;
 
 	if (!zeros)
 		return;
@@ -711,6 +735,7 @@ static __always_inline void keep_program(struct task_struct *task, struct progra
 		count(COUNT_PROGRAM_FULL);
 		return;
 	}
+	exe = read_exe(key, BPF_CORE_READ(mm, exe_file));
 	program = find_program(key);
 	if (!program)
 		return;
@@ -719,7 +744,9 @@ static __always_inline void keep_program(struct task_struct *task, struct progra
 	program->rec.boot_ns = bpf_ktime_get_boot_ns();
 	program->rec.key = *key;
 	read_argv(&program->rec, mm);
-	read_exe(&program->rec, BPF_CORE_READ(mm, exe_file));
+	program->rec.exe_len = exe & (PATH_CUT - 1);
+	if (exe & PATH_CUT)
+		program->rec.flags |= PROGRAM_EXE_CUT;
 }
 
 #endif

@@ -24,9 +24,8 @@ static __always_inline __u32 append_component(__u8 *buf, __u32 off, const void *
 }
 
 /*
- * Returns off, which is below bound, a power of two. To the verifier it then
- * has the same range in every turn of a loop, so that it can tell that a turn
- * is like the one before. The compiler must not see that it is superfluous.
+ * Returns off, which is below bound, a power of two, as the verifier can see. The
+ * compiler must not see that it is superfluous.
  */
 static __always_inline __u32 clamp(__u32 off, __u32 bound)
 {
@@ -34,56 +33,68 @@ static __always_inline __u32 clamp(__u32 off, __u32 bound)
 	return off & (bound - 1);
 }
 
-/* Returns 0, of which the verifier knows no more than that it may be any number:
- * so the first turn of a loop is like all others to it. where is a word of the
- * record, which is all zeros. */
-static __always_inline __u32 unknown_zero(__u32 *where)
+/* 0, of which the verifier knows no more than that it is a number: so the first
+ * turn of a loop is like all others to it. */
+static __always_inline int unknown_zero(void)
 {
-	return *(volatile __u32 *)where;
+	int zero = 0, unknown = 0;
+
+	bpf_probe_read_kernel(&unknown, sizeof(unknown), &zero);
+	return unknown;
 }
 
 /*
- * Fills rec->exe. The path is that of the mount namespace; a mount hidden from
- * it (memfd, a lazily unmounted one) ends the walk where the kernel's own
- * d_path would.
+ * Append a name to the path of a program or a cgroup that is in its table. Each
+ * returns the offset behind it, 0 if it cannot be read, or PATH_FULL. They are
+ * functions of their own, for the verifier then looks at them once and not in
+ * each turn of the walk up.
  */
-static __always_inline void read_exe(struct program_record *rec, struct file *file)
+#define PATH_FULL (-1)
+
+int append_exe(__u64 start_ns, __u32 pid, __u32 exec, __u64 name, __u32 off);
+int append_cgroup(__u64 id, __u64 name, __u32 off);
+
+/*
+ * Fills the path of an executable, and returns its length, with PATH_CUT if it is
+ * cut. The path is that of the mount namespace; a mount hidden from it (memfd, a
+ * lazily unmounted one) ends the walk where the kernel's own d_path would.
+ */
+#define PATH_CUT (1 << 16)
+
+static __always_inline __u32 read_exe(struct program_key *key, struct file *file)
 {
 	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
 	struct vfsmount *vfsmnt = BPF_CORE_READ(file, f_path.mnt);
-	__u32 off = unknown_zero(&rec->exe_len);
 	struct mount *mnt;
+	int off = unknown_zero();
 	int i;
 
 	if (!dentry || !vfsmnt)
-		return;
+		return 0;
 	mnt = (void *)vfsmnt - bpf_core_field_offset(struct mount, mnt);
 	for (i = 0; i < PATH_DEPTH; i++) {
 		struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
+		int next;
 
 		if (dentry == BPF_CORE_READ(mnt, mnt.mnt_root)) {
 			struct mount *up = BPF_CORE_READ(mnt, mnt_parent);
 
 			if (up == mnt || !up)
-				break;
+				return off;
 			dentry = BPF_CORE_READ(mnt, mnt_mountpoint);
 			mnt = up;
 			continue;
 		}
-		if (off >= EXE_STARTS)
-			goto cut;
-		off = clamp(off, EXE_STARTS);
-		off = append_component(rec->exe, off, BPF_CORE_READ(dentry, d_name.name));
-		if (!off || dentry == parent)
+		next = append_exe(key->process.start_ns, key->process.pid, key->exec,
+				  (__u64)BPF_CORE_READ(dentry, d_name.name), off);
+		if (next == PATH_FULL)
 			break;
+		off = next;
+		if (!off || dentry == parent)
+			return off;
 		dentry = parent;
 	}
-	rec->exe_len = off;
-	if (i < PATH_DEPTH)
-		return;
-cut:
-	rec->exe_len = off;
-	rec->flags |= PROGRAM_EXE_CUT;
+	return off | PATH_CUT;
 }
 
 static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
@@ -96,20 +107,21 @@ static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
 /* Fills rec->path; the root cgroup has an empty one. */
 static __always_inline void read_cgroup_path(struct cgroup_record *rec, struct kernfs_node *kn)
 {
-	__u32 off = unknown_zero(&rec->len);
+	int off = unknown_zero();
 	int i;
 
 	for (i = 0; i < PATH_DEPTH; i++) {
 		struct kernfs_node *parent = kernfs_parent(kn);
+		int next;
 
 		if (!parent)
 			break;
-		if (off >= CGROUP_STARTS) {
+		next = append_cgroup(rec->id, (__u64)BPF_CORE_READ(kn, name), off);
+		if (next == PATH_FULL) {
 			rec->cut = 1;
 			break;
 		}
-		off = clamp(off, CGROUP_STARTS);
-		off = append_component(rec->path, off, BPF_CORE_READ(kn, name));
+		off = next;
 		if (!off)
 			break;
 		kn = parent;
