@@ -16,7 +16,7 @@
 
 /* The ways by which a thread may be giving up a namespace. */
 enum via {
-	VIA_NSPROXY, /* free_nsproxy: no thread is in these namespaces any more */
+	VIA_NSPROXY, /* free_nsproxy, deactivate_nsproxy: no thread is in these namespaces any more */
 	VIA_NSFS,    /* netns_put: no file or mount refers to it any more */
 	VIA_MOUNT,   /* cleanup_mnt: a mount ends */
 };
@@ -111,6 +111,31 @@ int BPF_PROG(nsproxy_exit)
 
 SEC("kretprobe/free_nsproxy")
 int BPF_KRETPROBE(nsproxy_exit_kprobe)
+{
+	return via_ends(VIA_NSPROXY);
+}
+
+/* Under another name, in 7.2 (kernel/nsproxy.c). */
+SEC("fentry/deactivate_nsproxy")
+int BPF_PROG(deactivate_enter, struct nsproxy *nsproxy)
+{
+	return nsproxy_begins(nsproxy);
+}
+
+SEC("kprobe/deactivate_nsproxy")
+int BPF_KPROBE(deactivate_enter_kprobe, struct nsproxy *nsproxy)
+{
+	return nsproxy_begins(nsproxy);
+}
+
+SEC("fexit/deactivate_nsproxy")
+int BPF_PROG(deactivate_exit)
+{
+	return via_ends(VIA_NSPROXY);
+}
+
+SEC("kretprobe/deactivate_nsproxy")
+int BPF_KRETPROBE(deactivate_exit_kprobe)
 {
 	return via_ends(VIA_NSPROXY);
 }

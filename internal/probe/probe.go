@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"runtime"
 	"slices"
 	"strings"
@@ -67,6 +68,8 @@ const (
 	mountProbe = "cleanup_mnt"
 )
 
+const withoutNsproxy = "whether a namespace went with the last process in it is not told"
+
 const withoutFree = "when the teardown of a namespace is finished is not seen"
 
 // groups are all probes, in the order of attaching (see attach). The exit of
@@ -85,7 +88,12 @@ var groups = []group{
 	{
 		probe: "free_nsproxy", programs: []string{bpfProgNsproxyExit, bpfProgNsproxyEnter},
 		kprobes: []string{bpfProgNsproxyExitKprobe, bpfProgNsproxyEnterKprobe},
-		without: "whether a namespace went with the last process in it is not told",
+		without: withoutNsproxy,
+		or: []group{{ // as it is called in 7.2
+			probe: "deactivate_nsproxy", programs: []string{bpfProgDeactivateExit, bpfProgDeactivateEnter},
+			kprobes: []string{bpfProgDeactivateExitKprobe, bpfProgDeactivateEnterKprobe},
+			without: withoutNsproxy,
+		}},
 	},
 	{
 		probe: "netns_put", programs: []string{bpfProgNsfsExit, bpfProgNsfsEnter},
@@ -230,6 +238,10 @@ func newHalf(set settings) (*half, error) {
 	// Needed before 5.11 only; elsewhere it may fail for want of
 	// CAP_SYS_RESOURCE and does no harm.
 	_ = rlimit.RemoveMemlock()
+	types := btf.NewCache()
+	// It takes as long as all the rest of this. Whoever needs it waits, and gets
+	// the error.
+	go func() { _, _ = types.Kernel() }()
 	spec, err := loadBpf()
 	if err != nil {
 		return nil, err
@@ -250,7 +262,7 @@ func newHalf(set settings) (*half, error) {
 		}
 	}
 	h := &half{
-		set: set, spec: spec, programs: make(map[string]*ebpf.Program), types: btf.NewCache(),
+		set: set, spec: spec, programs: make(map[string]*ebpf.Program), types: types,
 		followers: newFollowers(groups, isBuiltin),
 	}
 	if err := h.setVariables(set); err != nil {
@@ -307,15 +319,30 @@ func (h *half) loadAll() {
 // load loads programs by name, but those that are loaded already. All share
 // the maps. It is all of them or none.
 func (h *half) load(names ...string) error {
-	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return h.programs[name] != nil })
-	parts := h.divide(names, runtime.GOMAXPROCS(0))
-	loaded := make([]*ebpf.Collection, len(parts))
-	errs := make([]error, len(parts))
+	var plain, ofModules []string
+	for _, name := range names {
+		switch {
+		case h.programs[name] != nil:
+		case len(modulesOf(name)) > 0:
+			ofModules = append(ofModules, name)
+		default:
+			plain = append(plain, name)
+		}
+	}
+	parts := h.divide(plain, runtime.GOMAXPROCS(0))
+	loaded := make([]*ebpf.Collection, len(parts), len(parts)+1)
+	errs := make([]error, len(parts), len(parts)+1)
 	var all sync.WaitGroup
 	for i, part := range parts {
 		all.Go(func() { loaded[i], errs[i] = h.loadPart(part) })
 	}
 	all.Wait()
+	if len(ofModules) > 0 {
+		// By themselves: the library reads a module's types without the lock of
+		// the kernel's, which they refer to (btf/unmarshal.go, inflateType).
+		coll, err := h.loadPart(ofModules)
+		parts, loaded, errs = append(parts, ofModules), append(loaded, coll), append(errs, err)
+	}
 	failed := errors.Join(errs...)
 	for i, coll := range loaded {
 		if coll == nil {
@@ -349,13 +376,61 @@ func (h *half) divide(names []string, limit int) [][]string {
 }
 
 func (h *half) loadPart(names []string) (*ebpf.Collection, error) {
+	kernelTypes, err := h.types.Kernel()
+	if err != nil {
+		return nil, err
+	}
+	moduleTypes, err := h.moduleTypes(names)
+	if err != nil {
+		return nil, err
+	}
 	spec := &ebpf.CollectionSpec{
 		Maps: h.spec.Maps, Types: h.spec.Types, ByteOrder: h.spec.ByteOrder, Programs: make(map[string]*ebpf.ProgramSpec),
 	}
 	for _, name := range names {
 		spec.Programs[name] = h.spec.Programs[name]
 	}
-	return ebpf.NewCollectionWithOptions(spec.Copy(), ebpf.CollectionOptions{MapReplacements: h.maps, Cache: h.types})
+	return ebpf.NewCollectionWithOptions(spec.Copy(), ebpf.CollectionOptions{
+		MapReplacements: h.maps, Cache: h.types,
+		// Left to itself, the library looks through the types of all modules.
+		Programs: ebpf.ProgramOptions{KernelTypes: kernelTypes, ExtraRelocationTargets: moduleTypes},
+	})
+}
+
+// modulesOf returns the modules that a program is about.
+func modulesOf(program string) []string {
+	var modules []string
+	for _, g := range groups {
+		if g.module != "" && (slices.Contains(g.programs, program) || slices.Contains(g.kprobes, program)) {
+			modules = append(modules, g.module)
+		}
+	}
+	return modules
+}
+
+// moduleTypes are those of the modules that the programs are about, as far as the
+// kernel offers them.
+func (h *half) moduleTypes(names []string) ([]*btf.Spec, error) {
+	var modules []string
+	for _, name := range names {
+		modules = append(modules, modulesOf(name)...)
+	}
+	slices.Sort(modules)
+	var list []*btf.Spec
+	for _, module := range slices.Compact(modules) {
+		if !kernel.HasModuleBTF(module) {
+			continue
+		}
+		types, err := h.types.Module(module)
+		if errors.Is(err, fs.ErrPermission) {
+			continue // it takes CAP_SYS_ADMIN on some kernels
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read the types of module %s: %w", module, err)
+		}
+		list = append(list, types)
+	}
+	return list, nil
 }
 
 // attach loads and attaches every group, and notes how it went. The error of

@@ -12,6 +12,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/ringbuf"
 	"golang.org/x/sys/unix"
 
@@ -134,7 +135,7 @@ func (s *Source) start(opt Options, hierarchy kernel.Hierarchy) error {
 	if s.reader, err = ringbuf.NewReader(s.half.maps[bpfMapEvents]); err != nil {
 		return fmt.Errorf("open the ring buffer: %w", err)
 	}
-	s.half.types = nil // some 10 MB, and not needed any more
+	s.half.types = btf.NewCache() // the other is some 10 MB, and not needed any more
 	host, err := hostFacts(opt, hierarchy)
 	if err != nil {
 		return err
