@@ -317,7 +317,7 @@ func (m *meter) overflow() error {
 		return errors.Join(err, r.stop())
 	}
 	var told time.Duration
-	err = await("nsblame to tell of the loss", func() (bool, error) {
+	err = awaitEvery(10*time.Millisecond, "nsblame to tell of the loss", func() (bool, error) {
 		out, err := os.ReadFile(r.output())
 		told = time.Since(begin)
 		return strings.Contains(string(out), `"type":"loss"`), err

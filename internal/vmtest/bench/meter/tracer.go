@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -14,8 +15,9 @@ import (
 	"time"
 )
 
-// poll is the pause between two looks at a condition.
-const poll = 20 * time.Millisecond
+// poll is the pause between two looks at a condition. Some looks take long
+// themselves, and must not hold up what is waited for.
+const poll = 200 * time.Millisecond
 
 // patience bounds the wait for a condition.
 const patience = 10 * time.Minute
@@ -26,8 +28,10 @@ type tracer struct {
 	argv []string
 	// rows are those that it is measured in; all if nil.
 	rows []string
-	// attached reports whether it observes; out is what it has written.
+	// attached reports whether it observes; out is what it has written. It is
+	// asked every so often: poll if that is 0.
 	attached func(out string) (bool, error)
+	every    time.Duration
 	// prepare and restore are run before its start and after its end.
 	prepare, restore []string
 }
@@ -47,6 +51,7 @@ var traced = &tracer{
 	name:     "nsblame",
 	argv:     []string{"nsblame", "trace", "--output", "json", "--ready-file", ready},
 	attached: func(string) (bool, error) { return exists(ready), nil },
+	every:    10 * time.Millisecond,
 }
 
 // What a bpftrace script can tell of a creation.
@@ -149,7 +154,7 @@ func launch(t *tracer, args ...string) (*running, error) {
 	}
 	r.ended = make(chan error, 1)
 	go func() { r.ended <- r.cmd.Wait() }()
-	err = await(t.name+" to attach", func() (bool, error) {
+	err = awaitEvery(cmp.Or(t.every, poll), t.name+" to attach", func() (bool, error) {
 		select {
 		case err := <-r.ended:
 			return false, fmt.Errorf("it ended: %w", err)
@@ -206,7 +211,11 @@ func command(argv ...string) error {
 }
 
 func await(what string, condition func() (bool, error)) error {
-	for until := time.Now().Add(patience); time.Now().Before(until); time.Sleep(poll) {
+	return awaitEvery(poll, what, condition)
+}
+
+func awaitEvery(pause time.Duration, what string, condition func() (bool, error)) error {
+	for until := time.Now().Add(patience); time.Now().Before(until); time.Sleep(pause) {
 		if ok, err := condition(); ok || err != nil {
 			return err
 		}
