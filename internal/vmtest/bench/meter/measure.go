@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -80,14 +82,20 @@ func (m *meter) inTurn(tracers []*tracer) error {
 		{"exec", m.execs, func() error { return spawn("/bin/true") }},
 		{"pingpong", m.pingpongs, p.send},
 	}
+	// What fails once is left out from then on, and the others go on.
+	failed := make(map[*tracer]error)
 	for range m.rounds {
 		for _, t := range tracers {
+			if failed[t] != nil {
+				continue
+			}
 			if err := m.round(t, loops); err != nil {
-				return fmt.Errorf("%s: %w", t.name, err)
+				failed[t] = fmt.Errorf("%s: %w", t.name, err)
+				say("%v", failed[t])
 			}
 		}
 	}
-	return nil
+	return errors.Join(slices.Collect(maps.Values(failed))...)
 }
 
 func (m *meter) round(t *tracer, loops []loop) error {
