@@ -11,6 +11,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/vmtest/bench"
@@ -47,7 +49,9 @@ type amounts struct {
 type meter struct {
 	amounts
 	parts map[string]bool
-	out   *json.Encoder
+	// beside tells what is measured beside nsblame, by name.
+	beside *regexp.Regexp
+	out    *json.Encoder
 }
 
 func run() error {
@@ -60,9 +64,14 @@ func run() error {
 	flag.IntVar(&m.soak, "soak", 2000, "creations of the soak")
 	flag.IntVar(&m.loss, "loss", 20000, "creations to lose none of")
 	parts := flag.String("parts", "start,loops,programs,bus,idle,storm,soak,loss,overflow", "what to measure")
+	beside := flag.String("beside", "", "measure only those tracers beside nsblame that match")
 	flag.Parse()
 	for _, part := range strings.Split(*parts, ",") {
 		m.parts[part] = true
+	}
+	var err error
+	if m.beside, err = regexp.Compile(*beside); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -93,6 +102,13 @@ func run() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// chosen are those of the tracers that were asked for.
+func (m *meter) chosen(list ...*tracer) []*tracer {
+	return slices.DeleteFunc(list, func(t *tracer) bool {
+		return t != untraced && t != traced && !m.beside.MatchString(t.name)
+	})
 }
 
 func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }

@@ -36,7 +36,7 @@ func (l loop) timed() (float64, error) {
 // of each is not measured: its files are read from the disk.
 func (m *meter) starts() error {
 	for round := range m.rounds + 1 {
-		for _, t := range []*tracer{traced, bpftraceCreations} {
+		for _, t := range m.chosen(traced, bpftraceCreations) {
 			r, err := launch(t)
 			if err != nil {
 				return err
@@ -60,12 +60,12 @@ func (m *meter) starts() error {
 // loops measures how much longer things take while something observes. The
 // tracers take turns within each round.
 func (m *meter) loops() error {
-	return m.inTurn([]*tracer{untraced, traced, bpftraceCreations, bpftraceExecs, bccExecs})
+	return m.inTurn(m.chosen(untraced, traced, bpftraceCreations, bpftraceExecs, bccExecs))
 }
 
 // audit is measured apart and last: once the kernel audits, it does so to all
 // that is started, even when auditing is turned off again.
-func (m *meter) audit() error { return m.inTurn([]*tracer{auditd}) }
+func (m *meter) audit() error { return m.inTurn(m.chosen(auditd)) }
 
 func (m *meter) inTurn(tracers []*tracer) error {
 	path := filepath.Join(dir, "socket")
