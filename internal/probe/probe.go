@@ -423,7 +423,7 @@ func (h *half) moduleTypes(names []string) ([]*btf.Spec, error) {
 		}
 		types, err := h.types.Module(module)
 		if errors.Is(err, fs.ErrPermission) {
-			continue // it takes CAP_SYS_ADMIN on some kernels
+			continue // what they would tell is left out
 		}
 		if err != nil {
 			return nil, fmt.Errorf("read the types of module %s: %w", module, err)
