@@ -19,9 +19,13 @@ import (
 )
 
 func main() {
-	// A call of itself: one of the loops that create namespaces.
-	if len(os.Args) == 3 && os.Args[1] == loopVerb {
-		exit(createLoop(os.Args[2]))
+	if len(os.Args) == 3 { // a call of itself
+		switch os.Args[1] {
+		case loopVerb:
+			exit(createLoop(os.Args[2]))
+		case answerVerb:
+			exit(answer(os.Args[2]))
+		}
 	}
 	exit(run())
 }

@@ -67,7 +67,7 @@ func (m *meter) loops() error {
 // that is started, even when auditing is turned off again.
 func (m *meter) audit() error { return m.inTurn(m.chosen(auditd)) }
 
-func (m *meter) inTurn(tracers []*tracer) error {
+func (m *meter) inTurn(tracers []*tracer) (err error) {
 	path := filepath.Join(dir, "socket")
 	if err := os.RemoveAll(path); err != nil { // of the turn before
 		return err
@@ -76,7 +76,7 @@ func (m *meter) inTurn(tracers []*tracer) error {
 	if err != nil {
 		return err
 	}
-	defer p.close()
+	defer func() { err = errors.Join(err, p.close()) }()
 	loops := []loop{
 		{"create", m.creations, create},
 		{"exec", m.execs, func() error { return spawn("/bin/true") }},
