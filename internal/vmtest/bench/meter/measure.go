@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -77,10 +76,11 @@ func (m *meter) inTurn(tracers []*tracer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
+	// Namespaces last: they are torn down some time after the loop.
 	loops := []loop{
-		{"create", m.creations, create},
-		{"exec", m.execs, func() error { return spawn("/bin/true") }},
 		{"pingpong", m.pingpongs, p.send},
+		{"exec", m.execs, func() error { return spawn("/bin/true") }},
+		{"create", m.creations, create},
 	}
 	// What fails once is left out from then on, and the others go on.
 	failed := make(map[*tracer]error)
@@ -116,7 +116,9 @@ func (m *meter) round(t *tracer, loops []loop) error {
 			return err
 		}
 	}
-	return r.stop()
+	err = r.stop()
+	time.Sleep(2 * time.Second) // what was created is torn down
+	return err
 }
 
 // programs measures what each BPF program takes, and what those within a
@@ -269,17 +271,26 @@ func (m *meter) soakLoop() error {
 	err = look()
 	for range parts {
 		if err == nil {
-			err = errors.Join(repeat(m.soak/parts, create), settled(), look())
+			err = errors.Join(repeat(m.soak/parts, create), quiet(r.pid()), look())
 		}
 	}
 	return errors.Join(err, r.stop())
 }
 
-// settled waits until the kernel has torn down what was created.
-func settled() error {
-	return await("namespaces to go", func() (bool, error) {
-		out, err := exec.Command("lsns", "--noheadings", "--type", "net").Output()
-		return strings.Count(string(out), "\n") <= 1, err
+// quiet waits until a process has nothing to do for some time: of the last
+// namespaces it is told when they are torn down.
+func quiet(pid int) error {
+	var last usage
+	same := 0
+	return await("nsblame to have nothing to do", func() (bool, error) {
+		now, err := used(pid)
+		if now == last {
+			same++
+		} else {
+			same = 0
+		}
+		last = now
+		return same >= 10, err
 	})
 }
 
