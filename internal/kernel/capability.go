@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"strconv"
 	"strings"
 
@@ -177,4 +178,18 @@ func parseStatus(data []byte) (processStatus, error) {
 		return processStatus{}, errNoCapEff
 	}
 	return st, nil
+}
+
+// PerfTakesAdmin reports whether this kernel lets nobody open a perf event, which
+// attaching a kprobe takes, without CAP_SYS_ADMIN: Debian's kernels have a
+// kernel.perf_event_paranoid of 3, which others do not know.
+func PerfTakesAdmin() bool { return perfTakesAdmin(os.DirFS("/")) }
+
+func perfTakesAdmin(root fs.FS) bool {
+	raw, err := fs.ReadFile(root, "proc/sys/kernel/perf_event_paranoid")
+	if err != nil {
+		return false // no perf events at all
+	}
+	level, err := strconv.Atoi(strings.TrimSpace(string(raw)))
+	return err == nil && level > 2
 }

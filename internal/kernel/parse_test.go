@@ -282,3 +282,15 @@ ffffffffc0000010 t init	[other]
 		}
 	}
 }
+
+func TestPerfTakesAdmin(t *testing.T) {
+	for level, want := range map[string]bool{"3\n": true, "2\n": false, "-1\n": false, "": false, "x": false} {
+		root := fstest.MapFS{"proc/sys/kernel/perf_event_paranoid": {Data: []byte(level)}}
+		if got := perfTakesAdmin(root); got != want {
+			t.Errorf("%q: %v", level, got)
+		}
+	}
+	if perfTakesAdmin(fstest.MapFS{}) {
+		t.Error("without the file")
+	}
+}

@@ -157,13 +157,16 @@ func (s *Source) start(opt Options, hierarchy kernel.Hierarchy) error {
 // Needs are the capabilities that the source goes on to need once the probes are
 // attached, as far as the process has them: CAP_BPF to read the tables, which
 // before 5.19 a kernel that keeps BPF from ordinary users doesn't let others do;
-// CAP_PERFMON and CAP_SYSLOG to attach to what isn't there yet; the others to
-// read /proc. Where CAP_SYS_ADMIN stands in for the first, it is that.
+// CAP_PERFMON and CAP_SYSLOG to attach to what isn't there yet, on some kernels
+// CAP_SYS_ADMIN; the others to read /proc. Where CAP_SYS_ADMIN stands in for the
+// first, it is that.
 func (s *Source) Needs() []kernel.Capability {
 	list := []kernel.Capability{
 		kernel.CapBPF, kernel.CapPerfmon, kernel.CapSyslog, kernel.CapSysPtrace, kernel.CapDACReadSearch,
 	}
-	if has, err := kernel.Capabilities(); err != nil || !has.Has(kernel.CapBPF) || !has.Has(kernel.CapPerfmon) {
+	has, err := kernel.Capabilities()
+	standsIn := err != nil || !has.Has(kernel.CapBPF) || !has.Has(kernel.CapPerfmon)
+	if standsIn || len(s.half.followers) > 0 && kernel.PerfTakesAdmin() {
 		list = append(list, kernel.CapSysAdmin)
 	}
 	return list
