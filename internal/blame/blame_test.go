@@ -700,3 +700,36 @@ func TestFlushAnswersWhatIsOpen(t *testing.T) {
 	s.done = s.blamer.Flush()
 	s.want("command 31 cron.service (kernel)")
 }
+
+// A manager says to one listener after the other that a job is over. Whoever
+// heard it early may have asked for the next by the time that the last hears it.
+func TestAnEarlierJobEndsNoRequest(t *testing.T) {
+	removed := func(s *story, to, number uint32) {
+		s.see(&event.BusMessage{Sender: id(1), Bus: 1, Path: private, FromBus: true, PeerPID: to, Data: encode(s.t, signal(
+			"/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "JobRemoved",
+			number, dbus.ObjectPath("/org/freedesktop/systemd1/job/5"), "foo.service", "done"))})
+	}
+	for _, tc := range []struct {
+		name string
+		last uint32 // the job of which 43 hears
+		want string
+	}{
+		{"the job before", 5, "command 41 cron.service (kernel)"},
+		{"the job that was asked for", 6, "unknown (unknown): nobody was seen asking for foo.service to be started"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := tell(t)
+			s.caller(40, "systemctl", "stop", "foo")
+			s.caller(41, "systemctl", "start", "foo")
+			removed(s, 40, 5)
+			s.send(41, private, job("StartUnit", "foo.service"))
+			removed(s, 43, tc.last)
+			s.units["foo.service"] = unit.Unit{
+				Name: "foo.service", Type: "simple", PrivateNetwork: true, InactiveExitUS: (s.now + 1) * 1000,
+			}
+			s.now += 100
+			s.service(42, "foo.service")
+			s.want(tc.want)
+		})
+	}
+}

@@ -106,6 +106,7 @@ type finished struct {
 	at    uint64
 	owner owner
 	unit  string
+	id    uint64 // of the job, the manager's own
 }
 
 // traffic is what was heard on the buses.
@@ -276,10 +277,18 @@ func (t *traffic) jobRemoved(at uint64, own owner, b *event.BusMessage, m *dbusw
 	if !isManager(&p, own) {
 		return
 	}
+	job := finished{at: at, owner: own, unit: m.Args[2].Text, id: m.Args[0].Number}
+	// It is said to one listener after the other, and one that was told early may
+	// have asked for the next job by the time that the last is told.
+	for _, j := range t.jobs {
+		if j.owner == job.owner && j.unit == job.unit && j.id == job.id {
+			return
+		}
+	}
 	if len(t.jobs) == maxRequests {
 		t.jobs = slices.Delete(t.jobs, 0, maxRequests/4)
 	}
-	t.jobs = append(t.jobs, finished{at: at, owner: own, unit: m.Args[2].Text})
+	t.jobs = append(t.jobs, job)
 }
 
 // over reports whether a request was dealt with before a time.
