@@ -27,7 +27,7 @@ type Release struct {
 // system, and the programs that scenarios call.
 var everyGuest = []string{
 	// A system that boots from a virtio disk.
-	"systemd-sysv", "libpam-systemd", "libnss-systemd", "udev", "kmod", "initramfs-tools",
+	"systemd-sysv", "libpam-systemd", "udev", "kmod", "initramfs-tools",
 	// The buses. dbus-broker is there to be switched to, not enabled.
 	"dbus", "dbus-user-session", "dbus-broker",
 	// Programs that create network namespaces or ask for them.
