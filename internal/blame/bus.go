@@ -106,7 +106,10 @@ type finished struct {
 	at    uint64
 	owner owner
 	unit  string
-	id    uint64 // of the job, the manager's own
+	// id is the manager's own number of the job; a manager that is started
+	// anew counts from the beginning, so by tells which one it was.
+	id uint64
+	by event.ProcessID
 }
 
 // traffic is what was heard on the buses.
@@ -277,11 +280,11 @@ func (t *traffic) jobRemoved(at uint64, own owner, b *event.BusMessage, m *dbusw
 	if !isManager(&p, own) {
 		return
 	}
-	job := finished{at: at, owner: own, unit: m.Args[2].Text, id: m.Args[0].Number}
+	job := finished{at: at, owner: own, unit: m.Args[2].Text, id: m.Args[0].Number, by: b.Sender}
 	// It is said to one listener after the other, and one that was told early may
 	// have asked for the next job by the time that the last is told.
 	for _, j := range t.jobs {
-		if j.owner == job.owner && j.unit == job.unit && j.id == job.id {
+		if j.by == job.by && j.id == job.id && j.unit == job.unit {
 			return
 		}
 	}
