@@ -224,6 +224,41 @@ static __always_inline bool signal_matters(struct name *dest, struct name *membe
 }
 
 /*
+ * Where the header field behind the one at off begins, as the sender would have
+ * it, and, above that, the code of this one if it is a name or a path. 0 if it is
+ * no field of a message. A function of its own, so that the verifier looks at it
+ * once.
+ */
+#define FIELD_CODE 32
+
+__noinline __u64 field_at(__u64 head, __u64 off, __u32 endian)
+{
+	__u64 len, code = 0;
+	__u8 field[8];
+
+	/* code, then a variant: signature of one type, and its value */
+	if (bpf_probe_read_user(field, sizeof(field), (void *)head + off) || field[1] != 1)
+		return 0;
+	switch (field[2]) {
+	case 's':
+	case 'o':
+		code = field[0];
+		len = 8 + (__u64)order(*(__u32 *)(field + 4), endian) + 1;
+		break;
+	case 'g':
+		len = 5 + field[4] + 1;
+		break;
+	case 'u':
+		len = 8;
+		break;
+	default:
+		return 0;
+	}
+	off = (off + len + 7) & ~7ULL;
+	return off >> FIELD_CODE ? 0 : off | code << FIELD_CODE;
+}
+
+/*
  * Walks the header's fields for the two that decide. Their order is up to the
  * sender, and so is every length.
  */
@@ -231,6 +266,8 @@ __noinline int message_matters(__u64 head, __u64 head_len, __u64 next, __u32 to_
 {
 	struct name member = {}, dest = {};
 	struct dbus_header h;
+	/* to the verifier the first turn is like all others */
+	__u64 member_at = untyped(NULL), dest_at = untyped(NULL);
 	__u64 off = sizeof(h), end;
 	int i;
 
@@ -244,31 +281,23 @@ __noinline int message_matters(__u64 head, __u64 head_len, __u64 next, __u32 to_
 		return 0;
 	end = off + order(h.fields_len, h.endian);
 	for (i = 0; i < DBUS_FIELDS_MAX; i++) {
-		__u8 field[8];
-		__u64 len;
+		__u64 field;
 
-		if (off + sizeof(field) > end || off + sizeof(field) > head_len ||
-		    bpf_probe_read_user(field, sizeof(field), (void *)head + off))
+		if (off + 8 > end || off + 8 > head_len)
 			break;
-		/* code, then a variant: signature of one type, and its value */
-		if (field[1] != 1)
+		field = field_at(head, off, h.endian);
+		if (!field)
 			break;
-		len = order(*(__u32 *)(field + 4), h.endian);
-		if (field[2] == 's' || field[2] == 'o') {
-			if (field[0] == DBUS_FIELD_MEMBER)
-				bpf_probe_read_user_str(&member, sizeof(member), (void *)head + off + 8);
-			if (field[0] == DBUS_FIELD_DESTINATION)
-				bpf_probe_read_user_str(&dest, sizeof(dest), (void *)head + off + 8);
-			off += 8 + len + 1;
-		} else if (field[2] == 'g') {
-			off += 5 + field[4] + 1;
-		} else if (field[2] == 'u') {
-			off += 8;
-		} else {
-			break;
-		}
-		off = (off + 7) & ~7ULL;
+		if (field >> FIELD_CODE == DBUS_FIELD_MEMBER)
+			member_at = off + 8;
+		if (field >> FIELD_CODE == DBUS_FIELD_DESTINATION)
+			dest_at = off + 8;
+		off = (__u32)field;
 	}
+	if (member_at)
+		bpf_probe_read_user_str(&member, sizeof(member), (void *)head + member_at);
+	if (dest_at)
+		bpf_probe_read_user_str(&dest, sizeof(dest), (void *)head + dest_at);
 	if (h.type == DBUS_METHOD_CALL)
 		return call_matters(&dest, &member, to_bus);
 	end = (end + 7) & ~7ULL;

@@ -56,6 +56,8 @@ struct process {
 struct program {
 	__s64 refs;
 	__u64 published;
+	__u64 dentry; /* where the walk up the path of its executable is */
+	__u64 mnt;
 	struct program_record rec;
 };
 
@@ -196,27 +198,63 @@ static __always_inline __u64 untyped(void *pointer)
 	return number;
 }
 
-__noinline int append_exe(__u64 start_ns, __u32 pid, __u32 exec, __u64 name, __u32 off)
+/*
+ * One step up the path of an executable, in the program's own record. The path is
+ * that of the mount namespace; a mount hidden from it (memfd, a lazily unmounted
+ * one) ends the walk where the kernel's own d_path would. Returns 0 at the end.
+ */
+__noinline int step_exe(__u64 start_ns, __u32 pid, __u32 exec)
 {
 	struct program_key key = program_key(start_ns, pid, exec);
 	struct program *program = find_program(&key);
+	struct dentry *dentry, *parent;
+	struct mount *mnt, *up;
+	__u32 len;
 
 	if (!program)
 		return 0;
-	if (off >= EXE_STARTS)
-		return PATH_FULL;
-	return append_component(program->rec.exe, clamp(off, EXE_STARTS), (void *)name);
+	dentry = (void *)program->dentry;
+	mnt = (void *)program->mnt;
+	if (dentry == BPF_CORE_READ(mnt, mnt.mnt_root)) {
+		up = BPF_CORE_READ(mnt, mnt_parent);
+		if (up == mnt || !up)
+			return 0;
+		program->dentry = (__u64)BPF_CORE_READ(mnt, mnt_mountpoint);
+		program->mnt = (__u64)up;
+		return 1;
+	}
+	len = program->rec.exe_len;
+	if (len >= EXE_STARTS) {
+		program->rec.flags |= PROGRAM_EXE_CUT;
+		return 0;
+	}
+	len = append_component(program->rec.exe, clamp(len, EXE_STARTS),
+			       BPF_CORE_READ(dentry, d_name.name));
+	program->rec.exe_len = len;
+	parent = BPF_CORE_READ(dentry, d_parent);
+	program->dentry = (__u64)parent;
+	return len && parent != dentry;
 }
 
-__noinline int append_cgroup(__u64 id, __u64 name, __u32 off)
+/* One step up the path of a cgroup, in its own record: returns the node above, or
+ * 0 at the end. The root has no name. */
+__noinline __u64 step_cgroup(__u64 id, __u64 kernfs_node)
 {
 	struct cgroup_path *path = bpf_map_lookup_elem(&cgroups, &id);
+	struct kernfs_node *kn = (void *)kernfs_node;
+	struct kernfs_node *parent = kernfs_parent(kn);
+	__u32 len;
 
-	if (!path)
+	if (!path || !parent)
 		return 0;
-	if (off >= CGROUP_STARTS)
-		return PATH_FULL;
-	return append_component(path->rec.path, clamp(off, CGROUP_STARTS), (void *)name);
+	len = path->rec.len;
+	if (len >= CGROUP_STARTS) {
+		path->rec.cut = 1;
+		return 0;
+	}
+	len = append_component(path->rec.path, clamp(len, CGROUP_STARTS), BPF_CORE_READ(kn, name));
+	path->rec.len = len;
+	return len ? (__u64)parent : 0;
 }
 
 /* Tells that a process, a program or a cgroup's path is gone; a zero pid or id
@@ -250,6 +288,19 @@ static __always_inline bool is_systemd(const char *name)
 	       name[4] == 'e' && name[5] == 'm' && name[6] == 'd' && name[7] == 0;
 }
 
+/* The cgroup that a link is to, if it is systemd's, or 0. */
+__noinline __u64 systemd_v1_node(__u64 cgrp_link)
+{
+	struct cgrp_cset_link *link = (void *)cgrp_link;
+	struct cgroup *cgrp = BPF_CORE_READ(link, cgrp);
+	struct cgroup_root *root = BPF_CORE_READ(cgrp, root);
+	char name[8];
+
+	if (bpf_probe_read_kernel(name, sizeof(name), &root->name) || !is_systemd(name))
+		return 0;
+	return (__u64)BPF_CORE_READ(cgrp, kn);
+}
+
 /* The hierarchy named systemd has no controller and so no place in
  * css_set.subsys; it is found among the links to all the task's cgroups. */
 __noinline __u64 systemd_v1_cgroup(__u64 css_set)
@@ -257,17 +308,14 @@ __noinline __u64 systemd_v1_cgroup(__u64 css_set)
 	struct css_set *cset = (void *)css_set;
 	struct list_head *head = (void *)cset + bpf_core_field_offset(struct css_set, cgrp_links);
 	struct list_head *pos = BPF_CORE_READ(head, next);
-	char name[8];
 	int i;
 
 	for (i = 0; i < HIERARCHIES_MAX && pos && pos != head; i++) {
-		struct cgrp_cset_link *link =
-			(void *)pos - bpf_core_field_offset(struct cgrp_cset_link, cgrp_link);
-		struct cgroup *cgrp = BPF_CORE_READ(link, cgrp);
-		struct cgroup_root *root = BPF_CORE_READ(cgrp, root);
+		__u64 node = systemd_v1_node(untyped((void *)pos - bpf_core_field_offset(
+								  struct cgrp_cset_link, cgrp_link)));
 
-		if (!bpf_probe_read_kernel(name, sizeof(name), &root->name) && is_systemd(name))
-			return (__u64)BPF_CORE_READ(cgrp, kn);
+		if (node)
+			return node;
 		pos = BPF_CORE_READ(pos, next);
 	}
 	return 0;
@@ -282,6 +330,17 @@ static __always_inline struct kernfs_node *task_cgroup(struct task_struct *task)
 	if (cgroup_unified)
 		return BPF_CORE_READ(cset, dfl_cgrp, kn);
 	return (void *)systemd_v1_cgroup(untyped(cset));
+}
+
+static __always_inline void read_cgroup_path(struct cgroup_path *path, __u64 node)
+{
+	int i;
+
+	for (i = 0; i < PATH_DEPTH && node; i++)
+		node = step_cgroup(path->rec.id, node);
+	if (node)
+		path->rec.cut = 1;
+	path->complete = 1;
 }
 
 /* Holds the path of a cgroup, which is read if it is not known yet. */
@@ -308,8 +367,7 @@ __noinline int hold_cgroup_path(__u64 kernfs_node)
 			path->rec.kind = REC_CGROUP;
 			path->rec.boot_ns = bpf_ktime_get_boot_ns();
 			path->rec.id = id;
-			read_cgroup_path(&path->rec, kn);
-			path->complete = 1;
+			read_cgroup_path(path, kernfs_node);
 		}
 	}
 	__sync_fetch_and_add(&path->refs, 1);
@@ -720,6 +778,23 @@ static __always_inline void read_argv(struct program_record *rec, struct mm_stru
 	rec->flags |= PROGRAM_ARGV_CUT;
 }
 
+static __always_inline void read_exe(struct program *program, struct program_key *key,
+				     struct file *file)
+{
+	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
+	struct vfsmount *vfsmnt = BPF_CORE_READ(file, f_path.mnt);
+	int i;
+
+	if (!dentry || !vfsmnt)
+		return;
+	program->dentry = (__u64)dentry;
+	program->mnt = (__u64)vfsmnt - bpf_core_field_offset(struct mount, mnt);
+	for (i = 0; i < PATH_DEPTH; i++)
+		if (!step_exe(key->process.start_ns, key->process.pid, key->exec))
+			return;
+	program->rec.flags |= PROGRAM_EXE_CUT;
+}
+
 /* Keeps what the task now runs. The key is its own until it is put into the
  * process's record. */
 static __always_inline void keep_program(struct task_struct *task, struct program_key *key)
@@ -727,7 +802,6 @@ static __always_inline void keep_program(struct task_struct *task, struct progra
 	struct mm_struct *mm = BPF_CORE_READ(task, mm);
 	struct blank *zeros = blank();
 	struct program *program;
-	__u32 exe;
 
 	if (!zeros)
 		return;
@@ -735,7 +809,6 @@ static __always_inline void keep_program(struct task_struct *task, struct progra
 		count(COUNT_PROGRAM_FULL);
 		return;
 	}
-	exe = read_exe(key, BPF_CORE_READ(mm, exe_file));
 	program = find_program(key);
 	if (!program)
 		return;
@@ -744,9 +817,7 @@ static __always_inline void keep_program(struct task_struct *task, struct progra
 	program->rec.boot_ns = bpf_ktime_get_boot_ns();
 	program->rec.key = *key;
 	read_argv(&program->rec, mm);
-	program->rec.exe_len = exe & (PATH_CUT - 1);
-	if (exe & PATH_CUT)
-		program->rec.flags |= PROGRAM_EXE_CUT;
+	read_exe(program, key, BPF_CORE_READ(mm, exe_file));
 }
 
 #endif

@@ -380,6 +380,8 @@ type bpfProgram struct {
 	_         structs.HostLayout
 	Refs      int64
 	Published uint64
+	Dentry    uint64
+	Mnt       uint64
 	Rec       bpfProgramRecord
 }
 
