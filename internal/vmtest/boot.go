@@ -22,6 +22,8 @@ type Boot struct {
 	Prepare string
 	// Nsblame is set if it starts nsblame, as nsblame.service.
 	Nsblame bool
+	// MemoryMiB is the size of its memory, if that is not to be the usual.
+	MemoryMiB int
 	// Lacking says of a release why it can't be booted so.
 	Lacking map[string]string
 }
@@ -50,6 +52,7 @@ var boots = []Boot{
 		Append: hybrid + " systemd.legacy_systemd_cgroup_controller=1", Lacking: withoutVersion1,
 	},
 	{Name: "early", About: "nsblame starts before the basic system", Prepare: prepareEarly, Nsblame: true},
+	{Name: "roomy", About: "memory for many processes", MemoryMiB: 6144},
 	{
 		Name: "busybox", About: "no systemd: busybox is the init",
 		Append: "VMTEST_INIT=/opt/vmtest/busybox/init", Prepare: prepareBusybox,

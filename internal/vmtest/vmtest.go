@@ -90,6 +90,8 @@ func consoleLog(dir string, b Boot) string {
 	return filepath.Join(dir, "console-"+b.Name+".log")
 }
 
+const usualMemoryMiB = 2048
+
 // run runs a plan in a fresh VM and calls handle for each message, the last of
 // which is the End that it returns.
 func (h *host) run(ctx context.Context, b Boot, plan *link.Plan, handle func(*link.Message) error) (*link.End, error) {
@@ -113,7 +115,7 @@ func (h *host) run(ctx context.Context, b Boot, plan *link.Plan, handle func(*li
 		ended <- machine.Run(ctx, machine.Config{
 			Kernel: h.image.Kernel, Initrd: h.image.Initrd, Disk: h.image.Disk, Files: files,
 			Append:  strings.TrimSpace("init=" + image.Init + " " + b.Append),
-			Console: console, Results: write, MemoryMiB: 2048, Counted: h.Counted,
+			Console: console, Results: write, MemoryMiB: cmp.Or(b.MemoryMiB, usualMemoryMiB), Counted: h.Counted,
 		})
 		_ = write.Close() // the reader sees the end of what the guest sent
 	}()
