@@ -16,7 +16,7 @@
 
 /* The ways by which a thread may be giving up a namespace. */
 enum via {
-	VIA_NSPROXY, /* free_nsproxy, deactivate_nsproxy: no thread is in these namespaces any more */
+	VIA_NSPROXY, /* nsproxy_free, free_nsproxy, deactivate_nsproxy: no thread is in these namespaces any more */
 	VIA_NSFS,    /* netns_put: no file or mount refers to it any more */
 	VIA_MOUNT,   /* cleanup_mnt: a mount ends */
 };
@@ -115,7 +115,35 @@ int BPF_KRETPROBE(nsproxy_exit_kprobe)
 	return via_ends(VIA_NSPROXY);
 }
 
-/* Under another name, in 7.2 (kernel/nsproxy.c). */
+/*
+ * Where there is a deactivate_nsproxy (kernel/nsproxy.c, 7.2), compilers put it
+ * into the functions beside it, by which threads exit, unshare and setns. What
+ * it calls to drop the references is nsproxy_free.
+ */
+SEC("fentry/nsproxy_free")
+int BPF_PROG(refs_enter, struct nsproxy *nsproxy)
+{
+	return nsproxy_begins(nsproxy);
+}
+
+SEC("kprobe/nsproxy_free")
+int BPF_KPROBE(refs_enter_kprobe, struct nsproxy *nsproxy)
+{
+	return nsproxy_begins(nsproxy);
+}
+
+SEC("fexit/nsproxy_free")
+int BPF_PROG(refs_exit)
+{
+	return via_ends(VIA_NSPROXY);
+}
+
+SEC("kretprobe/nsproxy_free")
+int BPF_KRETPROBE(refs_exit_kprobe)
+{
+	return via_ends(VIA_NSPROXY);
+}
+
 SEC("fentry/deactivate_nsproxy")
 int BPF_PROG(deactivate_enter, struct nsproxy *nsproxy)
 {

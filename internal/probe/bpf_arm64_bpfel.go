@@ -548,6 +548,10 @@ const (
 	bpfProgProcessFree           = "process_free"
 	bpfProgProcessMoved          = "process_moved"
 	bpfProgProcessesBefore       = "processes_before"
+	bpfProgRefsEnter             = "refs_enter"
+	bpfProgRefsEnterKprobe       = "refs_enter_kprobe"
+	bpfProgRefsExit              = "refs_exit"
+	bpfProgRefsExitKprobe        = "refs_exit_kprobe"
 	bpfProgTeardownEnter         = "teardown_enter"
 	bpfProgTeardownEnterKprobe   = "teardown_enter_kprobe"
 	bpfProgTeardownExit          = "teardown_exit"
@@ -676,6 +680,10 @@ type bpfProgramSpecs struct {
 	ProcessFree           *ebpf.ProgramSpec `ebpf:"process_free"`
 	ProcessMoved          *ebpf.ProgramSpec `ebpf:"process_moved"`
 	ProcessesBefore       *ebpf.ProgramSpec `ebpf:"processes_before"`
+	RefsEnter             *ebpf.ProgramSpec `ebpf:"refs_enter"`
+	RefsEnterKprobe       *ebpf.ProgramSpec `ebpf:"refs_enter_kprobe"`
+	RefsExit              *ebpf.ProgramSpec `ebpf:"refs_exit"`
+	RefsExitKprobe        *ebpf.ProgramSpec `ebpf:"refs_exit_kprobe"`
 	TeardownEnter         *ebpf.ProgramSpec `ebpf:"teardown_enter"`
 	TeardownEnterKprobe   *ebpf.ProgramSpec `ebpf:"teardown_enter_kprobe"`
 	TeardownExit          *ebpf.ProgramSpec `ebpf:"teardown_exit"`
@@ -880,6 +888,10 @@ type bpfPrograms struct {
 	ProcessFree           *ebpf.Program `ebpf:"process_free"`
 	ProcessMoved          *ebpf.Program `ebpf:"process_moved"`
 	ProcessesBefore       *ebpf.Program `ebpf:"processes_before"`
+	RefsEnter             *ebpf.Program `ebpf:"refs_enter"`
+	RefsEnterKprobe       *ebpf.Program `ebpf:"refs_enter_kprobe"`
+	RefsExit              *ebpf.Program `ebpf:"refs_exit"`
+	RefsExitKprobe        *ebpf.Program `ebpf:"refs_exit_kprobe"`
 	TeardownEnter         *ebpf.Program `ebpf:"teardown_enter"`
 	TeardownEnterKprobe   *ebpf.Program `ebpf:"teardown_enter_kprobe"`
 	TeardownExit          *ebpf.Program `ebpf:"teardown_exit"`
@@ -956,6 +968,10 @@ func (p *bpfPrograms) Close() error {
 		p.ProcessFree,
 		p.ProcessMoved,
 		p.ProcessesBefore,
+		p.RefsEnter,
+		p.RefsEnterKprobe,
+		p.RefsExit,
+		p.RefsExitKprobe,
 		p.TeardownEnter,
 		p.TeardownEnterKprobe,
 		p.TeardownExit,

@@ -86,14 +86,23 @@ var groups = []group{
 		without: "the cgroup of an ancestor is the one that it had at its last fork or exec",
 	},
 	{
-		probe: "free_nsproxy", programs: []string{bpfProgNsproxyExit, bpfProgNsproxyEnter},
-		kprobes: []string{bpfProgNsproxyExitKprobe, bpfProgNsproxyEnterKprobe},
+		// It goes first: a kernel that has it may have one of the others too,
+		// and calls it from where that was put inline.
+		probe: "nsproxy_free", programs: []string{bpfProgRefsExit, bpfProgRefsEnter},
+		kprobes: []string{bpfProgRefsExitKprobe, bpfProgRefsEnterKprobe},
 		without: withoutNsproxy,
-		or: []group{{ // as it is called in 7.2
-			probe: "deactivate_nsproxy", programs: []string{bpfProgDeactivateExit, bpfProgDeactivateEnter},
-			kprobes: []string{bpfProgDeactivateExitKprobe, bpfProgDeactivateEnterKprobe},
-			without: withoutNsproxy,
-		}},
+		or: []group{
+			{
+				probe: "free_nsproxy", programs: []string{bpfProgNsproxyExit, bpfProgNsproxyEnter},
+				kprobes: []string{bpfProgNsproxyExitKprobe, bpfProgNsproxyEnterKprobe},
+				without: withoutNsproxy,
+			},
+			{
+				probe: "deactivate_nsproxy", programs: []string{bpfProgDeactivateExit, bpfProgDeactivateEnter},
+				kprobes: []string{bpfProgDeactivateExitKprobe, bpfProgDeactivateEnterKprobe},
+				without: withoutNsproxy,
+			},
+		},
 	},
 	{
 		probe: "netns_put", programs: []string{bpfProgNsfsExit, bpfProgNsfsEnter},

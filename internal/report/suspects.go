@@ -150,7 +150,8 @@ func (s *suspects) name(unit string) {
 // are not live hides nobody.
 var timing = []string{
 	"nf_conntrack_init_net", "__ip_vs_init", "ops_init", "module_load",
-	ReleaseProbe, "net_free", "net_passive_dec", "proc_free_inum", "free_nsproxy", "netns_put", "cleanup_mnt",
+	ReleaseProbe, "net_free", "net_passive_dec", "proc_free_inum",
+	"nsproxy_free", "free_nsproxy", "deactivate_nsproxy", "netns_put", "cleanup_mnt",
 }
 
 // harmless are the losses that hide nobody.
