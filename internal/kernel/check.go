@@ -21,6 +21,7 @@ func Check(ctx context.Context) []Finding { return running().check(ctx) }
 type examiner struct {
 	root             fs.FS // holds proc, sys and lib
 	release, machine string
+	version          string // what the kernel says of how it was built
 	hasFunction      func(string) (bool, error)
 	hasTracepoint    func(string) (bool, error)
 	hasCookies       func() (bool, error)
@@ -38,6 +39,7 @@ var running = sync.OnceValue(func() *examiner {
 	var uts unix.Utsname
 	if err := unix.Uname(&uts); err == nil {
 		x.release = unix.ByteSliceToString(uts.Release[:])
+		x.version = unix.ByteSliceToString(uts.Version[:])
 		x.machine = unix.ByteSliceToString(uts.Machine[:])
 	}
 	return x

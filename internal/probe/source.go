@@ -111,6 +111,7 @@ func choose(buffer int, hierarchy kernel.Hierarchy, attach Attach, cost bool) se
 		cgroups:   maxCgroups,
 		hierarchy: hierarchy,
 		attach:    attach,
+		preempts:  kernel.MayPreempt(),
 		cost:      cost,
 	}
 	if attach == AttachFentry || !kernel.KprobesNeedPreallocation() {

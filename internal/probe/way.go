@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -55,6 +56,8 @@ func (h *half) ways(g group) []way {
 		return []way{byFentry}
 	case h.set.attach == AttachKprobe:
 		return []way{byKprobe}
+	case g.unbroken && h.set.preempts:
+		return []way{byKprobe, byFentry}
 	default:
 		return []way{byFentry, byKprobe}
 	}
@@ -72,7 +75,7 @@ const ipvsOperations = "ipvs_core_ops"
 // prepare tells the kernel half what it must know of the way in which a group
 // is attached.
 func (h *half) prepare(g group, w way) error {
-	if w != byKprobe {
+	if w != byKprobe || !slices.ContainsFunc(g.kprobes, h.isReturn) {
 		return nil
 	}
 	missable := h.variables[bpfVarMayMissReturns]
@@ -91,6 +94,8 @@ func (h *half) prepare(g group, w way) error {
 	}
 	return nil
 }
+
+func (h *half) isReturn(program string) bool { return isReturn(h.spec.Programs[program]) }
 
 // attachProgram attaches a loaded program of a group to what its section names.
 func (h *half) attachProgram(g group, name string) (link.Link, error) {
