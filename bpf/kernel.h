@@ -179,9 +179,18 @@ struct pernet_operations {
 /* include/linux/module.h; MODULE_NAME_LEN on 64 bits */
 #define MODULE_NAME 56
 
+struct elf64_sym;
+
+struct mod_kallsyms {
+	struct elf64_sym *symtab;
+	unsigned int num_symtab;
+	char *strtab;
+};
+
 struct module {
 	char name[MODULE_NAME];
 	void *init;
+	struct mod_kallsyms *kallsyms;
 };
 
 struct user_namespace {

@@ -44,6 +44,7 @@ struct load {
 	__u32 passes;
 	__u32 subsystem; /* enum subsystem, until its operations are known */
 	__u32 pad;
+	__u64 module; /* struct module */
 	struct init_record rec; /* in which each pass is sent */
 };
 
@@ -116,6 +117,7 @@ int BPF_PROG(module_comes, struct module *module)
 		return 0;
 	}
 	load->subsystem = subsystem_of(name);
+	load->module = untyped(module);
 	__builtin_memcpy(load->rec.module, name, sizeof(load->rec.module));
 	return 0;
 }
@@ -144,7 +146,74 @@ static __always_inline bool names_symbols(void)
 	return bpf_core_enum_value_exists(enum bpf_func_id___formats, BPF_FUNC_snprintf___formats);
 }
 
-static __always_inline void send_pass(struct init_record *rec, struct pass *pass)
+/* What ELF has of a symbol, on 64 bits; the value is the address by now. */
+struct symbol {
+	__u32 name;
+	__u8 info;
+	__u8 other;
+	__u16 section;
+	__u64 value;
+	__u64 size;
+};
+
+#define SYMBOL_TYPE 0xf
+#define SYMBOL_FUNCTION 2
+
+/* How many symbols are looked at: in one go, which has a bound in the number of
+ * branches that 5.10 keeps in mind, and of a module. */
+#define SYMBOL_STRETCH 512
+#define SYMBOLS_MAX 8192
+
+/* Returns which of so many symbols is the function at the address, -1 if none. */
+__noinline int symbol_in_stretch(__u64 symbols, __u32 count, __u64 address)
+{
+	struct symbol symbol;
+	int i;
+
+	for (i = 0; i < SYMBOL_STRETCH && i < count; i++) {
+		if (bpf_probe_read_kernel(&symbol, sizeof(symbol), (void *)symbols))
+			break;
+		if (symbol.value == address && (symbol.info & SYMBOL_TYPE) == SYMBOL_FUNCTION)
+			return i;
+		symbols += sizeof(symbol);
+	}
+	return -1;
+}
+
+__noinline int symbol_at(__u64 symbols, __u32 count, __u64 address)
+{
+	__u32 first;
+	int i;
+
+	for (first = 0; first < SYMBOLS_MAX && first < count; first += SYMBOL_STRETCH) {
+		i = symbol_in_stretch(symbols + first * sizeof(struct symbol), count - first, address);
+		if (i >= 0)
+			return first + i;
+	}
+	return -1;
+}
+
+/*
+ * Names a function of a module by the module's own symbols, which are there
+ * until its init function is over: for kernels that can't name an address. User
+ * space may come too late for that, when the module is gone again.
+ */
+static __always_inline void name_function(char *name, __u32 size, struct module *module, __u64 address)
+{
+	struct symbol symbol;
+	__u64 symbols;
+	int i;
+
+	if (!bpf_core_field_exists(module->kallsyms))
+		return;
+	symbols = (__u64)BPF_CORE_READ(module, kallsyms, symtab);
+	i = symbol_at(symbols, BPF_CORE_READ(module, kallsyms, num_symtab), address);
+	if (i < 0 || bpf_probe_read_kernel(&symbol, sizeof(symbol), (void *)symbols + i * sizeof(symbol)))
+		return;
+	bpf_probe_read_kernel_str(name, size, BPF_CORE_READ(module, kallsyms, strtab) + symbol.name);
+}
+
+static __always_inline void send_pass(struct init_record *rec, struct pass *pass, __u64 module)
 {
 	rec->boot_ns = pass->boot_ns;
 	rec->duration_ns = pass->duration_ns;
@@ -155,6 +224,8 @@ static __always_inline void send_pass(struct init_record *rec, struct pass *pass
 	__builtin_memset(rec->op, 0, sizeof(rec->op));
 	if (pass->init && names_symbols())
 		BPF_SNPRINTF(rec->op, sizeof(rec->op), "%ps", pass->init);
+	else if (pass->init)
+		name_function(rec->op, sizeof(rec->op), (struct module *)module, pass->init);
 	emit(rec, sizeof(*rec), COUNT_LOST_INIT);
 }
 
@@ -189,7 +260,7 @@ int BPF_PROG(module_inited)
 	for (i = 0; i < PASSES_MAX; i++) {
 		if (i >= load->passes)
 			break;
-		send_pass(rec, &load->pass[i]);
+		send_pass(rec, &load->pass[i], load->module);
 	}
 out:
 	forget_load();

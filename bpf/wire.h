@@ -304,7 +304,7 @@ struct init_record {
 	__u32 ancestors_lost;
 	char comm[TASK_COMM_LEN];
 	char module[MODULE_NAME];
-	char op[SYMBOL_MAX]; /* of init: "symbol [module]", empty where the kernel can't tell */
+	char op[SYMBOL_MAX]; /* of init: "symbol" or "symbol [module]", empty where it is not known */
 };
 
 /* The beginning of a bus message, from each of its first two segments at most

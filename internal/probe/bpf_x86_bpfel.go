@@ -313,6 +313,7 @@ type bpfLoad struct {
 	Subsystem uint32
 	Pad       uint32
 	_         [4]byte
+	Module    uint64
 	Rec       bpfInitRecord
 }
 

@@ -155,7 +155,7 @@ func (s *Source) catchUp() error {
 	return nil
 }
 
-// nameOperation completes what the kernel could not name (before 5.13).
+// nameOperation completes what the kernel half could not name.
 func nameOperation(n *event.NetnsInit, r *bpfInitRecord) {
 	if n.Op == "" && r.Init != 0 {
 		n.Op = kernel.SymbolAt(r.Init, n.Subsystem)
