@@ -43,9 +43,6 @@ type group struct {
 	// cost is set for what is only loaded if what creations are made of is
 	// asked for.
 	cost bool
-	// unbroken is set where each run counts and many tasks run it, so that it is
-	// better a kprobe where fentry programs are preempted.
-	unbroken bool
 	// without says what is missing without it.
 	without string
 	// or are the groups that do the same, in order of preference, where the
@@ -173,9 +170,8 @@ var groups = []group{
 	},
 	{
 		probe: busProbe, programs: []string{bpfProgBusSend},
-		kprobes:  []string{bpfProgBusSendKprobe},
-		unbroken: true,
-		without:  "who asked a service manager to start a unit is not known",
+		kprobes: []string{bpfProgBusSendKprobe},
+		without: "who asked a service manager to start a unit is not known",
 	},
 	{
 		probe: opsProbe, programs: []string{bpfProgOpExit, bpfProgOpEnter},
@@ -212,7 +208,8 @@ type settings struct {
 	preallocate bool
 	// fentryOnly is set where probes that use the tables can't be kprobes.
 	fentryOnly bool
-	// preempts is set where the kernel may be preempted.
+	// preempts is set where the kernel may be preempted, and so leaves out runs of
+	// fentry programs.
 	preempts bool
 	// cost is set if what creations are made of is asked for.
 	cost bool

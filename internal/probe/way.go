@@ -56,7 +56,7 @@ func (h *half) ways(g group) []way {
 		return []way{byFentry}
 	case h.set.attach == AttachKprobe:
 		return []way{byKprobe}
-	case g.unbroken && h.set.preempts:
+	case h.set.preempts:
 		return []way{byKprobe, byFentry}
 	default:
 		return []way{byFentry, byKprobe}

@@ -16,8 +16,6 @@ import (
 func TestWays(t *testing.T) {
 	tracepoint := group{probe: "sched_process_exit", programs: []string{"x"}}
 	function := group{probe: "copy_net_ns", programs: []string{"x"}, kprobes: []string{"y"}}
-	often := function
-	often.unbroken = true
 	for _, tc := range []struct {
 		name string
 		g    group
@@ -29,11 +27,9 @@ func TestWays(t *testing.T) {
 		{"no choice is auto", function, settings{}, []way{byFentry, byKprobe}},
 		{"forced", function, settings{attach: AttachFentry}, []way{byFentry}},
 		{"forced", function, settings{attach: AttachKprobe}, []way{byKprobe}},
-		{"not preempted", often, settings{attach: AttachAuto}, []way{byFentry, byKprobe}},
-		{"preempted", often, settings{attach: AttachAuto, preempts: true}, []way{byKprobe, byFentry}},
-		{"preempted, and does no harm", function, settings{preempts: true}, []way{byFentry, byKprobe}},
-		{"preempted, but forced", often, settings{attach: AttachFentry, preempts: true}, []way{byFentry}},
-		{"preempted, but tables that kprobes must not use", often, settings{preempts: true, fentryOnly: true}, []way{byFentry}},
+		{"preempted", function, settings{attach: AttachAuto, preempts: true}, []way{byKprobe, byFentry}},
+		{"preempted, but forced", function, settings{attach: AttachFentry, preempts: true}, []way{byFentry}},
+		{"preempted, but tables that kprobes must not use", function, settings{preempts: true, fentryOnly: true}, []way{byFentry}},
 		{"tables that kprobes must not use", function, settings{attach: AttachAuto, fentryOnly: true}, []way{byFentry}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
