@@ -19,7 +19,7 @@ func Check(ctx context.Context) []Finding { return running().check(ctx) }
 // examiner answers all questions about one kernel. Its fields are what tests
 // replace to play another one.
 type examiner struct {
-	root             fs.FS // holds proc, sys and lib
+	root             fs.FS // holds proc, sys, lib and boot
 	release, machine string
 	version          string // what the kernel says of how it was built
 	hasFunction      func(string) (bool, error)

@@ -22,14 +22,43 @@ func (x *examiner) mayPreempt() bool {
 	if !slices.Contains(built, "PREEMPT_DYNAMIC") {
 		return true
 	}
-	// Which it was booted with is in debugfs alone. Where that is not to be had,
-	// it may.
-	data, err := fs.ReadFile(x.root, "sys/kernel/debug/sched/preempt")
-	if err != nil {
-		return true
-	}
-	mode := parsePreempt(string(data))
+	mode := x.preemption()
 	return mode != "none" && mode != "voluntary"
+}
+
+// preemption is what the kernel was booted with, empty if that cannot be told.
+// Only debugfs says it outright, and not to ordinary users; else it is what the
+// command line asks for, or what the kernel was built to be by itself.
+func (x *examiner) preemption() string {
+	if data, err := fs.ReadFile(x.root, "sys/kernel/debug/sched/preempt"); err == nil {
+		return parsePreempt(string(data))
+	}
+	line, err := fs.ReadFile(x.root, "proc/cmdline")
+	if err != nil {
+		return ""
+	}
+	mode := ""
+	for word := range strings.FieldsSeq(string(line)) {
+		if value, ok := strings.CutPrefix(word, "preempt="); ok {
+			mode = value // the last one counts
+		}
+	}
+	if mode != "" {
+		return mode
+	}
+	config, err := fs.ReadFile(x.root, "boot/config-"+x.release)
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(config)) {
+		switch strings.TrimSpace(line) {
+		case "CONFIG_PREEMPT_NONE=y":
+			return "none"
+		case "CONFIG_PREEMPT_VOLUNTARY=y":
+			return "voluntary"
+		}
+	}
+	return ""
 }
 
 // parsePreempt reads "none (voluntary) full".
