@@ -88,11 +88,29 @@ func (e *encoder) text(s string) {
 		s = escape(s)
 	}
 	e.b = append(e.b, '"')
-	for _, r := range s {
-		e.b = appendJSONRune(e.b, r)
+	for s != "" {
+		n := verbatim(s)
+		e.b = append(e.b, s[:n]...)
+		for s = s[n:]; s != "" && !isVerbatim(s[0]); {
+			r, size := utf8.DecodeRuneInString(s)
+			e.b, s = appendJSONRune(e.b, r), s[size:]
+		}
 	}
 	e.b = append(e.b, '"')
 }
+
+// verbatim is how many bytes s begins with that stand for themselves in a JSON
+// string, which is nearly always all of them.
+func verbatim(s string) int {
+	for i := range len(s) {
+		if !isVerbatim(s[i]) {
+			return i
+		}
+	}
+	return len(s)
+}
+
+func isVerbatim(c byte) bool { return c >= ' ' && c <= '~' && c != '"' && c != '\\' }
 
 // base64 writes the bytes of s.
 func (e *encoder) base64(s string) {
