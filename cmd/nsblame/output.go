@@ -17,17 +17,57 @@ var errOutputClosed = errors.New("stdout was closed")
 
 // output is stdout. It tells a reader that left from other errors, so that
 // EPIPE from elsewhere is not taken for it.
-type output struct{ file *os.File }
+type output struct {
+	file *os.File
+	// gathers has what is written wait for Flush.
+	gathers bool
+	held    []byte
+}
 
 func newOutput(f *os.File) *output { return &output{file: f} }
 
-// Write writes to the file.
+// maxHeld is how much waits for Flush at most.
+const maxHeld = 64 << 10
+
+// Write writes to the file, now or with the next Flush.
 func (o *output) Write(p []byte) (int, error) {
+	if !o.gathers {
+		return o.write(p)
+	}
+	o.held = append(o.held, p...)
+	if len(o.held) < maxHeld {
+		return len(p), nil
+	}
+	return len(p), o.Flush()
+}
+
+// Flush writes what waits. What fails to be written is dropped.
+func (o *output) Flush() error {
+	if len(o.held) == 0 {
+		return nil
+	}
+	_, err := o.write(o.held)
+	o.held = o.held[:0]
+	return err
+}
+
+func (o *output) write(p []byte) (int, error) {
 	n, err := o.file.Write(p)
 	if errors.Is(err, unix.EPIPE) {
 		err = errOutputClosed
 	}
 	return n, err
+}
+
+// gather has what is written to stdout wait for the function that is returned,
+// which is nil where nothing waits.
+func gather(stdout io.Writer) (flush func() error) {
+	o, ok := stdout.(*output)
+	if !ok {
+		return nil
+	}
+	o.gathers = true
+	return o.Flush
 }
 
 // isTerminal reports whether a person sees w.

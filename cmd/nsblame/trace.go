@@ -147,13 +147,18 @@ func (o *printFlags) printer(stdout, stderr io.Writer) render.Printer {
 
 // runTrace prints the live stream until its end.
 func runTrace(ctx context.Context, opt *traceOptions, stdout, stderr io.Writer) error {
+	flush := gather(stdout)
 	run := func(ctx context.Context, src tracer.Source, _ *sink) error {
 		_, err := tracer.Run(ctx, src, tracer.Options{
 			Printer:   opt.printer(stdout, stderr),
+			Flush:     flush,
 			Observers: opt.failOn.observers(),
 			Filter:    opt.filter.tracerFilter(),
 			Count:     opt.count,
 		})
+		if flush != nil {
+			err = join(err, flush())
+		}
 		return err
 	}
 	_, err := opt.live.observe(ctx, func(ctx context.Context, src source) error {

@@ -70,10 +70,19 @@ type Source struct {
 	stopped  atomic.Bool
 	draining bool
 	ended    bool
+	// paced is set where the looks into the ring buffer are spaced out, emptied
+	// while the latest of them has left nothing in it, and kick ends a pause.
+	paced   bool
+	pace    pace
+	emptied bool
+	kick    chan struct{}
 	// behind is set while the probes have to follow a module that came or went.
 	behind   bool
 	mu       sync.Mutex
 	injected []event.Body
+	// wakeAt is the time for which WakeAt was called, deadline the one that the
+	// reader knows of.
+	wakeAt, deadline uint64
 	// last is the latest time that the kernel half gave.
 	last uint64
 	// askedSkips is when all probes were last asked how often they were left out.
@@ -95,7 +104,8 @@ func Open(opt Options) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{half: h, proc: procfs.Default()}
+	s := &Source{half: h, proc: procfs.Default(), kick: make(chan struct{}, 1)}
+	s.paced = ringSize(opt.BufferSize) >= pacedSize
 	s.costs = costs{removed: h.modulesRemoved, symbols: kernel.Symbols}
 	if err := s.start(opt, hierarchy); err != nil {
 		return nil, errors.Join(err, h.Close())
@@ -246,6 +256,9 @@ func (s *Source) Next(ctx context.Context) (event.Event, error) {
 	return ev, nil
 }
 
+// Waits reports whether the next event is not there yet, so that Next may wait.
+func (s *Source) Waits() bool { return len(s.queue) == 0 }
+
 // fillUpTo is how many events are taken out of the ring buffer at once.
 const fillUpTo = 64
 
@@ -253,14 +266,17 @@ const fillUpTo = 64
 // there are no more.
 func (s *Source) fill() error {
 	s.queue = s.takeInjected(s.queue[:0])
-	if len(s.queue) > 0 {
+	if len(s.queue) > 0 || !s.rest() {
 		return nil
 	}
+	s.setDeadline()
+	s.emptied = false
 	err := s.reader.ReadInto(&s.record)
 	for err == nil {
 		s.take(s.record.RawSample)
 		if s.record.Remaining == 0 {
-			return s.emptied()
+			s.emptied = true
+			return s.settle()
 		}
 		if len(s.queue) >= fillUpTo {
 			return nil
@@ -272,7 +288,8 @@ func (s *Source) fill() error {
 		s.ended = true
 		return s.finish()
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		s.reader.SetDeadline(time.Time{})
+		s.wakeAt = 0
+		s.setDeadline()
 		s.offset = clockOffset()
 		s.push(&event.Clock{OffsetNS: s.offset})
 		return s.account()
@@ -289,8 +306,28 @@ func (s *Source) fill() error {
 	}
 }
 
-// emptied is what there is to do when the ring buffer has been read to its end.
-func (s *Source) emptied() error {
+// rest waits, while much happens, for more to come together. It returns false if
+// something else has come that should not wait.
+func (s *Source) rest() bool {
+	if !s.paced || !s.emptied || s.stopped.Load() {
+		return true
+	}
+	d := s.pace.pause(time.Now())
+	if d == 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-s.kick:
+		return false
+	}
+}
+
+// settle is what there is to do when the ring buffer has been read to its end.
+func (s *Source) settle() error {
 	if err := s.catchUp(); err != nil {
 		return err
 	}
@@ -491,6 +528,15 @@ func (s *Source) Inject(list ...event.Body) error {
 	s.mu.Lock()
 	s.injected = append(s.injected, list...)
 	s.mu.Unlock()
+	return s.wake()
+}
+
+// wake ends whatever Next is waiting for.
+func (s *Source) wake() error {
+	select {
+	case s.kick <- struct{}{}:
+	default: // it will find that there is a reason
+	}
 	return s.reader.Flush()
 }
 
@@ -508,15 +554,20 @@ func (s *Source) takeInjected(queue []event.Event) []event.Event {
 
 // WakeAt asks for a Clock event at that time since boot, in nanoseconds,
 // unless something else comes first; 0 asks for none.
-func (s *Source) WakeAt(boot uint64) {
-	if s.draining {
+func (s *Source) WakeAt(boot uint64) { s.wakeAt = boot }
+
+// setDeadline has the next wait end when it was asked for. The time is only
+// converted then: it is asked for anew with nearly every event.
+func (s *Source) setDeadline() {
+	if s.draining || s.wakeAt == s.deadline {
 		return
 	}
-	if boot == 0 {
+	s.deadline = s.wakeAt
+	if s.wakeAt == 0 {
 		s.reader.SetDeadline(time.Time{})
 		return
 	}
-	s.reader.SetDeadline(time.Now().Add(time.Duration(int64(boot) - int64(bootNS()))))
+	s.reader.SetDeadline(time.Now().Add(time.Duration(int64(s.wakeAt) - int64(bootNS()))))
 }
 
 // Stop detaches the probes. What they have sent until then can still be read
@@ -525,7 +576,7 @@ func (s *Source) Stop() error {
 	s.stop.Do(func() {
 		err := s.half.detach()
 		s.stopped.Store(true)
-		s.stopErr = errors.Join(err, s.reader.Flush())
+		s.stopErr = errors.Join(err, s.wake())
 	})
 	return s.stopErr
 }

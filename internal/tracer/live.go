@@ -59,6 +59,9 @@ func (l *Live) Next(ctx context.Context) (event.Event, error) {
 	return l.probes.Next(ctx)
 }
 
+// Waits implements Waiter.
+func (l *Live) Waits() bool { return l.probes.Waits() }
+
 // WakeAt implements Source.
 func (l *Live) WakeAt(bootNS uint64) { l.probes.WakeAt(bootNS) }
 

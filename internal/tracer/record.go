@@ -65,6 +65,9 @@ func (r *Recorded) Next(ctx context.Context) (event.Event, error) {
 	return ev, nil
 }
 
+// Waits implements Waiter.
+func (r *Recorded) Waits() bool { return waits(r.Source) }
+
 // arm has a flush follow. Where nothing comes, nothing wakes.
 func (r *Recorded) arm() {
 	r.mu.Lock()

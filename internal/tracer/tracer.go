@@ -28,6 +28,19 @@ type Source interface {
 	Ask(q event.Question)
 }
 
+// Waiter is a Source that can tell whether it has more to say at once.
+type Waiter interface {
+	// Waits reports whether Next may have to wait for an event.
+	Waits() bool
+}
+
+// waits reports whether Next may have to wait, which a source that can't tell
+// always may.
+func waits(src Source) bool {
+	w, ok := src.(Waiter)
+	return !ok || w.Waits()
+}
+
 // Observer is told what goes by, whatever is printed of it.
 type Observer interface {
 	// Observe takes every event of the stream. An error ends the run.
@@ -46,6 +59,9 @@ type Observer interface {
 type Options struct {
 	// Printer gets what passes the filter; nil for none.
 	Printer render.Printer
+	// Flush is called before a wait, for a printer whose writer gathers; nil for
+	// none.
+	Flush func() error
 	// Observers are told before the printer is.
 	Observers []Observer
 	// Filter decides which creations are printed. The zero Filter passes all.
@@ -80,6 +96,11 @@ func Run(ctx context.Context, src Source, opt Options) (render.Summary, error) {
 	}
 	var deadline uint64
 	for {
+		if opt.Flush != nil && waits(src) {
+			if err := opt.Flush(); err != nil {
+				return r.summary, err
+			}
+		}
 		ev, err := src.Next(ctx)
 		if errors.Is(err, io.EOF) {
 			break
