@@ -191,16 +191,30 @@ static __always_inline bool is_the_bus(struct name *dest)
 	       dest->word[2] == WORD('D', 'B', 'u', 's', 0, 0, 0, 0);
 }
 
-static __always_inline bool call_matters(struct name *dest, struct name *member, bool to_bus)
+/* What is to be done about a message. */
+enum verdict {
+	IGNORED,
+	SENT,
+	/* a call that only its name makes of interest; how far into the message its
+	 * destination begins is in the bits from DEST_SHIFT on, 0 if its header is
+	 * not captured whole */
+	CALL_TO_NAME,
+};
+
+#define DEST_SHIFT 8
+
+static __always_inline int call_matters(struct name *dest, struct name *member, bool to_bus)
 {
 	/* systemd by its name, on a socket of its own, or by its connection's name */
 	if (is_systemd1(dest) || !dest->word[0] || (dest->word[0] & 0xff) == ':')
-		return starts_units(member);
+		return starts_units(member) ? SENT : IGNORED;
 	if (!to_bus) /* passed on by the bus: seen when it was sent */
-		return false;
+		return IGNORED;
 	if (is_the_bus(dest)) /* StartServiceByName */
-		return (member->word[0] & FIRST(8)) == WORD('S', 't', 'a', 'r', 't', 'S', 'e', 'r');
-	return true;
+		return (member->word[0] & FIRST(8)) == WORD('S', 't', 'a', 'r', 't', 'S', 'e', 'r') ?
+			       SENT :
+			       IGNORED;
+	return CALL_TO_NAME;
 }
 
 static __always_inline bool signal_matters(struct name *dest, struct name *member, __u64 first_arg,
@@ -260,7 +274,7 @@ __noinline __u64 field_at(__u64 head, __u64 off, __u32 endian)
 
 /*
  * Walks the header's fields for the two that decide. Their order is up to the
- * sender, and so is every length.
+ * sender, and so is every length. Returns a verdict.
  */
 __noinline int message_matters(__u64 head, __u64 head_len, __u64 next, __u32 to_bus)
 {
@@ -269,7 +283,7 @@ __noinline int message_matters(__u64 head, __u64 head_len, __u64 next, __u32 to_
 	/* to the verifier the first turn is like all others */
 	__u64 member_at = untyped(NULL), dest_at = untyped(NULL);
 	__u64 off = sizeof(h), end;
-	int i;
+	int i, verdict;
 
 	if (head_len < sizeof(h) || bpf_probe_read_user(&h, sizeof(h), (void *)head))
 		return 0;
@@ -298,11 +312,91 @@ __noinline int message_matters(__u64 head, __u64 head_len, __u64 next, __u32 to_
 		bpf_probe_read_user_str(&member, sizeof(member), (void *)head + member_at);
 	if (dest_at)
 		bpf_probe_read_user_str(&dest, sizeof(dest), (void *)head + dest_at);
-	if (h.type == DBUS_METHOD_CALL)
-		return call_matters(&dest, &member, to_bus);
+	if (h.type == DBUS_METHOD_CALL) {
+		verdict = call_matters(&dest, &member, to_bus);
+		if (verdict == CALL_TO_NAME && off >= end && end <= head_len && end <= BUS_SEGMENT)
+			verdict |= dest_at << DEST_SHIFT;
+		return verdict;
+	}
 	end = (end + 7) & ~7ULL;
 	return signal_matters(&dest, &member, end < head_len ? head + end : next + (end - head_len),
 			      to_bus);
+}
+
+/* --- what is said again ------------------------------------------------- */
+
+/*
+ * Who calls one service a thousand times a second tells no more by it than by a
+ * few calls. User space keeps so many calls to a name, from when it last heard
+ * who has the name or that something is started on; once there are more, it only
+ * wants to know of the latest. So in a row of calls to a name, by one process as
+ * it is, all further ones are left out but for one in a while.
+ */
+#define CALLS_TOLD 17 /* what user space keeps (blame's maxCalls), and one more */
+#define CALL_AGAIN_NS (100 * 1000 * 1000)
+
+#define CALLEE_NAME 64
+
+struct callee {
+	__u64 bus;
+	char name[CALLEE_NAME];
+};
+
+struct told {
+	__u64 turn;
+	__u64 boot_ns; /* of the latest that was told, and who made it */
+	struct process_key by;
+	__u32 version;
+	__u32 calls;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 512);
+	__type(key, struct callee);
+	__type(value, struct told);
+} told_calls SEC(".maps");
+
+/* Grows with every message that is no such call: with that, user space may begin
+ * anew to count. */
+volatile __u64 bus_turn = 0;
+
+/* Whether a call tells nothing new; notes it if it does. */
+__noinline int told_already(__u64 bus, __u64 name)
+{
+	struct process_key by = process_key((void *)bpf_get_current_task());
+	struct process *p = bpf_map_lookup_elem(&processes, &by);
+	struct callee key = { .bus = bus };
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct told *told;
+	long len;
+
+	if (!p)
+		return 0;
+	len = bpf_probe_read_user_str(key.name, sizeof(key.name), (void *)name);
+	if (len <= 0 || len >= CALLEE_NAME) /* maybe cut */
+		return 0;
+	told = bpf_map_lookup_elem(&told_calls, &key);
+	if (!told) {
+		struct told none = {};
+
+		bpf_map_update_elem(&told_calls, &key, &none, BPF_NOEXIST);
+		told = bpf_map_lookup_elem(&told_calls, &key);
+		if (!told)
+			return 0;
+	}
+	if (told->turn != bus_turn) {
+		told->turn = bus_turn;
+		told->calls = 0;
+	}
+	if (told->calls >= CALLS_TOLD && told->by.pid == by.pid && told->by.start_ns == by.start_ns &&
+	    told->version == p->version && now - told->boot_ns < CALL_AGAIN_NS)
+		return 1;
+	told->calls++;
+	told->by = by;
+	told->version = p->version;
+	told->boot_ns = now;
+	return 0;
 }
 
 /* --- the probe --------------------------------------------------------- */
@@ -374,6 +468,7 @@ static __always_inline int sent(struct socket *sock, struct msghdr *msg, unsigne
 	struct segments seg;
 	struct unix_sock *sk;
 	bool to_bus = true;
+	int verdict;
 
 	if (size < sizeof(struct dbus_header))
 		return 0;
@@ -389,7 +484,12 @@ static __always_inline int sent(struct socket *sock, struct msghdr *msg, unsigne
 		count(COUNT_BUS_UNREAD);
 		return 0;
 	}
-	if (!message_matters(seg.head, seg.head_len, seg.next, to_bus))
+	verdict = message_matters(seg.head, seg.head_len, seg.next, to_bus);
+	if (verdict == IGNORED)
+		return 0;
+	if (verdict == SENT) /* before it is out: what follows it is told */
+		__sync_fetch_and_add(&bus_turn, 1);
+	else if (verdict >> DEST_SHIFT && told_already((__u64)addr, seg.head + (verdict >> DEST_SHIFT)))
 		return 0;
 	send_bus_record(&seg, (__u64)addr, path, size,
 			BPF_CORE_READ((struct sock *)sk, sk_peer_pid, numbers[0].nr), to_bus);

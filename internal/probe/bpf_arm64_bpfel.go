@@ -40,6 +40,12 @@ type bpfBusRecord struct {
 	Data   [1024]uint8
 }
 
+type bpfCallee struct {
+	_    structs.HostLayout
+	Bus  uint64
+	Name [64]int8
+}
+
 type bpfCgroupPath struct {
 	_         structs.HostLayout
 	Refs      int64
@@ -456,6 +462,15 @@ type bpfReleaseRecord struct {
 	Comm      [16]int8
 }
 
+type bpfTold struct {
+	_       structs.HostLayout
+	Turn    uint64
+	BootNs  uint64
+	By      bpfProcessKey
+	Version uint32
+	Calls   uint32
+}
+
 type bpfViaKey struct {
 	_   structs.HostLayout
 	Tid uint32
@@ -485,6 +500,7 @@ const (
 	bpfMapReleasedInums          = "released_inums"
 	bpfMapReleases               = "releases"
 	bpfMapTeardowns              = "teardowns"
+	bpfMapToldCalls              = "told_calls"
 	bpfProgBusSend               = "bus_send"
 	bpfProgBusSendKprobe         = "bus_send_kprobe"
 	bpfProgConntrackEnter        = "conntrack_enter"
@@ -561,6 +577,7 @@ const (
 	bpfProgUnshareEnterKprobe    = "unshare_enter_kprobe"
 	bpfProgUnshareExit           = "unshare_exit"
 	bpfProgUnshareExitKprobe     = "unshare_exit_kprobe"
+	bpfVarBusTurn                = "bus_turn"
 	bpfVarCgroupUnified          = "cgroup_unified"
 	bpfVarConntrackOperations    = "conntrack_operations"
 	bpfVarInOp                   = "in_op"
@@ -718,12 +735,14 @@ type bpfMapSpecs struct {
 	ReleasedInums *ebpf.MapSpec `ebpf:"released_inums"`
 	Releases      *ebpf.MapSpec `ebpf:"releases"`
 	Teardowns     *ebpf.MapSpec `ebpf:"teardowns"`
+	ToldCalls     *ebpf.MapSpec `ebpf:"told_calls"`
 }
 
 // bpfVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfVariableSpecs struct {
+	BusTurn             *ebpf.VariableSpec `ebpf:"bus_turn"`
 	CgroupUnified       *ebpf.VariableSpec `ebpf:"cgroup_unified"`
 	ConntrackOperations *ebpf.VariableSpec `ebpf:"conntrack_operations"`
 	InOp                *ebpf.VariableSpec `ebpf:"in_op"`
@@ -777,6 +796,7 @@ type bpfMaps struct {
 	ReleasedInums *ebpf.Map `ebpf:"released_inums"`
 	Releases      *ebpf.Map `ebpf:"releases"`
 	Teardowns     *ebpf.Map `ebpf:"teardowns"`
+	ToldCalls     *ebpf.Map `ebpf:"told_calls"`
 }
 
 func (m *bpfMaps) Close() error {
@@ -800,6 +820,7 @@ func (m *bpfMaps) Close() error {
 		m.ReleasedInums,
 		m.Releases,
 		m.Teardowns,
+		m.ToldCalls,
 	)
 }
 
@@ -807,6 +828,7 @@ func (m *bpfMaps) Close() error {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfVariables struct {
+	BusTurn             *ebpf.Variable `ebpf:"bus_turn"`
 	CgroupUnified       *ebpf.Variable `ebpf:"cgroup_unified"`
 	ConntrackOperations *ebpf.Variable `ebpf:"conntrack_operations"`
 	InOp                *ebpf.Variable `ebpf:"in_op"`
