@@ -10,6 +10,9 @@ import (
 // circle included. The kernel half keeps fewer.
 const maxAncestors = 1024
 
+// usualAncestors is how many most processes have at most.
+const usualAncestors = 6
+
 // Why a lineage does not reach the root.
 const (
 	whyCut     = "the chain of parents is longer than what is kept"
@@ -189,6 +192,9 @@ func (t *Tree) Lineage(id event.ProcessID) (p Process, ancestry []Process, why s
 
 func (t *Tree) ancestry(id event.ProcessID) (list []Process, why string) {
 	p, known := t.processes[id]
+	if known && !p.Parent.IsZero() {
+		list = make([]Process, 0, usualAncestors)
+	}
 	for known && len(list) < maxAncestors {
 		if p.AncestryCut {
 			return list, whyCut

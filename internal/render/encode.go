@@ -51,8 +51,7 @@ func (e *encoder) flag(name string, v bool) {
 // keep every byte.
 func (e *encoder) str(name, s string) {
 	e.key(name)
-	e.text(s)
-	if !utf8.ValidString(s) {
+	if !e.text(s) {
 		e.key(name + "_base64")
 		e.base64(s)
 	}
@@ -66,8 +65,7 @@ func (e *encoder) strings(name string, list []string) {
 	e.open('[')
 	for _, s := range list {
 		e.comma()
-		e.text(s)
-		valid = valid && utf8.ValidString(s)
+		valid = e.text(s) && valid
 	}
 	e.close(']')
 	if valid {
@@ -82,35 +80,46 @@ func (e *encoder) strings(name string, list []string) {
 	e.close(']')
 }
 
-// text writes a JSON string: s, or its escaped form if s isn't UTF-8.
-func (e *encoder) text(s string) {
-	if !utf8.ValidString(s) {
+// text writes a JSON string: s, or its escaped form if s isn't UTF-8, which it
+// reports.
+func (e *encoder) text(s string) (valid bool) {
+	e.b = append(e.b, '"')
+	n := verbatim(s)
+	if valid = n == len(s) || utf8.ValidString(s[n:]); !valid {
 		s = escape(s)
+		n = verbatim(s)
 	}
-	e.b = append(e.b, '"')
-	for s != "" {
-		n := verbatim(s)
+	for {
 		e.b = append(e.b, s[:n]...)
-		for s = s[n:]; s != "" && !isVerbatim(s[0]); {
-			r, size := utf8.DecodeRuneInString(s)
-			e.b, s = appendJSONRune(e.b, r), s[size:]
+		if s = s[n:]; s == "" {
+			break
 		}
+		r, size := utf8.DecodeRuneInString(s)
+		e.b, s = appendJSONRune(e.b, r), s[size:]
+		n = verbatim(s)
 	}
 	e.b = append(e.b, '"')
+	return valid
 }
 
 // verbatim is how many bytes s begins with that stand for themselves in a JSON
 // string, which is nearly always all of them.
 func verbatim(s string) int {
 	for i := range len(s) {
-		if !isVerbatim(s[i]) {
+		if !isVerbatim[s[i]] {
 			return i
 		}
 	}
 	return len(s)
 }
 
-func isVerbatim(c byte) bool { return c >= ' ' && c <= '~' && c != '"' && c != '\\' }
+// isVerbatim holds for printable ASCII but for quotes and backslashes.
+var isVerbatim = func() (is [256]bool) {
+	for c := ' '; c <= '~'; c++ {
+		is[c] = c != '"' && c != '\\'
+	}
+	return is
+}()
 
 // base64 writes the bytes of s.
 func (e *encoder) base64(s string) {
