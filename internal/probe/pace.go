@@ -6,7 +6,7 @@ const (
 	// paceEvery is how long apart the looks into the ring buffer are while much
 	// happens. What a look costs, above all to wake a thread and to put it to
 	// sleep again, is then shared by all that came meanwhile.
-	paceEvery = 50 * time.Millisecond
+	paceEvery = 100 * time.Millisecond
 	// paceBurst is how many looks are free after a time of quiet: what happens
 	// now and then is looked at when it happens, while the processes are there.
 	paceBurst = 16
