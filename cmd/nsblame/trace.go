@@ -147,7 +147,11 @@ func (o *printFlags) printer(stdout, stderr io.Writer) render.Printer {
 
 // runTrace prints the live stream until its end.
 func runTrace(ctx context.Context, opt *traceOptions, stdout, stderr io.Writer) error {
-	flush := gather(stdout)
+	// Text goes to stderr, too, and must not fall behind that.
+	var flush func() error
+	if opt.output.json() {
+		flush = gather(stdout)
+	}
 	run := func(ctx context.Context, src tracer.Source, _ *sink) error {
 		_, err := tracer.Run(ctx, src, tracer.Options{
 			Printer:   opt.printer(stdout, stderr),
