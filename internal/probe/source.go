@@ -266,9 +266,10 @@ const fillUpTo = 64
 // there are no more.
 func (s *Source) fill() error {
 	s.queue = s.takeInjected(s.queue[:0])
-	if len(s.queue) > 0 || !s.rest() {
+	if len(s.queue) > 0 {
 		return nil
 	}
+	s.rest()
 	s.setDeadline()
 	s.emptied = false
 	err := s.reader.ReadInto(&s.record)
@@ -288,8 +289,13 @@ func (s *Source) fill() error {
 		s.ended = true
 		return s.finish()
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		s.wakeAt = 0
-		s.setDeadline()
+		// The reader cuts its time to milliseconds, and may be early: then the time
+		// is waited for again.
+		s.reader.SetDeadline(time.Time{})
+		s.deadline = 0
+		if bootNS() >= s.wakeAt {
+			s.wakeAt = 0
+		}
 		s.offset = clockOffset()
 		s.push(&event.Clock{OffsetNS: s.offset})
 		return s.account()
@@ -306,23 +312,21 @@ func (s *Source) fill() error {
 	}
 }
 
-// rest waits, while much happens, for more to come together. It returns false if
-// something else has come that should not wait.
-func (s *Source) rest() bool {
+// rest waits, while much happens, for more to come together, unless something
+// else comes that should not wait: that goes behind what there is to read.
+func (s *Source) rest() {
 	if !s.paced || !s.emptied || s.stopped.Load() {
-		return true
+		return
 	}
 	d := s.pace.pause(time.Now())
 	if d == 0 {
-		return true
+		return
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return true
 	case <-s.kick:
-		return false
 	}
 }
 
