@@ -248,6 +248,7 @@ struct task_struct {
 	struct nsproxy *nsproxy;
 	struct css_set *cgroups;
 	struct signal_struct *signal;
+	__u64 self_exec_id;
 };
 
 struct sockaddr_un {

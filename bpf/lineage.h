@@ -36,6 +36,7 @@ struct process {
 	struct program_key program;
 	__u64 cgroup;
 	__u64 exit_ns;
+	__u64 exec_id; /* the kernel's, as of the program */
 	__s64 refs;
 	__s64 cloning; /* threads whose clone has made a namespace: child awaited */
 	__u32 exit_code;
@@ -636,14 +637,29 @@ static __always_inline void refresh_cgroup(struct process *p, struct task_struct
 	release_cgroup_path(old);
 }
 
-/* Brings what may change without fork or exec up to date: the comm (prctl),
- * the uid (setuid) and the cgroup. */
+/* Grows with each exec of a task, and is passed on to its children
+ * (begin_new_exec, fs/exec.c). */
+static __always_inline __u64 exec_id(struct task_struct *task)
+{
+	return bpf_core_field_exists(task->self_exec_id) ? BPF_CORE_READ(task, self_exec_id) : 0;
+}
+
+int make_up_exec(__u64 start_ns, __u32 pid);
+
+/* Brings what may change without fork or exec of the current task up to date: the
+ * comm (prctl), the uid (setuid) and the cgroup. Also an exec that was not seen:
+ * the kernel leaves out runs of the probe where it may be preempted. */
 static __always_inline void refresh(struct process *p, struct task_struct *task)
 {
 	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
 	char comm[TASK_COMM_LEN] = {};
 	__u32 uid = task_uid(leader);
 
+	if (exec_id(task) != p->exec_id) {
+		struct process_key key = process_key(task);
+
+		make_up_exec(key.start_ns, key.pid);
+	}
 	refresh_cgroup(p, task);
 	BPF_CORE_READ_STR_INTO(&comm, leader, comm);
 	if (uid == p->uid && !__builtin_memcmp(comm, p->comm, sizeof(comm)))
@@ -667,6 +683,7 @@ static __always_inline void describe(struct process *p, struct task_struct *lead
 	p->version = 1;
 	p->threaded = BPF_CORE_READ(leader, signal, nr_threads) > 1;
 	p->flags = PROCESS_ADOPTED;
+	p->exec_id = exec_id(leader);
 	p->uid = task_uid(leader);
 	BPF_CORE_READ_STR_INTO(&p->comm, leader, comm);
 	p->cgroup = hold_cgroup(leader);
@@ -758,6 +775,10 @@ static __always_inline void read_argv(struct program_record *rec, struct mm_stru
 	unsigned long len = BPF_CORE_READ(mm, arg_end) - start;
 
 	rec->argv_len = 0;
+	if (!mm) { /* it is ending */
+		rec->flags |= PROGRAM_ARGV_UNREAD;
+		return;
+	}
 	if (len > ARGV_MAX) {
 		len = ARGV_MAX;
 		rec->flags |= PROGRAM_ARGV_CUT;
@@ -818,6 +839,48 @@ static __always_inline void keep_program(struct task_struct *task, struct progra
 	program->rec.key = *key;
 	read_argv(&program->rec, mm);
 	read_exe(program, key, BPF_CORE_READ(mm, exe_file));
+}
+
+/* Takes up the program that the current task has called exec for. */
+__noinline int take_exec(__u64 start_ns, __u32 pid)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct process_key key = { .start_ns = start_ns, .pid = pid };
+	struct process *p = bpf_map_lookup_elem(&processes, &key);
+	struct program_key old, now;
+
+	if (!p)
+		return 0;
+	old = p->program;
+	now = program_key(start_ns, pid, ++p->execs);
+	keep_program(task, &now);
+	p->program = now;
+	p->exec_id = exec_id(task);
+	__sync_fetch_and_add(&p->version, 1);
+	release_program(old.process.start_ns, old.process.pid, old.exec);
+	return 0;
+}
+
+/* Says what a process that has made a namespace has become. */
+static __always_inline void tell_exec(struct process *p, struct process_key *key, __u64 serial)
+{
+	if (p->watched != WATCH_EXEC)
+		return;
+	p->watched = WATCH_EXIT;
+	publish_process(key->start_ns, key->pid);
+	emit_followup(REC_EXEC, key, serial);
+}
+
+__noinline int make_up_exec(__u64 start_ns, __u32 pid)
+{
+	struct process_key key = { .start_ns = start_ns, .pid = pid };
+	struct process *p;
+
+	take_exec(start_ns, pid);
+	p = bpf_map_lookup_elem(&processes, &key);
+	if (p)
+		tell_exec(p, &key, 0);
+	return 0;
 }
 
 #endif

@@ -40,6 +40,7 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 		c.depth = 0;
 		c.flags = PROCESS_CUT;
 	}
+	c.exec_id = exec_id(child);
 	c.uid = task_uid(child);
 	BPF_CORE_READ_STR_INTO(&c.comm, child, comm);
 	/* clone3 can put the child into another cgroup at once */
@@ -66,7 +67,6 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 {
 	struct process_key key = process_key(task);
 	struct process *p = find_or_adopt(task, &key);
-	struct program_key old, now;
 	__u32 tid = old_pid;
 	__u64 serial = 0;
 
@@ -77,18 +77,9 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 		p->enters = 0;
 		bpf_map_delete_elem(&inside, &tid);
 	}
-	old = p->program;
-	now = program_key(key.start_ns, key.pid, ++p->execs);
-	keep_program(task, &now);
-	p->program = now;
-	__sync_fetch_and_add(&p->version, 1);
-	release_program(old.process.start_ns, old.process.pid, old.exec);
+	take_exec(key.start_ns, key.pid);
 	refresh(p, task);
-	if (p->watched == WATCH_EXEC) {
-		p->watched = WATCH_EXIT;
-		publish_process(key.start_ns, key.pid);
-		emit_followup(REC_EXEC, &key, serial);
-	}
+	tell_exec(p, &key, serial);
 	return 0;
 }
 

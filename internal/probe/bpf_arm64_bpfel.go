@@ -337,6 +337,7 @@ type bpfProcess struct {
 	Program  bpfProgramKey
 	Cgroup   uint64
 	ExitNs   uint64
+	ExecId   uint64
 	Refs     int64
 	Cloning  int64
 	ExitCode uint32
