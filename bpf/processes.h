@@ -107,6 +107,19 @@ static __always_inline __u32 exit_code(struct task_struct *task)
 	return BPF_CORE_READ(task, exit_code);
 }
 
+static __always_inline void note_end(struct process *p, struct task_struct *task,
+				     struct process_key *key)
+{
+	p->exit_ns = bpf_ktime_get_boot_ns();
+	p->exit_code = exit_code(task);
+	p->flags |= PROCESS_EXITED;
+	__sync_fetch_and_add(&p->version, 1);
+	if (p->watched) {
+		publish_process(key->start_ns, key->pid);
+		emit_followup(REC_EXIT, key, 0);
+	}
+}
+
 /* Some kernels pass a second argument (group_dead); it is not used. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(process_exit, struct task_struct *task)
@@ -126,14 +139,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 		return 0;
 	if (p->watched || *(volatile __s64 *)&p->refs > 1)
 		refresh(p, task);
-	p->exit_ns = bpf_ktime_get_boot_ns();
-	p->exit_code = exit_code(task);
-	p->flags |= PROCESS_EXITED;
-	__sync_fetch_and_add(&p->version, 1);
-	if (p->watched) {
-		publish_process(key.start_ns, key.pid);
-		emit_followup(REC_EXIT, &key, 0);
-	}
+	note_end(p, task, &key);
 	return 0;
 }
 
@@ -146,8 +152,15 @@ int BPF_PROG(process_exit, struct task_struct *task)
 SEC("tp_btf/sched_process_free")
 int BPF_PROG(process_free, struct task_struct *task)
 {
-	if (BPF_CORE_READ(task, pid) == BPF_CORE_READ(task, tgid))
-		release(process_key(task));
+	struct process_key key = process_key(task);
+	struct process *p;
+
+	if (BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid))
+		return 0;
+	p = bpf_map_lookup_elem(&processes, &key);
+	if (p && !(p->flags & PROCESS_EXITED)) /* that probe was left out */
+		note_end(p, task, &key);
+	release(key);
 	return 0;
 }
 

@@ -54,6 +54,7 @@ func (x *examiner) check(ctx context.Context) []Finding {
 		x.checkMemlock,
 		x.checkBTF,
 		x.checkCookies,
+		x.checkPreemption,
 		x.checkTracepoints,
 		x.checkFunctions,
 		x.checkPrograms,

@@ -70,3 +70,12 @@ func parsePreempt(s string) string {
 	}
 	return mode
 }
+
+func (x *examiner) checkPreemption() []Finding {
+	f := Finding{Name: "preemption", Verdict: OK, Detail: "no task loses the processor within a system call"}
+	if x.mayPreempt() {
+		f.Verdict = Degraded
+		f.Detail = "tasks can lose the processor within a system call, and then the kernel leaves out runs of probes on fork, exec and exit now and then: each is counted as lost, and made up for where the process is met again"
+	}
+	return []Finding{f}
+}
