@@ -51,7 +51,7 @@ struct process {
 	__u8 watched;  /* enum watch */
 	__u8 threaded; /* it has, or had, more than one thread */
 	__u8 enters;   /* it came into a namespace, and has not called exec since */
-	__u8 pad[1];
+	__u8 became;   /* it has called exec since it is watched for that */
 };
 
 struct program {
@@ -262,19 +262,26 @@ __noinline __u64 step_cgroup(__u64 id, __u64 kernfs_node)
  * stands for none. */
 __noinline int emit_forget(__u64 start_ns, __u32 pid, __u32 exec, __u64 cgroup)
 {
-	struct forget_record rec;
+	/* in place, for there is no room on the stack that it shares with its callers */
+	struct forget_record *rec = bpf_ringbuf_reserve(&events, sizeof(*rec), 0);
 
-	__builtin_memset(&rec, 0, sizeof(rec));
-	rec.kind = REC_FORGET;
-	rec.boot_ns = bpf_ktime_get_boot_ns();
-	rec.cgroup = cgroup;
-	if (exec) {
-		rec.program = program_key(start_ns, pid, exec);
-	} else {
-		rec.process.start_ns = start_ns;
-		rec.process.pid = pid;
+	if (!rec) {
+		count(COUNT_LOST_FORGET);
+		return 0;
 	}
-	emit(&rec, sizeof(rec), COUNT_LOST_FORGET);
+	__builtin_memset(rec, 0, sizeof(*rec));
+	rec->kind = REC_FORGET;
+	rec->boot_ns = bpf_ktime_get_boot_ns();
+	rec->cgroup = cgroup;
+	if (exec) {
+		rec->program.process.start_ns = start_ns;
+		rec->program.process.pid = pid;
+		rec->program.exec = exec;
+	} else {
+		rec->process.start_ns = start_ns;
+		rec->process.pid = pid;
+	}
+	bpf_ringbuf_submit(rec, wakeup(false));
 	return 0;
 }
 
@@ -433,7 +440,7 @@ __noinline int publish_process(__u64 start_ns, __u32 pid)
 {
 	struct process_key key = { .start_ns = start_ns, .pid = pid };
 	struct process *p = bpf_map_lookup_elem(&processes, &key);
-	struct process_record rec;
+	struct process_record *rec;
 	__u32 version;
 
 	if (!p)
@@ -443,20 +450,25 @@ __noinline int publish_process(__u64 start_ns, __u32 pid)
 		return 0;
 	publish_program(p->program.process.start_ns, p->program.process.pid, p->program.exec);
 	publish_cgroup(p->cgroup);
-	__builtin_memset(&rec, 0, sizeof(rec));
-	rec.kind = REC_PROCESS;
-	rec.flags = p->flags;
-	rec.boot_ns = bpf_ktime_get_boot_ns();
-	rec.key = key;
-	rec.parent = p->parent;
-	rec.program = p->program;
-	rec.cgroup = p->cgroup;
-	rec.exit_ns = p->exit_ns;
-	rec.exit_code = p->exit_code;
-	rec.uid = p->uid;
-	__builtin_memcpy(rec.comm, p->comm, sizeof(rec.comm));
-	if (!emit(&rec, sizeof(rec), COUNT_LOST_PROCESS))
+	rec = bpf_ringbuf_reserve(&events, sizeof(*rec), 0);
+	if (!rec) {
+		count(COUNT_LOST_PROCESS);
 		return 1;
+	}
+	__builtin_memset(rec, 0, sizeof(*rec));
+	rec->kind = REC_PROCESS;
+	rec->flags = p->flags;
+	rec->boot_ns = bpf_ktime_get_boot_ns();
+	rec->key.start_ns = start_ns;
+	rec->key.pid = pid;
+	rec->parent = p->parent;
+	rec->program = p->program;
+	rec->cgroup = p->cgroup;
+	rec->exit_ns = p->exit_ns;
+	rec->exit_code = p->exit_code;
+	rec->uid = p->uid;
+	__builtin_memcpy(rec->comm, p->comm, sizeof(rec->comm));
+	bpf_ringbuf_submit(rec, wakeup(false));
 	/* only now: whoever sees it as sent finds it before its own records */
 	p->sent = version;
 	return 0;
@@ -644,7 +656,7 @@ static __always_inline __u64 exec_id(struct task_struct *task)
 	return bpf_core_field_exists(task->self_exec_id) ? BPF_CORE_READ(task, self_exec_id) : 0;
 }
 
-int make_up_exec(__u64 start_ns, __u32 pid);
+int take_exec(void);
 
 /* Brings what may change without fork or exec of the current task up to date: the
  * comm (prctl), the uid (setuid) and the cgroup. Also an exec that was not seen:
@@ -655,11 +667,8 @@ static __always_inline void refresh(struct process *p, struct task_struct *task)
 	char comm[TASK_COMM_LEN] = {};
 	__u32 uid = task_uid(leader);
 
-	if (exec_id(task) != p->exec_id) {
-		struct process_key key = process_key(task);
-
-		make_up_exec(key.start_ns, key.pid);
-	}
+	if (exec_id(task) != p->exec_id)
+		take_exec();
 	refresh_cgroup(p, task);
 	BPF_CORE_READ_STR_INTO(&comm, leader, comm);
 	if (uid == p->uid && !__builtin_memcmp(comm, p->comm, sizeof(comm)))
@@ -842,20 +851,21 @@ static __always_inline void keep_program(struct task_struct *task, struct progra
 }
 
 /* Takes up the program that the current task has called exec for. */
-__noinline int take_exec(__u64 start_ns, __u32 pid)
+__noinline int take_exec(void)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	struct process_key key = { .start_ns = start_ns, .pid = pid };
+	struct process_key key = process_key(task);
 	struct process *p = bpf_map_lookup_elem(&processes, &key);
 	struct program_key old, now;
 
 	if (!p)
 		return 0;
 	old = p->program;
-	now = program_key(start_ns, pid, ++p->execs);
+	now = program_key(key.start_ns, key.pid, ++p->execs);
 	keep_program(task, &now);
 	p->program = now;
 	p->exec_id = exec_id(task);
+	p->became = p->watched == WATCH_EXEC;
 	__sync_fetch_and_add(&p->version, 1);
 	release_program(old.process.start_ns, old.process.pid, old.exec);
 	return 0;
@@ -864,23 +874,11 @@ __noinline int take_exec(__u64 start_ns, __u32 pid)
 /* Says what a process that has made a namespace has become. */
 static __always_inline void tell_exec(struct process *p, struct process_key *key, __u64 serial)
 {
-	if (p->watched != WATCH_EXEC)
+	if (p->watched != WATCH_EXEC || !p->became)
 		return;
 	p->watched = WATCH_EXIT;
 	publish_process(key->start_ns, key->pid);
 	emit_followup(REC_EXEC, key, serial);
-}
-
-__noinline int make_up_exec(__u64 start_ns, __u32 pid)
-{
-	struct process_key key = { .start_ns = start_ns, .pid = pid };
-	struct process *p;
-
-	take_exec(start_ns, pid);
-	p = bpf_map_lookup_elem(&processes, &key);
-	if (p)
-		tell_exec(p, &key, 0);
-	return 0;
 }
 
 #endif

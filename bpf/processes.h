@@ -77,7 +77,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 		p->enters = 0;
 		bpf_map_delete_elem(&inside, &tid);
 	}
-	take_exec(key.start_ns, key.pid);
+	take_exec();
 	refresh(p, task);
 	tell_exec(p, &key, serial);
 	return 0;
@@ -114,6 +114,7 @@ static __always_inline void note_end(struct process *p, struct task_struct *task
 	p->exit_code = exit_code(task);
 	p->flags |= PROCESS_EXITED;
 	__sync_fetch_and_add(&p->version, 1);
+	tell_exec(p, key, 0); /* that probe was left out */
 	if (p->watched) {
 		publish_process(key->start_ns, key->pid);
 		emit_followup(REC_EXIT, key, 0);

@@ -67,10 +67,14 @@ func tryProgram(spec *ebpf.ProgramSpec, attach func(*ebpf.Program) (io.Closer, e
 
 // KprobesNeedPreallocation reports whether this kernel warns of kprobe programs
 // that use tables whose entries are allocated as they come. It tells by refusing
-// such a table to programs on perf events, for the same reason.
-func KprobesNeedPreallocation() bool { return errors.Is(tryAllocation(), unix.EINVAL) }
+// such a table to programs on perf events, for the same reason. Where it cannot be
+// tried, it is taken to do so.
+func KprobesNeedPreallocation() bool { return tryAllocation() != nil }
 
 func tryAllocation() (err error) {
+	// Before 5.11 what another program has just given back can still count
+	// against the limit.
+	_ = rlimit.RemoveMemlock()
 	table, err := ebpf.NewMap(&ebpf.MapSpec{
 		Name: "nsblame_try", Type: ebpf.Hash, KeySize: 4, ValueSize: 4, MaxEntries: 1, Flags: unix.BPF_F_NO_PREALLOC,
 	})

@@ -351,7 +351,7 @@ type bpfProcess struct {
 	Watched  uint8
 	Threaded uint8
 	Enters   uint8
-	Pad      [1]uint8
+	Became   uint8
 }
 
 type bpfProcessFlags uint32
