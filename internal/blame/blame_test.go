@@ -332,6 +332,46 @@ func TestACallOnTheBrink(t *testing.T) {
 	s.want("command 41 cron.service (inferred)")
 }
 
+// The bus saw the end of a run, and was called again, before the manager noted
+// that end. A socket by which the unit can be started as well has not begun the
+// run that follows.
+func TestAnActivationBeforeTheManagerNotesTheEnd(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		ends bool // the end of the first run's process is known
+		want string
+	}{
+		{"the process was gone", true, "command 44 cron.service (kernel)"},
+		{"it may have run on", false, "unknown (unknown): nobody was seen asking for systemd-hostnamed.service to be started"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := withHostnamed(t)
+			s.caller(41, "hostnamectl")
+			s.send(41, toBus, getHostname())
+			s.fromBus(1, activation("dbus-"+hostname1+".service"))
+			s.service(42, "systemd-hostnamed.service")
+			s.fromBus(1, ownerChanged(hostname1, "", ":1.9"))
+			if tc.ends {
+				path := "/system.slice/systemd-hostnamed.service"
+				s.now++
+				s.see(&event.Process{ID: id(42), Parent: id(1), Cgroup: s.cgroups[path], Exited: true, ExitNS: s.now * ms})
+			}
+			s.fromBus(1, ownerChanged(hostname1, ":1.9", ""))
+			s.caller(44, "second")
+			s.send(44, toBus, getHostname())
+			s.fromBus(1, activation("dbus-"+hostname1+".service"))
+			u := hostnamed()
+			u.TriggeredBy = []string{"systemd-hostnamed.socket"}
+			u.InactiveEnterUS, u.InactiveExitUS = (s.now+1)*1000, (s.now+2)*1000
+			s.units["systemd-hostnamed.service"] = u
+			s.units["systemd-hostnamed.socket"] = unit.Unit{Name: "systemd-hostnamed.socket", SubState: "running"}
+			s.now += 100
+			s.service(45, "systemd-hostnamed.service")
+			s.want("command 41 cron.service (kernel)", tc.want)
+		})
+	}
+}
+
 func TestARefusedCallIsBlamedForNothing(t *testing.T) {
 	s := withHostnamed(t)
 	s.caller(41, "denied")

@@ -243,7 +243,7 @@ func (s *solver) cause(r run, facts *event.Unit) {
 // unit_notify).
 func (s *solver) onlyTrigger(r run, facts *event.Unit) bool {
 	b := begun(facts)
-	if s.busWhy != "" || b == 0 || b < s.since || facts.Unit.NRestarts > 0 {
+	if s.busWhy != "" || b == 0 || b < s.since || facts.Unit.NRestarts > 0 || s.mayBeAsked(r, facts) {
 		return false
 	}
 	var only string
@@ -265,6 +265,17 @@ func (s *solver) onlyTrigger(r run, facts *event.Unit) bool {
 	}
 	s.triggeredBy(r, only, Manager)
 	return true
+}
+
+// mayBeAsked reports whether somebody has asked for the unit since the run before
+// began, be it at a time when that should have had no effect.
+func (s *solver) mayBeAsked(r run, facts *event.Unit) bool {
+	names := unitNames(r.unit, facts)
+	before, _ := s.before(r)
+	return slices.ContainsFunc(s.traffic.requests, func(q *request) bool {
+		return q.owner == r.owner && slices.Contains(names, q.unit) && q.at > before.at && q.at <= r.at &&
+			!s.traffic.over(q, names, r.first.StartNS)
+	})
 }
 
 // StartedBefore ends the reason why nothing is known of what was under way when
@@ -369,10 +380,11 @@ func (s *solver) window(r run, facts *event.Unit) (ended, until uint64, exact bo
 // requestsNaming are the requests for the sake of certain units that can have
 // begun the run: none from before the run that was explained last, and none
 // from after this one began. One to start what was running has no effect, so
-// it must come after the end of the run before.
+// it must come after the end of the run before: as the manager noted it, or, for
+// an activation, as the kernel saw it, for the bus may notice it first.
 func (s *solver) requestsNaming(r run, facts *event.Unit, names func(*request) bool) []*request {
 	ended, until, _ := s.window(r, facts)
-	before, _ := s.before(r)
+	before, ranBefore := s.before(r)
 	if at := s.firstSeen(r); at != 0 {
 		until = min(until, at)
 	}
@@ -381,13 +393,20 @@ func (s *solver) requestsNaming(r run, facts *event.Unit, names func(*request) b
 		switch {
 		case q.owner != r.owner, q.at > until, !names(q):
 		case q.at <= before.at:
-		case q.at <= ended && !q.restarts():
+		case q.at <= ended && !q.restarts() && !(q.activation && ranBefore && s.goneBy(before, q.at)):
 		case ended != 0 && q.at > ended && strings.HasPrefix(q.method, "Try"):
 		default:
 			list = append(list, q)
 		}
 	}
 	return list
+}
+
+// goneBy reports whether the first process of a run is known to have ended by
+// then.
+func (s *solver) goneBy(r run, at uint64) bool {
+	p, ok := s.ends.get(r.first)
+	return ok && p.ExitNS != 0 && p.ExitNS <= at
 }
 
 // unitNames are the names by which the unit can have been asked for.
