@@ -100,7 +100,7 @@ func newAttachFlag() attachFlag {
 }
 
 func (f *attachFlag) add(cmd *cobra.Command) {
-	f.choice.add(cmd, "attach", "probe kernel functions in this way; auto is fentry, and kprobe where the kernel refuses that")
+	f.choice.add(cmd, "attach", "probe kernel functions in this way; auto is fentry, and kprobe where the kernel refuses that or would leave out runs")
 }
 
 func (f *attachFlag) way() probe.Attach { return probe.Attach(f.value) }
