@@ -337,29 +337,37 @@ func TestACallOnTheBrink(t *testing.T) {
 // run that follows.
 func TestAnActivationBeforeTheManagerNotesTheEnd(t *testing.T) {
 	for _, tc := range []struct {
-		name string
-		ends bool // the end of the first run's process is known
-		want string
+		name  string
+		ended int // when the first run's process ended, before the activation or behind it; 0 for not at all
+		want  string
 	}{
-		{"the process was gone", true, "command 44 cron.service (kernel)"},
-		{"it may have run on", false, "unknown (unknown): nobody was seen asking for systemd-hostnamed.service to be started"},
+		{"the process was gone", -1, "command 44 cron.service (kernel)"},
+		{"it was just ending", 1, "command 44 cron.service (inferred)"},
+		{"it may have run on", 0, "unknown (unknown): nobody was seen asking for systemd-hostnamed.service to be started"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := withHostnamed(t)
+			end := func() {
+				s.now++
+				s.see(&event.Process{
+					ID: id(42), Parent: id(1), Cgroup: s.cgroups["/system.slice/systemd-hostnamed.service"], Exited: true, ExitNS: s.now * ms,
+				})
+			}
 			s.caller(41, "hostnamectl")
 			s.send(41, toBus, getHostname())
 			s.fromBus(1, activation("dbus-"+hostname1+".service"))
 			s.service(42, "systemd-hostnamed.service")
 			s.fromBus(1, ownerChanged(hostname1, "", ":1.9"))
-			if tc.ends {
-				path := "/system.slice/systemd-hostnamed.service"
-				s.now++
-				s.see(&event.Process{ID: id(42), Parent: id(1), Cgroup: s.cgroups[path], Exited: true, ExitNS: s.now * ms})
+			if tc.ended < 0 {
+				end()
 			}
 			s.fromBus(1, ownerChanged(hostname1, ":1.9", ""))
 			s.caller(44, "second")
 			s.send(44, toBus, getHostname())
 			s.fromBus(1, activation("dbus-"+hostname1+".service"))
+			if tc.ended > 0 {
+				end()
+			}
 			u := hostnamed()
 			u.TriggeredBy = []string{"systemd-hostnamed.socket"}
 			u.InactiveEnterUS, u.InactiveExitUS = (s.now+1)*1000, (s.now+2)*1000

@@ -380,24 +380,36 @@ func (s *solver) window(r run, facts *event.Unit) (ended, until uint64, exact bo
 // requestsNaming are the requests for the sake of certain units that can have
 // begun the run: none from before the run that was explained last, and none
 // from after this one began. One to start what was running has no effect, so
-// it must come after the end of the run before: as the manager noted it, or, for
-// an activation, as the kernel saw it, for the bus may notice it first.
+// it must come after the end of the run before.
+//
+// A bus that asks for an activation has seen the name without an owner, and may
+// do so while that run is still ending for its manager. If the kernel saw the
+// run's process end by then, it is like any other; if the process only ended
+// later, it is taken for the one where there is no other.
 func (s *solver) requestsNaming(r run, facts *event.Unit, names func(*request) bool) []*request {
 	ended, until, _ := s.window(r, facts)
 	before, ranBefore := s.before(r)
 	if at := s.firstSeen(r); at != 0 {
 		until = min(until, at)
 	}
-	var list []*request
+	var list, early []*request
 	for _, q := range s.traffic.requests {
 		switch {
 		case q.owner != r.owner, q.at > until, !names(q):
 		case q.at <= before.at:
 		case q.at <= ended && !q.restarts() && !(q.activation && ranBefore && s.goneBy(before, q.at)):
+			if q.activation && ranBefore && s.goneBy(before, r.at) {
+				inferred := *q
+				inferred.evidence = weaker(Inferred, q.evidence)
+				early = append(early, &inferred)
+			}
 		case ended != 0 && q.at > ended && strings.HasPrefix(q.method, "Try"):
 		default:
 			list = append(list, q)
 		}
+	}
+	if len(list) == 0 {
+		return early
 	}
 	return list
 }
