@@ -457,7 +457,12 @@ func (r *request) settle(name string) {
 		// sent before the name lost its owner, and read after it
 		r.caller, r.known, r.evidence = c.before.caller, true, Inferred
 	default:
-		r.caller, r.known, r.others = c.list[0].caller, true, len(c.list)-1
+		first := c.list[0].caller
+		r.caller, r.known, r.others = first, true, len(c.list)-1
+		// A bus reads each connection in order, but which of them first is up to it.
+		if slices.ContainsFunc(c.list, func(c call) bool { return c.caller.process.ID != first.process.ID }) {
+			r.evidence = Inferred
+		}
 	}
 }
 
