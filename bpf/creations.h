@@ -301,7 +301,7 @@ static __always_inline int create_ends(struct net *net)
 		release_cgroup_path(rec.cgroup);
 	/* watched from before the record is out: its exec cannot be missed */
 	if (p && !rec.error && rec.call != CALL_CLONE) {
-		p->watched = WATCH_EXEC;
+		watch(p);
 		p->enters = 1;
 	}
 	if (p && call && !rec.error && rec.call != CALL_UNSHARE) {
@@ -347,7 +347,7 @@ static __noinline int tell_child(struct process *parent, struct task_struct *chi
 		rec.child = *key;
 		c = bpf_map_lookup_elem(&processes, key);
 		if (c) {
-			c->watched = WATCH_EXEC;
+			watch(c);
 			c->enters = 1;
 			publish_process(key->start_ns, key->pid);
 		}

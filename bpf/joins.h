@@ -78,7 +78,7 @@ __noinline int mark_joined(__u64 start_ns, __u32 pid, __u32 told)
 	if (!told)
 		return 0;
 	/* before the record is out: its exec cannot be missed */
-	p->watched = WATCH_EXEC;
+	watch(p);
 	publish_lineage(start_ns, pid);
 	return 0;
 }

@@ -871,6 +871,13 @@ __noinline int take_exec(void)
 	return 0;
 }
 
+/* Has the next exec of a process told, and its end; none that was before. */
+static __always_inline void watch(struct process *p)
+{
+	p->became = 0;
+	p->watched = WATCH_EXEC;
+}
+
 /* Says what a process that has made a namespace has become. */
 static __always_inline void tell_exec(struct process *p, struct process_key *key, __u64 serial)
 {

@@ -19,11 +19,15 @@ func (x *examiner) lockdown() string {
 func (x *examiner) confidential() bool { return x.lockdown() == "confidentiality" }
 
 // parseLockdown reads "none [integrity] confidentiality".
-func parseLockdown(s string) string {
-	_, after, _ := strings.Cut(s, "[")
-	mode, _, ok := strings.Cut(after, "]")
+func parseLockdown(s string) string { return between(s, "[", "]") }
+
+// between returns what stands between two marks, by which a file of choices shows
+// the one in force; empty if they are not there.
+func between(s, before, behind string) string {
+	_, after, _ := strings.Cut(s, before)
+	chosen, _, ok := strings.Cut(after, behind)
 	if !ok {
 		return ""
 	}
-	return mode
+	return chosen
 }

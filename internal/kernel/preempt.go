@@ -31,7 +31,7 @@ func (x *examiner) mayPreempt() bool {
 // command line asks for, or what the kernel was built to be by itself.
 func (x *examiner) preemption() string {
 	if data, err := fs.ReadFile(x.root, "sys/kernel/debug/sched/preempt"); err == nil {
-		return parsePreempt(string(data))
+		return between(string(data), "(", ")") // "none (voluntary) full"
 	}
 	line, err := fs.ReadFile(x.root, "proc/cmdline")
 	if err != nil {
@@ -59,16 +59,6 @@ func (x *examiner) preemption() string {
 		}
 	}
 	return ""
-}
-
-// parsePreempt reads "none (voluntary) full".
-func parsePreempt(s string) string {
-	_, after, _ := strings.Cut(s, "(")
-	mode, _, ok := strings.Cut(after, ")")
-	if !ok {
-		return ""
-	}
-	return mode
 }
 
 func (x *examiner) checkPreemption() []Finding {

@@ -17,14 +17,10 @@ import (
 // of the program that it was forked from.
 func TestMissedExecIsMadeUpFor(t *testing.T) {
 	h, err := newHalf(choose(0, kernel.HierarchyUnified, AttachAuto, false))
-	if err != nil {
-		t.Skip("this kernel or these rights don't allow it: ", err)
-	}
+	skipIfRefused(t, err)
 	defer func() { _ = h.Close() }()
 	const untilFork = 3 // groups; the next one is exec
-	if err := h.attachGroups(groups[:untilFork]); err != nil {
-		t.Skip("this kernel or these rights don't allow it: ", err)
-	}
+	skipIfRefused(t, h.attachGroups(groups[:untilFork]))
 	// The subshell is a fork, at which the shell is met.
 	argv := []string{"sh", "-c", "(:); echo forked; read line"}
 	shell := exec.CommandContext(t.Context(), argv[0], argv[1:]...)
@@ -62,5 +58,18 @@ func TestMissedExecIsMadeUpFor(t *testing.T) {
 	want := []byte("sh\x00-c\x00" + argv[2] + "\x00")
 	if got := filled(program.Rec.Argv[:], program.Rec.ArgvLen); !bytes.Equal(got, want) {
 		t.Errorf("its command line is %q, want %q", got, want)
+	}
+}
+
+// skipIfRefused skips a test that the kernel does not allow, or not this user; any
+// other error is a failure.
+func skipIfRefused(t *testing.T, err error) {
+	t.Helper()
+	var refused *kernel.UnsupportedError
+	if errors.As(err, &refused) {
+		t.Skip("this kernel or these rights don't allow it: ", err)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
