@@ -64,7 +64,7 @@ type Source struct {
 	buses    buses
 	costs    costs
 	bad      uint64
-	offset   int64
+	clock    wallClock
 	stop     sync.Once
 	stopErr  error
 	stopped  atomic.Bool
@@ -151,7 +151,7 @@ func (s *Source) start(opt Options, hierarchy kernel.Hierarchy) error {
 	if err != nil {
 		return err
 	}
-	s.offset = host.ClockOffsetNS
+	s.clock = wallClock{offset: host.ClockOffsetNS, checked: bootNS()}
 	s.push(host)
 	for i := range s.half.coverage {
 		s.push(&s.half.coverage[i])
@@ -225,9 +225,6 @@ func bootNS() uint64 {
 	return uint64(ts.Nano())
 }
 
-// clockOffset is CLOCK_REALTIME minus CLOCK_BOOTTIME.
-func clockOffset() int64 { return time.Now().UnixNano() - int64(bootNS()) }
-
 // push appends an event of user space's own to those that are due.
 func (s *Source) push(body event.Body) {
 	s.queue = append(s.queue, event.Event{BootNS: bootNS(), Body: body})
@@ -273,6 +270,10 @@ func (s *Source) fill() error {
 	s.setDeadline()
 	s.emptied = false
 	err := s.reader.ReadInto(&s.record)
+	if err == nil {
+		// what is read now is taken to be later than a step since the last look
+		s.checkClock(s.clock.checked)
+	}
 	for err == nil {
 		s.take(s.record.RawSample)
 		if s.record.Remaining == 0 {
@@ -296,8 +297,8 @@ func (s *Source) fill() error {
 		if bootNS() >= s.wakeAt {
 			s.wakeAt = 0
 		}
-		s.offset = clockOffset()
-		s.push(&event.Clock{OffsetNS: s.offset})
+		s.checkClock(bootNS())
+		s.push(&event.Clock{OffsetNS: s.clock.offset})
 		return s.account()
 	case errors.Is(err, ringbuf.ErrFlushed):
 		// By Inject or by Stop, and maybe before the probes were detached:
@@ -501,12 +502,15 @@ func (s *Source) account() error {
 	if loss := s.ledger.since(event.LossSkipped, skipped.other); loss != nil {
 		s.push(loss)
 	}
-	const step = int64(time.Millisecond)
-	if now := clockOffset(); now-s.offset > step || s.offset-now > step {
-		s.offset = now
-		s.push(&event.Clock{OffsetNS: now})
-	}
+	s.checkClock(bootNS())
 	return nil
+}
+
+// checkClock reports a step of the wall clock as one at that time since boot.
+func (s *Source) checkClock(at uint64) {
+	if s.clock.stepped(clockOffset(), bootNS()) {
+		s.queue = append(s.queue, event.Event{BootNS: at, Body: &event.Clock{OffsetNS: s.clock.offset}})
+	}
 }
 
 // finish closes the stream.

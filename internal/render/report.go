@@ -128,7 +128,7 @@ func reportClock(r *report.Report) clock {
 	}
 	var c clock
 	c.observe(event.Event{Body: r.Host})
-	c.offset = r.ClockOffsetNS
+	c.steps = []clockStep{{offset: r.ClockOffsetNS}}
 	return c
 }
 
