@@ -657,6 +657,7 @@ static __always_inline __u64 exec_id(struct task_struct *task)
 }
 
 int take_exec(void);
+int take_end(void);
 
 /* Brings what may change without fork or exec of the current task up to date: the
  * comm (prctl), the uid (setuid) and the cgroup. Also an exec that was not seen:

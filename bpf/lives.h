@@ -247,6 +247,8 @@ static __always_inline void fill_releaser(struct release_record *rec, __u64 net,
 	if (!p)
 		return;
 	refresh(p, task);
+	if (flags & PF_EXITING)
+		take_end();
 	publish_lineage(rec->by.start_ns, rec->by.pid);
 }
 

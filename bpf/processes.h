@@ -121,6 +121,19 @@ static __always_inline void note_end(struct process *p, struct task_struct *task
 	}
 }
 
+/* Takes note of the end of the current process, where the probe of its exit was
+ * left out and something that comes later is heard of first. */
+__noinline int take_end(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct process_key key = process_key(task);
+	struct process *p = bpf_map_lookup_elem(&processes, &key);
+
+	if (p && !(p->flags & PROCESS_EXITED) && ends_process(task, p, &key))
+		note_end(p, task, &key);
+	return 0;
+}
+
 /* Some kernels pass a second argument (group_dead); it is not used. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(process_exit, struct task_struct *task)
