@@ -59,7 +59,7 @@ func (m *meter) starts() error {
 // loops measures how much longer things take while something observes. The
 // tracers take turns within each round.
 func (m *meter) loops() error {
-	return m.inTurn(m.chosen(untraced, traced, bpftraceCreations, bpftraceExecs, bccExecs))
+	return m.inTurn(m.chosen(untraced, traced, costed, bpftraceCreations, bpftraceExecs, bccExecs))
 }
 
 // audit is measured apart and last: once the kernel audits, it does so to all

@@ -54,6 +54,12 @@ var traced = &tracer{
 	every:    10 * time.Millisecond,
 }
 
+// costed is nsblame when it also tells what a creation is made of.
+var costed = &tracer{
+	name: "nsblame --cost", argv: append(slices.Clone(traced.argv), "--cost"),
+	rows: []string{"create"}, attached: traced.attached, every: traced.every,
+}
+
 // What a bpftrace script can tell of a creation.
 const createScript = `kprobe:copy_net_ns / arg0 & 0x40000000 / {
 	$p = ((struct task_struct *)curtask)->real_parent;
