@@ -195,8 +195,11 @@ func (t *traffic) foreign(own owner, b *event.BusMessage, tree *lineage.Tree) bo
 // methodCall takes in a request to start a unit, or a call that may activate a
 // name.
 func (t *traffic) methodCall(at uint64, own owner, b *event.BusMessage, m *dbuswire.Message, tree *lineage.Tree) {
-	if method, unit, _, ok := dbuswire.StartJob(m, m.Destination); ok {
-		if t.whole(unit) {
+	if method, units, _, ok := dbuswire.StartJob(m, m.Destination); ok {
+		if len(units) == 0 {
+			t.cut++
+		}
+		for _, unit := range units {
 			t.startJob(at, own, b, m, method, unit, tree)
 		}
 		return

@@ -39,6 +39,8 @@ var managerCalls = map[string]startCall{
 	"ReloadOrTryRestartUnit": {"ss", 0, -1, 1},
 	"StartTransientUnit":     {"ssa(sv)a(sa(sv))", 0, -1, 1},
 	"EnqueueUnitJob":         {"sss", 0, 1, 2},
+	// of systemd 262, for which systemctl calls it when it is given several units
+	"EnqueueUnitJobMany": {"assst", 0, 1, 2},
 }
 
 var unitCalls = map[string]startCall{
@@ -55,34 +57,54 @@ var startingJobs = []string{
 	"start", "restart", "try-restart", "reload-or-start", "reload-or-restart", "reload-or-try-restart",
 }
 
-// StartJob tells whether m asks a systemd manager for a job that can start a
-// unit, and returns the method's name, the unit and the job's mode. The unit is
-// as the caller named it, which may be an alias. Where the capture ends before
-// the unit or the mode, that is empty; a job of a type that isn't known, or
-// wasn't captured, is none.
+// StartJob tells whether m asks a systemd manager for jobs that can start units,
+// and returns the method's name, the units, of which most methods take one, and
+// the mode of the jobs. Units are as the caller named them, which may be by an
+// alias. Where the capture ends before them or the mode, that is empty; a job of
+// one unit whose type isn't known, or wasn't captured, is none.
 //
 // The manager is addressed by its well-known name, or by none at all as its
 // private socket allows. Some clients write to the unique name of its owner:
 // those of the manager at hand can be given as owners.
-func StartJob(m *Message, owners ...string) (method, unit, mode string, ok bool) {
+func StartJob(m *Message, owners ...string) (method string, units []string, mode string, ok bool) {
 	if m.Type != MethodCall || m.HeaderTruncated || !toManager(m.Destination, owners) {
-		return "", "", "", false
+		return "", nil, "", false
 	}
 	call, ok := startCallOf(m)
 	if !ok || m.Signature != call.signature || !call.starts(m) {
-		return "", "", "", false
+		return "", nil, "", false
 	}
-	if call.unit < 0 {
-		unit, ok = UnitFromPath(m.Path)
-	} else {
-		unit, ok = unitArg(m, call.unit)
-	}
-	if !ok {
-		return "", "", "", false
+	if units, ok = call.units(m); !ok {
+		return "", nil, "", false
 	}
 	mode, _ = textArg(m, call.mode)
-	return m.Member, unit, mode, true
+	return m.Member, units, mode, true
 }
+
+// units returns the units that m names, none if they were not captured. It fails
+// if it names none, or systemd would refuse a name.
+func (c startCall) units(m *Message) (units []string, ok bool) {
+	if c.several() {
+		if c.unit >= len(m.Args) {
+			return nil, true
+		}
+		units = m.Args[c.unit].Texts
+		return units, len(units) > 0 && !slices.ContainsFunc(units, func(u string) bool { return !validUnit(u) })
+	}
+	var unit string
+	if c.unit < 0 {
+		unit, ok = UnitFromPath(m.Path)
+	} else {
+		unit, ok = unitArg(m, c.unit)
+	}
+	if !ok || unit == "" {
+		return nil, ok
+	}
+	return []string{unit}, true
+}
+
+// several reports whether the units are a list.
+func (c startCall) several() bool { return c.unit >= 0 && strings.HasPrefix(c.signature, "as") }
 
 func toManager(destination string, owners []string) bool {
 	return destination == "" || destination == SystemdName || slices.Contains(owners, destination)
@@ -105,7 +127,10 @@ func (c startCall) starts(m *Message) bool {
 	if c.job < 0 {
 		return true
 	}
-	job, _ := textArg(m, c.job)
+	job, captured := textArg(m, c.job)
+	if !captured && c.several() {
+		return true // the list before it was too long
+	}
 	return slices.Contains(startingJobs, job)
 }
 

@@ -24,8 +24,8 @@ type startJob struct {
 }
 
 func startJobOf(m *Message, owners ...string) (j startJob) {
-	j.method, j.unit, j.mode, j.ok = StartJob(m, owners...)
-	return j
+	method, units, mode, ok := StartJob(m, owners...)
+	return startJob{method, strings.Join(units, " "), mode, ok}
 }
 
 func TestStartJob(t *testing.T) {
@@ -56,11 +56,20 @@ func TestStartJob(t *testing.T) {
 		},
 		"EnqueueUnitJob start":             {managerCall("EnqueueUnitJob", "sss", "a.service", "start", "fail"), job("EnqueueUnitJob", "a.service", "fail")},
 		"EnqueueUnitJob reload-or-restart": {managerCall("EnqueueUnitJob", "sss", "a.service", "reload-or-restart", "fail"), job("EnqueueUnitJob", "a.service", "fail")},
-		"EnqueueUnitJob stop":              {managerCall("EnqueueUnitJob", "sss", "a.service", "stop", "fail"), startJob{}},
-		"EnqueueUnitJob reload":            {managerCall("EnqueueUnitJob", "sss", "a.service", "reload", "fail"), startJob{}},
-		"StopUnit":                         {managerCall("StopUnit", "ss", "a.service", "replace"), startJob{}},
-		"ReloadUnit":                       {managerCall("ReloadUnit", "ss", "a.service", "replace"), startJob{}},
-		"GetUnit":                          {managerCall("GetUnit", "s", "a.service"), startJob{}},
+		"EnqueueUnitJobMany start": {
+			managerCall("EnqueueUnitJobMany", "assst", []string{"a.service", "b.socket"}, "start", "replace", uint64(0)),
+			job("EnqueueUnitJobMany", "a.service b.socket", "replace"),
+		},
+		"EnqueueUnitJobMany of none": {
+			managerCall("EnqueueUnitJobMany", "assst", []string{}, "start", "replace", uint64(0)), startJob{},
+		},
+		"EnqueueUnitJobMany stop":       {managerCall("EnqueueUnitJobMany", "assst", []string{"a.service"}, "stop", "replace", uint64(0)), startJob{}},
+		"EnqueueUnitJobMany of no name": {managerCall("EnqueueUnitJobMany", "assst", []string{"a.service", "b"}, "start", "replace", uint64(0)), startJob{}},
+		"EnqueueUnitJob stop":           {managerCall("EnqueueUnitJob", "sss", "a.service", "stop", "fail"), startJob{}},
+		"EnqueueUnitJob reload":         {managerCall("EnqueueUnitJob", "sss", "a.service", "reload", "fail"), startJob{}},
+		"StopUnit":                      {managerCall("StopUnit", "ss", "a.service", "replace"), startJob{}},
+		"ReloadUnit":                    {managerCall("ReloadUnit", "ss", "a.service", "replace"), startJob{}},
+		"GetUnit":                       {managerCall("GetUnit", "s", "a.service"), startJob{}},
 
 		"Unit.Start":              {unitCall("Start", hello, "s", "replace"), job("Start", "hello.service", "replace")},
 		"Unit.Restart":            {unitCall("Restart", hello, "s", "replace"), job("Restart", "hello.service", "replace")},

@@ -76,8 +76,8 @@ func FuzzMessage(f *testing.F) {
 
 // asks is what a message asks to be started.
 func asks(m *dbuswire.Message) []string {
-	method, unit, mode, _ := dbuswire.StartJob(m)
+	method, units, mode, _ := dbuswire.StartJob(m)
 	activated, _ := dbuswire.ActivationRequest(m)
 	wanted, _ := dbuswire.WantedName(m)
-	return []string{method, unit, mode, activated, wanted}
+	return append(slices.Clone(units), method, mode, activated, wanted)
 }

@@ -144,7 +144,7 @@ func TestTransientUnit(t *testing.T) {
 			after, _ := dbuswire.Parse(got.Data)
 			m1, u1, mode1, ok1 := dbuswire.StartJob(&before)
 			m2, u2, mode2, ok2 := dbuswire.StartJob(&after)
-			if m1 != m2 || u1 != u2 || mode1 != mode2 || ok1 != ok2 {
+			if m1 != m2 || !slices.Equal(u1, u2) || mode1 != mode2 || ok1 != ok2 {
 				t.Fatalf("cut at %d: %s %s %s became %s %s %s", n, m1, u1, mode1, m2, u2, mode2)
 			}
 		}
