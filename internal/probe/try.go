@@ -2,6 +2,7 @@ package probe
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/nsblame/nsblame/internal/kernel"
 )
@@ -14,7 +15,8 @@ func Try(attachBy Attach) []kernel.Finding {
 	if err != nil && !errors.Is(err, kernel.ErrNoHierarchy) {
 		return []kernel.Finding{missing("cgroup hierarchy", true, err)}
 	}
-	h, err := newHalf(choose(0, hierarchy, attachBy, false))
+	set := choose(0, hierarchy, attachBy, false)
+	h, err := newHalf(set)
 	if err != nil {
 		return []kernel.Finding{missing("maps", true, err)}
 	}
@@ -31,7 +33,17 @@ func Try(attachBy Attach) []kernel.Finding {
 	}
 	return append(list, kernel.Finding{
 		Name: "iterator over processes", How: "iter/task", Verdict: kernel.OK, Required: true, Detail: "loads and runs",
-	})
+	}, set.room())
+}
+
+// room says for how many processes there is room.
+func (s settings) room() kernel.Finding {
+	f := kernel.Finding{Name: "tables", Verdict: kernel.OK, Detail: fmt.Sprintf("room for %d processes", s.processes)}
+	if s.preallocate {
+		f.Verdict = kernel.Degraded
+		f.Detail += ": this kernel wants the memory of the tables that kprobes use to be taken at once; what does not fit is unknown, and counted as lost"
+	}
+	return f
 }
 
 func (h *half) try(g group) kernel.Finding {

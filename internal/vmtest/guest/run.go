@@ -186,7 +186,7 @@ func (r *runner) scriptWithin(ctx context.Context, s *scenario.Script) error {
 // place puts a command into the scenario's directory.
 func (r *runner) place(cmd *exec.Cmd) {
 	cmd.Dir = r.dir
-	cmd.Env = append(cmd.Env, "DIR="+r.dir, "VARS="+filepath.Join(r.dir, "vars"),
+	cmd.Env = append(cmd.Env, "DIR="+r.dir, "ATTACH="+r.attach, "VARS="+filepath.Join(r.dir, "vars"),
 		"STDOUT="+r.path("stdout"), "STDERR="+r.path("stderr"))
 }
 
