@@ -142,6 +142,7 @@ func (c *Client) ask(ctx context.Context, question func(context.Context, *dbus.C
 		return err
 	}
 	defer conn.Close()
+	defer nudge(ctx, conn)()
 	err = question(ctx, conn)
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
