@@ -85,6 +85,20 @@ func await(t *testing.T, name string, wanted func(*unit.Unit) bool) unit.Unit {
 	}
 }
 
+// awaitGone waits until a unit is unloaded, which it is some time after its end.
+func awaitGone(t *testing.T, name string) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		u, err := System().Unit(t.Context(), name)
+		if errors.Is(err, ErrNoUnit) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%s: %+v, %v", name, u, err)
+		}
+	}
+}
+
 // show is systemctl's view of a property.
 func show(t *testing.T, name, property string) string {
 	t.Helper()
@@ -214,9 +228,7 @@ func TestLiveTransient(t *testing.T) {
 	t.Logf("settings %+v, drop-ins %q", n.Settings, u.DropInPaths)
 	checkCgroup(t, &u)
 	run(t, "systemd-run", "--unit=gone", "--wait", "-p", "PrivateNetwork=yes", "true")
-	if u, err := System().Unit(t.Context(), "gone.service"); !errors.Is(err, ErrNoUnit) {
-		t.Errorf("gone: %+v, %v", u, err)
-	}
+	awaitGone(t, "gone.service")
 	if u, err := System().Load(t.Context(), "gone.service"); !errors.Is(err, ErrNoUnit) {
 		t.Errorf("gone, loaded: %+v, %v", u, err)
 	}
