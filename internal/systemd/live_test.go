@@ -30,7 +30,7 @@ import (
 func live(t *testing.T) {
 	t.Helper()
 	if os.Getenv("NSBLAME_IN_VM") == "" {
-		t.Skip("changes the machine's units: runs in a VM with NSBLAME_IN_VM=1")
+		t.Skip("changes the machine's units: scenario systemd-live runs it in a VM")
 	}
 }
 
@@ -74,24 +74,16 @@ func ask(t *testing.T, c *Client, name string) unit.Unit {
 // await asks until the answer is as wanted.
 func await(t *testing.T, name string, wanted func(*unit.Unit) bool) unit.Unit {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		u, err := System().Unit(t.Context(), name)
-		if err == nil && wanted(&u) {
-			return u
-		}
-		if time.Now().After(end) {
-			t.Fatalf("%s: %+v, %v", name, u, err)
-		}
-	}
+	return awaitAnswer(t, name, func(u *unit.Unit, err error) bool { return err == nil && wanted(u) })
 }
 
-// awaitGone waits until a unit is unloaded, which it is some time after its end.
-func awaitGone(t *testing.T, name string) {
+// awaitAnswer asks until the answer, which may be an error, is as wanted.
+func awaitAnswer(t *testing.T, name string, wanted func(*unit.Unit, error) bool) unit.Unit {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		u, err := System().Unit(t.Context(), name)
-		if errors.Is(err, ErrNoUnit) {
-			return
+		if wanted(&u, err) {
+			return u
 		}
 		if time.Now().After(end) {
 			t.Fatalf("%s: %+v, %v", name, u, err)
@@ -228,7 +220,8 @@ func TestLiveTransient(t *testing.T) {
 	t.Logf("settings %+v, drop-ins %q", n.Settings, u.DropInPaths)
 	checkCgroup(t, &u)
 	run(t, "systemd-run", "--unit=gone", "--wait", "-p", "PrivateNetwork=yes", "true")
-	awaitGone(t, "gone.service")
+	// unloaded some time after its end
+	awaitAnswer(t, "gone.service", func(_ *unit.Unit, err error) bool { return errors.Is(err, ErrNoUnit) })
 	if u, err := System().Load(t.Context(), "gone.service"); !errors.Is(err, ErrNoUnit) {
 		t.Errorf("gone, loaded: %+v, %v", u, err)
 	}

@@ -1,17 +1,97 @@
 package systemd
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/godbus/dbus/v5"
 )
+
+// sleepyManager answers a question once something more comes, as a manager does
+// that has read the question along with the end of the authentication.
+func sleepyManager(conn net.Conn) error {
+	in := bufio.NewReader(conn)
+	if _, err := in.ReadByte(); err != nil { // the zero for credentials
+		return err
+	}
+	replies := map[string]string{"AUTH": "REJECTED EXTERNAL\r\n", "AUTH EXTERNAL": "DATA\r\n", "DATA": "OK 0\r\n"}
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return err
+		}
+		line = strings.TrimSpace(line)
+		if line == "BEGIN" {
+			break
+		}
+		if verb, _, _ := strings.Cut(line, " "); verb == "DATA" {
+			line = verb
+		}
+		if _, err := conn.Write([]byte(replies[line])); err != nil {
+			return err
+		}
+	}
+	question, err := dbus.DecodeMessage(in)
+	if err != nil {
+		return err
+	}
+	more, err := dbus.DecodeMessage(in)
+	if err != nil {
+		return err
+	}
+	if more.Flags&dbus.FlagNoReplyExpected == 0 || more.Flags&dbus.FlagNoAutoStart == 0 {
+		return fmt.Errorf("the nudge wants a reply, or starts something: %v", more)
+	}
+	answer := &dbus.Message{
+		Type: dbus.TypeMethodReply,
+		Headers: map[dbus.HeaderField]dbus.Variant{
+			dbus.FieldReplySerial: dbus.MakeVariant(question.Serial()),
+			dbus.FieldSignature:   dbus.MakeVariant(dbus.SignatureOf(dbus.Variant{})),
+		},
+		Body: []any{dbus.MakeVariant("252")},
+	}
+	return answer.EncodeTo(conn, binary.LittleEndian)
+}
+
+func TestNudge(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "private")
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	ended := make(chan error, 1)
+	go func() {
+		conn, err := listener.Accept()
+		if err == nil {
+			err = errors.Join(sleepyManager(conn), conn.Close())
+		}
+		ended <- err
+	}()
+
+	c := &Client{endpoints: []endpoint{{path: path, uid: uint32(os.Geteuid())}}}
+	var version string
+	err = c.ask(t.Context(), func(ctx context.Context, conn *dbus.Conn) error {
+		return managerProperty(ctx, conn, "Version", &version)
+	})
+	if err != nil || version != "252" {
+		t.Errorf("version %q, %v", version, err)
+	}
+	if err := <-ended; err != nil {
+		t.Error("the manager: ", err)
+	}
+}
 
 // gluedConn keeps the end of the authentication back, and sends it in one piece
 // with what comes next.
