@@ -28,8 +28,11 @@
 GO     ?= go
 CACHE  := $(or $(NSBLAME_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/nsblame)
 VMTEST := $(GO) run ./internal/vmtest/cmd/vmtest
-# The name changes with the version, so that one cache serves several trees.
-LINTER := $(CACHE)/tools/golangci-lint-$(firstword $(shell cksum tools/go.sum))
+# The names change with the versions, so that one cache serves several trees.
+TOOLS  := $(CACHE)/tools/$(firstword $(shell cksum tools/go.sum))
+LINTER := $(TOOLS)/golangci-lint
+# Runs go test, and says which tests were skipped and why.
+GOTEST := $(TOOLS)/gotestsum
 RUN    ?=
 KEEP   ?=
 TABLE  ?=
@@ -69,11 +72,11 @@ test:
 vet:
 	$(GO) vet ./...
 
-unit:
-	$(GO) test ./...
+unit: $(GOTEST)
+	$(GOTEST) --format pkgname-and-test-fails -- ./...
 
-race: deps-race
-	CGO_ENABLED=1 $(GO) test -race ./...
+race: deps-race $(GOTEST)
+	CGO_ENABLED=1 $(GOTEST) --format pkgname-and-test-fails -- -race ./...
 
 fuzz:
 	GO='$(GO)' tools/fuzz.sh '$(FUZZTIME)' '$(FUZZ)'
@@ -101,6 +104,10 @@ $(LINTER):
 	@echo "building golangci-lint (once, some minutes)"
 	@mkdir -p $(@D)
 	$(GO) build -C tools -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(GOTEST):
+	@mkdir -p $(@D)
+	$(GO) build -C tools -o $@ gotest.tools/gotestsum
 
 scenarios: deps-vm
 	$(VMTEST) test -run '$(RUN)' $(if $(KEEP),-keep '$(KEEP)')
