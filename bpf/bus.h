@@ -224,8 +224,9 @@ static __always_inline bool signal_matters(struct name *dest, struct name *membe
 
 	if (member->word[0] == WORD('A', 'c', 't', 'i', 'v', 'a', 't', 'i'))
 		return member->word[1] == WORD('o', 'n', 'R', 'e', 'q', 'u', 'e', 's');
-	/* systemd says that a job is over, on a bus or its own socket */
-	if (member->word[0] == WORD('J', 'o', 'b', 'R', 'e', 'm', 'o', 'v'))
+	/* systemd says that a job is there or over, on a bus or its own socket */
+	if (member->word[0] == WORD('J', 'o', 'b', 'N', 'e', 'w', 0, 0) ||
+	    member->word[0] == WORD('J', 'o', 'b', 'R', 'e', 'm', 'o', 'v'))
 		return true;
 	/* a signal to a name activates it as a call does */
 	if (to_bus)

@@ -344,7 +344,7 @@ func TestAnActivationBeforeTheManagerNotesTheEnd(t *testing.T) {
 	}{
 		{"the process was gone", -1, "command 44 cron.service (kernel)"},
 		{"it was just ending", 1, "command 44 cron.service (inferred)"},
-		{"it may have run on", 0, "unknown (unknown): nobody was seen asking for systemd-hostnamed.service to be started"},
+		{"it may have run on", 0, "unknown (unknown): systemd-hostnamed.service was asked for while the run before was not over; whether that began this one is not known"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := withHostnamed(t)
@@ -750,14 +750,18 @@ func TestFlushAnswersWhatIsOpen(t *testing.T) {
 	s.want("command 31 cron.service (kernel)")
 }
 
+// says is what a manager tells a process of a job.
+func (s *story) says(to uint32, what string, number uint32, unit string, result ...any) {
+	path := dbus.ObjectPath(fmt.Sprintf("/org/freedesktop/systemd1/job/%d", number))
+	s.see(&event.BusMessage{Sender: id(1), Bus: 1, Path: private, FromBus: true, PeerPID: to, Data: encode(s.t, signal(
+		"/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", what,
+		append([]any{number, path, unit}, result...)...))})
+}
+
 // A manager says to one listener after the other that a job is over. Whoever
 // heard it early may have asked for the next by the time that the last hears it.
 func TestAnEarlierJobEndsNoRequest(t *testing.T) {
-	removed := func(s *story, to, number uint32) {
-		s.see(&event.BusMessage{Sender: id(1), Bus: 1, Path: private, FromBus: true, PeerPID: to, Data: encode(s.t, signal(
-			"/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "JobRemoved",
-			number, dbus.ObjectPath("/org/freedesktop/systemd1/job/5"), "foo.service", "done"))})
-	}
+	removed := func(s *story, to, number uint32) { s.says(to, "JobRemoved", number, "foo.service", "done") }
 	for _, tc := range []struct {
 		name string
 		last uint32 // the job of which 43 hears
@@ -779,6 +783,79 @@ func TestAnEarlierJobEndsNoRequest(t *testing.T) {
 			s.now += 100
 			s.service(42, "foo.service")
 			s.want(tc.want)
+		})
+	}
+}
+
+// A request that comes while the unit is being stopped cancels the job to stop
+// it, or that is done before the manager reads of it. Neither is the request's.
+func TestARequestWhileStopping(t *testing.T) {
+	const name = "systemd-hostnamed.service"
+	const nobody = "unknown (unknown): nobody was seen asking for systemd-hostnamed.service to be started"
+	type job struct {
+		what   string
+		number uint32
+		result string
+	}
+	stop := job{"JobNew", 5, ""}
+	for _, tc := range []struct {
+		name     string
+		kind     string
+		announce []job // before the request
+		after    []job
+		ended    int // when the unit was inactive, before the jobs that follow the request or behind them
+		want     string
+	}{
+		{"cancelled", "dbus", []job{stop}, []job{{"JobRemoved", 5, "canceled"}}, 1, "command 44 cron.service (kernel)"},
+		{"done before it was read", "dbus", []job{stop}, []job{{"JobRemoved", 5, "done"}}, -1, "command 44 cron.service (kernel)"},
+		{"a start that was done and stopped", "dbus", []job{stop}, []job{{"JobRemoved", 5, "done"}}, 1, nobody},
+		{"a start that failed", "dbus", []job{stop}, []job{{"JobRemoved", 5, "failed"}}, -1, nobody},
+		{"a start that another stop cancelled", "dbus", []job{stop}, []job{
+			{"JobRemoved", 5, "canceled"}, {"JobNew", 6, ""}, {"JobRemoved", 6, "done"},
+		}, -1, nobody},
+		{"a oneshot's start that was done", "oneshot", []job{stop}, []job{{"JobRemoved", 5, "done"}}, -1, nobody},
+		{"its own job", "dbus", nil, []job{{"JobNew", 5, ""}, {"JobRemoved", 5, "canceled"}}, 1, nobody},
+		{"not announced", "dbus", nil, []job{{"JobRemoved", 5, "canceled"}}, 1, nobody},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := withHostnamed(t)
+			s.caller(41, "hostnamectl")
+			s.send(41, toBus, getHostname())
+			s.fromBus(1, activation("dbus-"+hostname1+".service"))
+			s.service(42, name)
+			s.fromBus(1, ownerChanged(hostname1, "", ":1.9"))
+			s.caller(40, "systemctl", "stop", name)
+			say := func(list []job) {
+				for _, j := range list {
+					if j.result == "" {
+						s.says(40, j.what, j.number, name)
+					} else {
+						s.says(40, j.what, j.number, name, j.result)
+					}
+				}
+			}
+			say(tc.announce)
+			s.see(&event.Process{ID: id(42), Parent: id(1), Cgroup: s.cgroups["/system.slice/"+name], Exited: true, ExitNS: (s.now + 1) * ms})
+			s.fromBus(1, ownerChanged(hostname1, ":1.9", ""))
+			s.caller(44, "second")
+			s.send(44, toBus, getHostname())
+			s.fromBus(1, activation("dbus-"+hostname1+".service"))
+			u := hostnamed()
+			u.Type = tc.kind
+			if tc.ended < 0 {
+				s.now++
+				u.InactiveEnterUS = s.now * 1000
+			}
+			say(tc.after)
+			if tc.ended > 0 {
+				s.now++
+				u.InactiveEnterUS = s.now * 1000
+			}
+			u.InactiveExitUS = (s.now + 1) * 1000
+			s.units[name] = u
+			s.now += 100
+			s.service(45, name)
+			s.want("command 41 cron.service (kernel)", tc.want)
 		})
 	}
 }

@@ -101,15 +101,22 @@ func (r *request) restarts() bool {
 	return strings.Contains(r.method, "Restart")
 }
 
+// jobID names a job of a unit. A manager numbers its jobs; one that is started
+// anew counts from the beginning, so by tells which manager it was.
+type jobID struct {
+	by   event.ProcessID
+	id   uint64
+	unit string
+}
+
 // finished is a manager's job that is over, whatever came of it.
 type finished struct {
-	at    uint64
-	owner owner
-	unit  string
-	// id is the manager's own number of the job; a manager that is started
-	// anew counts from the beginning, so by tells which one it was.
-	id uint64
-	by event.ProcessID
+	jobID
+	// at is when that was said, made when the job itself was announced, 0 if
+	// that was not heard.
+	at, made uint64
+	owner    owner
+	result   string
 }
 
 // traffic is what was heard on the buses.
@@ -117,6 +124,8 @@ type traffic struct {
 	calls    map[busName]*calls
 	requests []*request
 	jobs     []finished
+	// announced are the jobs that are under way, and since when that is known.
+	announced memory[jobID, uint64]
 	// listeners tells whether a socket was opened by the manager that its path
 	// stands for.
 	listeners map[uint32]bool
@@ -171,8 +180,8 @@ func (t *traffic) hear(at uint64, b *event.BusMessage, tree *lineage.Tree) {
 	switch {
 	case b.FromBus && m.Type == dbuswire.Error:
 		t.refuse(b.Bus, b.PeerPID, m.ReplySerial)
-	case m.Type == dbuswire.Signal && m.Member == "JobRemoved":
-		t.jobRemoved(at, own, b, &m, tree)
+	case m.Type == dbuswire.Signal && (m.Member == jobNew || m.Member == jobRemoved):
+		t.job(at, own, b, &m, tree)
 	case b.FromBus && m.Type == dbuswire.Signal:
 		t.signal(at, own, b, &m)
 	case m.Type == dbuswire.MethodCall, m.Type == dbuswire.Signal:
@@ -273,9 +282,16 @@ func isUnitlessBus(p lineage.Process) bool {
 	return path.Base(p.Exe) == "dbus-daemon" && Place(&p).Unit == ""
 }
 
-// jobRemoved takes in that a manager has done with a job: what was asked before
+// The signals by which a manager says that a job is there, and that it is over
+// (src/core/dbus-job.c, send_new_signal and send_removed_signal).
+const (
+	jobNew     = "JobNew"
+	jobRemoved = "JobRemoved"
+)
+
+// job takes in what a manager says of a job: what was asked before it is over
 // has begun a run by then or never will. Only the manager itself is believed.
-func (t *traffic) jobRemoved(at uint64, own owner, b *event.BusMessage, m *dbuswire.Message, tree *lineage.Tree) {
+func (t *traffic) job(at uint64, own owner, b *event.BusMessage, m *dbuswire.Message, tree *lineage.Tree) {
 	if m.Interface != "org.freedesktop.systemd1.Manager" || len(m.Args) < 3 {
 		return
 	}
@@ -283,13 +299,30 @@ func (t *traffic) jobRemoved(at uint64, own owner, b *event.BusMessage, m *dbusw
 	if !isManager(&p, own) {
 		return
 	}
-	job := finished{at: at, owner: own, unit: m.Args[2].Text, id: m.Args[0].Number, by: b.Sender}
-	// It is said to one listener after the other, and one that was told early may
-	// have asked for the next job by the time that the last is told.
-	for _, j := range t.jobs {
-		if j.by == job.by && j.id == job.id && j.unit == job.unit {
-			return
-		}
+	id := jobID{by: b.Sender, id: m.Args[0].Number, unit: m.Args[2].Text}
+	made, isAnnounced := t.announced.get(id)
+	switch {
+	case m.Member == jobRemoved:
+		t.jobOver(finished{jobID: id, at: at, made: made, owner: own, result: result(m)})
+	case !isAnnounced:
+		t.announced.put(id, at)
+	}
+}
+
+// result is what came of a job, empty where the capture ends before it.
+func result(m *dbuswire.Message) string {
+	if len(m.Args) < 4 {
+		return ""
+	}
+	return m.Args[3].Text
+}
+
+// jobOver remembers a job's end. It is said to one listener after the other, and
+// one that was told early may have asked for the next job by the time that the
+// last is told.
+func (t *traffic) jobOver(job finished) {
+	if slices.ContainsFunc(t.jobs, func(j finished) bool { return j.jobID == job.jobID }) {
+		return
 	}
 	if len(t.jobs) == maxRequests {
 		t.jobs = slices.Delete(t.jobs, 0, maxRequests/4)
@@ -297,11 +330,24 @@ func (t *traffic) jobRemoved(at uint64, own owner, b *event.BusMessage, m *dbusw
 	t.jobs = append(t.jobs, job)
 }
 
-// over reports whether a request was dealt with before a time.
-func (t *traffic) over(q *request, names []string, before uint64) bool {
+// over reports whether a request was dealt with before a time. stopped is when
+// a job to stop the unit can have made it inactive, 0 if none can.
+func (t *traffic) over(q *request, names []string, before, stopped uint64) bool {
 	return slices.ContainsFunc(t.jobs, func(j finished) bool {
-		return j.owner == q.owner && j.at > q.at && j.at < before && slices.Contains(names, j.unit)
+		return j.owner == q.owner && j.at > q.at && j.at < before && slices.Contains(names, j.unit) && !j.gaveWayTo(q, stopped)
 	})
+}
+
+// gaveWayTo reports whether a job was one to stop the unit that was there when
+// the request to start it was made. Such a request cancels it, and waits for the
+// unit to be inactive, unless the stop was done before the manager read of it.
+// If it was a job to start the unit, which the request joined, then another one
+// that cancelled it is over before a next run, too.
+func (j *finished) gaveWayTo(q *request, stopped uint64) bool {
+	if j.made == 0 || j.made >= q.at {
+		return false
+	}
+	return j.result == "canceled" || j.result == "done" && stopped > q.at && stopped <= j.at
 }
 
 // theBus is the sender of what a bus itself says. It does not let anybody else

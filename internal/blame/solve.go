@@ -272,9 +272,10 @@ func (s *solver) onlyTrigger(r run, facts *event.Unit) bool {
 func (s *solver) mayBeAsked(r run, facts *event.Unit) bool {
 	names := unitNames(r.unit, facts)
 	before, _ := s.before(r)
+	stopped := s.stopped(r, facts)
 	return slices.ContainsFunc(s.traffic.requests, func(q *request) bool {
 		return q.owner == r.owner && slices.Contains(names, q.unit) && q.at > before.at && q.at <= r.at &&
-			!s.traffic.over(q, names, r.first.StartNS)
+			!s.traffic.over(q, names, r.first.StartNS, stopped)
 	})
 }
 
@@ -290,8 +291,23 @@ func (s *solver) whyUnknown(r run, facts *event.Unit) string {
 		return "nobody was seen asking for " + r.unit + " to be started, and: " + facts.Why
 	case begun(facts) != 0 && begun(facts) < s.since:
 		return r.unit + " " + StartedBefore
+	case s.askedTooEarly(r, facts):
+		return r.unit + " was asked for while the run before was not over; whether that began this one is not known"
 	}
 	return "nobody was seen asking for " + r.unit + " to be started"
+}
+
+// askedTooEarly reports whether somebody asked for the unit while the run before
+// was still under way for the manager.
+func (s *solver) askedTooEarly(r run, facts *event.Unit) bool {
+	names := unitNames(r.unit, facts)
+	before, _ := s.before(r)
+	ended, until, _ := s.window(r, facts)
+	stopped := s.stopped(r, facts)
+	return slices.ContainsFunc(s.traffic.requests, func(q *request) bool {
+		return q.owner == r.owner && slices.Contains(names, q.unit) && q.at > before.at && q.at <= ended &&
+			!s.traffic.over(q, names, until, stopped)
+	})
 }
 
 // begun is when the run that the answer is about began, in nanoseconds since
@@ -348,9 +364,20 @@ func (s *solver) requestsFor(r run, facts *event.Unit) []*request {
 		// a job is not over before it has forked; 0 where the fork is not known
 		until = r.first.StartNS
 	}
+	stopped := s.stopped(r, facts)
 	return s.requestsNaming(r, facts, func(q *request) bool {
-		return slices.Contains(names, q.unit) && !s.traffic.over(q, names, until)
+		return slices.Contains(names, q.unit) && !s.traffic.over(q, names, until, stopped)
 	})
+}
+
+// stopped is when the run before was over, 0 if that is not known, or if a job
+// to start the unit can have been done by then: that of a oneshot is at its end.
+func (s *solver) stopped(r run, facts *event.Unit) uint64 {
+	if facts.Unit.Type == "oneshot" {
+		return 0
+	}
+	ended, _, _ := s.window(r, facts)
+	return ended
 }
 
 // window is the time in which the run was set going: from the end of the run

@@ -161,7 +161,7 @@ func mixed(s string) bool {
 // named are the messages whose arguments name units and names of the bus, and
 // hold nothing else.
 var named = map[string]bool{
-	"JobRemoved": true, "NameOwnerChanged": true, "ActivationRequest": true, "StartServiceByName": true,
+	"JobNew": true, "JobRemoved": true, "NameOwnerChanged": true, "ActivationRequest": true, "StartServiceByName": true,
 }
 
 const transient = "StartTransientUnit"
