@@ -393,6 +393,31 @@ func TestARefusedCallIsBlamedForNothing(t *testing.T) {
 	s.want("command 42 cron.service (kernel)")
 }
 
+// A bus that waited in vain for a service tells the caller so. What begins the
+// service later is another request.
+func TestAnActivationThatFailedIsBlamedForNothing(t *testing.T) {
+	for sender, want := range map[string]string{
+		"org.freedesktop.DBus": "command 42 cron.service (kernel)",
+		":1.9":                 "command 41 cron.service (kernel)", // an error of the service's own: it runs
+	} {
+		s := withHostnamed(t)
+		u := hostnamed()
+		u.InactiveExitUS = 200 * 1000
+		s.units["systemd-hostnamed.service"] = u
+		s.caller(41, "hostnamectl")
+		s.send(41, toBus, getHostname())
+		s.fromBus(1, activation("dbus-"+hostname1+".service"))
+		failure := refusal()
+		failure.Headers[dbus.FieldSender] = dbus.MakeVariant(sender)
+		s.fromBus(41, failure)
+		s.caller(42, "systemctl")
+		s.send(42, private, job("StartUnit", "systemd-hostnamed.service"))
+		s.now = 200
+		s.service(43, "systemd-hostnamed.service")
+		s.want(want)
+	}
+}
+
 // What was heard before a part of a recording that can't be read is no cause of
 // what comes after it: another request may have been in that part.
 func TestARequestBeforeAGapIsBlamedForNothing(t *testing.T) {

@@ -92,8 +92,13 @@ type request struct {
 	// pending are the calls at the time to names of that bus, by name, where
 	// the unit's own name does not tell the bus name.
 	pending map[string]calls
-	// activation is set if it was a bus that asked, for the sake of a call.
+	// activation is set if it was a bus that asked, for the sake of a call, whose
+	// number that is.
 	activation bool
+	call       uint32
+	// failed is when the bus told the caller that nothing came of it, 0 if it
+	// did not.
+	failed uint64
 }
 
 // restarts reports whether the request also starts what runs already.
@@ -180,6 +185,9 @@ func (t *traffic) hear(at uint64, b *event.BusMessage, tree *lineage.Tree) {
 	switch {
 	case b.FromBus && m.Type == dbuswire.Error:
 		t.refuse(b.Bus, b.PeerPID, m.ReplySerial)
+		if m.Sender == theBus {
+			t.activationFailed(at, b.Bus, b.PeerPID, m.ReplySerial)
+		}
 	case m.Type == dbuswire.Signal && (m.Member == jobNew || m.Member == jobRemoved):
 		t.job(at, own, b, &m, tree)
 	case b.FromBus && m.Type == dbuswire.Signal:
@@ -333,6 +341,9 @@ func (t *traffic) jobOver(job finished) {
 // over reports whether a request was dealt with before a time. stopped is when
 // a job to stop the unit can have made it inactive, 0 if none can.
 func (t *traffic) over(q *request, names []string, before, stopped uint64) bool {
+	if q.failed != 0 && q.failed < before {
+		return true
+	}
 	return slices.ContainsFunc(t.jobs, func(j finished) bool {
 		return j.owner == q.owner && j.at > q.at && j.at < before && slices.Contains(names, j.unit) && !j.gaveWayTo(q, stopped)
 	})
@@ -360,7 +371,7 @@ func (t *traffic) signal(at uint64, own owner, b *event.BusMessage, m *dbuswire.
 		return
 	}
 	if unit, ok := dbuswire.ActivationRequest(m); ok && t.whole(unit) {
-		r := &request{at: at, owner: own, unit: unit, method: activationRequest, evidence: Kernel}
+		r := &request{at: at, owner: own, unit: unit, method: activationRequest, bus: b.Bus, evidence: Kernel}
 		t.activate(r, b.Bus)
 		t.remember(r)
 		return
@@ -421,6 +432,16 @@ func (t *traffic) refuse(bus, pid, serial uint32) {
 		c.list = slices.DeleteFunc(c.list, func(c call) bool {
 			return c.serial == serial && c.caller.process.ID.PID == pid
 		})
+	}
+}
+
+// activationFailed takes in that a bus itself, not the service, answers a call
+// for which it asked for an activation with an error: it gave up waiting.
+func (t *traffic) activationFailed(at uint64, bus, pid, serial uint32) {
+	for _, r := range t.requests {
+		if r.activation && r.known && r.failed == 0 && r.bus == bus && r.caller.process.ID.PID == pid && r.call == serial {
+			r.failed = at
+		}
 	}
 }
 
@@ -504,10 +525,10 @@ func (r *request) settle(name string) {
 		r.why = "too many calls to " + name + " came before the bus asked for its activation, or some were lost"
 	case len(c.list) == 0:
 		// sent before the name lost its owner, and read after it
-		r.caller, r.known, r.evidence = c.before.caller, true, Inferred
+		r.caller, r.known, r.evidence, r.call = c.before.caller, true, Inferred, c.before.serial
 	default:
 		first := c.list[0].caller
-		r.caller, r.known, r.others = first, true, len(c.list)-1
+		r.caller, r.known, r.others, r.call = first, true, len(c.list)-1, c.list[0].serial
 		// A bus reads each connection in order, but which of them first is up to it.
 		if slices.ContainsFunc(c.list, func(c call) bool { return c.caller.process.ID != first.process.ID }) {
 			r.evidence = Inferred
