@@ -812,6 +812,25 @@ func TestAnEarlierJobEndsNoRequest(t *testing.T) {
 	}
 }
 
+// A simple service's start is done when its process is forked, which may be long
+// before that makes the namespace. If the service then waits for its restart, the
+// manager tells the beginning of the wait.
+func TestAStartThatIsDoneBeforeTheNamespaceIsMade(t *testing.T) {
+	s := tell(t)
+	s.caller(41, "systemctl", "start", "crash")
+	s.send(41, private, job("StartUnit", "crash.service"))
+	checked := s.now + 1
+	s.says(41, "JobNew", 5, "crash.service")
+	s.says(41, "JobRemoved", 5, "crash.service", "done")
+	s.now += 100
+	s.units["crash.service"] = unit.Unit{
+		Name: "crash.service", Type: "simple", PrivateNetwork: true, Restart: "always", SubState: "auto-restart",
+		ConditionUS: checked * 1000, InactiveEnterUS: (s.now + 50) * 1000, InactiveExitUS: (s.now + 51) * 1000, NRestarts: 1,
+	}
+	s.service(42, "crash.service")
+	s.want("command 41 cron.service (kernel)")
+}
+
 // A request that comes while the unit is being stopped cancels the job to stop
 // it, or that is done before the manager reads of it. Neither is the request's.
 func TestARequestWhileStopping(t *testing.T) {

@@ -360,8 +360,9 @@ func howEnded(p *event.Process) string {
 func (s *solver) requestsFor(r run, facts *event.Unit) []*request {
 	names := unitNames(r.unit, facts)
 	_, until, exact := s.window(r, facts)
-	if !exact {
-		// a job is not over before it has forked; 0 where the fork is not known
+	if !exact || begun(facts) > r.at {
+		// A job is not over before it has forked, but can be before that process
+		// makes its namespace. 0 where the fork is not known.
 		until = r.first.StartNS
 	}
 	stopped := s.stopped(r, facts)
