@@ -89,11 +89,20 @@ func measure(ctx context.Context, o Options, run BenchRun) (*bench.Column, error
 		return column, err
 	}
 	samples := &sampleWriter{column: column}
-	code, err := Exec(ctx, o, b, link.Exec{Script: "exec meter " + strings.Join(run.Args, " ")}, samples, o.Log)
+	code, err := Exec(ctx, o, b, link.Exec{Script: "exec meter" + quoted(run.Args)}, samples, o.Log)
 	if err == nil && code != 0 {
 		err = errors.New("not all could be measured, see above")
 	}
 	return column, errors.Join(err, samples.err)
+}
+
+// quoted returns words as a shell reads them back, a blank before each.
+func quoted(words []string) string {
+	var text strings.Builder
+	for _, word := range words {
+		text.WriteString(" '" + strings.ReplaceAll(word, "'", `'\''`) + "'")
+	}
+	return text.String()
 }
 
 // sampleWriter reads samples, a line of JSON each.

@@ -60,6 +60,7 @@ const nsblame = "nsblame"
 // rows are all rows, in the order of the table.
 var rows = []row{
 	{"create", "`unshare -n true` in a loop, time to untraced", "1.10", ratio},
+	{"first", "the first creations of a unit, CPU ms of it and of systemd, which it asks about the unit", "", number},
 	{"kernel", "BPF programs within a creation, share of the time in copy_net_ns", "2 %", percent},
 	{"exec", "fork and exec of `true` in a loop, time to untraced", "1.02", ratio},
 	{"pingpong", "1 byte to and fro over a unix stream socket, time to untraced", "1.02", ratio},

@@ -20,12 +20,11 @@ type loop struct {
 	do  func() error
 }
 
+// warm does it a few times: what is read for the first time is not measured.
+func (l loop) warm() error { return repeat(min(3, l.n), l.do) }
+
 // timed is the time of one turn in nanoseconds.
 func (l loop) timed() (float64, error) {
-	// what is read for the first time is not measured
-	if err := repeat(min(3, l.n), l.do); err != nil {
-		return 0, err
-	}
 	begin := time.Now()
 	err := repeat(l.n, l.do)
 	return float64(time.Since(begin)) / float64(l.n), err
@@ -113,6 +112,9 @@ func (m *meter) round(t *tracer, loops []loop) error {
 		if !t.takes(l.row) {
 			continue
 		}
+		if err := m.warm(r, l); err != nil {
+			return errors.Join(err, r.stop())
+		}
 		ns, err := l.timed()
 		if err != nil {
 			return errors.Join(err, r.stop())
@@ -125,6 +127,34 @@ func (m *meter) round(t *tracer, loops []loop) error {
 	err = r.stop()
 	time.Sleep(2 * time.Second) // what was created is torn down
 	return err
+}
+
+// warm does what comes but once beside a tracer, and waits until nsblame has done
+// with it and with its start. What it does about the first creations of a unit is
+// measured: it asks systemd about the unit, which goes on for a while after them.
+func (m *meter) warm(r *running, l loop) error {
+	if r.tracer != traced && r.tracer != costed {
+		return l.warm()
+	}
+	before, errBefore := usedBy(r.pid(), 1)
+	err := errors.Join(errBefore, l.warm(), quiet(r.pid()))
+	after, errAfter := usedBy(r.pid(), 1)
+	if err := errors.Join(err, errAfter); err != nil || l.row != "create" {
+		return err
+	}
+	return m.sample("first", r.tracer.name, float64(after-before)/float64(time.Millisecond))
+}
+
+// usedBy is what processes have used of a CPU.
+func usedBy(pids ...int) (sum time.Duration, err error) {
+	for _, pid := range pids {
+		u, err := used(pid)
+		if err != nil {
+			return 0, err
+		}
+		sum += u.cpu
+	}
+	return sum, nil
 }
 
 // programs measures what each BPF program takes, and what those within a

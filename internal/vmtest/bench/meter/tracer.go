@@ -51,7 +51,7 @@ var traced = &tracer{
 	name:     "nsblame",
 	argv:     []string{"nsblame", "trace", "--output", "json", "--ready-file", ready},
 	attached: func(string) (bool, error) { return exists(ready), nil },
-	every:    10 * time.Millisecond,
+	every:    50 * time.Millisecond,
 }
 
 // costed is nsblame when it also tells what a creation is made of.
