@@ -139,8 +139,8 @@ func (f *liveFlags) observe(ctx context.Context, run func(context.Context, sourc
 // ballast returns memory that is never touched, and so takes none of the machine's.
 // The collector runs when what is allocated has doubled; what nsblame keeps is
 // some 2 MB once the probes are attached, and without this it would run at each
-// second or third creation.
-func ballast() []byte { return make([]byte, 8<<20) }
+// second or third creation. A larger one would let the process itself grow.
+func ballast() []byte { return make([]byte, 4<<20) }
 
 // giveUp leaves nsblame the rights that it needs from when the probes are
 // attached on, and those given. What it was started with is for those commands

@@ -70,7 +70,7 @@ var rows = []row{
 	{"start", "from start to attached, ms", "", number},
 	{"end", "from SIGINT to its end, ms", "", number},
 	{"memory", "resident memory, MiB", "40", number},
-	{"soak", "resident memory after the soak, MiB", "", number},
+	{"soak", "resident memory before and during the soak, MiB", "40", list},
 	{"entries", "entries in the tables of the kernel half, before and after the soak", "", list},
 	{"program", "BPF program, ns a run", "", number},
 	{"map", "map, KiB", "", number},

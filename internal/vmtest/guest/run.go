@@ -60,13 +60,15 @@ func attempt(s *scenario.Scenario, attach string) *runner {
 	return r
 }
 
-var skippedLoss = regexp.MustCompile(`"kind":"(bus_)?skipped"`)
+// skippedLoss is how nsblame says so: in a line of its own, in a summary, in a
+// report, and in words.
+var skippedLoss = regexp.MustCompile(`"kind":"(bus_)?skipped"|"(bus_)?skipped":[1-9]|[(,] ?[0-9]+ (bus_)?skipped\b`)
 
 // leftOut reports whether nsblame says that the kernel left out a run of a
 // probe, as preemptible kernels do now and then: what it then shows is true but
 // not whole, and nothing is to be learnt from the attempt.
 func (r *runner) leftOut() bool {
-	return !r.s.AtBoot && skippedLoss.Match(r.outcome.Stdout)
+	return !r.s.AtBoot && (skippedLoss.Match(r.outcome.Stdout) || skippedLoss.Match(r.outcome.Stderr))
 }
 
 // runner carries out one scenario. Its directory is the working directory of

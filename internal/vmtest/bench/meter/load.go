@@ -138,10 +138,22 @@ func createLoop(count string) error {
 		done := make(chan error)
 		go func() {
 			runtime.LockOSThread() // and never unlocked: the thread ends
-			done <- unix.Unshare(unix.CLONE_NEWNET)
+			done <- unshare()
 		}()
 		return <-done
 	})
+}
+
+// unshare creates a namespace, as soon as there is room for one: they are torn
+// down one after the other, more slowly than some loops create them.
+func unshare() error {
+	for {
+		err := unix.Unshare(unix.CLONE_NEWNET)
+		if !errors.Is(err, unix.ENOSPC) {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 // createLoops runs several loops at once and returns how many each of them, by
@@ -182,6 +194,7 @@ func paced(perSecond, seconds int, do func() error) error {
 type created struct {
 	Type    string
 	Process *struct{ PID int }
+	Error   *json.RawMessage // of a try that failed
 	Seen    uint64
 	Printed uint64
 	Lost    uint64
@@ -210,7 +223,7 @@ func attributed(path string) (map[int]int, *created, error) {
 			return nil, nil, err
 		}
 		switch {
-		case c.Type == "netns_create" && c.Process != nil:
+		case c.Type == "netns_create" && c.Process != nil && c.Error == nil:
 			counts[c.Process.PID]++
 		case c.Type == "summary":
 			summary = &c

@@ -92,8 +92,8 @@ func run() error {
 		{"idle", m.idle},
 		{"storm", m.storm},
 		{"soak", m.soakLoop},
-		{"loss", m.losses},
 		{"overflow", m.overflow},
+		{"loss", m.losses}, // of which much is left to be torn down
 		{"audit", m.audit},
 	} {
 		if !m.parts[p.name] && !(p.name == "audit" && m.parts["loops"]) {
