@@ -50,7 +50,7 @@ METER ?=
 # On the other kernels make test runs those scenarios that need the most of a
 # kernel and of systemd.
 SAMPLE       = ^(unshare|clone|enospc|hostnamectl|start-systemctl|trigger-timer|doctor|joins|list|modules)$$
-SAMPLE_CELLS = bullseye:auto bookworm:kprobe trixie:auto
+SAMPLE_CELLS = bullseye:auto bookworm:kprobe trixie:auto sid:auto
 # Under the race detector: questions to the managers, a command, an end by signal.
 RACED        = ^(hostnamectl|record-command|trigger-timer)$$
 
