@@ -477,6 +477,11 @@ func TestLiveParser(t *testing.T) {
 			if len(u.DropInPaths) > 0 {
 				text, _ = os.ReadFile(u.DropInPaths[0])
 			}
+			// systemd 247 passes over such a section, which later ones refuse, as
+			// we do: nothing is claimed of the file then.
+			if err != nil && len(settings) == 0 && strings.Contains(string(text), "[X-\"]") {
+				continue
+			}
 			t.Errorf("%s (%s):\n%q\nwe read %+v (%v), systemd has %t and %q", name, u.LoadState, text, settings, err, u.PrivateNetwork, u.NetworkNamespacePath)
 		}
 	}
