@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -127,6 +128,8 @@ func (f *liveFlags) observe(ctx context.Context, run func(context.Context, sourc
 	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
 		return false, fmt.Errorf("tell the service manager that the probes are attached: %w", err)
 	}
+	// The start needs some times the memory that the rest does.
+	debug.FreeOSMemory()
 	defer runtime.KeepAlive(ballast())
 	if f.duration > 0 {
 		var cancel context.CancelFunc

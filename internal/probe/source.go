@@ -40,8 +40,9 @@ type Options struct {
 	Version string
 }
 
-// DefaultBufferSize holds some 5,000 creations that nobody has read yet.
-const DefaultBufferSize = 8 << 20
+// DefaultBufferSize holds some 2,500 creations that nobody has read yet. It is
+// mapped twice, and so counts twice in what nsblame itself takes.
+const DefaultBufferSize = 4 << 20
 
 const (
 	// maxProcesses bounds the tables of processes and of programs: the living,
