@@ -24,6 +24,7 @@ type story struct {
 	now     uint64 // ms since boot
 	serial  uint64
 	cgroups map[string]event.CgroupID
+	starts  map[uint32]uint64    // of the processes, by pid
 	units   map[string]unit.Unit // answers, by name
 	boot    unit.Boot
 	done    []*Case
@@ -34,7 +35,7 @@ const ms = 1_000_000
 
 func tell(t *testing.T) *story {
 	t.Helper()
-	s := &story{t: t, tree: lineage.NewTree(), cgroups: make(map[string]event.CgroupID), units: make(map[string]unit.Unit)}
+	s := &story{t: t, tree: lineage.NewTree(), cgroups: make(map[string]event.CgroupID), starts: make(map[uint32]uint64), units: make(map[string]unit.Unit)}
 	s.blamer = New(s.tree)
 	s.see(&event.Host{})
 	s.see(&event.Coverage{Probe: BusProbe, Live: true})
@@ -48,7 +49,7 @@ func tell(t *testing.T) *story {
 
 func (s *story) see(b event.Body) {
 	if m, ok := b.(*event.BusMessage); ok && !m.FromBus {
-		m.Listener = id(m.PeerPID)
+		m.Listener = s.id(m.PeerPID)
 	}
 	s.now++
 	ev := event.Event{BootNS: s.now * ms, Body: b}
@@ -83,23 +84,27 @@ func (s *story) answer(q event.Question) {
 	s.blamer.Observe(event.Event{BootNS: s.now * ms, Body: a})
 }
 
-func id(pid uint32) event.ProcessID {
+// id is that of a process, which starts when it is first spoken of.
+func (s *story) id(pid uint32) event.ProcessID {
 	if pid == 0 {
 		return event.ProcessID{}
 	}
-	return event.ProcessID{PID: pid, StartNS: uint64(pid)}
+	if _, started := s.starts[pid]; !started {
+		s.starts[pid] = max(1, s.now*ms)
+	}
+	return event.ProcessID{PID: pid, StartNS: s.starts[pid]}
 }
 
 // process is one that runs a program of its own.
 func (s *story) process(pid, parent uint32, path, exe string, argv ...string) {
-	prog := event.ProgramID{Process: id(pid), Exec: 1}
+	prog := event.ProgramID{Process: s.id(pid), Exec: 1}
 	s.see(&event.Program{ID: prog, Exe: exe, Argv: argv})
 	s.put(pid, parent, path, prog, argv[0])
 }
 
 // forked is one that still runs its parent's program.
 func (s *story) forked(pid, parent uint32, path, comm string) {
-	s.put(pid, parent, path, event.ProgramID{Process: id(parent), Exec: 1}, comm)
+	s.put(pid, parent, path, event.ProgramID{Process: s.id(parent), Exec: 1}, comm)
 }
 
 func (s *story) put(pid, parent uint32, path string, prog event.ProgramID, comm string) {
@@ -109,16 +114,16 @@ func (s *story) put(pid, parent uint32, path string, prog event.ProgramID, comm 
 		s.cgroups[path] = cg
 		s.see(&event.Cgroup{ID: cg, Path: path})
 	}
-	s.see(&event.Process{ID: id(pid), Parent: id(parent), Program: prog, Comm: comm, Cgroup: cg})
+	s.see(&event.Process{ID: s.id(pid), Parent: s.id(parent), Program: prog, Comm: comm, Cgroup: cg})
 }
 
 // create is a creation by a process that then ends.
 func (s *story) create(pid uint32, path string) {
 	s.serial++
 	s.see(&event.NetnsCreate{
-		Serial: s.serial, Creator: id(pid), TID: pid, Call: event.CallUnshare, Inum: 1, Cgroup: s.cgroups[path],
+		Serial: s.serial, Creator: s.id(pid), TID: pid, Call: event.CallUnshare, Inum: 1, Cgroup: s.cgroups[path],
 	})
-	s.see(&event.Exit{Process: id(pid)})
+	s.see(&event.Exit{Process: s.id(pid)})
 }
 
 // service is a creation by systemd for a unit.
@@ -135,12 +140,12 @@ const (
 
 // send is a message of a process over a socket.
 func (s *story) send(pid uint32, socket string, m *dbus.Message) {
-	s.see(&event.BusMessage{Sender: id(pid), TID: pid, Bus: 1, Path: socket, PeerPID: 1, Data: encode(s.t, m)})
+	s.see(&event.BusMessage{Sender: s.id(pid), TID: pid, Bus: 1, Path: socket, PeerPID: 1, Data: encode(s.t, m)})
 }
 
 // fromBus is a message of the bus's to a process.
 func (s *story) fromBus(to uint32, m *dbus.Message) {
-	s.see(&event.BusMessage{Sender: id(20), Bus: 1, Path: systemBus, FromBus: true, PeerPID: to, Data: encode(s.t, m)})
+	s.see(&event.BusMessage{Sender: s.id(20), Bus: 1, Path: systemBus, FromBus: true, PeerPID: to, Data: encode(s.t, m)})
 }
 
 // encode gives a message its serial, for which the caller sets a header field
@@ -351,7 +356,7 @@ func TestAnActivationBeforeTheManagerNotesTheEnd(t *testing.T) {
 			end := func() {
 				s.now++
 				s.see(&event.Process{
-					ID: id(42), Parent: id(1), Cgroup: s.cgroups["/system.slice/systemd-hostnamed.service"], Exited: true, ExitNS: s.now * ms,
+					ID: s.id(42), Parent: s.id(1), Cgroup: s.cgroups["/system.slice/systemd-hostnamed.service"], Exited: true, ExitNS: s.now * ms,
 				})
 			}
 			s.caller(41, "hostnamectl")
@@ -474,7 +479,7 @@ func TestAnotherManagersBus(t *testing.T) {
 	s := withHostnamed(t)
 	s.caller(41, "inside")
 	s.see(&event.BusMessage{
-		Sender: id(41), Bus: 2, Path: systemPrivate, PeerPID: 500, Data: encode(t, job("StartUnit", "systemd-hostnamed.service")),
+		Sender: s.id(41), Bus: 2, Path: systemPrivate, PeerPID: 500, Data: encode(t, job("StartUnit", "systemd-hostnamed.service")),
 	})
 	s.service(42, "systemd-hostnamed.service")
 	s.want("unknown (unknown): nobody was seen asking for systemd-hostnamed.service to be started")
@@ -708,7 +713,7 @@ func TestUserManager(t *testing.T) {
 	s.units["foo.service"] = unit.Unit{Name: "foo.service", Type: "simple", Manager: cgroup.ManagerUser, PrivateNetwork: true}
 	s.process(41, 1, "/user.slice/user-1000.slice/session-3.scope", "/usr/bin/systemctl", "systemctl", "--user")
 	s.see(&event.BusMessage{
-		Sender: id(41), Bus: 3, Path: "/run/user/1000/systemd/private", PeerPID: 100, Data: encode(t, job("StartUnit", "foo.service")),
+		Sender: s.id(41), Bus: 3, Path: "/run/user/1000/systemd/private", PeerPID: 100, Data: encode(t, job("StartUnit", "foo.service")),
 	})
 	s.forked(42, 100, base+"/app.slice/foo.service", "(foo)")
 	s.create(42, base+"/app.slice/foo.service")
@@ -765,7 +770,7 @@ func TestFlushAnswersWhatIsOpen(t *testing.T) {
 	delete(s.units, "systemd-hostnamed.service")
 	c := &lineage.Creation{}
 	s.process(31, 30, "/system.slice/cron.service", "/bin/sh", "sh")
-	p, ancestry, _ := s.tree.Lineage(id(31))
+	p, ancestry, _ := s.tree.Lineage(s.id(31))
 	c.Process, c.Ancestry = p, ancestry
 	s.blamer.Submit(c)
 	if done := s.blamer.Ready(); len(done) != 0 {
@@ -778,7 +783,7 @@ func TestFlushAnswersWhatIsOpen(t *testing.T) {
 // says is what a manager tells a process of a job.
 func (s *story) says(to uint32, what string, number uint32, unit string, result ...any) {
 	path := dbus.ObjectPath(fmt.Sprintf("/org/freedesktop/systemd1/job/%d", number))
-	s.see(&event.BusMessage{Sender: id(1), Bus: 1, Path: private, FromBus: true, PeerPID: to, Data: encode(s.t, signal(
+	s.see(&event.BusMessage{Sender: s.id(1), Bus: 1, Path: private, FromBus: true, PeerPID: to, Data: encode(s.t, signal(
 		"/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", what,
 		append([]any{number, path, unit}, result...)...))})
 }
@@ -821,6 +826,7 @@ func TestAStartThatIsDoneBeforeTheNamespaceIsMade(t *testing.T) {
 	s.send(41, private, job("StartUnit", "crash.service"))
 	checked := s.now + 1
 	s.says(41, "JobNew", 5, "crash.service")
+	s.id(42) // is forked
 	s.says(41, "JobRemoved", 5, "crash.service", "done")
 	s.now += 100
 	s.units["crash.service"] = unit.Unit{
@@ -829,6 +835,33 @@ func TestAStartThatIsDoneBeforeTheNamespaceIsMade(t *testing.T) {
 	}
 	s.service(42, "crash.service")
 	s.want("command 41 cron.service (kernel)")
+}
+
+// Whoever asks after the first process was forked did not begin the run, even if
+// that has yet to make its namespace and nobody else was seen asking.
+func TestARequestBehindTheForkIsBlamedForNothing(t *testing.T) {
+	s := tell(t)
+	s.units["foo.service"] = unit.Unit{Name: "foo.service", Type: "simple", PrivateNetwork: true}
+	s.id(42) // is forked
+	s.caller(41, "systemctl", "start", "foo")
+	s.send(41, private, job("StartUnit", "foo.service"))
+	s.service(42, "foo.service")
+	s.want("unknown (unknown): nobody was seen asking for foo.service to be started")
+}
+
+// A request that was lost may have begun the run, and not the one that was heard.
+func TestARequestBeforeALossIsInferred(t *testing.T) {
+	for kind, want := range map[event.LossKind]string{
+		event.LossBus: "command 41 cron.service (inferred)", event.LossCreation: "command 41 cron.service (kernel)",
+	} {
+		s := tell(t)
+		s.units["foo.service"] = unit.Unit{Name: "foo.service", Type: "simple", PrivateNetwork: true}
+		s.caller(41, "systemctl", "start", "foo")
+		s.send(41, private, job("StartUnit", "foo.service"))
+		s.see(&event.Loss{Kind: kind, Count: 1})
+		s.service(42, "foo.service")
+		s.want(want)
+	}
 }
 
 // A request that comes while the unit is being stopped cancels the job to stop
@@ -879,7 +912,7 @@ func TestARequestWhileStopping(t *testing.T) {
 				}
 			}
 			say(tc.announce)
-			s.see(&event.Process{ID: id(42), Parent: id(1), Cgroup: s.cgroups["/system.slice/"+name], Exited: true, ExitNS: (s.now + 1) * ms})
+			s.see(&event.Process{ID: s.id(42), Parent: s.id(1), Cgroup: s.cgroups["/system.slice/"+name], Exited: true, ExitNS: (s.now + 1) * ms})
 			s.fromBus(1, ownerChanged(hostname1, ":1.9", ""))
 			s.caller(44, "second")
 			s.send(44, toBus, getHostname())

@@ -129,7 +129,7 @@ type traffic struct {
 	calls    map[busName]*calls
 	requests []*request
 	jobs     []finished
-	// announced are the jobs that are under way, and since when that is known.
+	// announced are the latest jobs, and since when it is known that they are there.
 	announced memory[jobID, uint64]
 	// listeners tells whether a socket was opened by the manager that its path
 	// stands for.
@@ -386,10 +386,13 @@ func (t *traffic) signal(at uint64, own owner, b *event.BusMessage, m *dbuswire.
 const maxUnread = 1e9
 
 // missed takes in that messages were lost: whoever seems to have been the first
-// to call may not have been.
+// to call may not have been, and another request may have come into effect.
 func (t *traffic) missed() {
 	for _, c := range t.calls {
 		c.dropped = true
+	}
+	for _, r := range t.requests {
+		r.evidence = weaker(Inferred, r.evidence)
 	}
 }
 

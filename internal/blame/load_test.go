@@ -12,7 +12,7 @@ import (
 
 // load is a module's loading by a process.
 func (s *story) load(pid uint32, module string) {
-	s.see(&event.NetnsInit{By: id(pid), TID: pid, Comm: "modprobe", Subsystem: module, Namespaces: 3})
+	s.see(&event.NetnsInit{By: s.id(pid), TID: pid, Comm: "modprobe", Subsystem: module, Namespaces: 3})
 }
 
 func (s *story) wantLoads(origins ...string) {
@@ -59,8 +59,8 @@ func TestLoads(t *testing.T) {
 // parent is a kernel thread.
 func TestLoadsByTheKernel(t *testing.T) {
 	s := tell(t)
-	s.put(2, 0, "/", event.ProgramID{Process: id(2)}, "kthreadd")
-	s.put(70, 2, "/", event.ProgramID{Process: id(70)}, "kworker/u4:1")
+	s.put(2, 0, "/", event.ProgramID{Process: s.id(2)}, "kthreadd")
+	s.put(70, 2, "/", event.ProgramID{Process: s.id(70)}, "kworker/u4:1")
 	s.process(71, 70, "/", "/usr/bin/kmod", "/sbin/modprobe", "-q", "--", "nft-expr-2-ct")
 	s.load(71, "nft_ct")
 	s.wantLoads("nft_ct by 71: unknown: " + loadedByKernel)
@@ -70,7 +70,7 @@ func TestLoadsByTheKernel(t *testing.T) {
 func TestLoadsAreFlushed(t *testing.T) {
 	s := tell(t)
 	s.process(80, 1, "/system.slice/a.service", "/usr/bin/modprobe", "modprobe", "x")
-	s.blamer.Observe(event.Event{BootNS: s.now, Body: &event.NetnsInit{By: id(80), Subsystem: "x"}})
+	s.blamer.Observe(event.Event{BootNS: s.now, Body: &event.NetnsInit{By: s.id(80), Subsystem: "x"}})
 	if early := s.blamer.Loads(); len(early) != 0 {
 		t.Errorf("%d loads without an answer", len(early))
 	}

@@ -31,16 +31,16 @@ func TestEveryCreationHasOneCase(t *testing.T) {
 				} else {
 					s.process(n, rapid.SampledFrom([]uint32{1, 30, 41}).Draw(rt, "parent"), path, "/bin/x", "x")
 				}
-				active[id(n)] = true
+				active[s.id(n)] = true
 				s.create(n, path)
 				made++
 			case 2:
 				n := pid()
-				active[id(n)] = true
+				active[s.id(n)] = true
 				s.send(n, toBus, getHostname())
 			case 3:
 				n := pid()
-				active[id(n)] = true
+				active[s.id(n)] = true
 				member := rapid.SampledFrom([]string{"StartUnit", "RestartUnit", "TryRestartUnit"}).Draw(rt, "member")
 				s.send(n, private, job(member, name()))
 			case 4:
@@ -57,7 +57,7 @@ func TestEveryCreationHasOneCase(t *testing.T) {
 				}
 			case 8:
 				s.see(&event.BusMessage{
-					Sender: id(pid()), Bus: 1, Path: systemBus, PeerPID: 1, FromBus: rapid.Bool().Draw(rt, "from bus"),
+					Sender: s.id(pid()), Bus: 1, Path: systemBus, PeerPID: 1, FromBus: rapid.Bool().Draw(rt, "from bus"),
 					Data: rapid.SliceOfN(rapid.Byte(), 0, 64).Draw(rt, "noise"),
 				})
 			}
@@ -86,14 +86,14 @@ func TestCutMessages(t *testing.T) {
 		s := tell(t)
 		s.units["foo.service"] = unit.Unit{Name: "foo.service", Type: "simple", PrivateNetwork: true}
 		s.caller(41, "systemctl")
-		s.see(&event.BusMessage{Sender: id(41), Bus: 1, Path: private, PeerPID: 1, Data: whole[:n], Size: uint32(len(whole))})
+		s.see(&event.BusMessage{Sender: s.id(41), Bus: 1, Path: private, PeerPID: 1, Data: whole[:n], Size: uint32(len(whole))})
 		s.service(42, "foo.service")
 		o := s.done[0].Origin
 		if o.Trigger == TriggerUnknown {
 			continue
 		}
 		// the mode, which comes last, says nothing of the unit
-		if o.Process == nil || o.Process.ID != id(41) || n < len(whole)-len("replace")-1-4 {
+		if o.Process == nil || o.Process.ID != s.id(41) || n < len(whole)-len("replace")-1-4 {
 			t.Errorf("cut at %d: %+v", n, o)
 		}
 	}

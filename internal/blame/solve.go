@@ -243,7 +243,7 @@ func (s *solver) cause(r run, facts *event.Unit) {
 // unit_notify).
 func (s *solver) onlyTrigger(r run, facts *event.Unit) bool {
 	b := begun(facts)
-	if s.busWhy != "" || b == 0 || b < s.since || facts.Unit.NRestarts > 0 || s.mayBeAsked(r, facts) {
+	if s.busWhy != "" || b == 0 || b < s.since || facts.Unit.NRestarts > 0 || s.askedBy(r, facts, r.at) {
 		return false
 	}
 	var only string
@@ -267,14 +267,14 @@ func (s *solver) onlyTrigger(r run, facts *event.Unit) bool {
 	return true
 }
 
-// mayBeAsked reports whether somebody has asked for the unit since the run before
-// began, be it at a time when that should have had no effect.
-func (s *solver) mayBeAsked(r run, facts *event.Unit) bool {
+// askedBy reports whether somebody has asked for the unit since the run before
+// began and by a time, be it when that should have had no effect.
+func (s *solver) askedBy(r run, facts *event.Unit, at uint64) bool {
 	names := unitNames(r.unit, facts)
 	before, _ := s.before(r)
 	stopped := s.stopped(r, facts)
 	return slices.ContainsFunc(s.traffic.requests, func(q *request) bool {
-		return q.owner == r.owner && slices.Contains(names, q.unit) && q.at > before.at && q.at <= r.at &&
+		return q.owner == r.owner && slices.Contains(names, q.unit) && q.at > before.at && q.at <= at &&
 			!s.traffic.over(q, names, r.first.StartNS, stopped)
 	})
 }
@@ -284,6 +284,7 @@ func (s *solver) mayBeAsked(r run, facts *event.Unit) bool {
 const StartedBefore = "was started before nsblame"
 
 func (s *solver) whyUnknown(r run, facts *event.Unit) string {
+	ended, _, _ := s.window(r, facts)
 	switch {
 	case s.busWhy != "":
 		return "who asked for " + r.unit + " to be started is not known: " + s.busWhy
@@ -291,23 +292,10 @@ func (s *solver) whyUnknown(r run, facts *event.Unit) string {
 		return "nobody was seen asking for " + r.unit + " to be started, and: " + facts.Why
 	case begun(facts) != 0 && begun(facts) < s.since:
 		return r.unit + " " + StartedBefore
-	case s.askedTooEarly(r, facts):
+	case s.askedBy(r, facts, ended):
 		return r.unit + " was asked for while the run before was not over; whether that began this one is not known"
 	}
 	return "nobody was seen asking for " + r.unit + " to be started"
-}
-
-// askedTooEarly reports whether somebody asked for the unit while the run before
-// was still under way for the manager.
-func (s *solver) askedTooEarly(r run, facts *event.Unit) bool {
-	names := unitNames(r.unit, facts)
-	before, _ := s.before(r)
-	ended, until, _ := s.window(r, facts)
-	stopped := s.stopped(r, facts)
-	return slices.ContainsFunc(s.traffic.requests, func(q *request) bool {
-		return q.owner == r.owner && slices.Contains(names, q.unit) && q.at > before.at && q.at <= ended &&
-			!s.traffic.over(q, names, until, stopped)
-	})
 }
 
 // begun is when the run that the answer is about began, in nanoseconds since
@@ -419,6 +407,9 @@ func (s *solver) requestsNaming(r run, facts *event.Unit, names func(*request) b
 	before, ranBefore := s.before(r)
 	if at := s.firstSeen(r); at != 0 {
 		until = min(until, at)
+	}
+	if forked := r.first.StartNS; forked != 0 {
+		until = min(until, forked) // which may be some time before the namespace is made
 	}
 	var list, early []*request
 	for _, q := range s.traffic.requests {
