@@ -77,10 +77,13 @@ func await(t *testing.T, name string, wanted func(*unit.Unit) bool) unit.Unit {
 	return awaitAnswer(t, name, func(u *unit.Unit, err error) bool { return err == nil && wanted(u) })
 }
 
+// patience bounds a wait: machines are emulated, and others' load is on them.
+const patience = 2 * time.Minute
+
 // awaitAnswer asks until the answer, which may be an error, is as wanted.
 func awaitAnswer(t *testing.T, name string, wanted func(*unit.Unit, error) bool) unit.Unit {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		u, err := System().Unit(t.Context(), name)
 		if wanted(&u, err) {
 			return u
