@@ -23,6 +23,3 @@ func (c *wallClock) stepped(offset int64, boot uint64) bool {
 	c.offset = offset
 	return true
 }
-
-// clockOffset is CLOCK_REALTIME minus CLOCK_BOOTTIME.
-func clockOffset() int64 { return time.Now().UnixNano() - int64(bootNS()) }

@@ -16,6 +16,7 @@ import (
 	"github.com/cilium/ebpf/ringbuf"
 	"golang.org/x/sys/unix"
 
+	"github.com/nsblame/nsblame/internal/clock"
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/kernel"
 	"github.com/nsblame/nsblame/internal/procfs"
@@ -152,7 +153,7 @@ func (s *Source) start(opt Options, hierarchy kernel.Hierarchy) error {
 	if err != nil {
 		return err
 	}
-	s.clock = wallClock{offset: host.ClockOffsetNS, checked: bootNS()}
+	s.clock = wallClock{offset: host.ClockOffsetNS, checked: clock.Boot()}
 	s.push(host)
 	for i := range s.half.coverage {
 		s.push(&s.half.coverage[i])
@@ -212,23 +213,16 @@ func hostFacts(opt Options, hierarchy kernel.Hierarchy) (*event.Host, error) {
 		Arch:             runtime.GOARCH,
 		BootID:           string(bootID[:max(0, len(bootID)-1)]),
 		MachineID:        machineID(),
-		ClockOffsetNS:    clockOffset(),
+		ClockOffsetNS:    clock.WallOffset(),
 		UTCOffsetSeconds: zone,
 		CgroupHierarchy:  string(hierarchy),
 		ExecWaitNS:       uint64(opt.ExecWait),
 	}, nil
 }
 
-func bootNS() uint64 {
-	var ts unix.Timespec
-	// cannot fail: the clock exists since 2.6.39
-	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts)
-	return uint64(ts.Nano())
-}
-
 // push appends an event of user space's own to those that are due.
 func (s *Source) push(body event.Body) {
-	s.queue = append(s.queue, event.Event{BootNS: bootNS(), Body: body})
+	s.queue = append(s.queue, event.Event{BootNS: clock.Boot(), Body: body})
 }
 
 // Next returns the next event. It blocks until there is one, and returns
@@ -295,10 +289,10 @@ func (s *Source) fill() error {
 		// is waited for again.
 		s.reader.SetDeadline(time.Time{})
 		s.deadline = 0
-		if bootNS() >= s.wakeAt {
+		if clock.Boot() >= s.wakeAt {
 			s.wakeAt = 0
 		}
-		s.checkClock(bootNS())
+		s.checkClock(clock.Boot())
 		s.push(&event.Clock{OffsetNS: s.clock.offset})
 		return s.account()
 	case errors.Is(err, ringbuf.ErrFlushed):
@@ -503,13 +497,13 @@ func (s *Source) account() error {
 	if loss := s.ledger.since(event.LossSkipped, skipped.other); loss != nil {
 		s.push(loss)
 	}
-	s.checkClock(bootNS())
+	s.checkClock(clock.Boot())
 	return nil
 }
 
 // checkClock reports a step of the wall clock as one at that time since boot.
 func (s *Source) checkClock(at uint64) {
-	if s.clock.stepped(clockOffset(), bootNS()) {
+	if s.clock.stepped(clock.WallOffset(), clock.Boot()) {
 		s.queue = append(s.queue, event.Event{BootNS: at, Body: &event.Clock{OffsetNS: s.clock.offset}})
 	}
 }
@@ -576,7 +570,7 @@ func (s *Source) setDeadline() {
 		s.reader.SetDeadline(time.Time{})
 		return
 	}
-	s.reader.SetDeadline(time.Now().Add(time.Duration(int64(s.wakeAt) - int64(bootNS()))))
+	s.reader.SetDeadline(time.Now().Add(time.Duration(int64(s.wakeAt) - int64(clock.Boot()))))
 }
 
 // Stop detaches the probes. What they have sent until then can still be read

@@ -11,8 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/nsblame/nsblame/internal/clock"
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/holders"
 	"github.com/nsblame/nsblame/internal/inventory"
@@ -53,7 +52,7 @@ func Take(ctx context.Context, watched []string) (*Survey, error) {
 	if err := t.look(ctx); err != nil {
 		return nil, err
 	}
-	return &Survey{Builder: t.b, Host: host, NowNS: bootNS(), Writers: t.writers}, nil
+	return &Survey{Builder: t.b, Host: host, NowNS: clock.Boot(), Writers: t.writers}, nil
 }
 
 // taker is a survey under way.
@@ -127,7 +126,7 @@ func (t *taker) bootOf(wall int64) uint64 {
 	if ns <= 0 {
 		return 0 // the clock was set since
 	}
-	return min(uint64(ns), bootNS())
+	return min(uint64(ns), clock.Boot())
 }
 
 // lacks notes that the kernel can't be asked.
@@ -247,7 +246,7 @@ func hostFacts() (*event.Host, error) {
 	}
 	_, zone := time.Now().Zone()
 	return &event.Host{
-		BootID: bootID, ClockOffsetNS: time.Now().UnixNano() - int64(bootNS()), UTCOffsetSeconds: zone,
+		BootID: bootID, ClockOffsetNS: clock.WallOffset(), UTCOffsetSeconds: zone,
 	}, nil
 }
 
@@ -258,11 +257,4 @@ func BootID() (string, error) {
 		return "", fmt.Errorf("read the boot id: %w", err)
 	}
 	return strings.TrimSpace(string(raw)), nil
-}
-
-func bootNS() uint64 {
-	var ts unix.Timespec
-	// cannot fail: the clock exists since 2.6.39
-	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts)
-	return uint64(ts.Nano())
 }

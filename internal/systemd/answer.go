@@ -7,9 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/nsblame/nsblame/internal/cgroup"
+	"github.com/nsblame/nsblame/internal/clock"
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/unit"
 )
@@ -107,7 +106,7 @@ func (a *Answerer) Close() {
 }
 
 func (a *Answerer) answer(to manager, q event.Question) *event.Unit {
-	out := &event.Unit{Question: q, MonotonicLagNS: monotonicLag()}
+	out := &event.Unit{Question: q, MonotonicLagNS: clock.MonotonicLag()}
 	client := System()
 	if q.Manager == cgroup.ManagerUser {
 		client = User(q.UID)
@@ -148,18 +147,4 @@ func (a *Answerer) boot(to manager, client *Client) (unit.Boot, error) {
 		a.mu.Unlock()
 	}
 	return b, err
-}
-
-// monotonicLag is CLOCK_BOOTTIME minus CLOCK_MONOTONIC.
-func monotonicLag() uint64 {
-	var boot, mono unix.Timespec
-	// neither can fail; the earlier reading goes first, so that the
-	// difference is not below zero
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &mono)
-	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot)
-	const jitter = uint64(time.Millisecond)
-	if lag := uint64(max(0, boot.Nano()-mono.Nano())); lag > jitter {
-		return lag
-	}
-	return 0
 }
