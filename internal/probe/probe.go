@@ -650,6 +650,20 @@ func why(g group, err error) string {
 	return text
 }
 
+// forget gives back what only the start needed: the index of the kernel's BTF,
+// some 10 MB, and of the programs, some 2 MB, all but those that are loaded or
+// attached when a module comes.
+func (h *half) forget() {
+	h.types = btf.NewCache()
+	later := make(map[string]*ebpf.ProgramSpec)
+	for _, f := range h.followers {
+		for _, name := range f.by(byKprobe) { // see ways
+			later[name] = h.spec.Programs[name]
+		}
+	}
+	h.spec.Programs = later
+}
+
 // processesBefore runs over all processes that there are, so that the kernel
 // half knows them, and returns their identities.
 func (h *half) processesBefore() ([]event.ProcessID, error) {

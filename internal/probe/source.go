@@ -12,7 +12,6 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/ringbuf"
 	"golang.org/x/sys/unix"
 
@@ -148,7 +147,7 @@ func (s *Source) start(opt Options, hierarchy kernel.Hierarchy) error {
 	if s.reader, err = ringbuf.NewReader(s.half.maps[bpfMapEvents]); err != nil {
 		return fmt.Errorf("open the ring buffer: %w", err)
 	}
-	s.half.types = btf.NewCache() // the other is some 10 MB, and not needed any more
+	s.half.forget()
 	host, err := hostFacts(opt, hierarchy)
 	if err != nil {
 		return err
