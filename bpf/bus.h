@@ -330,8 +330,9 @@ __noinline int message_matters(__u64 head, __u64 head_len, __u64 next, __u32 to_
  * Who calls one service a thousand times a second tells no more by it than by a
  * few calls. User space keeps so many calls to a name, from when it last heard
  * who has the name or that something is started on; once there are more, it only
- * wants to know of the latest. So in a row of calls to a name, by one process as
- * it is, all further ones are left out but for one in a while.
+ * wants to know who else calls, and of the latest call of each. So of the calls
+ * to a name by one process as it is, all further ones are left out but for one in
+ * a while, whoever else calls meanwhile.
  */
 #define CALLS_TOLD 17 /* what user space keeps (blame's maxCalls), and one more */
 #define CALL_AGAIN_NS (100 * 1000 * 1000)
@@ -340,20 +341,21 @@ __noinline int message_matters(__u64 head, __u64 head_len, __u64 next, __u32 to_
 
 struct callee {
 	__u64 bus;
+	struct process_key by;
 	char name[CALLEE_NAME];
 };
 
 struct told {
 	__u64 turn;
-	__u64 boot_ns; /* of the latest that was told, and who made it */
-	struct process_key by;
-	__u32 version;
+	__u64 boot_ns; /* of the latest that was told */
+	__u32 version; /* of its process, then */
 	__u32 calls;
 };
 
+/* Whoever is dropped is told of again. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 512);
+	__uint(max_entries, 1024);
 	__type(key, struct callee);
 	__type(value, struct told);
 } told_calls SEC(".maps");
@@ -365,9 +367,8 @@ volatile __u64 bus_turn = 0;
 /* Whether a call tells nothing new; notes it if it does. */
 __noinline int told_already(__u64 bus, __u64 name)
 {
-	struct process_key by = process_key((void *)bpf_get_current_task());
-	struct process *p = bpf_map_lookup_elem(&processes, &by);
-	struct callee key = { .bus = bus };
+	struct callee key = { .bus = bus, .by = process_key((void *)bpf_get_current_task()) };
+	struct process *p = bpf_map_lookup_elem(&processes, &key.by);
 	__u64 now = bpf_ktime_get_boot_ns();
 	struct told *told;
 	long len;
@@ -390,11 +391,9 @@ __noinline int told_already(__u64 bus, __u64 name)
 		told->turn = bus_turn;
 		told->calls = 0;
 	}
-	if (told->calls >= CALLS_TOLD && told->by.pid == by.pid && told->by.start_ns == by.start_ns &&
-	    told->version == p->version && now - told->boot_ns < CALL_AGAIN_NS)
+	if (told->calls >= CALLS_TOLD && told->version == p->version && now - told->boot_ns < CALL_AGAIN_NS)
 		return 1;
 	told->calls++;
-	told->by = by;
 	told->version = p->version;
 	told->boot_ns = now;
 	return 0;

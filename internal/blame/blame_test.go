@@ -338,6 +338,23 @@ func TestACallOnTheBrink(t *testing.T) {
 	s.want("command 41 cron.service (inferred)")
 }
 
+// Of the calls of several processes the latest need not be the one that was read
+// late, and the kernel half does not tell of each.
+func TestCallsOfSeveralOnTheBrink(t *testing.T) {
+	s := withHostnamed(t)
+	s.fromBus(1, ownerChanged(hostname1, "", ":1.9"))
+	s.caller(41, "hostnamectl")
+	s.send(41, toBus, getHostname())
+	s.caller(43, "busctl")
+	for range maxCalls + 1 {
+		s.send(43, toBus, getHostname())
+	}
+	s.fromBus(1, ownerChanged(hostname1, ":1.9", ""))
+	s.fromBus(1, activation("dbus-"+hostname1+".service"))
+	s.service(42, "systemd-hostnamed.service")
+	s.want("unknown (unknown): several processes called org.freedesktop.hostname1 just before it lost its owner; whose call was read after that is not known")
+}
+
 // The bus saw the end of a run, and was called again, before the manager noted
 // that end. A socket by which the unit can be started as well has not begun the
 // run that follows.

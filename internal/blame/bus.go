@@ -56,6 +56,10 @@ type calls struct {
 	// before is the last call shortly before the name lost its owner, nil if
 	// there was none. It may have been waiting to be read then.
 	before *call
+	// rival is the latest call by another process than the last one's.
+	rival *call
+	// disputed is set if before has a rival that may have been waiting as well.
+	disputed bool
 	// free is set while the name is known to have no owner: then the first
 	// calls are worth more than the latest.
 	free bool
@@ -417,6 +421,7 @@ func (t *traffic) ownerChanged(at uint64, name busName, to string) {
 		t.calls[name] = &calls{free: true}
 		if last := c.last(); last != nil && at-last.at <= maxUnread {
 			t.calls[name].before = last
+			t.calls[name].disputed = c.rival != nil && at-c.rival.at <= maxUnread
 		}
 	default:
 		t.calls[name] = &calls{}
@@ -455,6 +460,10 @@ func (t *traffic) callTo(to busName, c call) {
 		t.makeRoom()
 		list = &calls{}
 		t.calls[to] = list
+	}
+	if last := list.last(); last != nil && last.caller.process.ID != c.caller.process.ID {
+		rival := *last
+		list.rival = &rival
 	}
 	if len(list.list) == maxCalls {
 		// while the name has an owner, calls to it come and go
@@ -526,6 +535,8 @@ func (r *request) settle(name string) {
 		r.why = "no call to " + name + " was seen before the bus asked for its activation"
 	case c.dropped:
 		r.why = "too many calls to " + name + " came before the bus asked for its activation, or some were lost"
+	case len(c.list) == 0 && c.disputed:
+		r.why = "several processes called " + name + " just before it lost its owner; whose call was read after that is not known"
 	case len(c.list) == 0:
 		// sent before the name lost its owner, and read after it
 		r.caller, r.known, r.evidence, r.call = c.before.caller, true, Inferred, c.before.serial

@@ -43,6 +43,7 @@ type bpfBusRecord struct {
 type bpfCallee struct {
 	_    structs.HostLayout
 	Bus  uint64
+	By   bpfProcessKey
 	Name [64]int8
 }
 
@@ -467,7 +468,6 @@ type bpfTold struct {
 	_       structs.HostLayout
 	Turn    uint64
 	BootNs  uint64
-	By      bpfProcessKey
 	Version uint32
 	Calls   uint32
 }

@@ -65,6 +65,7 @@ var rows = []row{
 	{"exec", "fork and exec of `true` in a loop, time to untraced", "1.02", ratio},
 	{"pingpong", "1 byte to and fro over a unix stream socket, time to untraced", "1.02", ratio},
 	{"bus", "1,000 calls a second between strangers on the system bus, CPU of user space", "1 %", percent},
+	{"buses", "the same by four callers in turn", "1 %", percent},
 	{"wakeups", "10 s of idleness, times that it ran", "0", number},
 	{"storm", "1,000 execs a second for a minute, CPU of user space", "0.5 %", percent},
 	{"start", "from start to attached, ms", "", number},

@@ -25,6 +25,8 @@ func main() {
 			exit(createLoop(os.Args[2]))
 		case answerVerb:
 			exit(answer(os.Args[2]))
+		case callVerb:
+			exit(callOnDemand(os.Args[2]))
 		}
 	}
 	exit(run())
