@@ -18,6 +18,7 @@ import (
 	"github.com/nsblame/nsblame/internal/condition"
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/kernel"
+	"github.com/nsblame/nsblame/internal/render"
 	"github.com/nsblame/nsblame/internal/tracer"
 )
 
@@ -143,9 +144,9 @@ func runRecord(cmd *cobra.Command, opt *recordOptions) error {
 				if child != nil && err != nil {
 					child.wait() // it goes on though the recording failed
 				}
-				if err == nil && child == nil {
-					events, bytes := s.writer.Written()
-					fmt.Fprintf(stderr, "nsblame: recorded %d namespaces: %d events, %d bytes, %d lost\n", summary.Seen, events, bytes, summary.LostTotal())
+				// stderr is the command's, unless there is something that one must know
+				if err == nil && (child == nil || summary.LostTotal() > 0 || summary.BusCut > 0) {
+					sayRecorded(stderr, s, summary)
 				}
 				return err
 			})
@@ -159,6 +160,16 @@ func runRecord(cmd *cobra.Command, opt *recordOptions) error {
 	}
 	printError(stderr, met) // the command's own failure prevails
 	return result
+}
+
+// sayRecorded closes a recording with what is in it, and what is not.
+func sayRecorded(w io.Writer, s *sink, summary render.Summary) {
+	events, bytes := s.writer.Written()
+	text := fmt.Sprintf("nsblame: recorded %d namespaces: %d events, %d bytes, %s", summary.Seen, events, bytes, summary.LostText())
+	if n := summary.BusCut; n > 0 {
+		text += fmt.Sprintf(", %d bus messages not captured far enough", n)
+	}
+	fmt.Fprintln(w, text)
 }
 
 // observers are what has to see the run. Where a condition can't be judged the

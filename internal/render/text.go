@@ -91,16 +91,7 @@ func (p *textPrinter) Damage(bootNS uint64, d *event.Damage) error {
 }
 
 func (p *textPrinter) Summary(s Summary) error {
-	text := fmt.Sprintf("%d namespace%s seen, %d printed, %d lost", s.Seen, plural(s.Seen), s.Printed, s.LostTotal())
-	var kinds []string
-	for _, kind := range slices.Sorted(maps.Keys(s.Lost)) {
-		if s.Lost[kind] > 0 {
-			kinds = append(kinds, fmt.Sprintf("%d %s", s.Lost[kind], fitEscaped(string(kind), maxName)))
-		}
-	}
-	if len(kinds) > 0 {
-		text += " (" + strings.Join(kinds, ", ") + ")"
-	}
+	text := fmt.Sprintf("%d namespace%s seen, %d printed, %s", s.Seen, plural(s.Seen), s.Printed, s.LostText())
 	text += fmt.Sprintf(", %d cut", s.Cut) + aliveText(s.Life)
 	if n := s.Life.Untold; n > 0 {
 		text += fmt.Sprintf(", %d more join%s only counted", n, plural(n))
@@ -116,6 +107,21 @@ func (p *textPrinter) Summary(s Summary) error {
 		text += ", arguments redacted (" + fitEscaped(s.Redacted, maxName) + ")"
 	}
 	return write(p.diag, text+"\n")
+}
+
+// LostText tells in words how much was lost, and of what kinds.
+func (s Summary) LostText() string {
+	var kinds []string
+	for _, kind := range slices.Sorted(maps.Keys(s.Lost)) {
+		if s.Lost[kind] > 0 {
+			kinds = append(kinds, fmt.Sprintf("%d %s", s.Lost[kind], fitEscaped(string(kind), maxName)))
+		}
+	}
+	text := fmt.Sprintf("%d lost", s.LostTotal())
+	if len(kinds) > 0 {
+		text += " (" + strings.Join(kinds, ", ") + ")"
+	}
+	return text
 }
 
 // write writes a whole line or block.
