@@ -298,7 +298,7 @@ __noinline int message_matters(__u64 head, __u64 head_len, __u64 next, __u32 to_
 	for (i = 0; i < DBUS_FIELDS_MAX; i++) {
 		__u64 field;
 
-		if (off + 8 > end || off + 8 > head_len)
+		if (off >= end || off + 8 > head_len)
 			break;
 		field = field_at(head, off, h.endian);
 		if (!field)

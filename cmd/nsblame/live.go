@@ -140,8 +140,8 @@ func (f *liveFlags) observe(ctx context.Context, run func(context.Context, sourc
 }
 
 // ballast returns memory that is never touched, and so takes none of the machine's.
-// The collector runs when what is allocated has doubled; what nsblame keeps is
-// some 2 MB once the probes are attached, and without this it would run at each
+// The collector runs when what is allocated has doubled; what nsblame keeps
+// is little once the probes are attached, and without this it would run at each
 // second or third creation. A larger one would let the process itself grow.
 func ballast() []byte { return make([]byte, 4<<20) }
 

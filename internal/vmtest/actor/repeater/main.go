@@ -1,12 +1,17 @@
-// Command repeater calls a name on the system bus so many times over one
-// connection, for each line that it reads, and then writes a line itself.
+// Command repeater asks a name on the system bus for a property so many times over
+// one connection, for each line that it reads, without waiting for an answer but
+// to the first and the last call, and then writes how many seconds it took to
+// send the others.
 package main
 
 import (
 	"bufio"
 	"fmt"
+	"math"
 	"os"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -19,10 +24,10 @@ func main() {
 }
 
 func run(args []string) error {
-	if len(args) != 2 {
-		return fmt.Errorf("usage: repeater NAME TIMES")
+	if len(args) != 3 {
+		return fmt.Errorf("usage: repeater NAME PROPERTY TIMES")
 	}
-	times, err := strconv.Atoi(args[1])
+	times, err := strconv.Atoi(args[2])
 	if err != nil {
 		return err
 	}
@@ -30,15 +35,30 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	object := conn.Object(args[0], "/")
+	// with an argument: the library writes the fields of a header in any order,
+	// and that of its type may be the last
+	object := conn.Object(args[0], dbus.ObjectPath("/"+strings.ReplaceAll(args[0], ".", "/")))
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
+		// what is asked of a service that is on its way has a bound
+		if err := ask(object, 0, args); err != nil {
+			return err
+		}
+		begin := time.Now()
 		for range times {
-			if err := object.Call("org.freedesktop.DBus.Peer.Ping", 0).Err; err != nil {
+			if err := ask(object, dbus.FlagNoReplyExpected, args); err != nil {
 				return err
 			}
 		}
-		fmt.Println(times)
+		took := time.Since(begin)
+		if err := ask(object, 0, args); err != nil {
+			return err
+		}
+		fmt.Println(int(math.Ceil(took.Seconds())))
 	}
 	return lines.Err()
+}
+
+func ask(object dbus.BusObject, flags dbus.Flags, args []string) error {
+	return object.Call("org.freedesktop.DBus.Properties.Get", flags, args[0], args[1]).Err
 }
