@@ -25,6 +25,8 @@ struct dbus_header {
 	__u32 fields_len;
 };
 
+#define DBUS_NO_AUTO_START 2 /* among the flags */
+
 #define DBUS_METHOD_CALL 1
 #define DBUS_ERROR 3
 #define DBUS_SIGNAL 4
@@ -315,6 +317,8 @@ __noinline int message_matters(__u64 head, __u64 head_len, __u64 next, __u32 to_
 		bpf_probe_read_user_str(&dest, sizeof(dest), (void *)head + dest_at);
 	if (h.type == DBUS_METHOD_CALL) {
 		verdict = call_matters(&dest, &member, to_bus);
+		if (verdict == CALL_TO_NAME && (h.flags & DBUS_NO_AUTO_START))
+			return IGNORED;
 		if (verdict == CALL_TO_NAME && off >= end && end <= head_len && end <= BUS_SEGMENT)
 			verdict |= dest_at << DEST_SHIFT;
 		return verdict;

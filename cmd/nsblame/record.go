@@ -139,8 +139,9 @@ func runRecord(cmd *cobra.Command, opt *recordOptions) error {
 				}
 				// not before: the command has the rights that nsblame was given
 				giveUp(live, stderr, rightsOver(child)...)
-				defer showProgress(stderr, s)()
+				endProgress := showProgress(stderr, s)
 				summary, err := tracer.Run(ctx, src, tracer.Options{Observers: opt.observers()})
+				endProgress()
 				if child != nil && err != nil {
 					child.wait() // it goes on though the recording failed
 				}

@@ -56,10 +56,15 @@ type calls struct {
 	// before is the last call shortly before the name lost its owner, nil if
 	// there was none. It may have been waiting to be read then.
 	before *call
-	// rival is the latest call by another process than the last one's.
+	// rival is the latest call by another process than the last one's, also if it
+	// is not in the list any more.
 	rival *call
-	// disputed is set if before has a rival that may have been waiting as well.
+	// disputed is set if another process than before's may have had a call waiting
+	// as well.
 	disputed bool
+	// owner and lost are the connections that got and that lost the name last,
+	// empty if not known. No connection's name is ever used again on a bus.
+	owner, lost string
 	// free is set while the name is known to have no owner: then the first
 	// calls are worth more than the latest.
 	free bool
@@ -381,7 +386,7 @@ func (t *traffic) signal(at uint64, own owner, b *event.BusMessage, m *dbuswire.
 		return
 	}
 	if m.Member == "NameOwnerChanged" && len(m.Args) == 3 {
-		t.ownerChanged(at, busName{b.Bus, m.Args[0].Text}, m.Args[2].Text)
+		t.ownerChanged(at, busName{b.Bus, m.Args[0].Text}, m.Args[1].Text, m.Args[2].Text)
 	}
 }
 
@@ -407,25 +412,42 @@ func (t *traffic) forget() {
 	*t = fresh
 }
 
+// callAgain is for how long, in nanoseconds, the kernel half leaves out a process's
+// calls to a name (CALL_AGAIN_NS in bpf/bus.h): so much later may its last one be.
+const callAgain = 100e6
+
 // ownerChanged takes in who has a name from here on: earlier calls were, or
-// are now being, answered.
-func (t *traffic) ownerChanged(at uint64, name busName, to string) {
+// are now being, answered. It is said to each who listens, so a copy may come
+// when there are calls that count.
+func (t *traffic) ownerChanged(at uint64, name busName, from, to string) {
 	c := t.calls[name]
 	switch {
 	case c == nil && to != "":
 		return
 	case c == nil:
 		t.makeRoom()
-		t.calls[name] = &calls{free: true}
+		t.calls[name] = &calls{free: true, lost: from}
+	case to != "" && to == c.owner, to == "" && from != "" && from == c.lost:
+		return
 	case to == "":
-		t.calls[name] = &calls{free: true}
+		t.calls[name] = &calls{free: true, lost: from}
 		if last := c.last(); last != nil && at-last.at <= maxUnread {
 			t.calls[name].before = last
-			t.calls[name].disputed = c.rival != nil && at-c.rival.at <= maxUnread
+			t.calls[name].disputed = c.isDisputed(at)
 		}
 	default:
-		t.calls[name] = &calls{}
+		t.calls[name] = &calls{owner: to}
 	}
+}
+
+// isDisputed reports whether another process than that of the last call may have
+// had a call waiting at a time.
+func (c *calls) isDisputed(at uint64) bool {
+	last := c.last().caller.process.ID
+	rivals := func(other call) bool {
+		return other.caller.process.ID != last && at-other.at <= maxUnread+callAgain
+	}
+	return len(c.list) == 0 && c.disputed || slices.ContainsFunc(c.list, rivals) || c.rival != nil && rivals(*c.rival)
 }
 
 // refuse takes back what a process asked for: it got an error for an answer.
@@ -437,9 +459,11 @@ func (t *traffic) refuse(bus, pid, serial uint32) {
 		if to.bus != bus {
 			continue
 		}
-		c.list = slices.DeleteFunc(c.list, func(c call) bool {
-			return c.serial == serial && c.caller.process.ID.PID == pid
-		})
+		refused := func(c call) bool { return c.serial == serial && c.caller.process.ID.PID == pid }
+		c.list = slices.DeleteFunc(c.list, refused)
+		if c.rival != nil && refused(*c.rival) {
+			c.rival = nil
+		}
 	}
 }
 
@@ -461,15 +485,14 @@ func (t *traffic) callTo(to busName, c call) {
 		list = &calls{}
 		t.calls[to] = list
 	}
+	if len(list.list) == maxCalls && list.free {
+		return
+	}
 	if last := list.last(); last != nil && last.caller.process.ID != c.caller.process.ID {
 		rival := *last
 		list.rival = &rival
 	}
-	if len(list.list) == maxCalls {
-		// while the name has an owner, calls to it come and go
-		if list.free {
-			return
-		}
+	if len(list.list) == maxCalls { // while the name has an owner, calls to it come and go
 		list.list, list.dropped = slices.Delete(list.list, 0, 1), true
 	}
 	list.list = append(list.list, c)
@@ -517,7 +540,7 @@ func (t *traffic) activate(r *request, bus uint32) {
 		r.pending[to.name] = seen
 		if isAlias {
 			// those that come later wait for the same start
-			*c = calls{}
+			*c = calls{owner: c.owner, lost: c.lost}
 		}
 	}
 	if isAlias {
