@@ -20,11 +20,15 @@ const maxOpen = 256
 
 var errBusy = errors.New("too many units to ask about at once")
 
+// errEnded is why a question was given up that a manager had not answered when
+// the trace had ended.
+var errEnded = errors.New("the trace ended before the manager answered")
+
 // Answerer answers the questions that come up in a trace, each with a Unit
 // event, in the background.
 type Answerer struct {
 	ctx    context.Context
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 	give   func(*event.Unit)
 	wait   sync.WaitGroup
 
@@ -46,7 +50,7 @@ type queue struct{ waiting []event.Question }
 // NewAnswerer returns an Answerer that hands its answers to give, from
 // goroutines of its own.
 func NewAnswerer(give func(*event.Unit)) *Answerer {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancelCause(context.Background())
 	return &Answerer{
 		ctx: ctx, cancel: cancel, give: give,
 		queues: make(map[manager]*queue), boots: make(map[manager]unit.Boot),
@@ -94,14 +98,14 @@ func (a *Answerer) work(to manager, queued *queue) {
 // Wait returns once all questions are answered. After the time given, those
 // that are open are answered with an error.
 func (a *Answerer) Wait(limit time.Duration) {
-	timer := time.AfterFunc(limit, a.cancel)
+	timer := time.AfterFunc(limit, func() { a.cancel(errEnded) })
 	defer timer.Stop()
 	a.wait.Wait()
 }
 
 // Close gives up on open questions.
 func (a *Answerer) Close() {
-	a.cancel()
+	a.cancel(errEnded)
 	a.wait.Wait()
 }
 

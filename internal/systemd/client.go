@@ -134,20 +134,26 @@ func (c *Client) NamesFailed(ctx context.Context) (has bool, err error) {
 }
 
 // ask connects, has the question asked, and hangs up.
+// Where that was given up or took too long, the context's cause is the error,
+// not what came of it in the connection.
 func (c *Client) ask(ctx context.Context, question func(context.Context, *dbus.Conn) error) error {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
+	err := c.onConn(ctx, question)
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+func (c *Client) onConn(ctx context.Context, question func(context.Context, *dbus.Conn) error) error {
 	conn, err := c.connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	defer nudge(ctx, conn)()
-	err = question(ctx, conn)
-	if err != nil && ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return err
+	return question(ctx, conn)
 }
 
 func (c *Client) connect(ctx context.Context) (*dbus.Conn, error) {

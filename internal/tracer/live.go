@@ -14,8 +14,9 @@ import (
 )
 
 // lastAnswers is how long a stream that was ended waits for answers that are
-// still open.
-const lastAnswers = 2 * time.Second
+// still open: longer than a manager that reloads its units takes, which answers
+// none meanwhile. Who won't wait sends a second signal.
+const lastAnswers = 5 * time.Second
 
 // Live is the running machine as a source: what the probes see, and what the
 // service managers say.

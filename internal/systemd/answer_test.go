@@ -1,0 +1,46 @@
+package systemd
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// A question that is given up says so, and not what became of its connection.
+func TestGivenUp(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "private")
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	ended := make(chan error, 1)
+	go func() { // a manager that never answers
+		conn, err := listener.Accept()
+		cancel(errEnded)
+		if err == nil {
+			<-t.Context().Done()
+			err = conn.Close()
+		}
+		ended <- err
+	}()
+	t.Cleanup(func() {
+		if err := <-ended; err != nil {
+			t.Error("the manager: ", err)
+		}
+	})
+
+	c := &Client{endpoints: []endpoint{{path: path, uid: uint32(os.Geteuid())}}}
+	err = c.ask(ctx, func(ctx context.Context, conn *dbus.Conn) error {
+		return errors.New("asked without an answer to the authentication")
+	})
+	if !errors.Is(err, errEnded) {
+		t.Errorf("error %v, want that the trace ended", err)
+	}
+}
