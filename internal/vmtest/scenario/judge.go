@@ -210,7 +210,9 @@ func (s *Scenario) judgeType(typ string, objects []Object, vars map[string]strin
 			}
 		}
 		if got < b.Min {
-			failures = append(failures, fmt.Sprintf("%s: found %d%s", b, got, nearest(checks[i], found, taken)))
+			failures = append(failures, fmt.Sprintf("%s: found %d%s", b, got, nearest(checks[i], found, func(j int) bool {
+				return taken[j] < 0 || blocks[taken[j]].Min == 0
+			})))
 		}
 	}
 	return append(failures, unexpected(typ, blocks, checks, found, taken)...)
@@ -315,12 +317,12 @@ func assign(blocks []Block, fits [][]bool, objects int) (taken []int) {
 	return taken
 }
 
-// nearest says what keeps the best of the objects that are left from
-// fulfilling the checks.
-func nearest(checks []bound, objects []Object, taken []int) string {
+// nearest says what keeps the best of the objects that are left, or that a block
+// has which needs none, from fulfilling the checks.
+func nearest(checks []bound, objects []Object, left func(int) bool) string {
 	var best []string
 	for j, o := range objects {
-		if why := failing(checks, o); taken[j] < 0 && (best == nil || len(why) < len(best)) {
+		if why := failing(checks, o); left(j) && (best == nil || len(why) < len(best)) {
 			best = why
 		}
 	}

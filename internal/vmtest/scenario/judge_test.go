@@ -157,6 +157,7 @@ func TestEvents(t *testing.T) {
 		{"at least, not reached", "expect 3+ netns_create\n\t.process.pid > 0", "found 2", output(create, other)},
 		{"open block leaves what another needs", "expect 0+ netns_create" + isUnshare, "", output(create, other)},
 		{"open block and a need unfulfilled", "expect 0+ netns_create" + isUnshare, "found 0", output(other)},
+		{"open block has what misses a need", "expect 0+ netns_create" + isUnshare, ".process.comm is \"ip\"", output(other)},
 		{"a loss nobody mentions", isUnshare, "unexpected loss", withLoss},
 		{"a loss that is expected", isUnshare + "\nexpect loss\n\t.count == 2", "", withLoss},
 		{"coverage nobody mentions", isUnshare, "", []byte(coverage + "\n" + string(output(create)))},
