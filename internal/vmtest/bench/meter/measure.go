@@ -304,7 +304,8 @@ func (m *meter) soakLoop() error {
 		return errors.Join(err, m.sample("soak", traced.name, memory), m.sample("entries", traced.name, float64(entries)))
 	}
 	const parts = 4
-	err = look()
+	// what the start took is given back once the probes are attached
+	err = errors.Join(quiet(r.pid()), look())
 	for range parts {
 		if err == nil {
 			err = errors.Join(repeat(m.soak/parts, create), quiet(r.pid()), look())
