@@ -102,7 +102,7 @@ func withDir(o *vmtest.Options, do func() (int, error)) (exitCode int, err error
 func runTest(ctx context.Context, args []string) (int, error) {
 	flags := newFlags("test")
 	var o vmtest.SuiteOptions
-	vmFlags(flags, &o.Options, 45*time.Minute)
+	vmFlags(flags, &o.Options, 60*time.Minute)
 	pattern := flags.String("run", "", "run the scenarios that match")
 	flags.StringVar(&o.Nsblame, "nsblame", "", "binary to test instead of a freshly built one")
 	flags.StringVar(&o.Keep, "keep", "", "directory for all that the scenarios yield")
