@@ -3,9 +3,6 @@ package systemd
 import (
 	"context"
 	"errors"
-	"net"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/godbus/dbus/v5"
@@ -13,12 +10,8 @@ import (
 
 // A question that is given up says so, and not what became of its connection.
 func TestGivenUp(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "private")
-	listener, err := net.Listen("unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
+	listener, c := listen(t)
+	defer listener.Close() // before the manager's end is waited for
 	ctx, cancel := context.WithCancelCause(t.Context())
 	ended := make(chan error, 1)
 	go func() { // a manager that never answers
@@ -36,8 +29,7 @@ func TestGivenUp(t *testing.T) {
 		}
 	})
 
-	c := &Client{endpoints: []endpoint{{path: path, uid: uint32(os.Geteuid())}}}
-	err = c.ask(ctx, func(ctx context.Context, conn *dbus.Conn) error {
+	err := c.ask(ctx, func(ctx context.Context, conn *dbus.Conn) error {
 		return errors.New("asked without an answer to the authentication")
 	})
 	if !errors.Is(err, errEnded) {

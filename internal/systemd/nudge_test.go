@@ -64,13 +64,20 @@ func sleepyManager(conn net.Conn) error {
 	return answer.EncodeTo(conn, binary.LittleEndian)
 }
 
-func TestNudge(t *testing.T) {
+// listen returns where a manager of the test's own is asked, and who asks it.
+func listen(t *testing.T) (net.Listener, *Client) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "private")
 	listener, err := net.Listen("unix", path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
+	t.Cleanup(func() { listener.Close() })
+	return listener, &Client{endpoints: []endpoint{{path: path, uid: uint32(os.Geteuid())}}}
+}
+
+func TestNudge(t *testing.T) {
+	listener, c := listen(t)
 	ended := make(chan error, 1)
 	go func() {
 		conn, err := listener.Accept()
@@ -80,9 +87,8 @@ func TestNudge(t *testing.T) {
 		ended <- err
 	}()
 
-	c := &Client{endpoints: []endpoint{{path: path, uid: uint32(os.Geteuid())}}}
 	var version string
-	err = c.ask(t.Context(), func(ctx context.Context, conn *dbus.Conn) error {
+	err := c.ask(t.Context(), func(ctx context.Context, conn *dbus.Conn) error {
 		return managerProperty(ctx, conn, "Version", &version)
 	})
 	if err != nil || version != "252" {
