@@ -34,6 +34,12 @@ struct dbus_header {
 #define DBUS_FIELD_DESTINATION 6
 #define DBUS_FIELDS_MAX 12
 
+/* The shortest call to a name that has no owner: the fixed part and the fields for
+ * path, destination and member. What goes before the first message, by which who
+ * connects shows who it is, is shorter in all but odd cases, and often is text that
+ * its program has not touched yet, which can't be read here. */
+#define CALL_MIN 64
+
 /* Long enough for each name that is compared, and its end. */
 #define NAME_WORDS 4
 
@@ -197,9 +203,11 @@ static __always_inline bool is_the_bus(struct name *dest)
 enum verdict {
 	IGNORED,
 	SENT,
+	/* does not begin as a message does */
+	NO_MESSAGE,
 	/* a call that only its name makes of interest; how far into the message its
 	 * destination begins is in the bits from DEST_SHIFT on, 0 if its header is
-	 * not captured whole */
+	 * not captured whole, or was not understood, or if more than it is sent */
 	CALL_TO_NAME,
 };
 
@@ -279,7 +287,7 @@ __noinline __u64 field_at(__u64 head, __u64 off, __u32 endian)
  * Walks the header's fields for the two that decide. Their order is up to the
  * sender, and so is every length. Returns a verdict.
  */
-__noinline int message_matters(__u64 head, __u64 head_len, __u64 next, __u32 to_bus)
+__noinline int message_matters(__u64 head, __u64 head_len, __u64 next, __u64 size, __u32 to_bus)
 {
 	struct name member = {}, dest = {};
 	struct dbus_header h;
@@ -288,15 +296,17 @@ __noinline int message_matters(__u64 head, __u64 head_len, __u64 next, __u32 to_
 	__u64 off = sizeof(h), end;
 	int i, verdict;
 
-	if (head_len < sizeof(h) || bpf_probe_read_user(&h, sizeof(h), (void *)head))
-		return 0;
-	if ((h.endian != 'l' && h.endian != 'B') || h.version != 1)
-		return 0;
+	if (head_len < sizeof(h) || bpf_probe_read_user(&h, sizeof(h), (void *)head) ||
+	    (h.endian != 'l' && h.endian != 'B') || h.version != 1)
+		return to_bus ? NO_MESSAGE : IGNORED;
+	end = off + order(h.fields_len, h.endian);
+	/* user space reads the further ones, too */
+	if (to_bus && ((end + 7) & ~7ULL) + order(h.body_len, h.endian) < size)
+		return CALL_TO_NAME;
 	if (h.type == DBUS_ERROR) /* what is refused starts nothing */
 		return !to_bus;
 	if (h.type != DBUS_METHOD_CALL && h.type != DBUS_SIGNAL)
 		return 0;
-	end = off + order(h.fields_len, h.endian);
 	for (i = 0; i < DBUS_FIELDS_MAX; i++) {
 		__u64 field;
 
@@ -315,6 +325,8 @@ __noinline int message_matters(__u64 head, __u64 head_len, __u64 next, __u32 to_
 		bpf_probe_read_user_str(&member, sizeof(member), (void *)head + member_at);
 	if (dest_at)
 		bpf_probe_read_user_str(&dest, sizeof(dest), (void *)head + dest_at);
+	if (to_bus && off < end && !(member_at && dest_at))
+		return CALL_TO_NAME;
 	if (h.type == DBUS_METHOD_CALL) {
 		verdict = call_matters(&dest, &member, to_bus);
 		if (verdict == CALL_TO_NAME && (h.flags & DBUS_NO_AUTO_START))
@@ -336,7 +348,8 @@ __noinline int message_matters(__u64 head, __u64 head_len, __u64 next, __u32 to_
  * who has the name or that something is started on; once there are more, it only
  * wants to know who else calls, and of the latest call of each. So of the calls
  * to a name by one process as it is, all further ones are left out but for one in
- * a while, whoever else calls meanwhile.
+ * a while, whoever else calls meanwhile. The same goes for what is no message:
+ * nothing but that there was one can be told.
  */
 #define CALLS_TOLD 17 /* what user space keeps (blame's maxCalls), and one more */
 #define CALL_AGAIN_NS (100 * 1000 * 1000)
@@ -368,7 +381,8 @@ struct {
  * anew to count. */
 volatile __u64 bus_turn = 0;
 
-/* Whether a call tells nothing new; notes it if it does. */
+/* Whether a call tells nothing new; notes it if it does. Without a name it is
+ * about what is no message. */
 __noinline int told_already(__u64 bus, __u64 name)
 {
 	struct callee key = { .bus = bus, .by = process_key((void *)bpf_get_current_task()) };
@@ -379,9 +393,11 @@ __noinline int told_already(__u64 bus, __u64 name)
 
 	if (!p)
 		return 0;
-	len = bpf_probe_read_user_str(key.name, sizeof(key.name), (void *)name);
-	if (len <= 0 || len >= CALLEE_NAME) /* maybe cut */
-		return 0;
+	if (name) {
+		len = bpf_probe_read_user_str(key.name, sizeof(key.name), (void *)name);
+		if (len <= 0 || len >= CALLEE_NAME) /* maybe cut */
+			return 0;
+	}
 	told = bpf_map_lookup_elem(&told_calls, &key);
 	if (!told) {
 		struct told none = {};
@@ -401,6 +417,38 @@ __noinline int told_already(__u64 bus, __u64 name)
 	told->version = p->version;
 	told->boot_ns = now;
 	return 0;
+}
+
+/* --- what is sent once more --------------------------------------------- */
+
+/* A socket whose buffer is full takes a part of a large message, and the sender
+ * comes again with the rest. What is smaller is taken whole (net/unix/af_unix.c,
+ * unix_stream_sendmsg). */
+#define LARGE 4096
+
+/* How much of a message a socket may still have to be given. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 256);
+	__type(key, __u64); /* the socket's address */
+	__type(value, __u64);
+} large_sends SEC(".maps");
+
+static __always_inline void begins(__u64 sk, __u64 size)
+{
+	if (size > LARGE)
+		bpf_map_update_elem(&large_sends, &sk, &size, BPF_ANY);
+}
+
+/* Whether what is no message may be the rest of one that was sent whole. */
+static __always_inline bool goes_on(__u64 sk, __u64 size)
+{
+	__u64 *rest = bpf_map_lookup_elem(&large_sends, &sk);
+
+	if (!rest || *rest < size) /* as much as before if nothing was taken */
+		return false;
+	*rest = size;
+	return true;
 }
 
 /* --- the probe --------------------------------------------------------- */
@@ -488,7 +536,13 @@ static __always_inline int sent(struct socket *sock, struct msghdr *msg, unsigne
 		count(COUNT_BUS_UNREAD);
 		return 0;
 	}
-	verdict = message_matters(seg.head, seg.head_len, seg.next, to_bus);
+	verdict = message_matters(seg.head, seg.head_len, seg.next, size, to_bus);
+	if (verdict == NO_MESSAGE) {
+		if (size < CALL_MIN || goes_on((__u64)sk, size) || told_already((__u64)addr, 0))
+			return 0;
+	} else if (to_bus) {
+		begins((__u64)sk, size);
+	}
 	if (verdict == IGNORED)
 		return 0;
 	if (verdict == SENT) /* before it is out: what follows it is told */

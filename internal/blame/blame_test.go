@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nsblame/nsblame/internal/cgroup"
+	"github.com/nsblame/nsblame/internal/dbuswire"
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/lineage"
 	"github.com/nsblame/nsblame/internal/unit"
@@ -354,6 +356,124 @@ func TestCallsOfSeveralOnTheBrink(t *testing.T) {
 	s.fromBus(1, activation("dbus-"+hostname1+".service"))
 	s.service(42, "systemd-hostnamed.service")
 	s.want("unknown (unknown): several processes called org.freedesktop.hostname1 just before it lost its owner; whose call was read after that is not known")
+}
+
+// A message that can't be read may have been the call that came first.
+func TestAMessageThatCanNotBeRead(t *testing.T) {
+	const unknown = "unknown (unknown): a message that could not be read may have called org.freedesktop.hostname1 before the first call that was seen"
+	whole := encode(t, getHostname())
+	hello := encode(t, method("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello"))
+	other := otherNameThatIsCut(t)
+	noStart := slices.Clone(whole)
+	noStart[2] |= 2
+	invalid := slices.Clone(whole)
+	invalid[8] = 0 // its serial
+	both := append(slices.Clone(hello), whole...)
+	tests := []struct {
+		name string
+		data []byte
+		size int // of the whole send, if there is more
+		want string
+		late bool
+	}{
+		{"none", nil, 0, "command 41 cron.service (kernel)", false},
+		{"cut within the header", whole[:40], len(whole), unknown, false},
+		{"no message", whole[16:], 0, unknown, false},
+		{"invalid", invalid, 0, unknown, false},
+		{"after the call", invalid, 0, "command 41 cron.service (inferred)", true},
+		{"behind another", both, 0, "command 43 cron.service (inferred)", false},
+		{"behind another, not captured", hello, len(both), unknown, false},
+		{"behind authentication", append([]byte("\x00AUTH EXTERNAL\r\nBEGIN\r\n"), both...), 0, "command 43 cron.service (inferred)", false},
+		{"to another name", other[:len(other)-10], len(other), "command 41 cron.service (kernel)", false},
+		{"a first piece", whole[:len(whole)-3], 0, "command 43 cron.service (inferred)", false},
+		{"that starts nothing", noStart, 0, "command 41 cron.service (kernel)", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := withHostnamed(t)
+			s.caller(41, "hostnamectl")
+			s.caller(43, "odd")
+			odd := &event.BusMessage{Sender: s.id(43), TID: 43, Bus: 1, Path: toBus, PeerPID: 1, Size: uint32(max(tt.size, len(tt.data))), Data: tt.data}
+			if tt.data != nil && !tt.late {
+				s.see(odd)
+			}
+			s.send(41, toBus, getHostname())
+			if tt.late {
+				s.see(odd)
+			}
+			s.fromBus(1, activation("dbus-"+hostname1+".service"))
+			s.service(42, "systemd-hostnamed.service")
+			s.want(tt.want)
+		})
+	}
+}
+
+// otherNameThatIsCut is a call whose name does not go by the cut: the library writes
+// the fields of a header in any order.
+func otherNameThatIsCut(t *testing.T) []byte {
+	t.Helper()
+	for {
+		data := encode(t, method("org.example.other", "/", "org.example", "Get"))
+		if m, err := dbuswire.Parse(data[:len(data)-10]); err != nil && m.Destination != "" {
+			return data
+		}
+	}
+}
+
+// Long ago, or of the caller itself, it is no rival.
+func TestAMessageThatCanNotBeReadOfNoMatter(t *testing.T) {
+	for _, by := range []uint32{41, 43} {
+		s := withHostnamed(t)
+		s.caller(41, "hostnamectl")
+		s.caller(43, "odd")
+		s.see(&event.BusMessage{Sender: s.id(by), TID: by, Bus: 1, Path: toBus, PeerPID: 1, Size: 3, Data: []byte("odd")})
+		if by != 41 {
+			s.now += 1101
+		}
+		s.send(41, toBus, getHostname())
+		s.fromBus(1, activation("dbus-"+hostname1+".service"))
+		s.service(42, "systemd-hostnamed.service")
+		s.want("command 41 cron.service (kernel)")
+	}
+}
+
+// There is room for so many of them; that of one that was dropped is not lost.
+func TestManyMessagesThatCanNotBeRead(t *testing.T) {
+	s := withHostnamed(t)
+	s.caller(41, "hostnamectl")
+	s.caller(43, "odd")
+	odd := func(by uint32) {
+		s.see(&event.BusMessage{Sender: s.id(by), TID: by, Bus: 1, Path: toBus, PeerPID: 1, Size: 3, Data: []byte("odd")})
+	}
+	odd(43)
+	for range maxUnreadMessages {
+		odd(41)
+	}
+	s.send(41, toBus, getHostname())
+	s.fromBus(1, activation("dbus-"+hostname1+".service"))
+	s.service(42, "systemd-hostnamed.service")
+	s.want("unknown (unknown): a message that could not be read may have called org.freedesktop.hostname1 before the first call that was seen")
+}
+
+// A request that can't be read may have been the first.
+func TestARequestThatCanNotBeRead(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		s := tell(t)
+		s.units["foo.service"] = unit.Unit{Name: "foo.service", Type: "simple", PrivateNetwork: true}
+		s.caller(41, "systemctl", "start", "foo")
+		s.caller(43, "odd")
+		data := encode(t, job("StartUnit", "foo.service"))
+		odd := &event.BusMessage{Sender: s.id(43), TID: 43, Bus: 1, Path: private, PeerPID: 1, Size: uint32(len(data)), Data: data[:50]}
+		if !late {
+			s.see(odd)
+		}
+		s.send(41, private, job("StartUnit", "foo.service"))
+		if late {
+			s.see(odd)
+		}
+		s.service(42, "foo.service")
+		s.want("command 41 cron.service (inferred)")
+	}
 }
 
 // The bus saw the end of a run, and was called again, before the manager noted

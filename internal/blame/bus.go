@@ -79,6 +79,27 @@ func (c *calls) last() *call {
 	return &c.list[len(c.list)-1]
 }
 
+// mayBePreceded reports whether one of the messages may have been a call that
+// came before the first that counts, or that was read in its place.
+func (c *calls) mayBePreceded(name busName, messages []unread) bool {
+	return slices.ContainsFunc(messages, func(u unread) bool {
+		if len(c.list) == 0 {
+			return c.before != nil && u.mayCall(name) && u.mayRival(c.before.caller.process.ID, c.before.at)
+		}
+		first := c.list[0]
+		return u.at < first.at && u.mayCall(name) && u.mayRival(first.caller.process.ID, first.at)
+	})
+}
+
+// mayBeRivalled reports whether one of the messages may have been a call that was
+// read before the first that counts.
+func (c *calls) mayBeRivalled(name busName, messages []unread) bool {
+	first := c.list[0]
+	return slices.ContainsFunc(messages, func(u unread) bool {
+		return u.mayCall(name) && u.mayRival(first.caller.process.ID, first.at)
+	})
+}
+
 // request asks a manager to start a unit.
 type request struct {
 	at     uint64
@@ -101,6 +122,8 @@ type request struct {
 	// pending are the calls at the time to names of that bus, by name, where
 	// the unit's own name does not tell the bus name.
 	pending map[string]calls
+	// unread are the messages of that owner that could not be read by then.
+	unread []unread
 	// activation is set if it was a bus that asked, for the sake of a call, whose
 	// number that is.
 	activation bool
@@ -133,9 +156,23 @@ type finished struct {
 	result   string
 }
 
+// unread is a message of which it can't be told what it asks for: it may have been
+// the call, or the request, that came first.
+type unread struct {
+	at  uint64
+	by  event.ProcessID // zero if not known
+	bus uint32
+	to  string // the name that it goes to, empty if not known
+}
+
+// maxUnreadMessages is how many of them are remembered for each manager.
+const maxUnreadMessages = 64
+
 // traffic is what was heard on the buses.
 type traffic struct {
-	calls    map[busName]*calls
+	calls map[busName]*calls
+	// unread are the latest such messages to each manager and its bus, in order.
+	unread   map[owner][]unread
 	requests []*request
 	jobs     []finished
 	// announced are the latest jobs, and since when it is known that they are there.
@@ -149,7 +186,7 @@ type traffic struct {
 }
 
 func newTraffic() traffic {
-	return traffic{calls: make(map[busName]*calls), listeners: make(map[uint32]bool)}
+	return traffic{calls: make(map[busName]*calls), unread: make(map[owner][]unread), listeners: make(map[uint32]bool)}
 }
 
 // The paths of the sockets, as far as they differ from user to user.
@@ -184,26 +221,95 @@ func (t *traffic) hear(at uint64, b *event.BusMessage, tree *lineage.Tree) {
 	if t.foreign(own, b, tree) {
 		return
 	}
+	if !b.FromBus {
+		t.hearClient(at, own, b, tree)
+		return
+	}
 	m, err := dbuswire.Parse(b.Data)
 	if errors.Is(err, dbuswire.ErrTruncated) {
 		t.cut++
 	}
-	if err != nil {
-		return
-	}
 	switch {
-	case b.FromBus && m.Type == dbuswire.Error:
+	case err != nil:
+	case m.Type == dbuswire.Error:
 		t.refuse(b.Bus, b.PeerPID, m.ReplySerial)
 		if m.Sender == theBus {
 			t.activationFailed(at, b.Bus, b.PeerPID, m.ReplySerial)
 		}
-	case m.Type == dbuswire.Signal && (m.Member == jobNew || m.Member == jobRemoved):
+	case m.Type == dbuswire.Signal && isJobSignal(&m):
 		t.job(at, own, b, &m, tree)
-	case b.FromBus && m.Type == dbuswire.Signal:
+	case m.Type == dbuswire.Signal:
 		t.signal(at, own, b, &m)
-	case m.Type == dbuswire.MethodCall, m.Type == dbuswire.Signal:
-		t.methodCall(at, own, b, &m, tree)
 	}
+}
+
+// hearClient takes in what is sent to a bus, or to a manager: a client may send
+// several messages at once.
+func (t *traffic) hearClient(at uint64, own owner, b *event.BusMessage, tree *lineage.Tree) {
+	if len(b.Data) == 0 {
+		t.unreadable(at, own, b, &dbuswire.Message{}, dbuswire.ErrNotDBus)
+		return
+	}
+	parts := dbuswire.ParseAll(b.Data)
+	end := uint64(len(b.Data)) // of authentication, if there is nothing else
+	for i := range parts {
+		m := &parts[i].Message
+		if err := parts[i].Err; err != nil {
+			t.unreadable(at, own, b, m, err)
+			return
+		}
+		end = uint64(parts[i].Offset) + uint64(m.Size)
+		switch {
+		case m.Type == dbuswire.Signal && isJobSignal(m):
+			t.job(at, own, b, m, tree)
+		case m.Type == dbuswire.MethodCall, m.Type == dbuswire.Signal:
+			t.methodCall(at, own, b, m, tree)
+		}
+	}
+	if end < uint64(b.Size) { // what follows was not captured
+		t.unreadable(at, own, b, &dbuswire.Message{}, dbuswire.ErrTruncated)
+	}
+}
+
+func isJobSignal(m *dbuswire.Message) bool { return m.Member == jobNew || m.Member == jobRemoved }
+
+// unreadable takes in a message to a bus that could not be read, with as much of it
+// as was.
+func (t *traffic) unreadable(at uint64, own owner, b *event.BusMessage, m *dbuswire.Message, err error) {
+	if errors.Is(err, dbuswire.ErrTruncated) {
+		t.cut++
+	}
+	if m.Type == dbuswire.MethodReturn || m.Type == dbuswire.Error {
+		return
+	}
+	list := t.unread[own]
+	if len(list) == maxUnreadMessages {
+		list = slices.Delete(list, 0, 1)
+		list[0].by, list[0].to = event.ProcessID{}, "" // stands for the one that was dropped, too
+	}
+	u := unread{at: at, by: b.Sender, bus: b.Bus, to: m.Destination}
+	t.unread[own] = append(list, u)
+	for _, r := range t.requests {
+		if r.owner == own && u.mayRequest() && r.caller.process.ID != u.by && at-r.at <= maxUnread+callAgain {
+			r.evidence = weaker(Inferred, r.evidence)
+		}
+	}
+}
+
+// mayRequest reports whether the message may have asked the manager for a start.
+func (u *unread) mayRequest() bool {
+	return u.to == "" || u.to == dbuswire.SystemdName || strings.HasPrefix(u.to, ":")
+}
+
+// mayCall reports whether the message may have been a call to a name that has no owner.
+func (u *unread) mayCall(name busName) bool {
+	return u.bus == name.bus && (u.to == "" || u.to == name.name)
+}
+
+// mayRival reports whether the message may have been read before one that another
+// process sent.
+func (u *unread) mayRival(by event.ProcessID, at uint64) bool {
+	return u.by != by && (u.at >= at || at-u.at <= maxUnread+callAgain)
 }
 
 // foreign reports whether a message is of another manager's bus than the path
@@ -223,17 +329,19 @@ func (t *traffic) foreign(own owner, b *event.BusMessage, tree *lineage.Tree) bo
 func (t *traffic) methodCall(at uint64, own owner, b *event.BusMessage, m *dbuswire.Message, tree *lineage.Tree) {
 	if method, units, _, ok := dbuswire.StartJob(m, m.Destination); ok {
 		if len(units) == 0 {
-			t.cut++
+			t.unreadable(at, own, b, m, dbuswire.ErrTruncated)
 		}
 		for _, unit := range units {
 			t.startJob(at, own, b, m, method, unit, tree)
 		}
 		return
 	}
-	if b.FromBus {
-		return
-	}
-	if name, ok := dbuswire.WantedName(m); ok && t.whole(name) {
+	name, ok := dbuswire.WantedName(m)
+	switch {
+	case !ok:
+	case name == "":
+		t.unreadable(at, own, b, &dbuswire.Message{}, dbuswire.ErrTruncated)
+	default:
 		t.callTo(busName{b.Bus, name}, call{at: at, serial: m.Serial, caller: describe(tree, b)})
 	}
 }
@@ -253,16 +361,12 @@ func describe(tree *lineage.Tree, b *event.BusMessage) caller {
 	return caller{process: p, ancestry: ancestry, why: why}
 }
 
-// startJob takes in a request to start a unit. What a bus passes on was heard
-// when it was sent. dbus-broker carries out activations through its launcher,
-// which asks systemd over a connection of its own.
+// startJob takes in a request to start a unit. dbus-broker carries out activations
+// through its launcher, which asks systemd over a connection of its own.
 func (t *traffic) startJob(at uint64, own owner, b *event.BusMessage, m *dbuswire.Message, method, unit string, tree *lineage.Tree) {
 	c := describe(tree, b)
 	r := &request{at: at, owner: own, unit: unit, method: method, serial: m.Serial, bus: b.Bus, sender: b.Sender.PID, caller: c, known: true, evidence: Kernel}
-	switch {
-	case b.FromBus:
-		return
-	case isLauncher(&c.process):
+	if isLauncher(&c.process) {
 		t.activate(r, b.Bus)
 	}
 	t.remember(r)
@@ -405,10 +509,10 @@ func (t *traffic) missed() {
 	}
 }
 
-// forget drops what was heard, but for who listens.
+// forget drops what was heard, but for who listens, and for what was not understood.
 func (t *traffic) forget() {
 	fresh := newTraffic()
-	fresh.listeners, fresh.cut = t.listeners, t.cut
+	fresh.listeners, fresh.cut, fresh.unread = t.listeners, t.cut, t.unread
 	*t = fresh
 }
 
@@ -531,6 +635,7 @@ func (t *traffic) activate(r *request, bus uint32) {
 	name, isAlias := strings.CutPrefix(r.unit, activationPrefix)
 	name = strings.TrimSuffix(name, ".service")
 	r.pending = make(map[string]calls)
+	r.unread = slices.Clone(t.unread[r.owner])
 	for to, c := range t.calls {
 		if c.last() == nil || to.bus != bus || isAlias && to.name != name {
 			continue
@@ -552,7 +657,8 @@ func (t *traffic) activate(r *request, bus uint32) {
 func (r *request) settle(name string) {
 	r.name = name
 	c, ok := r.pending[name]
-	r.pending = nil
+	unreads := r.unread
+	r.pending, r.unread = nil, nil
 	switch {
 	case !ok:
 		r.why = "no call to " + name + " was seen before the bus asked for its activation"
@@ -560,6 +666,8 @@ func (r *request) settle(name string) {
 		r.why = "too many calls to " + name + " came before the bus asked for its activation, or some were lost"
 	case len(c.list) == 0 && c.disputed:
 		r.why = "several processes called " + name + " just before it lost its owner; whose call was read after that is not known"
+	case c.mayBePreceded(busName{r.bus, name}, unreads):
+		r.why = "a message that could not be read may have called " + name + " before the first call that was seen"
 	case len(c.list) == 0:
 		// sent before the name lost its owner, and read after it
 		r.caller, r.known, r.evidence, r.call = c.before.caller, true, Inferred, c.before.serial
@@ -567,7 +675,8 @@ func (r *request) settle(name string) {
 		first := c.list[0].caller
 		r.caller, r.known, r.others, r.call = first, true, len(c.list)-1, c.list[0].serial
 		// A bus reads each connection in order, but which of them first is up to it.
-		if slices.ContainsFunc(c.list, func(c call) bool { return c.caller.process.ID != first.process.ID }) {
+		if c.mayBeRivalled(busName{r.bus, name}, unreads) ||
+			slices.ContainsFunc(c.list, func(c call) bool { return c.caller.process.ID != first.process.ID }) {
 			r.evidence = Inferred
 		}
 	}
@@ -575,6 +684,11 @@ func (r *request) settle(name string) {
 
 // remember keeps a request until it may have come into effect.
 func (t *traffic) remember(r *request) {
+	if slices.ContainsFunc(t.unread[r.owner], func(u unread) bool {
+		return u.mayRequest() && u.mayRival(r.caller.process.ID, r.at)
+	}) {
+		r.evidence = weaker(Inferred, r.evidence)
+	}
 	if len(t.requests) == maxRequests {
 		t.requests = slices.Delete(t.requests, 0, maxRequests/4)
 	}

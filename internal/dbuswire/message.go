@@ -109,6 +109,12 @@ func Parse(b []byte) (Message, error) {
 	return parse(string(b))
 }
 
+// IsMessage tells whether b begins as a message does, by its first four bytes.
+func IsMessage(b []byte) bool {
+	const version = 3
+	return len(b) > version && (b[0] == littleEndian || b[0] == bigEndian) && b[1] != 0 && b[version] == protocolVersion
+}
+
 // Part is one of the messages in a send.
 type Part struct {
 	// Offset is where in the send the message begins.

@@ -342,6 +342,20 @@ func TestIsAuth(t *testing.T) {
 	}
 }
 
+func TestIsMessage(t *testing.T) {
+	for s, want := range map[string]bool{
+		"l\x01\x00\x01": true, "B\x04\x02\x01more": true, "l\x01\x00": false, "": false,
+		"l\x00\x00\x01": false, "l\x01\x00\x02": false, "BEGIN\r\n": false, "\x00AUTH": false,
+	} {
+		if got := IsMessage([]byte(s)); got != want {
+			t.Errorf("IsMessage(%q) = %v", s, got)
+		}
+		if _, err := Parse([]byte(s)); len(s) > 3 && errors.Is(err, ErrNotDBus) == want {
+			t.Errorf("Parse(%q) does not agree: %v", s, err)
+		}
+	}
+}
+
 func TestTypeString(t *testing.T) {
 	for kind, want := range map[Type]string{
 		MethodCall: "method_call", MethodReturn: "method_return", Error: "error", Signal: "signal", 9: "type(9)",

@@ -492,6 +492,7 @@ const (
 	bpfMapInflight               = "inflight"
 	bpfMapInside                 = "inside"
 	bpfMapJoining                = "joining"
+	bpfMapLargeSends             = "large_sends"
 	bpfMapLives                  = "lives"
 	bpfMapLoads                  = "loads"
 	bpfMapNoCost                 = "no_cost"
@@ -727,6 +728,7 @@ type bpfMapSpecs struct {
 	Inflight      *ebpf.MapSpec `ebpf:"inflight"`
 	Inside        *ebpf.MapSpec `ebpf:"inside"`
 	Joining       *ebpf.MapSpec `ebpf:"joining"`
+	LargeSends    *ebpf.MapSpec `ebpf:"large_sends"`
 	Lives         *ebpf.MapSpec `ebpf:"lives"`
 	Loads         *ebpf.MapSpec `ebpf:"loads"`
 	NoCost        *ebpf.MapSpec `ebpf:"no_cost"`
@@ -788,6 +790,7 @@ type bpfMaps struct {
 	Inflight      *ebpf.Map `ebpf:"inflight"`
 	Inside        *ebpf.Map `ebpf:"inside"`
 	Joining       *ebpf.Map `ebpf:"joining"`
+	LargeSends    *ebpf.Map `ebpf:"large_sends"`
 	Lives         *ebpf.Map `ebpf:"lives"`
 	Loads         *ebpf.Map `ebpf:"loads"`
 	NoCost        *ebpf.Map `ebpf:"no_cost"`
@@ -812,6 +815,7 @@ func (m *bpfMaps) Close() error {
 		m.Inflight,
 		m.Inside,
 		m.Joining,
+		m.LargeSends,
 		m.Lives,
 		m.Loads,
 		m.NoCost,

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unsafe"
 
+	"github.com/nsblame/nsblame/internal/dbuswire"
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/procfs"
 )
@@ -322,7 +323,15 @@ func decodeKeys(raw []byte) ([]event.ProcessID, error) {
 
 // busEvent leaves the number of the bus to the caller: the kernel's address of
 // it is nothing for a recording.
+//
+// What is neither a message nor comes before the first one tells nothing but that
+// it was sent. As a further part of a large message it may hold anything, so it is
+// not kept.
 func busEvent(r *bpfBusRecord) event.Event {
+	data := filled(r.Data[:], r.Len)
+	if !dbuswire.IsMessage(data) && !dbuswire.IsAuth(data) {
+		data = nil
+	}
 	return event.Event{BootNS: r.BootNs, Body: &event.BusMessage{
 		Sender:  processID(r.Sender),
 		TID:     r.Tid,
@@ -330,6 +339,6 @@ func busEvent(r *bpfBusRecord) event.Event {
 		FromBus: !has(r.Flags, bpfBusFlagsBUS_TO),
 		PeerPID: r.Peer,
 		Size:    r.Size,
-		Data:    bytes.Clone(filled(r.Data[:], r.Len)),
+		Data:    bytes.Clone(data),
 	}}
 }

@@ -1,0 +1,143 @@
+// Command writer connects to the system bus, and for each line that it reads
+// calls a name there, in the way that the line says: whole, in one write;
+// pieces, in two, of which the first ends within the header; behind, in one write
+// with another call before it. At the line large it asks the bus itself something,
+// at greater length than a socket takes at once.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/godbus/dbus/v5"
+)
+
+const theBus = "org.freedesktop.DBus"
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "writer:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("usage: writer NAME")
+	}
+	conn, err := connect()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(io.Discard, conn) // who does not read its answers is left waiting
+		ended <- err
+	}()
+	fmt.Println("ready")
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		writes, err := split(lines.Text(), args[0])
+		if err != nil {
+			return err
+		}
+		for _, w := range writes {
+			if _, err := conn.Write(w); err != nil {
+				return err
+			}
+		}
+		fmt.Println("sent")
+	}
+	if err := lines.Err(); err != nil {
+		return err
+	}
+	select {
+	case err := <-ended:
+		return fmt.Errorf("the bus ended the connection: %w", err)
+	default:
+		return nil
+	}
+}
+
+// connect returns a connection on which messages can be sent. It does not wait for
+// more than the bus demands.
+func connect() (*net.UnixConn, error) {
+	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Net: "unix", Name: "/run/dbus/system_bus_socket"})
+	if err != nil {
+		return nil, err
+	}
+	auth := fmt.Sprintf("\x00AUTH EXTERNAL %x\r\n", fmt.Sprint(os.Getuid()))
+	if _, err := io.WriteString(conn, auth); err != nil {
+		return nil, err
+	}
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil {
+		return nil, err
+	}
+	if line[:2] != "OK" {
+		return nil, fmt.Errorf("the bus says %q", line)
+	}
+	hello, err := message(1, theBus, theBus, "Hello")
+	if err != nil {
+		return nil, err
+	}
+	_, err = conn.Write(append([]byte("BEGIN\r\n"), hello...))
+	return conn, err
+}
+
+// split returns the writes by which a name is called.
+func split(way, name string) ([][]byte, error) {
+	call, err := message(3, name, "org.freedesktop.DBus.Peer", "Ping")
+	if err != nil {
+		return nil, err
+	}
+	other, err := message(2, theBus, theBus, "GetId")
+	if err != nil {
+		return nil, err
+	}
+	large, err := message(4, theBus, theBus, "NameHasOwner", strings.Repeat("long", 1<<18))
+	if err != nil {
+		return nil, err
+	}
+	const within = 40 // bytes, of which 16 are fixed
+	switch way {
+	case "whole":
+		return [][]byte{call}, nil
+	case "pieces":
+		return [][]byte{call[:within], call[within:]}, nil
+	case "behind":
+		return [][]byte{slices.Concat(other, call)}, nil
+	case "large":
+		return [][]byte{large}, nil
+	}
+	return nil, fmt.Errorf("%q is not whole, pieces, behind or large", way)
+}
+
+// message is a call.
+func message(serial uint32, name, iface, member string, args ...any) ([]byte, error) {
+	m := dbus.Message{Type: dbus.TypeMethodCall, Headers: map[dbus.HeaderField]dbus.Variant{
+		dbus.FieldPath:        dbus.MakeVariant(dbus.ObjectPath("/")),
+		dbus.FieldDestination: dbus.MakeVariant(name),
+		dbus.FieldInterface:   dbus.MakeVariant(iface),
+		dbus.FieldMember:      dbus.MakeVariant(member),
+	}}
+	if len(args) > 0 {
+		m.Body = args
+		m.Headers[dbus.FieldSignature] = dbus.MakeVariant(dbus.SignatureOf(args...))
+	}
+	var b bytes.Buffer
+	if err := m.EncodeTo(&b, binary.LittleEndian); err != nil {
+		return nil, err
+	}
+	raw := b.Bytes()
+	binary.LittleEndian.PutUint32(raw[8:], serial) // which the library keeps to itself
+	return raw, nil
+}
