@@ -93,24 +93,30 @@ func checkBoots(s *scenario.Scenario) error {
 	return nil
 }
 
-// group is the scenarios that one boot runs.
+// group is the scenarios that one boot runs, on so many CPUs.
 type group struct {
 	boot      Boot
+	cpus      int
 	scenarios []*scenario.Scenario
 }
 
-// groupByBoot returns the boots that are needed, each with its scenarios.
-func groupByBoot(scenarios []*scenario.Scenario) []group {
+// groupByBoot returns the boots that are needed, each with its scenarios. Those
+// that need more CPUs than there are by default have a boot of their own.
+func groupByBoot(scenarios []*scenario.Scenario, cpus int) []group {
 	var groups []group
 	for _, b := range boots {
-		g := group{boot: b}
+		own := len(groups)
 		for _, s := range scenarios {
-			if s.RunsUnder(b.Name) {
-				g.scenarios = append(g.scenarios, s)
+			if !s.RunsUnder(b.Name) {
+				continue
 			}
-		}
-		if len(g.scenarios) > 0 {
-			groups = append(groups, g)
+			n := max(cpus, s.CPUs)
+			i := slices.IndexFunc(groups[own:], func(g group) bool { return g.cpus == n })
+			if i < 0 {
+				groups, i = append(groups, group{boot: b, cpus: n}), len(groups)-own
+			}
+			g := &groups[own+i]
+			g.scenarios = append(g.scenarios, s)
 		}
 	}
 	return groups
@@ -131,7 +137,7 @@ func split(groups []group, vms int) []group {
 			n = 1 // what the boot has started is one scenario's
 		}
 		for part := range slices.Chunk(g.scenarios, (len(g.scenarios)+n-1)/n) {
-			parts = append(parts, group{g.boot, part})
+			parts = append(parts, group{g.boot, g.cpus, part})
 		}
 	}
 	slices.SortStableFunc(parts, func(a, b group) int { return len(b.scenarios) - len(a.scenarios) })

@@ -16,21 +16,25 @@ func TestGroupByBoot(t *testing.T) {
 		{Name: "b", Boots: []string{"plain"}},
 		{Name: "c", Boots: []string{"hybrid"}},
 		{Name: "d", Boots: []string{"plain", "legacy"}},
+		{Name: "e", Boots: []string{"hybrid"}, CPUs: 2},
 	}
 	for _, tc := range []struct {
 		name string
 		from []*scenario.Scenario
+		cpus int
 		want []string
 	}{
-		{"none", nil, nil},
-		{"plain alone boots once", all[1:2], []string{"plain: b"}},
-		{"no plain boot where none is needed", all[2:3], []string{"hybrid: c"}},
-		{"one boot after the other", all, []string{"plain: b d", "hybrid: a c", "legacy: a d"}},
+		{"none", nil, 1, nil},
+		{"plain alone boots once", all[1:2], 1, []string{"plain on 1: b"}},
+		{"no plain boot where none is needed", all[2:3], 1, []string{"hybrid on 1: c"}},
+		{"one boot after the other", all[:4], 1, []string{"plain on 1: b d", "hybrid on 1: a c", "legacy on 1: a d"}},
+		{"one that needs more CPUs", all, 1, []string{"plain on 1: b d", "hybrid on 1: a c", "hybrid on 2: e", "legacy on 1: a d"}},
+		{"enough for all", all, 2, []string{"plain on 2: b d", "hybrid on 2: a c e", "legacy on 2: a d"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var got []string
-			for _, g := range groupByBoot(tc.from) {
-				line := g.boot.Name + ":"
+			for _, g := range groupByBoot(tc.from, tc.cpus) {
+				line := fmt.Sprintf("%s on %d:", g.boot.Name, g.cpus)
 				for _, s := range g.scenarios {
 					line += " " + s.Name
 				}

@@ -58,6 +58,7 @@ func Matrix(ctx context.Context, o SuiteOptions, cells []Cell, scenarios []*scen
 		return Table{}, err
 	}
 	out, o.Log = &turns{to: out}, &turns{to: o.Log}
+	o.shareCPUs()
 	t := Table{make([]column, len(cells))}
 	errs := make([]error, len(cells))
 	atOnce(o.vms(), len(cells), func(i int) {

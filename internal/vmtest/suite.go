@@ -12,11 +12,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/nsblame/nsblame/internal/vmtest/link"
+	"github.com/nsblame/nsblame/internal/vmtest/machine"
 	"github.com/nsblame/nsblame/internal/vmtest/scenario"
 )
 
@@ -120,13 +122,22 @@ type SuiteOptions struct {
 
 func (o *SuiteOptions) vms() int { return max(o.VMs, 1) }
 
+// shareCPUs has guests that are up at once share the CPUs of this machine: what is
+// emulated keeps busy as many as it has, and more only wait for each other.
+func (o *SuiteOptions) shareCPUs() {
+	if o.CPUs == 0 && machine.Accelerator() == "tcg" {
+		o.CPUs = min(max(runtime.NumCPU()/o.vms(), 1), usualCPUs)
+	}
+}
+
 // Suite runs scenarios in VMs, at least one for each boot that they need, and
 // prints a verdict for each as it comes. The error is that of the VMs; whatever
 // the scenarios yielded until then is in the result.
 func Suite(ctx context.Context, o SuiteOptions, scenarios []*scenario.Scenario, out io.Writer) (Result, error) {
 	o.Log = &turns{to: o.Log}
+	o.shareCPUs()
 	s := &suite{SuiteOptions: o, out: out}
-	groups := split(groupByBoot(scenarios), o.vms())
+	groups := split(groupByBoot(scenarios, o.cpus()), o.vms())
 	h, err := s.prepare(ctx)
 	if err != nil {
 		for _, g := range groups {
@@ -214,7 +225,7 @@ func (v *vm) run(ctx context.Context, h *host) error {
 		return err
 	}
 	own := *h
-	own.Dir = v.dir
+	own.Dir, own.CPUs = v.dir, v.cpus
 	end, err := own.run(ctx, v.boot, &link.Plan{Scenarios: v.scenarios}, v.handle)
 	if v.Keep != "" {
 		err = errors.Join(err, v.keepConsole())

@@ -30,6 +30,8 @@ type Options struct {
 	Release string
 	// Bench takes the image that has more in it, to measure nsblame beside.
 	Bench bool
+	// CPUs is how many a guest has, 2 if it is 0.
+	CPUs int
 	// Counted makes the guest's time count instructions, see machine.Config.
 	Counted bool
 	// Attach is how nsblame attaches its probes: its --attach, "auto" if empty.
@@ -90,7 +92,12 @@ func consoleLog(dir string, b Boot) string {
 	return filepath.Join(dir, "console-"+b.Name+".log")
 }
 
-const usualMemoryMiB = 2048
+const (
+	usualMemoryMiB = 2048
+	usualCPUs      = 2
+)
+
+func (o *Options) cpus() int { return cmp.Or(o.CPUs, usualCPUs) }
 
 // run runs a plan in a fresh VM and calls handle for each message, the last of
 // which is the End that it returns.
@@ -115,7 +122,7 @@ func (h *host) run(ctx context.Context, b Boot, plan *link.Plan, handle func(*li
 		ended <- machine.Run(ctx, machine.Config{
 			Kernel: h.image.Kernel, Initrd: h.image.Initrd, Disk: h.image.Disk, Files: files,
 			Append:  strings.TrimSpace("init=" + image.Init + " " + b.Append),
-			Console: console, Results: write, MemoryMiB: cmp.Or(b.MemoryMiB, usualMemoryMiB), Counted: h.Counted,
+			Console: console, Results: write, MemoryMiB: cmp.Or(b.MemoryMiB, usualMemoryMiB), CPUs: h.cpus(), Counted: h.Counted,
 		})
 		_ = write.Close() // the reader sees the end of what the guest sent
 	}()

@@ -42,6 +42,8 @@ type Config struct {
 	Results *os.File
 	// MemoryMiB is the size of its memory.
 	MemoryMiB int
+	// CPUs is how many it has. They take turns where this machine has fewer.
+	CPUs int
 	// Counted makes the guest's time count the instructions of its only CPU, so
 	// that what it measures does not depend on what else this machine does. It
 	// has to be emulated then.
@@ -89,7 +91,7 @@ func (c Config) args() []string {
 	if c.Counted {
 		return append(args, "-smp", "1", "-cpu", "max", "-accel", "tcg,thread=single", "-icount", "shift=2,sleep=off")
 	}
-	return append(append(args, "-smp", "2"), accelerate()...)
+	return append(append(args, "-smp", strconv.Itoa(c.CPUs)), accelerate()...)
 }
 
 // escape protects the commas that separate QEMU's options.

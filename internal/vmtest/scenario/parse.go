@@ -103,7 +103,7 @@ type parser struct {
 }
 
 // once lists what a file may say only once.
-var once = []string{"about", "boot", "nsblame", "timeout", "exit", "stdout", "stderr"}
+var once = []string{"about", "boot", "cpus", "nsblame", "timeout", "exit", "stdout", "stderr"}
 
 func (p *parser) directive(d directive) error {
 	if p.seen[d.word] && slices.Contains(once, d.word) {
@@ -117,6 +117,13 @@ func (p *parser) directive(d directive) error {
 		return nil
 	case "boot":
 		return p.boot(d)
+	case "cpus":
+		var err error
+		s.CPUs, err = strconv.Atoi(d.rest)
+		if err == nil && s.CPUs < 2 {
+			err = errors.New("there is always one")
+		}
+		return errors.Join(err, d.noBody())
 	case "skip-unless":
 		return p.skipUnless(d)
 	case "setup":

@@ -37,6 +37,7 @@ expect 2+ netns_create
 same .process.pid of netns_create as pids
 stderr
 	~ x
+cpus 4
 `)
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +63,7 @@ stderr
 		t.Fatal(err)
 	}
 	want := Scenario{
-		Name: "sample", About: "Why it exists.\nAnd more.", Boots: []string{"plain", "hybrid"}, User: "alice", Timeout: 5 * time.Minute,
+		Name: "sample", About: "Why it exists.\nAnd more.", Boots: []string{"plain", "hybrid"}, User: "alice", CPUs: 4, Timeout: 5 * time.Minute,
 		Conditions: []Condition{{Reason: "a file", Script: Script{Line: 5, Text: "test -e file"}}},
 		Setup:      []Script{{Line: 7, Text: "one\n\ntwo"}},
 		Args:       []string{"trace", "--output", "json", "--unit", "a b"},
@@ -125,6 +126,8 @@ func TestParseErrors(t *testing.T) {
 		{"no arguments", "about x\nnsblame as alice\n", "no arguments"},
 		{"open quote", "about x\nnsblame trace 'x\n", "quote without an end"},
 		{"bad timeout", "about x\n" + none + "timeout soon\n", "invalid duration"},
+		{"bad number of CPUs", "about x\n" + none + "cpus all\n", "invalid syntax"},
+		{"one CPU", "about x\n" + none + "cpus 1\n", "there is always one"},
 		{"bad exit", "about x\n" + none + "exit zero\n", "invalid syntax"},
 		{"body of exit", "about x\n" + none + "exit 0\n\tx\n", "nothing may be indented"},
 		{"bad wait", "about x\n" + none + "wait a while\n", `"N TYPE"`},

@@ -39,6 +39,8 @@ type Scenario struct {
 	Steps []Step `json:",omitempty"`
 	// Cleanup runs at the end, whatever came before.
 	Cleanup []Script `json:",omitempty"`
+	// CPUs is how many the guest must have, 0 if that does not matter.
+	CPUs int `json:",omitempty"`
 	// Timeout bounds each step and the start and end of nsblame. It is
 	// generous: what is waited for is a condition.
 	Timeout time.Duration
