@@ -36,9 +36,12 @@ struct dbus_header {
 
 /* The shortest call to a name that has no owner: the fixed part and the fields for
  * path, destination and member. What goes before the first message, by which who
- * connects shows who it is, is shorter in all but odd cases, and often is text that
- * its program has not touched yet, which can't be read here. */
+ * connects shows who it is, is shorter, and often is text that its program has not
+ * touched yet, which can't be read here. */
 #define CALL_MIN 64
+
+/* By so much a message is recognised: order of bytes, type, flags, version. */
+#define MESSAGE_START 4
 
 /* Long enough for each name that is compared, and its end. */
 #define NAME_WORDS 4
@@ -203,11 +206,9 @@ static __always_inline bool is_the_bus(struct name *dest)
 enum verdict {
 	IGNORED,
 	SENT,
-	/* does not begin as a message does */
-	NO_MESSAGE,
 	/* a call that only its name makes of interest; how far into the message its
 	 * destination begins is in the bits from DEST_SHIFT on, 0 if its header is
-	 * not captured whole, or was not understood, or if more than it is sent */
+	 * not captured whole, was not understood, or is not all that is sent */
 	CALL_TO_NAME,
 };
 
@@ -283,11 +284,24 @@ __noinline __u64 field_at(__u64 head, __u64 off, __u32 endian)
 	return off >> FIELD_CODE ? 0 : off | code << FIELD_CODE;
 }
 
+/* How long a message is by its own account, 0 if it does not begin as one. */
+__noinline __u64 message_size(__u64 head, __u64 head_len)
+{
+	struct dbus_header h;
+
+	if (head_len < sizeof(h) || bpf_probe_read_user(&h, sizeof(h), (void *)head))
+		return 0;
+	if ((h.endian != 'l' && h.endian != 'B') || h.version != 1)
+		return 0;
+	return ((sizeof(h) + (__u64)order(h.fields_len, h.endian) + 7) & ~7ULL) +
+	       order(h.body_len, h.endian);
+}
+
 /*
  * Walks the header's fields for the two that decide. Their order is up to the
  * sender, and so is every length. Returns a verdict.
  */
-__noinline int message_matters(__u64 head, __u64 head_len, __u64 next, __u64 size, __u32 to_bus)
+__noinline int message_matters(__u64 head, __u64 head_len, __u64 next, __u32 to_bus)
 {
 	struct name member = {}, dest = {};
 	struct dbus_header h;
@@ -296,13 +310,9 @@ __noinline int message_matters(__u64 head, __u64 head_len, __u64 next, __u64 siz
 	__u64 off = sizeof(h), end;
 	int i, verdict;
 
-	if (head_len < sizeof(h) || bpf_probe_read_user(&h, sizeof(h), (void *)head) ||
-	    (h.endian != 'l' && h.endian != 'B') || h.version != 1)
-		return to_bus ? NO_MESSAGE : IGNORED;
+	if (head_len < sizeof(h) || bpf_probe_read_user(&h, sizeof(h), (void *)head))
+		return 0;
 	end = off + order(h.fields_len, h.endian);
-	/* user space reads the further ones, too */
-	if (to_bus && ((end + 7) & ~7ULL) + order(h.body_len, h.endian) < size)
-		return CALL_TO_NAME;
 	if (h.type == DBUS_ERROR) /* what is refused starts nothing */
 		return !to_bus;
 	if (h.type != DBUS_METHOD_CALL && h.type != DBUS_SIGNAL)
@@ -349,7 +359,7 @@ __noinline int message_matters(__u64 head, __u64 head_len, __u64 next, __u64 siz
  * wants to know who else calls, and of the latest call of each. So of the calls
  * to a name by one process as it is, all further ones are left out but for one in
  * a while, whoever else calls meanwhile. The same goes for what is no message:
- * nothing but that there was one can be told.
+ * no more can be told of it than that it was sent.
  */
 #define CALLS_TOLD 17 /* what user space keeps (blame's maxCalls), and one more */
 #define CALL_AGAIN_NS (100 * 1000 * 1000)
@@ -419,36 +429,76 @@ __noinline int told_already(__u64 bus, __u64 name)
 	return 0;
 }
 
-/* --- what is sent once more --------------------------------------------- */
+/* --- what does not begin with a header ---------------------------------- */
 
-/* A socket whose buffer is full takes a part of a large message, and the sender
- * comes again with the rest. What is smaller is taken whole (net/unix/af_unix.c,
- * unix_stream_sendmsg). */
-#define LARGE 4096
+/* A socket takes a part of a message that is longer than half its buffer, which is
+ * no less than this, and the sender comes again with the rest (net/unix/af_unix.c,
+ * unix_stream_sendmsg; include/net/sock.h, SOCK_MIN_SNDBUF). */
+#define LARGE 2048
 
-/* How much of a message a socket may still have to be given. */
+/* How much of a message a socket may still be given. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 256);
+	__uint(max_entries, 1024);
 	__type(key, __u64); /* the socket's address */
 	__type(value, __u64);
-} large_sends SEC(".maps");
+} rests SEC(".maps");
 
-static __always_inline void begins(__u64 sk, __u64 size)
+static __always_inline void forget_rest(__u64 sk)
 {
-	if (size > LARGE)
-		bpf_map_update_elem(&large_sends, &sk, &size, BPF_ANY);
+	if (bpf_map_lookup_elem(&rests, &sk))
+		bpf_map_delete_elem(&rests, &sk);
 }
 
-/* Whether what is no message may be the rest of one that was sent whole. */
+/* Notes what may follow on a message of so many bytes, of which so many are sent. */
+static __always_inline void begins(__u64 sk, __u64 total, __u64 size)
+{
+	__u64 rest = total > size ? total - size : size;
+
+	if (total > size || size > LARGE)
+		bpf_map_update_elem(&rests, &sk, &rest, BPF_ANY);
+	else
+		forget_rest(sk);
+}
+
 static __always_inline bool goes_on(__u64 sk, __u64 size)
 {
-	__u64 *rest = bpf_map_lookup_elem(&large_sends, &sk);
+	__u64 *rest = bpf_map_lookup_elem(&rests, &sk);
 
 	if (!rest || *rest < size) /* as much as before if nothing was taken */
 		return false;
 	*rest = size;
 	return true;
+}
+
+#define FOUR(a, b, c, d) ((__u32)(a) | (__u32)(b) << 8 | (__u32)(c) << 16 | (__u32)(d) << 24)
+
+/* Whether it is what a client says to be let in. Messages may follow. */
+static __always_inline bool is_auth(__u32 start)
+{
+	return start == FOUR(0, 'A', 'U', 'T') || start == FOUR('A', 'U', 'T', 'H') ||
+	       start == FOUR('N', 'E', 'G', 'O') || start == FOUR('B', 'E', 'G', 'I');
+}
+
+/* Whether a send to a bus that does not begin with a header may be a call, or hide
+ * one, and user space is to be told. */
+static __always_inline bool may_call(struct segments *seg, __u64 bus, __u64 sk, __u64 size)
+{
+	__u32 start = 0;
+
+	if (bpf_probe_read_user(&start, sizeof(start), (void *)seg->head))
+		start = 0;
+	if (is_auth(start))
+		forget_rest(sk);
+	else if (goes_on(sk, size))
+		return false;
+	/* what user space may be able to read */
+	if (size >= CALL_MIN && (is_auth(start) || seg->head_len < sizeof(struct dbus_header)))
+		return true;
+	/* a message is begun that is sent in pieces */
+	if (size < CALL_MIN && (start >> 24 != 1 || ((start & 0xff) != 'l' && (start & 0xff) != 'B')))
+		return false;
+	return !told_already(bus, 0);
 }
 
 /* --- the probe --------------------------------------------------------- */
@@ -460,7 +510,8 @@ static __always_inline void fill_data(struct bus_record *rec, struct segments *s
 	if (n > BUS_SEGMENT)
 		n = BUS_SEGMENT;
 	if (bpf_probe_read_user(rec->data, n, (void *)seg->head)) {
-		count(COUNT_BUS_UNREAD);
+		if (!(rec->flags & BUS_TO)) /* to a bus it is known who sent it */
+			count(COUNT_BUS_UNREAD);
 		return;
 	}
 	rec->len = n;
@@ -520,9 +571,10 @@ static __always_inline int sent(struct socket *sock, struct msghdr *msg, unsigne
 	struct segments seg;
 	struct unix_sock *sk;
 	bool to_bus = true;
-	int verdict;
+	__u64 total;
+	int verdict = CALL_TO_NAME;
 
-	if (size < sizeof(struct dbus_header))
+	if (size < MESSAGE_START)
 		return 0;
 	sk = BPF_CORE_READ(sock, sk);
 	addr = BPF_CORE_READ(sk, peer, addr);
@@ -536,12 +588,16 @@ static __always_inline int sent(struct socket *sock, struct msghdr *msg, unsigne
 		count(COUNT_BUS_UNREAD);
 		return 0;
 	}
-	verdict = message_matters(seg.head, seg.head_len, seg.next, size, to_bus);
-	if (verdict == NO_MESSAGE) {
-		if (size < CALL_MIN || goes_on((__u64)sk, size) || told_already((__u64)addr, 0))
+	total = message_size(seg.head, seg.head_len);
+	if (!total) {
+		if (!to_bus || !may_call(&seg, (__u64)addr, (__u64)sk, size))
 			return 0;
-	} else if (to_bus) {
-		begins((__u64)sk, size);
+	} else {
+		if (to_bus)
+			begins((__u64)sk, total, size);
+		/* user space reads the further messages, too */
+		if (!to_bus || total >= size)
+			verdict = message_matters(seg.head, seg.head_len, seg.next, to_bus);
 	}
 	if (verdict == IGNORED)
 		return 0;

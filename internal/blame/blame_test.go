@@ -363,12 +363,15 @@ func TestAMessageThatCanNotBeRead(t *testing.T) {
 	const unknown = "unknown (unknown): a message that could not be read may have called org.freedesktop.hostname1 before the first call that was seen"
 	whole := encode(t, getHostname())
 	hello := encode(t, method("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello"))
-	other := otherNameThatIsCut(t)
+	other := cutBehind(t, method("org.example.other", "/", "org.example", "Get"), "org.example.other")
 	noStart := slices.Clone(whole)
 	noStart[2] |= 2
 	invalid := slices.Clone(whole)
 	invalid[8] = 0 // its serial
 	both := append(slices.Clone(hello), whole...)
+	reply := slices.Clone(whole)
+	reply[1] = 2
+	byName := cutBehind(t, method("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "StartServiceByName", hostname1, uint32(0)), "org.freedesktop.DBus")
 	tests := []struct {
 		name string
 		data []byte
@@ -385,6 +388,13 @@ func TestAMessageThatCanNotBeRead(t *testing.T) {
 		{"behind another, not captured", hello, len(both), unknown, false},
 		{"behind authentication", append([]byte("\x00AUTH EXTERNAL\r\nBEGIN\r\n"), both...), 0, "command 43 cron.service (inferred)", false},
 		{"to another name", other[:len(other)-10], len(other), "command 41 cron.service (kernel)", false},
+		{"to another name, and more", other[:len(other)-10], len(other) + len(whole), unknown, false},
+		{"a reply", reply[:20], len(reply), "command 41 cron.service (kernel)", false},
+		{"a reply, and more", reply[:20], len(reply) + 1, unknown, false},
+		{"the first piece of a reply", reply[:4], 4, "command 41 cron.service (kernel)", false},
+		{"the first piece of a call", whole[:4], 4, unknown, false},
+		{"nothing is known of it", []byte{}, 100, unknown, false},
+		{"to the bus", byName[:len(byName)-20], len(byName), unknown, false},
 		{"a first piece", whole[:len(whole)-3], 0, "command 43 cron.service (inferred)", false},
 		{"that starts nothing", noStart, 0, "command 41 cron.service (kernel)", false},
 	}
@@ -408,13 +418,13 @@ func TestAMessageThatCanNotBeRead(t *testing.T) {
 	}
 }
 
-// otherNameThatIsCut is a call whose name does not go by the cut: the library writes
-// the fields of a header in any order.
-func otherNameThatIsCut(t *testing.T) []byte {
+// cutBehind is a call whose destination does not go by a cut at its end: the library
+// writes the fields of a header in any order.
+func cutBehind(t *testing.T, m *dbus.Message, dest string) []byte {
 	t.Helper()
 	for {
-		data := encode(t, method("org.example.other", "/", "org.example", "Get"))
-		if m, err := dbuswire.Parse(data[:len(data)-10]); err != nil && m.Destination != "" {
+		data := encode(t, m)
+		if cut, err := dbuswire.Parse(data[:len(data)-20]); cut.Destination == dest && (err != nil || cut.BodyTruncated) {
 			return data
 		}
 	}
@@ -447,7 +457,7 @@ func TestManyMessagesThatCanNotBeRead(t *testing.T) {
 	}
 	odd(43)
 	for range maxUnreadMessages {
-		odd(41)
+		s.see(&event.BusMessage{Sender: s.id(41), TID: 41, Bus: 2, Path: private, PeerPID: 1, Size: 3, Data: []byte("odd")})
 	}
 	s.send(41, toBus, getHostname())
 	s.fromBus(1, activation("dbus-"+hostname1+".service"))

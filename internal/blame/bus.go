@@ -160,9 +160,10 @@ type finished struct {
 // the call, or the request, that came first.
 type unread struct {
 	at  uint64
-	by  event.ProcessID // zero if not known
+	by  event.ProcessID
 	bus uint32
 	to  string // the name that it goes to, empty if not known
+	any bool   // it may be anybody's, on any bus
 }
 
 // maxUnreadMessages is how many of them are remembered for each manager.
@@ -247,7 +248,7 @@ func (t *traffic) hear(at uint64, b *event.BusMessage, tree *lineage.Tree) {
 // several messages at once.
 func (t *traffic) hearClient(at uint64, own owner, b *event.BusMessage, tree *lineage.Tree) {
 	if len(b.Data) == 0 {
-		t.unreadable(at, own, b, &dbuswire.Message{}, dbuswire.ErrNotDBus)
+		t.unreadable(at, own, b, &dbuswire.Message{}, dbuswire.ErrNotDBus, false)
 		return
 	}
 	parts := dbuswire.ParseAll(b.Data)
@@ -255,7 +256,8 @@ func (t *traffic) hearClient(at uint64, own owner, b *event.BusMessage, tree *li
 	for i := range parts {
 		m := &parts[i].Message
 		if err := parts[i].Err; err != nil {
-			t.unreadable(at, own, b, m, err)
+			all := len(b.Data) == int(b.Size) // was captured, so that nothing is behind it
+			t.unreadable(at, own, b, m, err, all || m.Size != 0 && uint64(parts[i].Offset)+uint64(m.Size) >= uint64(b.Size))
 			return
 		}
 		end = uint64(parts[i].Offset) + uint64(m.Size)
@@ -267,30 +269,39 @@ func (t *traffic) hearClient(at uint64, own owner, b *event.BusMessage, tree *li
 		}
 	}
 	if end < uint64(b.Size) { // what follows was not captured
-		t.unreadable(at, own, b, &dbuswire.Message{}, dbuswire.ErrTruncated)
+		t.unreadable(at, own, b, &dbuswire.Message{}, dbuswire.ErrTruncated, false)
 	}
 }
 
 func isJobSignal(m *dbuswire.Message) bool { return m.Member == jobNew || m.Member == jobRemoved }
 
 // unreadable takes in a message to a bus that could not be read, with as much of it
-// as was.
-func (t *traffic) unreadable(at uint64, own owner, b *event.BusMessage, m *dbuswire.Message, err error) {
+// as was. last is set if nothing is behind it in the same send.
+func (t *traffic) unreadable(at uint64, own owner, b *event.BusMessage, m *dbuswire.Message, err error, last bool) {
 	if errors.Is(err, dbuswire.ErrTruncated) {
 		t.cut++
 	}
-	if m.Type == dbuswire.MethodReturn || m.Type == dbuswire.Error {
-		return
+	u := unread{at: at, by: b.Sender, bus: b.Bus}
+	if last {
+		u.to = m.Destination
+		if m.Type == dbuswire.MethodReturn || m.Type == dbuswire.Error {
+			return
+		}
 	}
 	list := t.unread[own]
 	if len(list) == maxUnreadMessages {
 		list = slices.Delete(list, 0, 1)
-		list[0].by, list[0].to = event.ProcessID{}, "" // stands for the one that was dropped, too
+		list[0] = unread{at: list[0].at, any: true} // stands for the one that was dropped, too
 	}
-	u := unread{at: at, by: b.Sender, bus: b.Bus, to: m.Destination}
 	t.unread[own] = append(list, u)
-	for _, r := range t.requests {
-		if r.owner == own && u.mayRequest() && r.caller.process.ID != u.by && at-r.at <= maxUnread+callAgain {
+	if !u.mayRequest() {
+		return
+	}
+	for _, r := range slices.Backward(t.requests) {
+		if at > r.at && at-r.at > maxUnread+callAgain {
+			break
+		}
+		if r.owner == own && r.caller.process.ID != u.by {
 			r.evidence = weaker(Inferred, r.evidence)
 		}
 	}
@@ -301,15 +312,16 @@ func (u *unread) mayRequest() bool {
 	return u.to == "" || u.to == dbuswire.SystemdName || strings.HasPrefix(u.to, ":")
 }
 
-// mayCall reports whether the message may have been a call to a name that has no owner.
+// mayCall reports whether the message may have been a call to a name that has no
+// owner, or have asked the bus to start it.
 func (u *unread) mayCall(name busName) bool {
-	return u.bus == name.bus && (u.to == "" || u.to == name.name)
+	return u.any || u.bus == name.bus && (u.to == "" || u.to == name.name || u.to == dbuswire.BusName)
 }
 
 // mayRival reports whether the message may have been read before one that another
 // process sent.
 func (u *unread) mayRival(by event.ProcessID, at uint64) bool {
-	return u.by != by && (u.at >= at || at-u.at <= maxUnread+callAgain)
+	return (u.any || u.by != by) && (u.at >= at || at-u.at <= maxUnread+callAgain)
 }
 
 // foreign reports whether a message is of another manager's bus than the path
@@ -329,7 +341,7 @@ func (t *traffic) foreign(own owner, b *event.BusMessage, tree *lineage.Tree) bo
 func (t *traffic) methodCall(at uint64, own owner, b *event.BusMessage, m *dbuswire.Message, tree *lineage.Tree) {
 	if method, units, _, ok := dbuswire.StartJob(m, m.Destination); ok {
 		if len(units) == 0 {
-			t.unreadable(at, own, b, m, dbuswire.ErrTruncated)
+			t.unreadable(at, own, b, m, dbuswire.ErrTruncated, true)
 		}
 		for _, unit := range units {
 			t.startJob(at, own, b, m, method, unit, tree)
@@ -340,7 +352,7 @@ func (t *traffic) methodCall(at uint64, own owner, b *event.BusMessage, m *dbusw
 	switch {
 	case !ok:
 	case name == "":
-		t.unreadable(at, own, b, &dbuswire.Message{}, dbuswire.ErrTruncated)
+		t.unreadable(at, own, b, m, dbuswire.ErrTruncated, true)
 	default:
 		t.callTo(busName{b.Bus, name}, call{at: at, serial: m.Serial, caller: describe(tree, b)})
 	}
@@ -653,6 +665,16 @@ func (t *traffic) activate(r *request, bus uint32) {
 	}
 }
 
+// doubt has a request inferred if one of the messages may have been one to the
+// manager that came first.
+func (r *request) doubt(messages []unread) {
+	if slices.ContainsFunc(messages, func(u unread) bool {
+		return u.mayRequest() && u.mayRival(r.caller.process.ID, r.at)
+	}) {
+		r.evidence = weaker(Inferred, r.evidence)
+	}
+}
+
 // settle decides on the call that activated a name.
 func (r *request) settle(name string) {
 	r.name = name
@@ -675,6 +697,7 @@ func (r *request) settle(name string) {
 		first := c.list[0].caller
 		r.caller, r.known, r.others, r.call = first, true, len(c.list)-1, c.list[0].serial
 		// A bus reads each connection in order, but which of them first is up to it.
+		r.doubt(unreads)
 		if c.mayBeRivalled(busName{r.bus, name}, unreads) ||
 			slices.ContainsFunc(c.list, func(c call) bool { return c.caller.process.ID != first.process.ID }) {
 			r.evidence = Inferred
@@ -684,10 +707,8 @@ func (r *request) settle(name string) {
 
 // remember keeps a request until it may have come into effect.
 func (t *traffic) remember(r *request) {
-	if slices.ContainsFunc(t.unread[r.owner], func(u unread) bool {
-		return u.mayRequest() && u.mayRival(r.caller.process.ID, r.at)
-	}) {
-		r.evidence = weaker(Inferred, r.evidence)
+	if r.pending == nil { // otherwise it is not known yet who called
+		r.doubt(t.unread[r.owner])
 	}
 	if len(t.requests) == maxRequests {
 		t.requests = slices.Delete(t.requests, 0, maxRequests/4)

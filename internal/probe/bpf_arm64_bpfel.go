@@ -492,7 +492,6 @@ const (
 	bpfMapInflight               = "inflight"
 	bpfMapInside                 = "inside"
 	bpfMapJoining                = "joining"
-	bpfMapLargeSends             = "large_sends"
 	bpfMapLives                  = "lives"
 	bpfMapLoads                  = "loads"
 	bpfMapNoCost                 = "no_cost"
@@ -501,6 +500,7 @@ const (
 	bpfMapProgramsFirst          = "programs_first"
 	bpfMapReleasedInums          = "released_inums"
 	bpfMapReleases               = "releases"
+	bpfMapRests                  = "rests"
 	bpfMapTeardowns              = "teardowns"
 	bpfMapToldCalls              = "told_calls"
 	bpfProgBusSend               = "bus_send"
@@ -728,7 +728,6 @@ type bpfMapSpecs struct {
 	Inflight      *ebpf.MapSpec `ebpf:"inflight"`
 	Inside        *ebpf.MapSpec `ebpf:"inside"`
 	Joining       *ebpf.MapSpec `ebpf:"joining"`
-	LargeSends    *ebpf.MapSpec `ebpf:"large_sends"`
 	Lives         *ebpf.MapSpec `ebpf:"lives"`
 	Loads         *ebpf.MapSpec `ebpf:"loads"`
 	NoCost        *ebpf.MapSpec `ebpf:"no_cost"`
@@ -737,6 +736,7 @@ type bpfMapSpecs struct {
 	ProgramsFirst *ebpf.MapSpec `ebpf:"programs_first"`
 	ReleasedInums *ebpf.MapSpec `ebpf:"released_inums"`
 	Releases      *ebpf.MapSpec `ebpf:"releases"`
+	Rests         *ebpf.MapSpec `ebpf:"rests"`
 	Teardowns     *ebpf.MapSpec `ebpf:"teardowns"`
 	ToldCalls     *ebpf.MapSpec `ebpf:"told_calls"`
 }
@@ -790,7 +790,6 @@ type bpfMaps struct {
 	Inflight      *ebpf.Map `ebpf:"inflight"`
 	Inside        *ebpf.Map `ebpf:"inside"`
 	Joining       *ebpf.Map `ebpf:"joining"`
-	LargeSends    *ebpf.Map `ebpf:"large_sends"`
 	Lives         *ebpf.Map `ebpf:"lives"`
 	Loads         *ebpf.Map `ebpf:"loads"`
 	NoCost        *ebpf.Map `ebpf:"no_cost"`
@@ -799,6 +798,7 @@ type bpfMaps struct {
 	ProgramsFirst *ebpf.Map `ebpf:"programs_first"`
 	ReleasedInums *ebpf.Map `ebpf:"released_inums"`
 	Releases      *ebpf.Map `ebpf:"releases"`
+	Rests         *ebpf.Map `ebpf:"rests"`
 	Teardowns     *ebpf.Map `ebpf:"teardowns"`
 	ToldCalls     *ebpf.Map `ebpf:"told_calls"`
 }
@@ -815,7 +815,6 @@ func (m *bpfMaps) Close() error {
 		m.Inflight,
 		m.Inside,
 		m.Joining,
-		m.LargeSends,
 		m.Lives,
 		m.Loads,
 		m.NoCost,
@@ -824,6 +823,7 @@ func (m *bpfMaps) Close() error {
 		m.ProgramsFirst,
 		m.ReleasedInums,
 		m.Releases,
+		m.Rests,
 		m.Teardowns,
 		m.ToldCalls,
 	)

@@ -324,9 +324,9 @@ func decodeKeys(raw []byte) ([]event.ProcessID, error) {
 // busEvent leaves the number of the bus to the caller: the kernel's address of
 // it is nothing for a recording.
 //
-// What is neither a message nor comes before the first one tells nothing but that
-// it was sent. As a further part of a large message it may hold anything, so it is
-// not kept.
+// What begins neither as a message nor as what comes before the first one tells no
+// more than that it was sent. It may be a part of a message and hold anything, so it
+// is not kept.
 func busEvent(r *bpfBusRecord) event.Event {
 	data := filled(r.Data[:], r.Len)
 	if !dbuswire.IsMessage(data) && !dbuswire.IsAuth(data) {

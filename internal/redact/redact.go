@@ -55,7 +55,7 @@ func (m Mode) Event(ev event.Event) event.Event {
 		}
 	case *event.BusMessage:
 		c := *b
-		c.Data = message(b.Data)
+		c.Data, c.Size = messages(b.Data, b.Size)
 		ev.Body = &c
 	case *event.Unit:
 		c := *b
@@ -166,18 +166,39 @@ var named = map[string]bool{
 
 const transient = "StartTransientUnit"
 
-// message returns the first message of a send, and of its arguments only those
-// by which a unit is named. The properties of a transient unit hold its command
-// line, the text of an error or of another service's call may hold anything.
-func message(data []byte) []byte {
-	m, err := dbuswire.Parse(data)
+// messages returns the messages of a send, up to the first of which arguments have
+// to be taken out, and how long the send is from there. What a client says to be let
+// in is left out.
+func messages(data []byte, size uint32) ([]byte, uint32) {
+	parts := dbuswire.ParseAll(data)
+	if len(parts) == 0 {
+		return nil, size
+	}
+	begin, end := parts[0].Offset, 0
+	for _, p := range parts {
+		kept := message(data[p.Offset:], &p.Message, p.Err)
+		end = p.Offset + kept
+		if kept < p.Message.Size || p.Err != nil {
+			break
+		}
+	}
+	if end <= begin {
+		return nil, size
+	}
+	return data[begin:end], size - min(size, uint32(begin))
+}
+
+// message returns how much of a message is left, of its arguments only those by
+// which a unit is named. The properties of a transient unit hold its command line,
+// the text of an error or of another service's call may hold anything.
+func message(data []byte, m *dbuswire.Message, err error) int {
 	switch {
 	case errors.Is(err, dbuswire.ErrTruncated):
-		return data // it ends before the arguments
+		return len(data) // it ends before the arguments
 	case err != nil:
-		return nil
+		return 0
 	}
-	_, _, _, job := dbuswire.StartJob(&m, m.Destination)
+	_, _, _, job := dbuswire.StartJob(m, m.Destination)
 	body := bodyStart(data, m.Size)
 	switch {
 	case m.Member == transient:
@@ -187,7 +208,7 @@ func message(data []byte) []byte {
 	case job, named[m.Member]:
 		body = m.Size
 	}
-	return data[:min(body, len(data))]
+	return min(body, len(data))
 }
 
 // bodyStart is where the arguments of a message of that size begin.

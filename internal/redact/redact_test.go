@@ -155,11 +155,51 @@ func TestTransientUnit(t *testing.T) {
 func TestAnyMessage(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		data := rapid.SliceOf(rapid.Byte()).Draw(rt, "data")
-		got := message(data)
-		if !bytes.HasPrefix(data, got) {
+		got, size := messages(data, uint32(len(data)))
+		if begin := uint32(len(data)) - size; !bytes.HasPrefix(data[begin:], got) {
 			rt.Fatalf("%q became %q", data, got)
 		}
 	})
+}
+
+// Of several messages in a send those stay that have nothing to hide, and the next
+// one without its arguments.
+func TestSeveralMessages(t *testing.T) {
+	encode := func(dest string, args ...any) []byte {
+		m := &dbus.Message{Type: dbus.TypeMethodCall, Body: args, Headers: map[dbus.HeaderField]dbus.Variant{
+			dbus.FieldDestination: dbus.MakeVariant(dest),
+			dbus.FieldPath:        dbus.MakeVariant(dbus.ObjectPath("/")),
+			dbus.FieldMember:      dbus.MakeVariant("Do"),
+		}}
+		if len(args) > 0 {
+			m.Headers[dbus.FieldSignature] = dbus.MakeVariant(dbus.SignatureOf(args...))
+		}
+		var b bytes.Buffer
+		if err := m.EncodeTo(&b, binary.LittleEndian); err != nil {
+			t.Fatal(err)
+		}
+		binary.LittleEndian.PutUint32(b.Bytes()[8:], 1)
+		return b.Bytes()
+	}
+	auth := []byte("NEGOTIATE_UNIX_FD\r\nBEGIN\r\n")
+	send := slices.Concat(auth, encode("org.example.One"), encode("org.example.Two", "hunter2"), encode("org.example.Three"))
+	for n := range len(send) + 1 {
+		in := &event.BusMessage{Data: send[:n], Size: uint32(len(send))}
+		got := All.Event(event.Event{Body: in}).Body.(*event.BusMessage)
+		if bytes.Contains(got.Data, []byte("hunter2")) || bytes.Contains(got.Data, []byte("BEGIN")) {
+			t.Fatalf("cut at %d: %q", n, got.Data)
+		}
+		if n > len(auth) && int(got.Size) != len(send)-len(auth) {
+			t.Fatalf("cut at %d: %d bytes of %d behind %d", n, got.Size, len(send), len(auth))
+		}
+		if n < len(send) {
+			continue
+		}
+		parts := dbuswire.ParseAll(got.Data)
+		if len(parts) != 2 || parts[1].Err != nil || parts[1].Message.Destination != "org.example.Two" || len(parts[1].Message.Args) != 0 {
+			t.Errorf("%d parts: %+v", len(parts), parts)
+		}
+	}
 }
 
 func TestHostAndDescription(t *testing.T) {

@@ -1,6 +1,6 @@
 // Command writer connects to the system bus, and for each line that it reads
 // calls a name there, in the way that the line says: whole, in one write;
-// pieces, in two, of which the first ends within the header; behind, in one write
+// pieces, in three, of which the first two are the fixed part of the header; behind, in one write
 // with another call before it. At the line large it asks the bus itself something,
 // at greater length than a socket takes at once.
 package main
@@ -107,12 +107,11 @@ func split(way, name string) ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	const within = 40 // bytes, of which 16 are fixed
 	switch way {
 	case "whole":
 		return [][]byte{call}, nil
 	case "pieces":
-		return [][]byte{call[:within], call[within:]}, nil
+		return [][]byte{call[:4], call[4:16], call[16:]}, nil
 	case "behind":
 		return [][]byte{slices.Concat(other, call)}, nil
 	case "large":
