@@ -331,17 +331,18 @@ __noinline int message_matters(__u64 head, __u64 head_len, __u64 next, __u32 to_
 			dest_at = off + 8;
 		off = (__u32)field;
 	}
+	/* behind the segment is not what is sent */
+	if (to_bus && (off < end || end > head_len))
+		return CALL_TO_NAME;
 	if (member_at)
 		bpf_probe_read_user_str(&member, sizeof(member), (void *)head + member_at);
 	if (dest_at)
 		bpf_probe_read_user_str(&dest, sizeof(dest), (void *)head + dest_at);
-	if (to_bus && off < end && !(member_at && dest_at))
-		return CALL_TO_NAME;
 	if (h.type == DBUS_METHOD_CALL) {
 		verdict = call_matters(&dest, &member, to_bus);
 		if (verdict == CALL_TO_NAME && (h.flags & DBUS_NO_AUTO_START))
 			return IGNORED;
-		if (verdict == CALL_TO_NAME && off >= end && end <= head_len && end <= BUS_SEGMENT)
+		if (verdict == CALL_TO_NAME && end <= BUS_SEGMENT)
 			verdict |= dest_at << DEST_SHIFT;
 		return verdict;
 	}
@@ -465,10 +466,16 @@ static __always_inline bool goes_on(__u64 sk, __u64 size)
 {
 	__u64 *rest = bpf_map_lookup_elem(&rests, &sk);
 
-	if (!rest || *rest < size) /* as much as before if nothing was taken */
-		return false;
-	*rest = size;
-	return true;
+	return rest && *rest >= size; /* all of it if nothing was taken */
+}
+
+/* Notes that what follows belongs to a message of unknown length, until the next
+ * one begins. */
+static __always_inline void begins_short(__u64 sk)
+{
+	__u64 rest = ~0ULL;
+
+	bpf_map_update_elem(&rests, &sk, &rest, BPF_ANY);
 }
 
 #define FOUR(a, b, c, d) ((__u32)(a) | (__u32)(b) << 8 | (__u32)(c) << 16 | (__u32)(d) << 24)
@@ -480,25 +487,38 @@ static __always_inline bool is_auth(__u32 start)
 	       start == FOUR('N', 'E', 'G', 'O') || start == FOUR('B', 'E', 'G', 'I');
 }
 
-/* Whether a send to a bus that does not begin with a header may be a call, or hide
- * one, and user space is to be told. */
+static __always_inline bool is_start(__u32 start)
+{
+	return start >> 24 == 1 && ((start & 0xff) == 'l' || (start & 0xff) == 'B');
+}
+
+/* Whether a send to a bus that does not begin with a whole header may be a call, or
+ * hide one, and user space is to be told. */
 static __always_inline bool may_call(struct segments *seg, __u64 bus, __u64 sk, __u64 size)
 {
-	__u32 start = 0;
+	__u8 type;
+	__u32 start;
 
+	if (seg->head_len < sizeof(start)) { /* user space puts segments together */
+		forget_rest(sk);
+		return size >= CALL_MIN || !told_already(bus, 0);
+	}
 	if (bpf_probe_read_user(&start, sizeof(start), (void *)seg->head))
 		start = 0;
-	if (is_auth(start))
+	if (is_auth(start)) {
 		forget_rest(sk);
-	else if (goes_on(sk, size))
-		return false;
-	/* what user space may be able to read */
-	if (size >= CALL_MIN && (is_auth(start) || seg->head_len < sizeof(struct dbus_header)))
+		return size >= CALL_MIN;
+	}
+	if (is_start(start) && seg->head_len < size) {
+		forget_rest(sk);
 		return true;
-	/* a message is begun that is sent in pieces */
-	if (size < CALL_MIN && (start >> 24 != 1 || ((start & 0xff) != 'l' && (start & 0xff) != 'B')))
-		return false;
-	return !told_already(bus, 0);
+	}
+	if (is_start(start)) { /* the first piece of a message */
+		begins_short(sk);
+		type = start >> 8;
+		return (type == DBUS_METHOD_CALL || type == DBUS_SIGNAL) && !told_already(bus, 0);
+	}
+	return size >= CALL_MIN && !goes_on(sk, size) && !told_already(bus, 0);
 }
 
 /* --- the probe --------------------------------------------------------- */

@@ -449,20 +449,27 @@ func TestAMessageThatCanNotBeReadOfNoMatter(t *testing.T) {
 
 // There is room for so many of them; that of one that was dropped is not lost.
 func TestManyMessagesThatCanNotBeRead(t *testing.T) {
-	s := withHostnamed(t)
-	s.caller(41, "hostnamectl")
-	s.caller(43, "odd")
-	odd := func(by uint32) {
-		s.see(&event.BusMessage{Sender: s.id(by), TID: by, Bus: 1, Path: toBus, PeerPID: 1, Size: 3, Data: []byte("odd")})
+	for _, late := range []bool{false, true} {
+		s := withHostnamed(t)
+		s.caller(41, "hostnamectl")
+		s.caller(43, "odd")
+		odd := func(by, bus uint32, path string) {
+			s.see(&event.BusMessage{Sender: s.id(by), TID: by, Bus: bus, Path: path, PeerPID: 1, Size: 3, Data: []byte("odd")})
+		}
+		odd(43, 1, toBus)
+		if late {
+			s.send(41, toBus, getHostname())
+		}
+		for range maxUnreadMessages {
+			odd(41, 2, private)
+		}
+		if !late {
+			s.send(41, toBus, getHostname())
+		}
+		s.fromBus(1, activation("dbus-"+hostname1+".service"))
+		s.service(42, "systemd-hostnamed.service")
+		s.want("unknown (unknown): a message that could not be read may have called org.freedesktop.hostname1 before the first call that was seen")
 	}
-	odd(43)
-	for range maxUnreadMessages {
-		s.see(&event.BusMessage{Sender: s.id(41), TID: 41, Bus: 2, Path: private, PeerPID: 1, Size: 3, Data: []byte("odd")})
-	}
-	s.send(41, toBus, getHostname())
-	s.fromBus(1, activation("dbus-"+hostname1+".service"))
-	s.service(42, "systemd-hostnamed.service")
-	s.want("unknown (unknown): a message that could not be read may have called org.freedesktop.hostname1 before the first call that was seen")
 }
 
 // A request that can't be read may have been the first.

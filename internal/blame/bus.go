@@ -87,7 +87,7 @@ func (c *calls) mayBePreceded(name busName, messages []unread) bool {
 			return c.before != nil && u.mayCall(name) && u.mayRival(c.before.caller.process.ID, c.before.at)
 		}
 		first := c.list[0]
-		return u.at < first.at && u.mayCall(name) && u.mayRival(first.caller.process.ID, first.at)
+		return u.from < first.at && u.mayCall(name) && u.mayRival(first.caller.process.ID, first.at)
 	})
 }
 
@@ -159,7 +159,10 @@ type finished struct {
 // unread is a message of which it can't be told what it asks for: it may have been
 // the call, or the request, that came first.
 type unread struct {
-	at  uint64
+	// at is when it was sent; for one that stands for several, from is when the
+	// first of them was.
+	from, at uint64
+
 	by  event.ProcessID
 	bus uint32
 	to  string // the name that it goes to, empty if not known
@@ -248,6 +251,9 @@ func (t *traffic) hear(at uint64, b *event.BusMessage, tree *lineage.Tree) {
 // several messages at once.
 func (t *traffic) hearClient(at uint64, own owner, b *event.BusMessage, tree *lineage.Tree) {
 	if len(b.Data) == 0 {
+		if b.Size == 0 { // redaction has left nothing, and nothing was hidden
+			return
+		}
 		t.unreadable(at, own, b, &dbuswire.Message{}, dbuswire.ErrNotDBus, false)
 		return
 	}
@@ -281,7 +287,7 @@ func (t *traffic) unreadable(at uint64, own owner, b *event.BusMessage, m *dbusw
 	if errors.Is(err, dbuswire.ErrTruncated) {
 		t.cut++
 	}
-	u := unread{at: at, by: b.Sender, bus: b.Bus}
+	u := unread{from: at, at: at, by: b.Sender, bus: b.Bus}
 	if last {
 		u.to = m.Destination
 		if m.Type == dbuswire.MethodReturn || m.Type == dbuswire.Error {
@@ -290,8 +296,9 @@ func (t *traffic) unreadable(at uint64, own owner, b *event.BusMessage, m *dbusw
 	}
 	list := t.unread[own]
 	if len(list) == maxUnreadMessages {
+		from := list[0].from
 		list = slices.Delete(list, 0, 1)
-		list[0] = unread{at: list[0].at, any: true} // stands for the one that was dropped, too
+		list[0] = unread{from: from, at: list[0].at, any: true}
 	}
 	t.unread[own] = append(list, u)
 	if !u.mayRequest() {

@@ -171,7 +171,10 @@ const transient = "StartTransientUnit"
 // in is left out.
 func messages(data []byte, size uint32) ([]byte, uint32) {
 	parts := dbuswire.ParseAll(data)
-	if len(parts) == 0 {
+	switch {
+	case len(parts) == 0 && len(data) == int(size):
+		return nil, 0
+	case len(parts) == 0:
 		return nil, size
 	}
 	begin, end := parts[0].Offset, 0

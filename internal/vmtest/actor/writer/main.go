@@ -2,7 +2,8 @@
 // calls a name there, in the way that the line says: whole, in one write;
 // pieces, in three, of which the first two are the fixed part of the header; behind, in one write
 // with another call before it. At the line large it asks the bus itself something,
-// at greater length than a socket takes at once.
+// at greater length than a socket takes at once, and at reply it answers in pieces
+// what nobody has asked.
 package main
 
 import (
@@ -107,27 +108,44 @@ func split(way, name string) ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	answer, err := encode(5, &dbus.Message{Type: dbus.TypeMethodReply, Headers: map[dbus.HeaderField]dbus.Variant{
+		dbus.FieldDestination: dbus.MakeVariant(":1.0"),
+		dbus.FieldReplySerial: dbus.MakeVariant(uint32(1)),
+	}}, strings.Repeat("long", 1<<5))
+	if err != nil {
+		return nil, err
+	}
 	switch way {
 	case "whole":
 		return [][]byte{call}, nil
 	case "pieces":
-		return [][]byte{call[:4], call[4:16], call[16:]}, nil
+		return pieces(call), nil
 	case "behind":
 		return [][]byte{slices.Concat(other, call)}, nil
 	case "large":
 		return [][]byte{large}, nil
+	case "reply":
+		return pieces(answer), nil
 	}
-	return nil, fmt.Errorf("%q is not whole, pieces, behind or large", way)
+	return nil, fmt.Errorf("%q is not whole, pieces, behind, large or reply", way)
+}
+
+// pieces divides a message as some libraries send it.
+func pieces(m []byte) [][]byte {
+	return [][]byte{m[:4], m[4:16], m[16:]}
 }
 
 // message is a call.
 func message(serial uint32, name, iface, member string, args ...any) ([]byte, error) {
-	m := dbus.Message{Type: dbus.TypeMethodCall, Headers: map[dbus.HeaderField]dbus.Variant{
+	return encode(serial, &dbus.Message{Type: dbus.TypeMethodCall, Headers: map[dbus.HeaderField]dbus.Variant{
 		dbus.FieldPath:        dbus.MakeVariant(dbus.ObjectPath("/")),
 		dbus.FieldDestination: dbus.MakeVariant(name),
 		dbus.FieldInterface:   dbus.MakeVariant(iface),
 		dbus.FieldMember:      dbus.MakeVariant(member),
-	}}
+	}}, args...)
+}
+
+func encode(serial uint32, m *dbus.Message, args ...any) ([]byte, error) {
 	if len(args) > 0 {
 		m.Body = args
 		m.Headers[dbus.FieldSignature] = dbus.MakeVariant(dbus.SignatureOf(args...))
