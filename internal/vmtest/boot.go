@@ -24,6 +24,8 @@ type Boot struct {
 	Nsblame bool
 	// MemoryMiB is the size of its memory, if that is not to be the usual.
 	MemoryMiB int
+	// Long is set if what it is for takes as long as many other scenarios.
+	Long bool
 	// Lacking says of a release why it can't be booted so.
 	Lacking map[string]string
 }
@@ -52,7 +54,7 @@ var boots = []Boot{
 		Append: hybrid + " systemd.legacy_systemd_cgroup_controller=1", Lacking: withoutVersion1,
 	},
 	{Name: "early", About: "nsblame starts before the basic system", Prepare: prepareEarly, Nsblame: true},
-	{Name: "roomy", About: "memory for many processes", MemoryMiB: 6144},
+	{Name: "roomy", About: "memory for many processes", MemoryMiB: 6144, Long: true},
 	{
 		Name: "busybox", About: "no systemd: busybox is the init",
 		Append: "VMTEST_INIT=/opt/vmtest/busybox/init", Prepare: prepareBusybox,
@@ -127,8 +129,8 @@ func groupByBoot(scenarios []*scenario.Scenario, cpus int) []group {
 const worthBooting = 12
 
 // split divides the scenarios of a boot over several VMs, so that no more than
-// those are kept busy with as little booting as possible. The largest parts
-// come first: they take longest.
+// those are kept busy with as little booting as possible. The parts that take
+// longest come first.
 func split(groups []group, vms int) []group {
 	var parts []group
 	for _, g := range groups {
@@ -140,6 +142,14 @@ func split(groups []group, vms int) []group {
 			parts = append(parts, group{g.boot, g.cpus, part})
 		}
 	}
-	slices.SortStableFunc(parts, func(a, b group) int { return len(b.scenarios) - len(a.scenarios) })
+	slices.SortStableFunc(parts, func(a, b group) int {
+		switch {
+		case a.boot.Long == b.boot.Long:
+			return len(b.scenarios) - len(a.scenarios)
+		case a.boot.Long:
+			return -1
+		}
+		return 1
+	})
 	return parts
 }

@@ -98,6 +98,7 @@ func TestSplit(t *testing.T) {
 		want []string
 	}{
 		{"one VM", []group{many("plain", 100)}, 1, []string{"plain 100"}},
+		{"one that takes long", []group{many("plain", 30), many("roomy", 1)}, 2, []string{"roomy 1", "plain 15", "plain 15"}},
 		{"an odd number", []group{many("legacy", 3), many("plain", 101)}, 2, []string{"plain 51", "plain 50", "legacy 3"}},
 		{"few are not worth it", []group{many("plain", worthBooting*2-1)}, 2, []string{"plain 23"}},
 		{"nor are some for each of many", []group{many("plain", 30)}, 4, []string{"plain 15", "plain 15"}},
