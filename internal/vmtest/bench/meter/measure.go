@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +19,8 @@ type loop struct {
 	row string
 	n   int
 	do  func() error
+	// parts is in how many of them it is timed, of which the fastest counts.
+	parts int
 }
 
 // warm does it a few times: what is read for the first time is not measured.
@@ -25,9 +28,19 @@ func (l loop) warm() error { return repeat(min(3, l.n), l.do) }
 
 // timed is the time of one turn in nanoseconds.
 func (l loop) timed() (float64, error) {
-	begin := time.Now()
-	err := repeat(l.n, l.do)
-	return float64(time.Since(begin)) / float64(l.n), err
+	fastest := math.Inf(1)
+	for part := range l.parts {
+		if part > 0 {
+			time.Sleep(50 * time.Millisecond) // the scheduler makes up its mind anew
+		}
+		n := max(1, l.n/l.parts)
+		begin := time.Now()
+		if err := repeat(n, l.do); err != nil {
+			return 0, err
+		}
+		fastest = min(fastest, float64(time.Since(begin))/float64(n))
+	}
+	return fastest, nil
 }
 
 // starts measures how long a tracer takes to attach, and to end. The first start
@@ -75,11 +88,14 @@ func (m *meter) inTurn(tracers []*tracer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
+	// Two processes that wake each other are run in one of two ways, of which one
+	// takes 5 % longer, and mostly in the same for a second or so.
+	const parts = 10
 	// Namespaces last: they are torn down some time after the loop.
 	loops := []loop{
-		{"pingpong", m.pingpongs, p.send},
-		{"exec", m.execs, func() error { return spawn("/bin/true") }},
-		{"create", m.creations, create},
+		{"pingpong", m.pingpongs, p.send, parts},
+		{"exec", m.execs, func() error { return spawn("/bin/true") }, 1},
+		{"create", m.creations, create, 1},
 	}
 	// Once for nothing: the system is still starting.
 	for _, l := range loops {
