@@ -414,6 +414,9 @@ func TestAMessageThatCanNotBeRead(t *testing.T) {
 			s.fromBus(1, activation("dbus-"+hostname1+".service"))
 			s.service(42, "systemd-hostnamed.service")
 			s.want(tt.want)
+			if len(tt.data) < tt.size && tt.want == unknown && s.blamer.BusCut() != 1 {
+				t.Errorf("%d counted", s.blamer.BusCut())
+			}
 		})
 	}
 }

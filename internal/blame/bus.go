@@ -254,7 +254,7 @@ func (t *traffic) hearClient(at uint64, own owner, b *event.BusMessage, tree *li
 		if b.Size == 0 { // redaction has left nothing, and nothing was hidden
 			return
 		}
-		t.unreadable(at, own, b, &dbuswire.Message{}, dbuswire.ErrNotDBus, false)
+		t.unreadable(at, own, b, &dbuswire.Message{}, dbuswire.ErrTruncated, false)
 		return
 	}
 	parts := dbuswire.ParseAll(b.Data)
