@@ -226,7 +226,7 @@ func (v *vm) run(ctx context.Context, h *host) error {
 	}
 	own := *h
 	own.Dir, own.CPUs = v.dir, v.cpus
-	end, err := own.run(ctx, v.boot, &link.Plan{Scenarios: v.scenarios}, v.handle)
+	end, err := own.run(ctx, v.boot, &link.Plan{Scenarios: v.scenarios, Record: v.Keep != ""}, v.handle)
 	if v.Keep != "" {
 		err = errors.Join(err, v.keepConsole())
 	}
@@ -394,6 +394,9 @@ func keep(dir string, o *scenario.Outcome, failures []string) error {
 	parts := map[string][]byte{
 		"stdout": o.Stdout, "stderr": o.Stderr, "scripts": o.Scripts,
 		"failures": []byte(strings.Join(failures, "\n")),
+	}
+	if o.Recording != nil {
+		parts["recording.avro"] = o.Recording
 	}
 	for name, data := range o.Files {
 		parts[filepath.Join("files", name)] = data

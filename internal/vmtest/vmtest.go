@@ -205,7 +205,11 @@ func pack(path, agent string, b Boot, plan *link.Plan, files []string) (err erro
 	if err := packData(w, "plan.json", raw, 0o644); err != nil {
 		return err
 	}
-	prepare := "ATTACH=" + plan.Attach + "\n" + b.Prepare
+	prepare := "ATTACH=" + plan.Attach + "\n"
+	if plan.Record {
+		prepare += "RECORD=yes\n"
+	}
+	prepare += b.Prepare
 	if err := packData(w, "prepare", []byte(prepare), 0o644); err != nil {
 		return err
 	}

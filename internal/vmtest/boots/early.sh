@@ -8,7 +8,7 @@ After=systemd-modules-load.service
 Before=basic.target
 
 [Service]
-ExecStart=/opt/vmtest/bin/nsblame trace --ready-file /run/nsblame.ready --exec-wait 10s --attach $ATTACH --output json
+ExecStart=/opt/vmtest/bin/nsblame trace --ready-file /run/nsblame.ready --exec-wait 10s --attach $ATTACH --output json ${RECORD:+--record /run/nsblame.recording.avro}
 ExecStartPost=/bin/sh -c 'until [ -e /run/nsblame.ready ]; do kill -0 \$MAINPID && sleep 0.1 || exit 1; done'
 # If it fails before there is an agent, the console tells why.
 ExecStopPost=/bin/cp /run/nsblame.stderr /dev/console

@@ -34,9 +34,9 @@ func runAll(p *port, kernel *kernelLog, plan *link.Plan) error {
 			return err
 		}
 		start := time.Now()
-		r := attempt(s, plan.Attach)
+		r := attempt(s, plan)
 		for r.leftOut() && r.outcome.Repeated < maxRepeats {
-			again := attempt(s, plan.Attach)
+			again := attempt(s, plan)
 			again.outcome.Repeated = r.outcome.Repeated + 1
 			r = again
 		}
@@ -53,8 +53,8 @@ func runAll(p *port, kernel *kernelLog, plan *link.Plan) error {
 // scenarios has a run left out more often than not.
 const maxRepeats = 4
 
-func attempt(s *scenario.Scenario, attach string) *runner {
-	r := &runner{s: s, attach: attach, outcome: &scenario.Outcome{Name: s.Name}}
+func attempt(s *scenario.Scenario, plan *link.Plan) *runner {
+	r := &runner{s: s, attach: plan.Attach, record: plan.Record, outcome: &scenario.Outcome{Name: s.Name}}
 	if err := r.run(); err != nil {
 		r.outcome.Errors = append(r.outcome.Errors, err.Error())
 	}
@@ -77,6 +77,7 @@ func (r *runner) leftOut() bool {
 type runner struct {
 	s       *scenario.Scenario
 	attach  string // what nsblame's --attach is given
+	record  bool   // the stream is recorded, if the verb allows that
 	outcome *scenario.Outcome
 	dir     string // what scripts may write to
 	private string // nsblame's output and what belongs to the runner
@@ -406,10 +407,33 @@ func (r *runner) collect() error {
 		}
 		*to = data
 	}
-	var varsErr, filesErr error
+	var varsErr, filesErr, recordingErr error
 	r.outcome.Vars, varsErr = r.vars()
 	r.outcome.Files, filesErr = readFiles(r.dir)
-	return errors.Join(err, varsErr, filesErr)
+	if r.record {
+		r.outcome.Recording, recordingErr = r.recording()
+	}
+	return errors.Join(err, varsErr, filesErr, recordingErr)
+}
+
+// recording returns the recording that the runner asked for, or else the only
+// one in the scenario's directory. There may be none.
+func (r *runner) recording() ([]byte, error) {
+	data, err := os.ReadFile(r.path(recordingName))
+	if !errors.Is(err, fs.ErrNotExist) {
+		return data, err
+	}
+	var found []byte
+	for name, data := range r.outcome.Files {
+		if filepath.Ext(name) != filepath.Ext(recordingName) {
+			continue
+		}
+		if found != nil {
+			return nil, nil // parts of one, or several: neither is the scenario's
+		}
+		found = data
+	}
+	return found, nil
 }
 
 // readFiles returns the regular files of a directory.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -62,6 +63,9 @@ func (r *runner) startChild(ready string) (tracer, error) {
 	return c, nil
 }
 
+// recordingName is the file for the recording of a scenario.
+const recordingName = "recording.avro"
+
 // execWait is how long nsblame holds a line back for an exec that follows:
 // longer than it does by itself, for between a creation and the exec an
 // emulated machine that has much to do lets more than a second pass.
@@ -80,6 +84,9 @@ func (r *runner) args(ready string) []string {
 	}
 	if r.attach != "" && (r.tracesOn() || verb == "doctor") {
 		args = append(args, "--attach", r.attach)
+	}
+	if r.record && verb == "trace" && !slices.Contains(rest, "--record") {
+		args = append(args, "--record", r.path(recordingName))
 	}
 	return append(args, rest...)
 }
@@ -127,6 +134,7 @@ func (r *runner) adoptUnit(ready string) (tracer, error) {
 	}
 	for name, path := range map[string]string{
 		"stdout": r.path("stdout"), "stderr": r.path("stderr"), "ready": ready,
+		recordingName: r.path(recordingName),
 	} {
 		if err := os.Symlink(nsblameRun+name, path); err != nil {
 			return nil, err

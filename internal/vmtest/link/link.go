@@ -36,6 +36,8 @@ type Plan struct {
 	Scenarios []*scenario.Scenario `json:",omitempty"`
 	// Attach is given to nsblame's --attach, unless a scenario gives its own.
 	Attach string
+	// Record has nsblame write a recording of each scenario, for its Outcome.
+	Record bool `json:",omitempty"`
 }
 
 // Exec is a single shell script.

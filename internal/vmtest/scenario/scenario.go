@@ -112,6 +112,8 @@ type Outcome struct {
 	Vars map[string]string
 	// Files are those in the scenario's directory at its end.
 	Files map[string][]byte
+	// Recording is the stream that nsblame observed, nil if it was not recorded.
+	Recording []byte `json:",omitempty"`
 	// Scripts is what the scripts wrote, for people to read.
 	Scripts []byte
 	// KernelWarnings are the kernel's complaints meanwhile.
