@@ -89,9 +89,9 @@ generate: deps-bpf
 check-generated: deps-bpf
 	@set -eu; tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
 	cp -r go.mod go.sum *.go bpf internal "$$tmp"; \
-	rm -f "$$tmp"/internal/*/*_bpfel.go "$$tmp"/internal/*/*_bpfel.o; \
+	rm -f "$$tmp"/internal/observe/*/*_bpfel.go "$$tmp"/internal/observe/*/*_bpfel.o; \
 	(cd "$$tmp" && $(GO) generate ./...); \
-	if diff -rq internal/probe "$$tmp/internal/probe" && diff -rq internal/netlist "$$tmp/internal/netlist"; then \
+	if diff -rq internal/observe/probe "$$tmp/internal/observe/probe" && diff -rq internal/observe/netlist "$$tmp/internal/observe/netlist"; then \
 		echo "check-generated: objects and bindings are what bpf/ makes"; \
 	else \
 		echo "check-generated: run make generate and commit the result" >&2; exit 1; \
@@ -123,7 +123,7 @@ test-arm64: deps-vm deps-arm64
 
 bench: deps-vm
 	$(VMTEST) bench -runs '$(RUNS)' $(if $(TABLE),-table '$(TABLE)') -- $(METER)
-	$(GO) test -run NONE -bench ProcessPrograms -benchtime 2000x ./internal/probe
+	$(GO) test -run NONE -bench ProcessPrograms -benchtime 2000x ./internal/observe/probe
 
 # Linked statically, for the guest has a C library of its own.
 test-race: deps-vm deps-race

@@ -10,10 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nsblame/nsblame/internal/kernel"
-	"github.com/nsblame/nsblame/internal/probe"
-	"github.com/nsblame/nsblame/internal/render"
-	"github.com/nsblame/nsblame/internal/systemd"
+	"github.com/nsblame/nsblame/internal/observe/kernel"
+	"github.com/nsblame/nsblame/internal/observe/probe"
+	"github.com/nsblame/nsblame/internal/observe/systemd"
+	"github.com/nsblame/nsblame/internal/present/render"
 )
 
 const doctorHelp = `Tell whether this machine can be traced: what the kernel and the rights of this

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nsblame/nsblame/internal/kernel"
-	"github.com/nsblame/nsblame/internal/systemd"
-	"github.com/nsblame/nsblame/internal/unit"
+	"github.com/nsblame/nsblame/internal/explain/unit"
+	"github.com/nsblame/nsblame/internal/observe/kernel"
+	"github.com/nsblame/nsblame/internal/observe/systemd"
 )
 
 func TestVerdict(t *testing.T) {

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 
-	"github.com/nsblame/nsblame/internal/kernel"
-	"github.com/nsblame/nsblame/internal/systemd"
-	"github.com/nsblame/nsblame/internal/unit"
+	"github.com/nsblame/nsblame/internal/explain/unit"
+	"github.com/nsblame/nsblame/internal/observe/kernel"
+	"github.com/nsblame/nsblame/internal/observe/systemd"
 )
 
 // manager is what doctor asks of systemd.

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/nsblame/nsblame/internal/condition"
-	"github.com/nsblame/nsblame/internal/kernel"
-	"github.com/nsblame/nsblame/internal/render"
+	"github.com/nsblame/nsblame/internal/explain/condition"
+	"github.com/nsblame/nsblame/internal/observe/kernel"
+	"github.com/nsblame/nsblame/internal/present/render"
 )
 
 // The exit codes. They are documented in the help of the root command.

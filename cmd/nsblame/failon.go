@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nsblame/nsblame/internal/condition"
-	"github.com/nsblame/nsblame/internal/tracer"
+	"github.com/nsblame/nsblame/internal/explain/condition"
+	"github.com/nsblame/nsblame/internal/stream/engine"
 )
 
 // failOnHelp explains --fail-on in the help of each verb that has it.
@@ -64,12 +64,12 @@ func (f *failOnFlag) add(cmd *cobra.Command) {
 }
 
 // observers are what has to see the run for the conditions to be judged.
-func (f *failOnFlag) observers() []tracer.Observer {
+func (f *failOnFlag) observers() []engine.Observer {
 	if len(f.conditions) == 0 {
 		return nil
 	}
 	f.judge = condition.NewJudge(f.conditions)
-	return []tracer.Observer{f.judge}
+	return []engine.Observer{f.judge}
 }
 
 // finish returns the error of a run, or if it had none that a condition was met.

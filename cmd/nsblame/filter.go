@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nsblame/nsblame/internal/tracer"
+	"github.com/nsblame/nsblame/internal/stream/engine"
 )
 
 // filterFlags are the flags that choose which creations are printed. One that
@@ -65,9 +65,9 @@ func (f *filterFlags) validate() error {
 	return nil
 }
 
-// tracerFilter returns the filter that the flags, once validated, stand for.
-func (f *filterFlags) tracerFilter() tracer.Filter {
-	return tracer.Filter{
+// engineFilter returns the filter that the flags, once validated, stand for.
+func (f *filterFlags) engineFilter() engine.Filter {
+	return engine.Filter{
 		Units: f.units, Comms: f.comms, Containers: f.containers, UIDs: f.uids,
 		FailedOnly: f.failed,
 	}

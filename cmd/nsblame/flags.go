@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nsblame/nsblame/internal/probe"
+	"github.com/nsblame/nsblame/internal/observe/probe"
 )
 
 // choice is a flag that takes one of a few words.

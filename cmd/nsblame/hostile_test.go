@@ -11,7 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/nsblame/nsblame/internal/kernel"
+	"github.com/nsblame/nsblame/internal/observe/kernel"
 )
 
 // hostileNames are what a command line, a file or a kernel may have in it.

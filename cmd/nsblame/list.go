@@ -11,12 +11,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/inventory"
-	"github.com/nsblame/nsblame/internal/life"
-	"github.com/nsblame/nsblame/internal/recording"
-	"github.com/nsblame/nsblame/internal/render"
-	"github.com/nsblame/nsblame/internal/survey"
-	"github.com/nsblame/nsblame/internal/tracer"
+	"github.com/nsblame/nsblame/internal/explain/inventory"
+	"github.com/nsblame/nsblame/internal/explain/life"
+	"github.com/nsblame/nsblame/internal/observe/survey"
+	"github.com/nsblame/nsblame/internal/present/render"
+	"github.com/nsblame/nsblame/internal/stream/engine"
+	"github.com/nsblame/nsblame/internal/stream/recording"
 )
 
 const listHelp = `List the network namespaces that exist now: how old each is, what it is called,
@@ -172,7 +172,7 @@ func (b *books) read(ctx context.Context, s *survey.Survey, stderr io.Writer) er
 		if err != nil {
 			return err
 		}
-		summary, err := tracer.Run(ctx, &otherwise{src}, tracer.Options{Observers: []tracer.Observer{k.ledger}})
+		summary, err := engine.Run(ctx, &otherwise{src}, engine.Options{Observers: []engine.Observer{k.ledger}})
 		used := src.next
 		if src.other {
 			used-- // the last one opened is of another recording
@@ -198,7 +198,7 @@ func (b *books) read(ctx context.Context, s *survey.Survey, stderr io.Writer) er
 // otherwise is the files of one recording: it ends where another one begins.
 type otherwise struct{ *recorded }
 
-// Next implements tracer.Source.
+// Next implements engine.Source.
 func (o *otherwise) Next(ctx context.Context) (event.Event, error) {
 	ev, err := o.recorded.Next(ctx)
 	if errors.Is(err, recording.ErrOther) {
@@ -258,4 +258,4 @@ func (b *books) whole() error {
 	return nil
 }
 
-var _ tracer.Observer = (*life.Ledger)(nil)
+var _ engine.Observer = (*life.Ledger)(nil)

@@ -12,16 +12,16 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
-	"github.com/nsblame/nsblame/internal/kernel"
-	"github.com/nsblame/nsblame/internal/privilege"
-	"github.com/nsblame/nsblame/internal/probe"
-	"github.com/nsblame/nsblame/internal/render"
-	"github.com/nsblame/nsblame/internal/tracer"
+	"github.com/nsblame/nsblame/internal/observe/kernel"
+	"github.com/nsblame/nsblame/internal/observe/privilege"
+	"github.com/nsblame/nsblame/internal/observe/probe"
+	"github.com/nsblame/nsblame/internal/present/render"
+	"github.com/nsblame/nsblame/internal/stream/engine"
 )
 
 // source is a stream of events that has to be closed.
 type source interface {
-	tracer.Source
+	engine.Source
 	// Needs are the capabilities that it needs to go on.
 	Needs() []kernel.Capability
 	// Close frees what it holds; a live one detaches the probes.
@@ -95,7 +95,7 @@ func (f *liveFlags) validate(cmd *cobra.Command) error {
 
 // attachLive attaches the probes.
 func attachLive(_ context.Context, f *liveFlags) (source, error) {
-	return tracer.OpenLive(probe.Options{
+	return engine.OpenLive(probe.Options{
 		BufferSize: int(f.bufferSize),
 		ExecWait:   f.execWait,
 		Version:    readVersion().Version,

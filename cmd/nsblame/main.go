@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"github.com/nsblame/nsblame/internal/render"
+	"github.com/nsblame/nsblame/internal/present/render"
 )
 
 func main() { os.Exit(run(os.Args[1:])) }

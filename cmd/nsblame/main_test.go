@@ -21,11 +21,11 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/inventory"
-	"github.com/nsblame/nsblame/internal/kernel"
-	"github.com/nsblame/nsblame/internal/probe"
-	"github.com/nsblame/nsblame/internal/report"
-	"github.com/nsblame/nsblame/internal/survey"
+	"github.com/nsblame/nsblame/internal/explain/inventory"
+	"github.com/nsblame/nsblame/internal/explain/report"
+	"github.com/nsblame/nsblame/internal/observe/kernel"
+	"github.com/nsblame/nsblame/internal/observe/probe"
+	"github.com/nsblame/nsblame/internal/observe/survey"
 )
 
 var update = flag.Bool("update", false, "rewrite the files in the scripts that output is compared with")

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
-	"github.com/nsblame/nsblame/internal/render"
+	"github.com/nsblame/nsblame/internal/present/render"
 )
 
 // errOutputClosed says that whoever read stdout no longer does (nsblame trace |

@@ -15,11 +15,11 @@ import (
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
-	"github.com/nsblame/nsblame/internal/condition"
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/kernel"
-	"github.com/nsblame/nsblame/internal/render"
-	"github.com/nsblame/nsblame/internal/tracer"
+	"github.com/nsblame/nsblame/internal/explain/condition"
+	"github.com/nsblame/nsblame/internal/observe/kernel"
+	"github.com/nsblame/nsblame/internal/present/render"
+	"github.com/nsblame/nsblame/internal/stream/engine"
 )
 
 const recordHelp = `Write all that is seen of network namespaces into a file, until Ctrl-C, for
@@ -126,7 +126,7 @@ func runRecord(cmd *cobra.Command, opt *recordOptions) error {
 	observed, err := opt.live.observe(cmd.Context(), func(ctx context.Context, live source) error {
 		asked := ctx
 		return recordTo(ctx, live, opt.file, uint64(opt.rotateSize), opt.rotateFiles, opt.redact.mode(), cmd.OutOrStdout(),
-			func(ctx context.Context, src tracer.Source, s *sink) error {
+			func(ctx context.Context, src engine.Source, s *sink) error {
 				if len(opt.command) > 0 {
 					// the end is that of the command, not that which is asked of nsblame
 					var done context.CancelFunc
@@ -140,7 +140,7 @@ func runRecord(cmd *cobra.Command, opt *recordOptions) error {
 				// not before: the command has the rights that nsblame was given
 				giveUp(live, stderr, rightsOver(child)...)
 				endProgress := showProgress(stderr, s)
-				summary, err := tracer.Run(ctx, src, tracer.Options{Observers: opt.observers()})
+				summary, err := engine.Run(ctx, src, engine.Options{Observers: opt.observers()})
 				endProgress()
 				if child != nil && err != nil {
 					child.wait() // it goes on though the recording failed
@@ -175,7 +175,7 @@ func sayRecorded(w io.Writer, s *sink, summary render.Summary) {
 
 // observers are what has to see the run. Where a condition can't be judged the
 // end is early enough to say so if a command runs: its recording goes on.
-func (o *recordOptions) observers() []tracer.Observer {
+func (o *recordOptions) observers() []engine.Observer {
 	list := o.failOn.observers()
 	if len(o.command) > 0 {
 		for i := range list {
@@ -186,7 +186,7 @@ func (o *recordOptions) observers() []tracer.Observer {
 }
 
 // toTheEnd is an observer that doesn't end the run.
-type toTheEnd struct{ tracer.Observer }
+type toTheEnd struct{ engine.Observer }
 
 // Observe takes the next event.
 func (o toTheEnd) Observe(ev event.Event) error {

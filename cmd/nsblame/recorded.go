@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/recording"
-	"github.com/nsblame/nsblame/internal/render"
+	"github.com/nsblame/nsblame/internal/present/render"
+	"github.com/nsblame/nsblame/internal/stream/recording"
 )
 
 // recorded is a recording as a source: its files in the order given.
@@ -101,7 +101,7 @@ func (r *recorded) wrap(err error) error { return fmt.Errorf("replay %q: %w", r.
 
 func (r *recorded) closeFile() error { return r.file.Close() }
 
-// Next implements tracer.Source.
+// Next implements engine.Source.
 func (r *recorded) Next(ctx context.Context) (event.Event, error) {
 	for {
 		if r.ctx.Err() != nil || r.follow && ctx.Err() != nil || r.reader == nil {
@@ -136,10 +136,10 @@ func (r *recorded) Next(ctx context.Context) (event.Event, error) {
 	}
 }
 
-// WakeAt implements tracer.Source: the recording has its Clock events.
+// WakeAt implements engine.Source: the recording has its Clock events.
 func (r *recorded) WakeAt(uint64) {}
 
-// Ask implements tracer.Source: the recording has the answers.
+// Ask implements engine.Source: the recording has the answers.
 func (r *recorded) Ask(event.Question) {}
 
 // Close closes the file.

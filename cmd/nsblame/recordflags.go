@@ -6,8 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nsblame/nsblame/internal/redact"
-	"github.com/nsblame/nsblame/internal/tracer"
+	"github.com/nsblame/nsblame/internal/stream/engine"
+	"github.com/nsblame/nsblame/internal/stream/redact"
 )
 
 // redactFlag is --redact[=all|secrets].
@@ -26,7 +26,7 @@ func (f *redactFlag) mode() redact.Mode { return redact.Mode(f.value) }
 
 // recordTo runs a stream with a recording of it.
 func recordTo(ctx context.Context, src source, file string, rotateSize uint64, rotateKeep uint, mode redact.Mode, stdout io.Writer,
-	run func(context.Context, tracer.Source, *sink) error,
+	run func(context.Context, engine.Source, *sink) error,
 ) error {
 	s, err := createSink(file, rotateSize, rotateKeep, stdout)
 	if err != nil {
@@ -34,6 +34,6 @@ func recordTo(ctx context.Context, src source, file string, rotateSize uint64, r
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	err = run(ctx, tracer.Record(src, s, mode, stop), s)
+	err = run(ctx, engine.Record(src, s, mode, stop), s)
 	return join(err, s.closeFile()) // closed already, but for an error
 }

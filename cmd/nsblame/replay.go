@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nsblame/nsblame/internal/tracer"
+	"github.com/nsblame/nsblame/internal/stream/engine"
 )
 
 const replayHelp = `Print what a recording tells, as trace would have: by nsblame record or trace
@@ -92,10 +92,10 @@ func runReplay(ctx context.Context, opt *replayOptions, names []string, cmd *cob
 		return err
 	}
 	defer func() { err = join(err, src.Close()) }()
-	summary, err := tracer.Run(ctx, src, tracer.Options{
+	summary, err := engine.Run(ctx, src, engine.Options{
 		Printer:   opt.printer(cmd.OutOrStdout(), cmd.ErrOrStderr()),
 		Observers: opt.failOn.observers(),
-		Filter:    opt.filter.tracerFilter(),
+		Filter:    opt.filter.engineFilter(),
 		Count:     opt.count,
 	})
 	if err != nil {

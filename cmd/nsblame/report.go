@@ -8,12 +8,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nsblame/nsblame/internal/blame"
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/life"
-	"github.com/nsblame/nsblame/internal/render"
-	"github.com/nsblame/nsblame/internal/report"
-	"github.com/nsblame/nsblame/internal/tracer"
+	"github.com/nsblame/nsblame/internal/explain/blame"
+	"github.com/nsblame/nsblame/internal/explain/life"
+	"github.com/nsblame/nsblame/internal/explain/report"
+	"github.com/nsblame/nsblame/internal/present/render"
+	"github.com/nsblame/nsblame/internal/stream/engine"
 )
 
 const reportHelp = `Read a recording, or observe for --duration, and tell who created network namespaces, grouped by root
@@ -118,14 +118,14 @@ func reportRecorded(cmd *cobra.Command, opt *reportOptions, names []string) (err
 }
 
 // collect makes a report of a stream.
-func collect(ctx context.Context, src tracer.Source, opt *reportOptions) (*report.Report, render.Summary, error) {
+func collect(ctx context.Context, src engine.Source, opt *reportOptions) (*report.Report, render.Summary, error) {
 	c := collector{report.NewCollector()}
 	if opt.live.cost {
 		c.RankCosts()
 	}
-	summary, err := tracer.Run(ctx, src, tracer.Options{
-		Filter:    opt.filter.tracerFilter(),
-		Observers: slices.Concat(opt.failOn.observers(), []tracer.Observer{c}),
+	summary, err := engine.Run(ctx, src, engine.Options{
+		Filter:    opt.filter.engineFilter(),
+		Observers: slices.Concat(opt.failOn.observers(), []engine.Observer{c}),
 	})
 	if err != nil {
 		return nil, summary, err

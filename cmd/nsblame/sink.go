@@ -13,7 +13,7 @@ import (
 	"sync/atomic"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/recording"
+	"github.com/nsblame/nsblame/internal/stream/recording"
 )
 
 // sink is a recording on disk: one file, or several that follow each other.
@@ -120,7 +120,7 @@ func (t *tail) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// Write implements tracer.Sink.
+// Write implements engine.Sink.
 func (s *sink) Write(ev event.Event) error {
 	if l, ok := ev.Body.(*event.Loss); ok {
 		s.lost.Add(l.Count)
@@ -160,10 +160,10 @@ func (s *sink) rotate() error {
 	return nil
 }
 
-// Flush implements tracer.Sink.
+// Flush implements engine.Sink.
 func (s *sink) Flush() error { return s.wrap(s.writer.Flush()) }
 
-// Close implements tracer.Sink.
+// Close implements engine.Sink.
 func (s *sink) Close() error {
 	err := s.writer.Close()
 	return s.wrap(join(err, s.closeFile()))

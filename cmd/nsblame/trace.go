@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nsblame/nsblame/internal/render"
-	"github.com/nsblame/nsblame/internal/tracer"
+	"github.com/nsblame/nsblame/internal/present/render"
+	"github.com/nsblame/nsblame/internal/stream/engine"
 )
 
 const traceHelp = `Print a line, or with --tree a chain, for each network namespace that is
@@ -152,12 +152,12 @@ func runTrace(ctx context.Context, opt *traceOptions, stdout, stderr io.Writer) 
 	if opt.output.json() {
 		flush = gather(stdout)
 	}
-	run := func(ctx context.Context, src tracer.Source, _ *sink) error {
-		_, err := tracer.Run(ctx, src, tracer.Options{
+	run := func(ctx context.Context, src engine.Source, _ *sink) error {
+		_, err := engine.Run(ctx, src, engine.Options{
 			Printer:   opt.printer(stdout, stderr),
 			Flush:     flush,
 			Observers: opt.failOn.observers(),
-			Filter:    opt.filter.tracerFilter(),
+			Filter:    opt.filter.engineFilter(),
 			Count:     opt.count,
 		})
 		if flush != nil {

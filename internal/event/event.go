@@ -1,8 +1,8 @@
 package event
 
 import (
-	"github.com/nsblame/nsblame/internal/cgroup"
-	"github.com/nsblame/nsblame/internal/unit"
+	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/unit"
 )
 
 // Event is one observation with the moment it was made.

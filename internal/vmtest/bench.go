@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nsblame/nsblame/internal/vmtest/bench"
+	"github.com/nsblame/nsblame/internal/bench"
 	"github.com/nsblame/nsblame/internal/vmtest/image"
 	"github.com/nsblame/nsblame/internal/vmtest/link"
 	"github.com/nsblame/nsblame/internal/vmtest/scenario"
@@ -61,7 +61,7 @@ func BenchRuns(list string, args []string) ([]BenchRun, error) {
 // Bench measures nsblame, and what people would use in its place, in a VM for
 // each run, and prints a table of all.
 func Bench(ctx context.Context, o Options, runs []BenchRun, out io.Writer) error {
-	for pkg, name := range map[string]string{"cmd/nsblame": "nsblame", "internal/vmtest/bench/meter": "meter"} {
+	for pkg, name := range map[string]string{"cmd/nsblame": "nsblame", "internal/bench/meter": "meter"} {
 		path := filepath.Join(o.Dir, name)
 		if err := buildStatic(ctx, path, pkg); err != nil {
 			return err

@@ -276,7 +276,7 @@ func (o *SuiteOptions) buildPrograms(ctx context.Context) error {
 	}
 	program := filepath.Join(o.Dir, "systemd.test")
 	o.Files = append(o.Files, program, filepath.Join(root, unitFile))
-	return compileStatic(ctx, "amd64", "test", "-c", "-o", program, "./internal/systemd")
+	return compileStatic(ctx, "amd64", "test", "-c", "-o", program, "./internal/observe/systemd")
 }
 
 func (v *vm) handle(m *link.Message) error {

@@ -1,0 +1,339 @@
+package blame
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/lineage"
+)
+
+// maxAnswers bounds the answers and runs that are remembered; the oldest go
+// first.
+const maxAnswers = 4096
+
+// Blamer finds the causes of creations. It is fed every event of the stream,
+// after the Tree has observed it, and every creation that the tree completes.
+type Blamer struct {
+	tree    *lineage.Tree
+	traffic traffic
+	answers memory[event.Question, *event.Unit]
+	asked   memory[event.Question, bool]
+	// answered is when the latest answer came, renewed the time for the sake of
+	// which it was last asked for again.
+	answered, renewed memory[event.Question, uint64]
+	// over is set once no further answers will come.
+	over    bool
+	asks    []event.Question
+	waiting []*lineage.Creation
+	loads   []*Load
+	// news and newsOfLoads are set when what waits may be solved by now.
+	news, newsOfLoads bool
+	// runs are the latest runs of each unit in which a namespace was made, in
+	// the order of time: each must have a cause of its own.
+	runs memory[unitKey, []run]
+	// ends tells how creators ended.
+	ends memory[event.ProcessID, *event.Process]
+	// busWhy says why the buses are not heard, empty if they are.
+	busWhy string
+	// since is from when on the stream is whole, deaf is set until the event
+	// that follows a part that could not be read.
+	since uint64
+	deaf  bool
+	// unified is set where cgroups are those of version 2: then managers give
+	// their ids, too.
+	unified bool
+}
+
+// unitKey names a unit of a manager.
+type unitKey struct {
+	owner owner
+	unit  string
+}
+
+// run is one run of a unit, known by its first process.
+type run struct {
+	unitKey
+	// first is the process that the manager forked.
+	first event.ProcessID
+	// cgroup is where it runs.
+	cgroup event.CgroupID
+	// at is a time by which it had begun.
+	at uint64
+}
+
+// same reports whether two runs of a unit are the same: by their first process,
+// or where that is not known by their cgroup.
+func (r run) same(other run) bool {
+	if r.first.IsZero() || other.first.IsZero() {
+		return r.cgroup == other.cgroup
+	}
+	return r.first == other.first
+}
+
+func (r run) question() event.Question { return r.ask(r.unit) }
+
+// ask is a question about a unit that has to do with the run.
+func (r run) ask(unit string) event.Question {
+	return event.Question{Unit: unit, Manager: r.owner.manager, UID: r.owner.uid, Run: r.first, Cgroup: r.cgroup}
+}
+
+// New returns a Blamer over a tree.
+func New(tree *lineage.Tree) *Blamer {
+	return &Blamer{tree: tree, traffic: newTraffic(), busWhy: "the bus probe was not attached"}
+}
+
+// Observe takes the next event of the stream.
+func (b *Blamer) Observe(ev event.Event) {
+	if _, damage := ev.Body.(*event.Damage); b.deaf && !damage {
+		b.deaf, b.since = false, max(b.since, ev.BootNS)
+	}
+	switch body := ev.Body.(type) {
+	case *event.Host:
+		b.since, b.unified = ev.BootNS, body.CgroupHierarchy == "unified"
+	case *event.Loss:
+		switch body.Kind {
+		case event.LossBus, event.LossBusUnread, event.LossBusSkipped:
+			b.traffic.missed()
+		default:
+		}
+	case *event.Damage:
+		// Which request was used up meanwhile, and which was made, nobody knows.
+		b.deaf = true
+		b.traffic.forget()
+	case *event.Coverage:
+		b.coverage(body)
+	case *event.BusMessage:
+		b.traffic.hear(ev.BootNS, body, b.tree)
+	case *event.Unit:
+		b.answers.put(body.Question, body)
+		b.answered.put(body.Question, ev.BootNS)
+		b.news, b.newsOfLoads = true, len(b.loads) > 0
+	case *event.Process:
+		if body.Exited {
+			b.ends.put(body.ID, body)
+		}
+	case *event.NetnsCreate:
+		b.askEarly(ev.BootNS, body)
+	case *event.NetnsInit:
+		b.loads = append(b.loads, b.load(ev.BootNS, body))
+		b.newsOfLoads = true
+	}
+}
+
+// BusProbe is the probe whose coverage tells whether the buses are heard.
+const BusProbe = "unix_stream_sendmsg"
+
+func (b *Blamer) coverage(c *event.Coverage) {
+	if c.Probe != BusProbe {
+		return
+	}
+	b.busWhy = c.Why
+	if c.Live {
+		b.busWhy = ""
+	}
+}
+
+// askEarly asks about the creator's unit while it is there to be asked about:
+// the creation itself may have to wait for an exec.
+func (b *Blamer) askEarly(at uint64, n *event.NetnsCreate) {
+	p, ancestry, _ := b.tree.Lineage(n.Creator)
+	if r, ok := runOf(&p, ancestry, at); ok {
+		b.note(r)
+		b.fact(r.question())
+	}
+}
+
+// maxRuns bounds the runs of one unit that are remembered.
+const maxRuns = 16
+
+// note remembers a run, by the first creation in it.
+func (b *Blamer) note(r run) {
+	list, _ := b.runs.get(r.unitKey)
+	if slices.ContainsFunc(list, r.same) {
+		return
+	}
+	list = append(slices.Clone(list), r)
+	slices.SortStableFunc(list, func(x, y run) int { return cmp.Compare(x.at, y.at) })
+	b.runs.put(r.unitKey, list[max(0, len(list)-maxRuns):])
+}
+
+// before is the run of the unit before this one, if one is known.
+func (b *Blamer) before(r run) (run, bool) {
+	list, _ := b.runs.get(r.unitKey)
+	for _, earlier := range slices.Backward(list) {
+		if earlier.at < r.at && !earlier.same(r) {
+			return earlier, true
+		}
+	}
+	return run{}, false
+}
+
+// firstSeen is when this run made its first namespace, 0 if it made none.
+func (b *Blamer) firstSeen(r run) uint64 {
+	list, _ := b.runs.get(r.unitKey)
+	for _, known := range list {
+		if known.same(r) {
+			return known.at
+		}
+	}
+	return 0
+}
+
+// Submit hands over a creation that is complete but for its causes.
+func (b *Blamer) Submit(list ...*lineage.Creation) {
+	b.waiting = append(b.waiting, list...)
+	b.news = b.news || len(list) > 0
+}
+
+// Ready returns the creations whose causes are found, as far as they can be,
+// in the order in which they were handed over. The others wait for answers.
+func (b *Blamer) Ready() []*Case {
+	if !b.news {
+		return nil
+	}
+	b.news = false
+	var done []*Case
+	rest := b.waiting[:0]
+	for _, c := range b.waiting {
+		if s, ok := b.solve(c); ok {
+			done = append(done, s)
+		} else {
+			rest = append(rest, c)
+		}
+	}
+	clear(b.waiting[len(rest):])
+	b.waiting = rest
+	return done
+}
+
+// Flush returns the creations that still wait, their questions being taken for
+// unanswered. It is for a stream that has ended.
+func (b *Blamer) Flush() []*Case {
+	var done []*Case
+	for range 2 * maxSteps { // each answer may raise the next question
+		b.giveUp()
+		done = append(done, b.Ready()...)
+	}
+	for _, c := range b.waiting {
+		done = append(done, NewCase(c))
+	}
+	b.waiting = nil
+	return done
+}
+
+// giveUp takes all open questions for unanswered.
+func (b *Blamer) giveUp() {
+	b.asks, b.news, b.newsOfLoads, b.over = nil, true, true, true
+	for _, q := range b.asked.order {
+		if _, ok := b.answers.get(q); !ok {
+			b.answers.put(q, &event.Unit{Question: q, Why: "the stream ended before it was answered"})
+		}
+	}
+}
+
+// BusCut counts the bus messages that could have mattered, but of which too
+// little was captured to tell.
+func (b *Blamer) BusCut() uint64 { return b.traffic.cut }
+
+// Asks returns the questions that came up since the last call. Each must be
+// answered with a Unit event, if only to say that there is no answer.
+func (b *Blamer) Asks() []event.Question {
+	asks := b.asks
+	b.asks = nil
+	return asks
+}
+
+// fact returns the answer to a question, or asks it.
+func (b *Blamer) fact(q event.Question) (*event.Unit, bool) {
+	if u, ok := b.answers.get(q); ok {
+		return u, true
+	}
+	if _, ok := b.asked.get(q); !ok {
+		b.asked.put(q, true)
+		b.asks = append(b.asks, q)
+	}
+	return nil, false
+}
+
+// upToDate reports whether an answer is from after a time. If not, the question
+// is asked again, once for each time.
+func (b *Blamer) upToDate(q event.Question, at uint64) bool {
+	if answered, _ := b.answered.get(q); answered >= at || b.over {
+		return true
+	}
+	if renewed, _ := b.renewed.get(q); renewed < at {
+		b.renewed.put(q, at)
+		b.asks = append(b.asks, q)
+	}
+	return false
+}
+
+// runOf tells in which run of which service a process is, by its cgroup and
+// the process below the manager from which it descends.
+func runOf(p *lineage.Process, ancestry []lineage.Process, at uint64) (run, bool) {
+	pl := Place(p)
+	if !strings.HasSuffix(pl.Unit, ".service") || pl.Container != nil {
+		return run{}, false
+	}
+	own := owner{manager: pl.Manager}
+	if pl.Manager == cgroup.ManagerUser {
+		if !pl.HasOwner {
+			return run{}, false
+		}
+		own.uid = pl.OwnerUID
+	}
+	return run{
+		unitKey: unitKey{own, pl.Unit}, first: firstOf(p, ancestry, own), cgroup: p.CgroupID, at: at,
+	}, true
+}
+
+// firstOf is the process in the line of descent that the manager forked, zero
+// where that is not known.
+func firstOf(p *lineage.Process, ancestry []lineage.Process, own owner) event.ProcessID {
+	below := p
+	for i := range ancestry {
+		if isManager(&ancestry[i], own) {
+			return below.ID
+		}
+		below = &ancestry[i]
+	}
+	return event.ProcessID{}
+}
+
+// isManager reports whether a process is that manager: pid 1, or the systemd
+// in the init.scope of a user's.
+func isManager(p *lineage.Process, own owner) bool {
+	if own.manager == cgroup.ManagerSystem {
+		return p.ID.PID == 1
+	}
+	pl := Place(p)
+	return pl.Unit == "init.scope" && pl.Manager == cgroup.ManagerUser && pl.HasOwner && pl.OwnerUID == own.uid
+}
+
+// memory is a map that forgets the oldest entries.
+type memory[K comparable, V any] struct {
+	m     map[K]V
+	order []K
+}
+
+func (m *memory[K, V]) get(k K) (V, bool) {
+	v, ok := m.m[k]
+	return v, ok
+}
+
+func (m *memory[K, V]) put(k K, v V) {
+	if m.m == nil {
+		m.m = make(map[K]V)
+	}
+	if _, known := m.m[k]; !known {
+		m.order = append(m.order, k)
+	}
+	m.m[k] = v
+	if len(m.order) > maxAnswers {
+		delete(m.m, m.order[0])
+		m.order = m.order[1:]
+	}
+}

@@ -1,0 +1,137 @@
+package blame
+
+import (
+	"slices"
+
+	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/lineage"
+	"github.com/nsblame/nsblame/internal/explain/unit"
+)
+
+// Evidence says what a link of a chain rests on.
+type Evidence string
+
+// The kinds of evidence, from the strongest to the weakest.
+const (
+	// Kernel: a probe saw it.
+	Kernel Evidence = "kernel"
+	// Manager: systemd said so.
+	Manager Evidence = "manager"
+	// File: it stands in a unit file.
+	File Evidence = "file"
+	// Log: a log says so.
+	Log Evidence = "log"
+	// Inferred: concluded from the order of times alone.
+	Inferred Evidence = "inferred"
+	// Unknown: nothing shows it.
+	Unknown Evidence = "unknown"
+)
+
+// Strength orders the kinds of evidence: what is stronger is greater.
+func (e Evidence) Strength() int { return slices.Index(strength, e) }
+
+// Trigger is what set a creation going in the first place.
+type Trigger string
+
+// The triggers.
+const (
+	// TriggerCommand: a process that asked, or acted by itself.
+	TriggerCommand Trigger = "command"
+	// TriggerTimer, TriggerSocket, TriggerPath, TriggerDevice: a unit of that
+	// type.
+	TriggerTimer  Trigger = "timer"
+	TriggerSocket Trigger = "socket"
+	TriggerPath   Trigger = "path"
+	TriggerDevice Trigger = "device"
+	// TriggerRestart: the service's own Restart= setting.
+	TriggerRestart Trigger = "restart"
+	// TriggerBoot: it was started with the machine, or with the user's manager.
+	TriggerBoot Trigger = "boot"
+	// TriggerUnknown: the evidence ends before.
+	TriggerUnknown Trigger = "unknown"
+)
+
+// Link is one step of the chain from a namespace towards its origin.
+type Link struct {
+	// Name is the kind of step, in a word or two.
+	Name string
+	// Evidence is what it rests on.
+	Evidence Evidence
+	// Text says it in words. It may hold any byte.
+	Text string
+	// Process is the process that the link is about, if it is about one, with
+	// its Ancestry.
+	Process  *lineage.Process
+	Ancestry []lineage.Process
+	// Unit is the unit that the link is about, if it is about one.
+	Unit string
+	// BusName is the well-known name that was activated, if the link is about
+	// that and the name is known.
+	BusName string
+	// Restart is set for an automatic restart.
+	Restart *Restart
+}
+
+// Restart is an automatic restart of a service.
+type Restart struct {
+	// Policy is the service's Restart=, empty where unknown.
+	Policy string
+	// Ended is how the run before ended (event.Process.ExitCode), nil if that
+	// was not seen.
+	Ended *uint32
+}
+
+// Origin is where the chain begins, as far as it is known.
+type Origin struct {
+	// Trigger is the kind of beginning.
+	Trigger Trigger
+	// Process is the process that asked or acted, with TriggerCommand; with
+	// TriggerSocket the peer, where it is known. Otherwise nil.
+	Process *lineage.Process
+	// Ancestry is whence Process came, nearest first; AncestryWhy says why it
+	// does not reach the root, if it does not.
+	Ancestry    []lineage.Process
+	AncestryWhy string
+	// Unit is the unit that Process runs in, or the timer, socket or path
+	// unit, or the service itself. Empty where there is none.
+	Unit string
+	// Placement is where Process belongs, or for the others only Unit and its
+	// Manager.
+	Placement cgroup.Placement
+	// Evidence is that of the chain's weakest link.
+	Evidence Evidence
+	// Why says, with TriggerUnknown, why the chain ends.
+	Why string
+}
+
+// Case is a creation with its causes.
+type Case struct {
+	*lineage.Creation
+	// Placement is where the creator belongs by its cgroup.
+	Placement cgroup.Placement
+	// Settings are the unit's settings that have to do with its network
+	// namespace.
+	Settings []unit.Setting
+	// Links lead from the unit to the origin. The creator and its unit, with
+	// which every chain begins, are not repeated here.
+	Links []Link
+	// Origin is where it began.
+	Origin Origin
+}
+
+// NewCase returns a creation whose causes are not known.
+func NewCase(c *lineage.Creation) *Case {
+	return &Case{Creation: c, Placement: Place(&c.Process), Origin: Origin{Trigger: TriggerUnknown, Evidence: Unknown}}
+}
+
+// Place reads what a process's cgroup says.
+func Place(p *lineage.Process) cgroup.Placement {
+	switch {
+	case p.CgroupUnknown:
+		return cgroup.Placement{}
+	case p.CgroupTruncated:
+		return cgroup.ParseTail(p.Cgroup)
+	default:
+		return cgroup.Parse(p.Cgroup)
+	}
+}

@@ -1,0 +1,95 @@
+package blame
+
+import (
+	"slices"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/lineage"
+)
+
+// Load is what the loading of a module did to the namespaces that there were,
+// with its causes.
+type Load struct {
+	// Init is the observation itself.
+	Init event.NetnsInit
+	// Case has the process that loaded the module, its ancestors and its place,
+	// and the causes, all as of a creation; there is no namespace in it.
+	*Case
+}
+
+// load makes a Load whose causes are not known yet.
+func (b *Blamer) load(at uint64, n *event.NetnsInit) *Load {
+	c := &lineage.Creation{BootNS: at}
+	c.Process, c.Ancestry, c.AncestryWhy = b.tree.Lineage(n.By)
+	c.Process.TID, c.Process.Comm = n.TID, n.Comm
+	c.AncestryTruncated = c.AncestryWhy != ""
+	c.Netns.AncestorsLost = n.AncestorsLost
+	c.Netns.Errno = n.Errno
+	return &Load{Init: *n, Case: NewCase(c)}
+}
+
+// Loads returns the loadings of modules whose causes are found, as far as they
+// can be, in their order. The others wait for answers.
+func (b *Blamer) Loads() []*Load {
+	if !b.newsOfLoads {
+		return nil
+	}
+	b.newsOfLoads = false
+	var done []*Load
+	b.loads = slices.DeleteFunc(b.loads, func(l *Load) bool {
+		s := &solver{Blamer: b, out: NewCase(l.Creation)}
+		s.loading()
+		if s.open {
+			return false
+		}
+		l.Case = s.out
+		done = append(done, l)
+		return true
+	})
+	return done
+}
+
+// FlushLoads is as Flush, after which it is called.
+func (b *Blamer) FlushLoads() []*Load {
+	var done []*Load
+	for range 2 * maxSteps {
+		b.giveUp()
+		done = append(done, b.Loads()...)
+	}
+	done = append(done, b.loads...)
+	b.loads = nil
+	return done
+}
+
+const (
+	kthreadd = 2 // its pid
+
+	loadedByKernel = "the kernel itself ran the program that loads modules, for a process whose request is not followed"
+)
+
+// loading finds out what had a module loaded. Unlike a namespace, nothing in a
+// unit's settings is followed that would do so before the unit's program runs.
+func (s *solver) loading() {
+	c := s.out.Creation
+	p := &c.Process
+	r, inService := runOf(p, c.Ancestry, c.BootNS)
+	switch {
+	case slices.ContainsFunc(c.Ancestry, func(p lineage.Process) bool { return p.ID.PID == kthreadd }):
+		s.unknown(loadedByKernel)
+	case p.CgroupUnknown:
+		s.unknown("the cgroup of the process that loaded it, and so its unit, is not known")
+	case !inService && slices.ContainsFunc(c.Ancestry, isUnitlessBus):
+		s.unknown(startedByBus)
+	case !inService:
+		s.command(p, c.Ancestry, c.AncestryWhy)
+	default:
+		facts := s.unitFact(r.question())
+		switch {
+		case s.open:
+		case slices.ContainsFunc(c.Ancestry, func(p lineage.Process) bool { return isBusDaemon(&p) }):
+			s.unknown(startedByBus)
+		default:
+			s.process(r, facts, p, c.Ancestry, c.AncestryWhy)
+		}
+	}
+}

@@ -1,0 +1,739 @@
+package blame
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/lineage"
+	"github.com/nsblame/nsblame/internal/explain/unit"
+)
+
+// maxSteps bounds how often a chain goes on from one unit to another.
+const maxSteps = 8
+
+// solver finds the causes of one creation with what is known by now.
+type solver struct {
+	*Blamer
+	out *Case
+	// open is set when an answer is needed that is not there yet.
+	open  bool
+	steps int
+}
+
+// solve returns the case of a creation, or false if answers are missing.
+func (b *Blamer) solve(c *lineage.Creation) (*Case, bool) {
+	s := &solver{Blamer: b, out: NewCase(c)}
+	s.creation()
+	return s.out, !s.open
+}
+
+// unitFact is as Blamer.fact, and notes if the answer is missing.
+func (s *solver) unitFact(q event.Question) *event.Unit {
+	u, ok := s.fact(q)
+	if !ok {
+		s.open = true
+	}
+	return u
+}
+
+const startedByBus = "the bus daemon itself started it for somebody who called its name; who that was is not followed"
+
+func (s *solver) creation() {
+	c := s.out.Creation
+	r, inService := runOf(&c.Process, c.Ancestry, c.BootNS)
+	byManager := madeByManager(c)
+	if c.Process.CgroupUnknown {
+		s.unknown("the creator's cgroup, and so its unit, is not known")
+		return
+	}
+	if !inService {
+		if byManager {
+			s.unknown("a service manager made it, for something that is no service of this machine's own managers")
+			return
+		}
+		if slices.ContainsFunc(c.Ancestry, isUnitlessBus) {
+			s.unknown(startedByBus)
+			return
+		}
+		s.command(&c.Process, c.Ancestry, c.AncestryWhy)
+		return
+	}
+	facts := s.unitFact(r.question())
+	if s.open {
+		return
+	}
+	s.settings(byManager, facts)
+	if byManager {
+		s.cause(r, facts)
+		return
+	}
+	if slices.ContainsFunc(c.Ancestry, func(p lineage.Process) bool { return isBusDaemon(&p) }) {
+		s.unknown(startedByBus)
+		return
+	}
+	s.process(r, facts, &c.Process, c.Ancestry, c.AncestryWhy)
+}
+
+// madeByManager reports whether a manager made the namespace for a unit: its
+// child does so before it becomes the unit's program, or, from systemd 254 on,
+// as systemd-executor.
+func madeByManager(c *lineage.Creation) bool {
+	if len(c.Ancestry) == 0 {
+		return false
+	}
+	p, parent := &c.Process, &c.Ancestry[0]
+	manager := parent.ID.PID == 1 || path.Base(parent.Exe) == "systemd" && Place(parent).Unit == "init.scope"
+	return manager && (p.ArgvInherited || path.Base(p.Exe) == "systemd-executor")
+}
+
+// settings adds which of the unit's settings made the namespace.
+func (s *solver) settings(byManager bool, facts *event.Unit) {
+	if facts.Why != "" {
+		if byManager {
+			s.link("setting", Unknown, "made by the manager for one of the unit's settings; which is not known: "+facts.Why)
+		}
+		return
+	}
+	network := facts.Unit.Network()
+	s.out.Settings = network.Settings
+	switch {
+	case byManager && !network.Effect.Creates():
+		s.link("setting", Unknown, "made by the manager, but none of the unit's settings that are in force now does that")
+	case byManager:
+		for _, set := range network.Settings {
+			s.link("setting", Evidence(set.Evidence), settingText(set))
+		}
+	default:
+		s.link("setting", Manager, "none: the unit's own program made it")
+	}
+}
+
+func settingText(s unit.Setting) string {
+	text := s.Name + "=" + s.Value
+	if s.File != "" {
+		text += fmt.Sprintf(" at %s:%d", s.File, s.Line)
+	}
+	return text
+}
+
+// process carries the chain on from a process in a service: the process is the
+// origin, unless the unit ran only to do what the process did.
+func (s *solver) process(r run, facts *event.Unit, p *lineage.Process, ancestry []lineage.Process, why string) {
+	forIt := s.ranForIt(r, facts, p)
+	if s.open {
+		return
+	}
+	switch {
+	case forIt && s.steps < maxSteps:
+		s.cause(r, facts)
+	case facts.Why != "" && p.ID == r.first:
+		// the manager forked it, so it did not begin by itself
+		s.unknown(s.whyUnknown(r, facts))
+	default:
+		s.command(p, ancestry, why)
+	}
+}
+
+// maxCrashNS is how soon after its start a service that is restarted again and
+// again creates its namespace, if that is part of the loop. What a daemon does
+// later is its own doing, however often it was restarted.
+const maxCrashNS = 2e9
+
+// inCrashLoop reports whether the main process of a service did it right after
+// an automatic restart. That they belong together is shown by the time alone.
+func (s *solver) inCrashLoop(r run, u *unit.Unit, p *lineage.Process) bool {
+	return u.NRestarts > 0 && p.ID == r.first && r.at-p.ID.StartNS <= maxCrashNS
+}
+
+// starting reports whether something was done before the service said that it
+// is up: that is a part of its start. One that doesn't say so is up as soon as
+// it is forked.
+func (s *solver) starting(r run, facts *event.Unit) bool {
+	switch facts.Unit.Type {
+	case "dbus", "notify", "notify-reload", "forking":
+	default:
+		return false
+	}
+	_, _, exact := s.window(r, facts)
+	up := sinceBoot(facts, facts.Unit.ActiveEnterUS)
+	switch {
+	case !exact:
+		return false
+	case up >= begun(facts):
+		return up > r.at
+	case !s.upToDate(r.question(), r.at):
+		s.open = true // it was not up when that was asked; since then it may be
+		return false
+	}
+	// without an answer from after it, that it is still starting is not known
+	answered, _ := s.answered.get(r.question())
+	return answered >= r.at
+}
+
+// ranForIt reports whether a unit's run was there only to do what one of its
+// processes did: a oneshot or transient service, what a timer, a path or an
+// accepted connection started, a service that is still starting, and a main
+// process right after an automatic restart. What a long-running daemon does
+// later is its own doing.
+func (s *solver) ranForIt(r run, facts *event.Unit, p *lineage.Process) bool {
+	if slices.ContainsFunc(s.requestsFor(r, facts), func(q *request) bool { return q.method == "StartTransientUnit" }) {
+		return true
+	}
+	u := &facts.Unit
+	if facts.Why != "" {
+		return false
+	}
+	if u.Transient || u.Type == "oneshot" || s.inCrashLoop(r, u, p) || s.starting(r, facts) {
+		return true
+	}
+	trigger, _ := s.trigger(r, u)
+	return trigger != "" && (path.Ext(trigger) != ".socket" || strings.Contains(r.unit, "@"))
+}
+
+// cause finds out what began a run of a unit.
+func (s *solver) cause(r run, facts *event.Unit) {
+	s.steps++
+	u := &facts.Unit
+	known := facts.Why == ""
+	exact := known && u.MainPID != 0 && u.MainPID == r.first.PID
+	if known && u.NRestarts > 0 && exact {
+		s.restart(r, u)
+		return
+	}
+	_, ranBefore := s.before(r)
+	if q := s.request(r, facts); q != nil {
+		if known && u.NRestarts > 0 && ranBefore && !q.restarts() {
+			s.unknown(r.unit + " was asked for while it waited for an automatic restart; which of the two began this run is not known")
+			return
+		}
+		s.asked(r, q)
+		return
+	}
+	if known && (u.NRestarts > 1 || u.NRestarts == 1 && ranBefore) {
+		s.restart(r, u)
+		return
+	}
+	if s.triggered(r, facts) || s.open {
+		return
+	}
+	if known && s.dependency(r, facts) || s.open {
+		return
+	}
+	if known && u.NRestarts == 0 && u.InactiveExitUS != 0 && facts.Boot.During(u.InactiveExitUS) {
+		s.boot(r)
+		return
+	}
+	if known && s.device(r, facts) || s.open {
+		return
+	}
+	if known && s.onlyTrigger(r, facts) || s.open {
+		return
+	}
+	s.unknown(s.whyUnknown(r, facts))
+}
+
+// onlyTrigger blames a socket or path unit that has triggered, where nothing
+// else can have begun the run: nobody asked, nothing that was asked for pulls
+// the unit in, and it was not the boot. When such a unit triggered is not
+// kept: systemd notes the time anew when the service runs (src/core/unit.c,
+// unit_notify).
+func (s *solver) onlyTrigger(r run, facts *event.Unit) bool {
+	b := begun(facts)
+	if s.busWhy != "" || b == 0 || b < s.since || facts.Unit.NRestarts > 0 || s.askedBy(r, facts, r.at) {
+		return false
+	}
+	var only string
+	for _, t := range facts.Unit.TriggeredBy {
+		if kind := path.Ext(t); kind != ".socket" && kind != ".path" {
+			continue
+		}
+		trigger := s.unitFact(r.ask(t))
+		if trigger == nil || trigger.Why != "" || trigger.Unit.SubState != "running" {
+			continue
+		}
+		if only != "" {
+			return false
+		}
+		only = t
+	}
+	if only == "" || s.open {
+		return false
+	}
+	s.triggeredBy(r, only, Manager)
+	return true
+}
+
+// askedBy reports whether somebody has asked for the unit since the run before
+// began and by a time, be it when that should have had no effect.
+func (s *solver) askedBy(r run, facts *event.Unit, at uint64) bool {
+	names := unitNames(r.unit, facts)
+	before, _ := s.before(r)
+	stopped := s.stopped(r, facts)
+	return slices.ContainsFunc(s.traffic.requests, func(q *request) bool {
+		return q.owner == r.owner && slices.Contains(names, q.unit) && q.at > before.at && q.at <= at &&
+			!s.traffic.over(q, names, r.first.StartNS, stopped)
+	})
+}
+
+// StartedBefore ends the reason why nothing is known of what was under way when
+// the stream began.
+const StartedBefore = "was started before nsblame"
+
+func (s *solver) whyUnknown(r run, facts *event.Unit) string {
+	ended, _, _ := s.window(r, facts)
+	switch {
+	case s.busWhy != "":
+		return "who asked for " + r.unit + " to be started is not known: " + s.busWhy
+	case facts.Why != "":
+		return "nobody was seen asking for " + r.unit + " to be started, and: " + facts.Why
+	case begun(facts) != 0 && begun(facts) < s.since:
+		return r.unit + " " + StartedBefore
+	case s.askedBy(r, facts, ended):
+		return r.unit + " was asked for while the run before was not over; whether that began this one is not known"
+	}
+	return "nobody was seen asking for " + r.unit + " to be started"
+}
+
+// begun is when the run that the answer is about began, in nanoseconds since
+// boot; 0 where unknown.
+func begun(facts *event.Unit) uint64 { return sinceBoot(facts, facts.Unit.InactiveExitUS) }
+
+func sinceBoot(facts *event.Unit, us uint64) uint64 {
+	if facts.Why != "" || us == 0 {
+		return 0
+	}
+	return us*1000 + facts.MonotonicLagNS
+}
+
+// --- restart ---
+
+func (s *solver) restart(r run, u *unit.Unit) {
+	text := "automatic restart"
+	if u.Restart != "" {
+		text += " by Restart=" + u.Restart
+	}
+	text += fmt.Sprintf(", %d so far", u.NRestarts)
+	how := &Restart{Policy: u.Restart}
+	if before, ok := s.before(r); ok {
+		if p, ok := s.ends.get(before.first); ok {
+			how.Ended = &p.ExitCode
+			text += howEnded(p)
+		}
+	}
+	ev := Manager
+	if !madeByManager(s.out.Creation) {
+		ev = Inferred
+	}
+	s.because(ev, text, r.unit)
+	s.out.Links[len(s.out.Links)-1].Restart = how
+	s.origin(Origin{Trigger: TriggerRestart, Unit: r.unit, Placement: placement(r.owner, r.unit)})
+}
+
+// howEnded says how the process of the run before ended.
+func howEnded(p *event.Process) string {
+	if signal := p.ExitCode & 0x7f; signal != 0 {
+		return fmt.Sprintf("; the run before was ended by signal %d", signal)
+	}
+	return fmt.Sprintf("; the run before ended with exit code %d", p.ExitCode>>8&0xff)
+}
+
+// --- requests ---
+
+// requestsFor are the requests to start the unit that can have begun the run,
+// in the order in which they were made.
+func (s *solver) requestsFor(r run, facts *event.Unit) []*request {
+	names := unitNames(r.unit, facts)
+	_, until, exact := s.window(r, facts)
+	if !exact || begun(facts) > r.at {
+		// A job is not over before it has forked, but can be before that process
+		// makes its namespace. 0 where the fork is not known.
+		until = r.first.StartNS
+	}
+	stopped := s.stopped(r, facts)
+	return s.requestsNaming(r, facts, func(q *request) bool {
+		return slices.Contains(names, q.unit) && !s.traffic.over(q, names, until, stopped)
+	})
+}
+
+// stopped is when the run before was over, 0 if that is not known, or if a job
+// to start the unit can have been done by then: that of a oneshot is at its end.
+func (s *solver) stopped(r run, facts *event.Unit) uint64 {
+	if facts.Unit.Type == "oneshot" {
+		return 0
+	}
+	ended, _, _ := s.window(r, facts)
+	return ended
+}
+
+// window is the time in which the run was set going: from the end of the run
+// before (0 where unknown) until its beginning. exact is set if the manager
+// gave that beginning. It notes it a moment after the first process was forked,
+// which may have made its namespace by then.
+func (s *solver) window(r run, facts *event.Unit) (ended, until uint64, exact bool) {
+	b := begun(facts)
+	u := &facts.Unit
+	// conditions are checked before the fork, so a check from before the
+	// creation tells that the beginning behind it is this run's
+	checked := sinceBoot(facts, u.ConditionUS)
+	if b == 0 || b > r.at && u.MainPID != r.first.PID && (checked == 0 || checked > r.at) {
+		return 0, r.at, false
+	}
+	if s.unified && u.ControlGroupID != 0 && r.cgroup != 0 && u.ControlGroupID != uint64(r.cgroup) {
+		return 0, r.at, false // the answer is about a later run
+	}
+	if ended = sinceBoot(facts, facts.Unit.InactiveEnterUS); ended > min(b, r.at) {
+		// the run is over already; while it waits for an automatic restart, the
+		// beginning is that of the wait (src/core/service.c, service_enter_dead)
+		ended = 0
+	}
+	return ended, min(b, r.at), true
+}
+
+// requestsNaming are the requests for the sake of certain units that can have
+// begun the run: none from before the run that was explained last, and none
+// from after this one began. One to start what was running has no effect, so
+// it must come after the end of the run before.
+//
+// A bus that asks for an activation has seen the name without an owner, and may
+// do so while that run is still ending for its manager. If the kernel saw the
+// run's process end by then, it is like any other; if the process only ended
+// later, it is taken for the one where there is no other.
+func (s *solver) requestsNaming(r run, facts *event.Unit, names func(*request) bool) []*request {
+	ended, until, _ := s.window(r, facts)
+	before, ranBefore := s.before(r)
+	if at := s.firstSeen(r); at != 0 {
+		until = min(until, at)
+	}
+	if forked := r.first.StartNS; forked != 0 {
+		until = min(until, forked) // which may be some time before the namespace is made
+	}
+	var list, early []*request
+	for _, q := range s.traffic.requests {
+		switch {
+		case q.owner != r.owner, q.at > until, !names(q):
+		case q.at <= before.at:
+		case q.at <= ended && !q.restarts() && !(q.activation && ranBefore && s.goneBy(before, q.at)):
+			if q.activation && ranBefore && s.goneBy(before, r.at) {
+				inferred := *q
+				inferred.evidence = weaker(Inferred, q.evidence)
+				early = append(early, &inferred)
+			}
+		case ended != 0 && q.at > ended && strings.HasPrefix(q.method, "Try"):
+		default:
+			list = append(list, q)
+		}
+	}
+	if len(list) == 0 {
+		return early
+	}
+	return list
+}
+
+// goneBy reports whether the first process of a run is known to have ended by
+// then.
+func (s *solver) goneBy(r run, at uint64) bool {
+	p, ok := s.ends.get(r.first)
+	return ok && p.ExitNS != 0 && p.ExitNS <= at
+}
+
+// unitNames are the names by which the unit can have been asked for.
+func unitNames(name string, facts *event.Unit) []string {
+	names := []string{name}
+	if facts.Why != "" {
+		return names
+	}
+	names = append(names, facts.Unit.Names...)
+	if facts.Unit.BusName != "" {
+		names = append(names, activationPrefix+facts.Unit.BusName+".service")
+	}
+	return names
+}
+
+// request is the one that began the run: the last to restart it, or else the
+// first to start it, for the later ones find a job that is under way.
+func (s *solver) request(r run, facts *event.Unit) *request {
+	list := s.requestsFor(r, facts)
+	if len(list) == 0 {
+		return nil
+	}
+	if _, _, exact := s.window(r, facts); !exact && len(list) > 1 {
+		// nothing tells which of them came to nothing
+		latest := *list[len(list)-1]
+		latest.evidence = Inferred
+		return &latest
+	}
+	for _, q := range slices.Backward(list) {
+		if q.restarts() {
+			return q
+		}
+	}
+	return list[0]
+}
+
+// asked adds who made a request, and goes on from there.
+func (s *solver) asked(r run, q *request) {
+	if q.activation && q.pending != nil {
+		facts := s.unitFact(r.question())
+		name := ""
+		if facts != nil && facts.Why == "" {
+			name = facts.Unit.BusName
+		}
+		q.settle(name)
+	}
+	text := q.method + " of " + q.unit
+	if q.activation {
+		text = "D-Bus activation of " + q.name
+		if q.name == "" {
+			text = "D-Bus activation of " + q.unit
+		}
+	}
+	if q.others > 0 {
+		text += fmt.Sprintf(", for which %d more waited", q.others)
+	}
+	s.because(weaker(Kernel, q.evidence), text, r.unit)
+	if q.activation {
+		s.out.Links[len(s.out.Links)-1].BusName = q.name
+	}
+	if !q.known {
+		s.unknown(q.why)
+		return
+	}
+	c := &q.caller
+	s.out.Links = append(s.out.Links, Link{
+		Name: "asked by", Evidence: q.evidence, Process: &c.process, Ancestry: c.ancestry,
+	})
+	s.goOn(c, q.at)
+}
+
+// goOn carries the chain on from whoever asked.
+func (s *solver) goOn(c *caller, at uint64) {
+	r, inService := runOf(&c.process, c.ancestry, at)
+	if !inService {
+		s.command(&c.process, c.ancestry, c.why)
+		return
+	}
+	facts := s.unitFact(r.question())
+	if s.open {
+		return
+	}
+	s.process(r, facts, &c.process, c.ancestry, c.why)
+}
+
+// dependency looks for a request for the sake of another unit that brings this
+// one up.
+func (s *solver) dependency(r run, facts *event.Unit) bool {
+	how := make(map[string]string)
+	for _, d := range facts.Unit.Dependents {
+		how[d.Name] = d.Dependency
+	}
+	list := s.requestsNaming(r, facts, func(q *request) bool { return how[q.unit] != "" })
+	if len(list) == 0 {
+		return s.timedDependency(r, facts)
+	}
+	q := list[len(list)-1]
+	s.because(Manager, fmt.Sprintf("dependency of %s (%s)", q.unit, how[q.unit]), q.unit)
+	s.asked(r, q)
+	return true
+}
+
+// maxDependents bounds the units that are asked about for the sake of one.
+const maxDependents = 16
+
+// dependents are the units of one type that can bring this one up.
+func dependents(facts *event.Unit, kind string) []unit.Dependent {
+	var list []unit.Dependent
+	for _, d := range facts.Unit.Dependents {
+		if path.Ext(d.Name) == kind && len(list) < maxDependents {
+			list = append(list, d)
+		}
+	}
+	return list
+}
+
+// timedDependency looks for a timer that started another unit which brings this
+// one up.
+func (s *solver) timedDependency(r run, facts *event.Unit) bool {
+	ended, until, exact := s.window(r, facts)
+	if !exact {
+		return false
+	}
+	for _, d := range dependents(facts, ".service") {
+		other := s.unitFact(r.ask(d.Name))
+		if other == nil || other.Why != "" {
+			continue
+		}
+		for _, t := range other.Unit.TriggeredBy {
+			if path.Ext(t) != ".timer" {
+				continue
+			}
+			timer := s.unitFact(r.ask(t))
+			if timer == nil || timer.Why != "" {
+				continue
+			}
+			if at := sinceBoot(timer, timer.Unit.LastTriggerUS); at > ended && at <= until {
+				s.because(Manager, fmt.Sprintf("dependency of %s (%s)", d.Name, d.Dependency), d.Name)
+				s.triggeredBy(r, t, Manager)
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// device looks for a device that appeared and brings the unit up: when one does,
+// what it wants is started at once (src/core/unit.c,
+// retroactively_start_dependencies), asked for by nobody.
+func (s *solver) device(r run, facts *event.Unit) bool {
+	ended, until, exact := s.window(r, facts)
+	if !exact || s.busWhy != "" || facts.Unit.NRestarts > 0 || begun(facts) < s.since {
+		return false
+	}
+	var only string
+	for _, d := range dependents(facts, ".device") {
+		device := s.unitFact(r.ask(d.Name))
+		if device == nil || device.Why != "" {
+			continue
+		}
+		if at := sinceBoot(device, device.Unit.ActiveEnterUS); at <= max(ended, s.since) || at > until {
+			continue
+		}
+		if only != "" {
+			return false // which of them did is not known
+		}
+		only = d.Name
+	}
+	if only == "" || s.open {
+		return false
+	}
+	s.triggeredBy(r, only, Manager)
+	return true
+}
+
+// --- triggers ---
+
+var triggersByType = map[string]Trigger{
+	".timer": TriggerTimer, ".socket": TriggerSocket, ".path": TriggerPath,
+	".automount": TriggerPath, ".device": TriggerDevice,
+}
+
+// trigger returns the timer, socket or path unit that began the run.
+func (s *solver) trigger(r run, u *unit.Unit) (name string, ev Evidence) {
+	for _, t := range triggersOf(r, u) {
+		facts := s.unitFact(r.ask(t))
+		if facts == nil || facts.Why != "" {
+			continue
+		}
+		if _, ok := unit.AcceptedFrom(r.unit); ok && u.InactiveExitUS == 0 && path.Ext(t) == ".socket" {
+			return t, Inferred // the run is over and forgotten; its name tells
+		}
+		if ev := unit.StartedBy(u, &facts.Unit); ev != "" {
+			return t, Evidence(ev)
+		}
+	}
+	return "", ""
+}
+
+// triggersOf are the units that can have triggered the run. An instance for an
+// accepted connection that is gone has no relations any more, but its name.
+func triggersOf(r run, u *unit.Unit) []string {
+	if _, ok := unit.AcceptedFrom(r.unit); ok && len(u.TriggeredBy) == 0 {
+		template, _, _ := strings.Cut(r.unit, "@")
+		return []string{template + ".socket"}
+	}
+	return u.TriggeredBy
+}
+
+func (s *solver) triggered(r run, facts *event.Unit) bool {
+	if facts.Why != "" {
+		return false
+	}
+	name, ev := s.trigger(r, &facts.Unit)
+	if s.open || name == "" {
+		return false
+	}
+	s.triggeredBy(r, name, ev)
+	return true
+}
+
+func (s *solver) triggeredBy(r run, name string, ev Evidence) {
+	kind := triggersByType[path.Ext(name)]
+	text := fmt.Sprintf("%s %s", kind, name)
+	if from, ok := unit.AcceptedFrom(r.unit); ok && kind == TriggerSocket {
+		text += connection(from)
+	}
+	s.because(ev, text, name)
+	o := Origin{Trigger: kind, Unit: name, Placement: placement(r.owner, name)}
+	if facts, ok := s.fact(r.question()); ok && kind == TriggerSocket && !facts.Peer.IsZero() {
+		p, ancestry, why := s.tree.Lineage(facts.Peer)
+		o.Process, o.Ancestry, o.AncestryWhy = &p, ancestry, why
+	}
+	s.origin(o)
+}
+
+func connection(a unit.Accepted) string {
+	switch {
+	case a.PID != 0:
+		return fmt.Sprintf(", a connection from pid %d, uid %d", a.PID, a.UID)
+	case a.Remote != "":
+		return ", a connection from " + a.Remote
+	}
+	return ""
+}
+
+func (s *solver) boot(r run) {
+	text := "started with the machine"
+	if r.owner.manager == cgroup.ManagerUser {
+		text = "started with the user's manager"
+	}
+	s.because(Manager, text, r.unit)
+	s.origin(Origin{Trigger: TriggerBoot, Unit: r.unit, Placement: placement(r.owner, r.unit)})
+}
+
+// --- links ---
+
+func placement(own owner, name string) cgroup.Placement {
+	return cgroup.Placement{Unit: name, Manager: own.manager, OwnerUID: own.uid, HasOwner: own.manager == cgroup.ManagerUser}
+}
+
+func (s *solver) link(name string, ev Evidence, text string) {
+	s.out.Links = append(s.out.Links, Link{Name: name, Evidence: ev, Text: text})
+}
+
+func (s *solver) because(ev Evidence, text, unitName string) {
+	s.out.Links = append(s.out.Links, Link{Name: "because", Evidence: ev, Text: text, Unit: unitName})
+}
+
+func (s *solver) command(p *lineage.Process, ancestry []lineage.Process, why string) {
+	pl := Place(p)
+	s.origin(Origin{
+		Trigger: TriggerCommand, Process: p, Ancestry: ancestry, AncestryWhy: why, Unit: pl.Unit, Placement: pl,
+	})
+}
+
+func (s *solver) unknown(why string) {
+	s.origin(Origin{Trigger: TriggerUnknown, Why: why})
+}
+
+// origin ends the chain. Its evidence is that of the weakest link.
+func (s *solver) origin(o Origin) {
+	o.Evidence = Kernel
+	if o.Trigger == TriggerUnknown {
+		o.Evidence = Unknown
+	}
+	for _, l := range s.out.Links {
+		if l.Name == "because" || l.Name == "asked by" {
+			o.Evidence = weaker(o.Evidence, l.Evidence)
+		}
+	}
+	s.out.Origin = o
+}
+
+var strength = []Evidence{Unknown, Inferred, Log, File, Manager, Kernel}
+
+func weaker(a, b Evidence) Evidence {
+	return strength[min(slices.Index(strength, a), max(0, slices.Index(strength, b)))]
+}

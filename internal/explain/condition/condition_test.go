@@ -1,0 +1,187 @@
+package condition
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/blame"
+	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/lineage"
+	"github.com/nsblame/nsblame/internal/explain/report"
+)
+
+func TestParse(t *testing.T) {
+	for text, want := range map[string]string{
+		"created": "created", "created-by=a*.service": "created-by=a*.service", "caused-by=a=b": "caused-by=a=b",
+		"failed": "failed", "leaked": "leaked", "lost": "lost", "unknown": "unknown",
+		"": "", "Created": "", "created=": "", "created=x": "", "created-by": "", "created-by=": "", "caused-by=[": "", "x=y": "",
+	} {
+		got, err := Parse(text)
+		if (err != nil) != (want == "") || got.String() != want {
+			t.Errorf("%q: %q, %v", text, got, err)
+		}
+	}
+}
+
+// story feeds a judge.
+type story struct {
+	*Judge
+	t *testing.T
+}
+
+func judge(t *testing.T, conditions ...string) *story {
+	t.Helper()
+	var list []Condition
+	for _, text := range conditions {
+		c, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, c)
+	}
+	return &story{NewJudge(list), t}
+}
+
+func (s *story) see(bodies ...event.Body) *story {
+	s.t.Helper()
+	for _, b := range bodies {
+		if err := s.Observe(event.Event{Body: b}); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	return s
+}
+
+// create is a creation in a unit, caused by another.
+func (s *story) create(serial uint64, errno uint32, unit, origin string) *story {
+	k := &blame.Case{
+		Creation:  &lineage.Creation{Netns: event.NetnsCreate{Serial: serial, Errno: errno}},
+		Placement: cgroup.Placement{Unit: unit},
+		Origin:    blame.Origin{Trigger: blame.TriggerCommand, Unit: origin},
+	}
+	if origin == "" {
+		k.Origin.Trigger = blame.TriggerUnknown
+	}
+	s.see(&k.Netns)
+	s.Case(k, true)
+	return s
+}
+
+func (s *story) verdict() []string {
+	s.t.Helper()
+	met, err := s.Verdict()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var list []string
+	for _, m := range met {
+		list = append(list, m.String())
+	}
+	return list
+}
+
+func (s *story) want(list ...string) {
+	s.t.Helper()
+	if diff := cmp.Diff(list, s.verdict()); diff != "" {
+		s.t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+var all = []string{"created", "created-by=a.service", "caused-by=*.timer", "failed", "leaked", "lost", "unknown"}
+
+func watched() event.Body { return &event.Coverage{Probe: report.ReleaseProbe, Live: true} }
+
+func end(n uint64) event.Body { return &event.End{Seen: n} }
+
+func TestVerdict(t *testing.T) {
+	judge(t, all...).see(watched(), end(0)).want()
+	judge(t, all...).see(watched()).create(1, 0, "b.service", "b.service").
+		see(&event.NetnsRelease{Serial: 1}, end(1)).want("created: 1")
+	judge(t, all...).see(watched()).create(1, 0, "a.service", "x.timer").create(2, 28, "a.service", "x.timer").see(end(2)).
+		want("created: 1", "created-by=a.service: 1", "caused-by=*.timer: 2", "failed: 1", "leaked: 1")
+	judge(t, "unknown", "caused-by=x.service").create(1, 0, "a.service", "").see(end(1)).
+		want("unknown: 1", "caused-by=x.service: cannot be ruled out, for the origin of 1 creations is not known")
+	judge(t, "lost").see(&event.Loss{Kind: event.LossForget, Count: 2}, &event.Damage{Blocks: 1}, end(0)).want("lost: 3")
+	// a pattern is of the whole name, and a name is its own pattern
+	judge(t, "created-by=a", `created-by=a\x2db.service`).create(1, 0, `a\x2db.service`, "x").see(end(1)).
+		want(`created-by=a\x2db.service: 1`)
+}
+
+// What may have happened unseen is not ruled out.
+func TestDoubt(t *testing.T) {
+	judge(t, "created", "failed").see(&event.Loss{Kind: event.LossCreation, Count: 2}, end(2)).
+		want("created: cannot be ruled out, for up to 2 creations were lost", "failed: cannot be ruled out, for up to 2 creations were lost")
+	judge(t, "created").see(&event.Loss{Kind: event.LossCreation, Count: 2}).create(1, 0, "a", "a").see(end(3)).
+		want("created: 1 or more, for up to 2 creations were lost")
+	judge(t, "created").see(end(2)).want("created: cannot be ruled out, for 2 creations that the kernel counted were not seen")
+	judge(t, "created").want("created: cannot be ruled out, for the stream breaks off")
+	judge(t, "lost").want("lost: cannot be ruled out, for the stream breaks off")
+	judge(t, "created").see(&event.Damage{}, end(0)).want("created: cannot be ruled out, for a part of the recording cannot be read")
+	// what can't hide a creation raises no doubt
+	judge(t, "created").see(&event.Loss{Kind: event.LossForget, Count: 2}, end(0)).want()
+}
+
+// Without the probe on the end of namespaces nothing can be said of leaks: as
+// soon as that is known, and at the end at the latest.
+func TestLeakedNeedsTheProbe(t *testing.T) {
+	var unjudged *NotJudgedError
+	s := judge(t, "created", "leaked")
+	if err := s.Observe(event.Event{Body: &event.Coverage{Probe: report.ReleaseProbe, Why: "refused"}}); !errors.As(err, &unjudged) {
+		t.Errorf("%v", err)
+	}
+	if _, err := judge(t, "leaked").see(end(0)).Verdict(); !errors.As(err, &unjudged) {
+		t.Errorf("%v", err)
+	}
+	judge(t, "created").see(&event.Coverage{Probe: report.ReleaseProbe}, end(0)).want()
+}
+
+// Filtered creations don't count, and a namespace may end before its causes are
+// known.
+func TestWhatCounts(t *testing.T) {
+	s := judge(t, "created", "leaked").see(watched())
+	k := &blame.Case{Creation: &lineage.Creation{Netns: event.NetnsCreate{Serial: 1}}}
+	s.see(&k.Netns)
+	s.Case(k, false)
+	k = &blame.Case{Creation: &lineage.Creation{Netns: event.NetnsCreate{Serial: 2}}}
+	s.see(&k.Netns, &event.NetnsRelease{Serial: 2})
+	s.Case(k, true)
+	s.see(end(2)).want("created: 1")
+}
+
+// Leaked is exactly what was created, selected and not given up, in whatever
+// order that comes.
+func TestLeakedProperty(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		s := judge(t, "leaked").see(watched())
+		alive := make(map[uint64]bool)
+		n := uint64(rapid.IntRange(0, 20).Draw(rt, "n"))
+		for serial := range n {
+			k := &blame.Case{Creation: &lineage.Creation{Netns: event.NetnsCreate{Serial: serial + 1}}}
+			s.see(&k.Netns)
+			selected, gone := rapid.Bool().Draw(rt, "selected"), rapid.IntRange(0, 2).Draw(rt, "gone")
+			if gone == 1 {
+				s.see(&event.NetnsRelease{Serial: serial + 1})
+			}
+			s.Case(k, selected)
+			if gone == 2 {
+				s.see(&event.NetnsFree{Serial: serial + 1})
+			}
+			if selected && gone == 0 {
+				alive[serial] = true
+			}
+		}
+		got := s.see(end(n)).verdict()
+		var want []string
+		if len(alive) > 0 {
+			want = []string{fmt.Sprintf("leaked: %d", len(alive))}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			rt.Fatal(diff)
+		}
+	})
+}

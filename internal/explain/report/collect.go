@@ -1,0 +1,508 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/blame"
+	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	ends "github.com/nsblame/nsblame/internal/explain/life"
+	"github.com/nsblame/nsblame/internal/explain/lineage"
+	"github.com/nsblame/nsblame/internal/explain/unit"
+)
+
+// Bounds of what is kept; what goes beyond is counted.
+const (
+	maxCauses = 1 << 14
+	maxDamage = 16
+)
+
+// Collector makes a Report of a stream. It is fed every event, and every case
+// that becomes of one.
+type Collector struct {
+	report  Report
+	groups  map[string]*group
+	order   []*group
+	similar map[string]int
+	loads   map[string]int // their places in the report
+	lives   map[uint64]*life
+	endings *event.Coverage
+	created uint64
+	begun   bool
+	costing costing
+	suspects
+}
+
+// group is a cause in the making.
+type group struct {
+	Cause
+	like           string
+	moments        []moment
+	life, teardown series
+	spent          map[string]*series
+	costing        costing
+	example        int // the strength of its evidence
+}
+
+// life is a namespace between its creation and its end.
+type life struct {
+	created, released uint64
+	// group is the cause, once that is known.
+	group *group
+	// teardown is how long it took to be freed, if freed.
+	teardown uint64
+	freed    bool
+	// counted is set once its length was added to the cause's.
+	counted bool
+	// noticed counts who moved in by the notices of it, awaited those of them
+	// whose fate is not known yet; joins counts all, as the kernel did.
+	noticed, awaited, joins uint32
+}
+
+// NewCollector returns one that has seen nothing.
+func NewCollector() *Collector {
+	return &Collector{
+		report:   Report{Gaps: Gaps{Lost: make(map[event.LossKind]uint64)}},
+		groups:   make(map[string]*group),
+		similar:  make(map[string]int),
+		loads:    make(map[string]int),
+		lives:    make(map[uint64]*life),
+		suspects: newSuspects(),
+	}
+}
+
+// RankCosts has the report say what creations are made of.
+func (c *Collector) RankCosts() { c.report.Costed = true }
+
+// Observe takes the next event of the stream.
+func (c *Collector) Observe(ev event.Event) {
+	r := &c.report
+	r.Until = max(r.Until, ev.BootNS)
+	if !c.begun {
+		c.begun, r.From = true, ev.BootNS
+	}
+	switch b := ev.Body.(type) {
+	case *event.Host:
+		if r.Host == nil {
+			r.Host = b
+		}
+		r.ClockOffsetNS = b.ClockOffsetNS
+	case *event.Clock:
+		r.ClockOffsetNS = b.OffsetNS
+	case *event.NetnsCreate:
+		c.created++
+		if b.Errno == 0 {
+			c.lives[b.Serial] = &life{created: ev.BootNS}
+		}
+	case *event.NetnsRelease:
+		if l := c.lives[b.Serial]; l != nil && l.released == 0 {
+			l.released, l.joins = ev.BootNS, b.Joins
+			c.settle(b.Serial, l)
+		}
+	case *event.NetnsFree:
+		if l := c.lives[b.Serial]; l != nil && !l.freed {
+			l.freed, l.teardown = true, b.DurationNS
+			c.settle(b.Serial, l)
+		}
+	case *event.NetnsJoin:
+		if l := c.lives[b.Serial]; l != nil {
+			l.noticed++
+			l.awaited++
+		}
+	case *event.NetnsJoins:
+		if l := c.lives[b.Serial]; l != nil {
+			l.joins = b.Joins
+		}
+	case *event.Loss:
+		r.Gaps.Lost[b.Kind] += b.Count
+	case *event.Coverage:
+		c.coverage(b)
+	case *event.Damage:
+		c.damage(b)
+	case *event.Active:
+		c.active(b)
+	case *event.End:
+		r.Whole, r.Seen = true, b.Seen
+	}
+}
+
+func (c *Collector) coverage(b *event.Coverage) {
+	if b.Probe == ReleaseProbe {
+		c.endings = b
+	}
+	dead := &c.report.Gaps.Dead
+	*dead = slices.DeleteFunc(*dead, func(old event.Coverage) bool { return old.Probe == b.Probe })
+	if !b.Live {
+		*dead = append(*dead, *b)
+	}
+}
+
+func (c *Collector) damage(b *event.Damage) {
+	g := &c.report.Gaps
+	g.Damages++
+	g.DamagedBlocks += b.Blocks
+	g.DamagedBytes += b.Bytes
+	if len(g.Damage) < maxDamage {
+		g.Damage = append(g.Damage, *b)
+	}
+}
+
+// Add takes a creation with its causes. Those that were not selected only count
+// against the suspects.
+func (c *Collector) Add(k *blame.Case, selected, cut bool) {
+	c.involve(k)
+	r := &c.report
+	if !selected {
+		r.FilteredOut++
+		delete(c.lives, k.Netns.Serial)
+		return
+	}
+	r.Selected++
+	if k.Netns.Errno != 0 {
+		r.Failed++
+	}
+	if cut {
+		r.Gaps.Cut++
+	}
+	measured := r.Costed && k.Netns.Cost != nil && !k.Netns.EntryMissed
+	if measured {
+		c.costing.add(&k.Netns)
+	}
+	g := c.group(k)
+	if g == nil {
+		r.Ungrouped++
+		delete(c.lives, k.Netns.Serial)
+		return
+	}
+	g.add(k)
+	if measured {
+		g.costing.add(&k.Netns)
+	}
+	if l := c.lives[k.Netns.Serial]; l != nil {
+		l.group = g
+		c.settle(k.Netns.Serial, l)
+	}
+}
+
+// settle counts a life that is over with its cause, once both are known.
+func (c *Collector) settle(serial uint64, l *life) {
+	if l.group == nil {
+		return
+	}
+	if l.released != 0 && !l.counted {
+		l.counted = true
+		l.group.life.add(l.released - min(l.created, l.released))
+	}
+	if l.freed && l.awaited == 0 {
+		if l.teardown != 0 {
+			l.group.teardown.add(l.teardown)
+		}
+		l.group.Untold += l.untold()
+		delete(c.lives, serial)
+	}
+}
+
+// untold is how many moved in without a notice.
+func (l *life) untold() uint64 { return uint64(l.joins - min(l.joins, l.noticed)) }
+
+// Joined takes a process that moved into a namespace whose case was selected.
+func (c *Collector) Joined(j *ends.Join) {
+	l := c.lives[j.Netns.Serial]
+	if l == nil {
+		return
+	}
+	l.awaited -= min(l.awaited, 1)
+	switch p := &j.Process; {
+	case l.group == nil:
+	case !j.Occupant():
+		l.group.Visits++
+	case p.Exec != nil:
+		l.group.Occupants.add(occupant(p.Exec, j))
+	default:
+		l.group.Occupants.add(occupant(p, j))
+	}
+	c.settle(j.Netns.Serial, l)
+}
+
+// occupant is the command line of a process that moved in, or its name where
+// that tells more.
+func occupant(p *lineage.Process, j *ends.Join) []string {
+	if len(p.Argv) == 0 || p.ArgvInherited {
+		return []string{p.Comm}
+	}
+	return command(p, j.Ancestry, &j.Placement)
+}
+
+// group finds the cause that a case belongs to; nil if there is no room for a
+// new one.
+func (c *Collector) group(k *blame.Case) *group {
+	cause, key, like := identify(k)
+	g, known := c.groups[key]
+	if known {
+		return g
+	}
+	if len(c.groups) == maxCauses {
+		return nil
+	}
+	g = &group{Cause: cause, like: like, spent: make(map[string]*series), example: -1}
+	c.groups[key] = g
+	c.order = append(c.order, g)
+	c.similar[like]++
+	return g
+}
+
+// identify reads out of a case what makes its root cause: where it began and
+// with which command, in which unit the namespace was made, by which setting
+// and on which way. like is the same without the command's arguments.
+func identify(k *blame.Case) (cause Cause, key, like string) {
+	o := &k.Origin
+	cause = Cause{
+		Trigger: o.Trigger, Origin: party(&o.Placement), Creator: party(&k.Placement), Settings: decisive(k),
+		Errors: make(map[uint32]uint64), Evidence: make(map[blame.Evidence]uint64),
+	}
+	p, ancestry, place := o.Process, o.Ancestry, &o.Placement
+	var own []string
+	switch {
+	case o.Trigger == blame.TriggerUnknown:
+		cause.Why = strings.ReplaceAll(o.Why, k.Placement.Unit, cause.Creator.Unit)
+		if k.Placement.Unit == "" {
+			cause.Why = o.Why
+		}
+		// what is known is who created it, and what that became
+		p, ancestry, place = &k.Process, k.Ancestry, &k.Placement
+		if p.Exec != nil {
+			p = p.Exec
+		}
+	case o.Trigger != blame.TriggerCommand:
+		p = nil // a socket's peer is somebody else each time
+	}
+	if p != nil {
+		cause.Command, cause.CommandTruncated = command(p, ancestry, place), p.ArgvTruncated
+		cause.UID, cause.HasUID = p.UID, !p.Unresolved
+		if len(p.Argv) == 0 || p.ArgvInherited {
+			cause.Comm = p.Comm
+		}
+		own = append(own, cause.Comm, fmt.Sprint(p.UID))
+	}
+	ways := []string{string(cause.Trigger), cause.Why, runtimeOf(place), runtimeOf(&k.Placement)}
+	for i := range k.Links {
+		l := &k.Links[i]
+		if l.Name != "because" {
+			continue
+		}
+		if cause.Activated == "" {
+			cause.Activated = l.BusName
+		}
+		ways = append(ways, l.BusName, stable(l.Unit, &k.Placement))
+	}
+	for _, s := range cause.Settings {
+		ways = append(ways, s.Name, s.Value, s.File, fmt.Sprint(s.Line))
+	}
+	rest := fmt.Sprintf("%q %q %#v %#v", own, ways, cause.Origin, cause.Creator)
+	program := cause.Command[:min(1, len(cause.Command))]
+	return cause, fmt.Sprintf("%q %s", cause.Command, rest), fmt.Sprintf("%q %s", program, rest)
+}
+
+// decisive are the unit's settings that made the namespace. A unit may have such
+// settings, and yet its program have made this one by itself.
+func decisive(k *blame.Case) []unit.Setting {
+	made := slices.ContainsFunc(k.Links, func(l blame.Link) bool {
+		return l.Name == "setting" && slices.ContainsFunc(k.Settings, func(s unit.Setting) bool {
+			return strings.HasPrefix(l.Text, s.Name+"=")
+		})
+	})
+	if !made {
+		return nil
+	}
+	return k.Settings
+}
+
+func runtimeOf(p *cgroup.Placement) string {
+	if p.Container == nil {
+		return ""
+	}
+	return p.Container.Runtime
+}
+
+// actor is the process that a creation goes back to.
+func actor(k *blame.Case) event.ProcessID {
+	if k.Origin.Process != nil {
+		return k.Origin.Process.ID
+	}
+	return k.Process.ID
+}
+
+func (g *group) add(k *blame.Case) {
+	if g.Count == 0 {
+		g.First = k.BootNS
+	}
+	g.Count++
+	g.First, g.Last = min(g.First, k.BootNS), max(g.Last, k.BootNS)
+	if k.Netns.Errno != 0 {
+		g.Failed++
+		g.Errors[k.Netns.Errno]++
+	}
+	g.Evidence[k.Origin.Evidence]++
+	if len(g.moments) < maxSamples {
+		g.moments = append(g.moments, moment{k.BootNS, actor(k)})
+	}
+	if strength := k.Origin.Evidence.Strength(); g.Example == nil || strength > g.example {
+		g.example, g.Example = strength, k
+	}
+	for i := range k.Links {
+		if how := k.Links[i].Restart; how != nil && (g.Restarted == nil || how.Ended != nil) {
+			g.Restarted = how
+		}
+	}
+	if !k.Netns.EntryMissed {
+		g.spend(Whole, k.Netns.DurationNS)
+	}
+	for i := range k.Netns.Init {
+		g.spend(k.Netns.Init[i].Subsystem, k.Netns.Init[i].DurationNS)
+	}
+	if p := parent(k); p != nil {
+		g.RunBy.add(p)
+	}
+	for _, place := range []*cgroup.Placement{&k.Origin.Placement, &k.Placement} {
+		if place.Container != nil {
+			g.Containers.add([]string{containerName(place.Container)})
+			break
+		}
+	}
+}
+
+// parent is the command line that the process at the origin was started from,
+// nil where that tells nothing: the machine's first process.
+func parent(k *blame.Case) []string {
+	o := &k.Origin
+	if o.Trigger != blame.TriggerCommand || o.Process == nil || len(o.Ancestry) == 0 || o.Ancestry[0].ID.PID == 1 {
+		return nil
+	}
+	p := &o.Ancestry[0]
+	if len(p.Argv) == 0 {
+		return []string{p.Comm}
+	}
+	return command(p, o.Ancestry[1:], &o.Placement)
+}
+
+func (g *group) spend(what string, ns uint64) {
+	s := g.spent[what]
+	if s == nil {
+		s = &series{}
+		g.spent[what] = s
+	}
+	s.add(ns)
+}
+
+// Report returns what the stream so far tells.
+func (c *Collector) Report(busCut uint64) *Report {
+	r := c.report
+	if !r.Whole {
+		r.Seen = c.created
+	}
+	r.Gaps.BusCut = busCut
+	r.Endings = c.endingsSeen()
+	for _, l := range c.lives {
+		if l.group == nil {
+			continue
+		}
+		l.group.Untold += l.untold()
+		if l.released != 0 || l.freed {
+			continue
+		}
+		if l.group.Alive == 0 || l.created < l.group.OldestAlive {
+			l.group.OldestAlive = l.created
+		}
+		l.group.Alive++
+	}
+	slices.SortStableFunc(c.order, func(a, b *group) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.First, b.First))
+	})
+	for _, g := range c.order {
+		r.Causes = append(r.Causes, c.finish(g, &r))
+	}
+	r.Costs = c.costing.costs()
+	r.Suspects = c.judge(&r)
+	return &r
+}
+
+func (c *Collector) finish(g *group, r *Report) Cause {
+	out := g.Cause
+	out.Similar = c.similar[g.like] - 1
+	out.Rhythm = rhythm(g.moments, g.Count)
+	out.Life, out.Teardown = g.life.spread(), g.teardown.spread()
+	if !r.Endings.Seen {
+		out.Alive, out.OldestAlive = 0, 0
+	}
+	for _, what := range spentOrder(g.spent) {
+		s := g.spent[what]
+		out.Spent = append(out.Spent, Spent{What: what, Sum: s.sum, Spread: s.spread()})
+	}
+	out.Costs = g.costing.costs()
+	out.Remedies = remedies(&out, r)
+	return out
+}
+
+// spentOrder puts the whole before its parts.
+func spentOrder(spent map[string]*series) []string {
+	var names []string
+	for name := range spent {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		whole := func(s string) int {
+			if s == Whole {
+				return 0
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(whole(a), whole(b)), cmp.Compare(a, b))
+	})
+	return names
+}
+
+// endingLosses are those that can hide the end of a namespace.
+var endingLosses = []event.LossKind{event.LossEnding, event.LossLife, event.LossRecord, event.LossSkipped}
+
+func (c *Collector) endingsSeen() Endings {
+	e := Endings{}
+	switch {
+	case c.endings == nil:
+		e.Why = "nothing in the stream says that the end of namespaces was watched"
+	case !c.endings.Live:
+		e.Why = c.endings.Why
+	default:
+		e.Seen = true
+	}
+	for _, kind := range endingLosses {
+		e.Lost += c.report.Gaps.Lost[kind]
+	}
+	return e
+}
+
+// processes calls f for every process that a case names.
+func processes(k *blame.Case, f func(*lineage.Process)) {
+	each := func(list []lineage.Process) {
+		for i := range list {
+			f(&list[i])
+		}
+	}
+	f(&k.Process)
+	if k.Child != nil {
+		f(k.Child)
+	}
+	each(k.Ancestry)
+	if k.Origin.Process != nil {
+		f(k.Origin.Process)
+	}
+	each(k.Origin.Ancestry)
+	for i := range k.Links {
+		if k.Links[i].Process != nil {
+			f(k.Links[i].Process)
+		}
+		each(k.Links[i].Ancestry)
+	}
+}

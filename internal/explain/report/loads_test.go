@@ -1,0 +1,53 @@
+package report
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/blame"
+)
+
+func loaded(subsystem string, namespaces, errno uint32, by *blame.Case) *blame.Load {
+	return &blame.Load{
+		Init: event.NetnsInit{Subsystem: subsystem, Namespaces: namespaces, DurationNS: 5, Errno: errno}, Case: by,
+	}
+}
+
+// Loadings belong together by module and cause; they are no creations.
+func TestLoads(t *testing.T) {
+	s := newStory()
+	modprobe := func(n uint32) *blame.Case { return plain(n, cronPath, "modprobe", "ip_vs") }
+	s.Load(loaded("nf_conntrack", 2, 0, modprobe(60)), true)
+	s.Load(loaded("ip_vs", 2, 0, modprobe(60)), true)
+	s.Load(loaded("ip_vs", 3, 12, modprobe(61)), true)
+	s.Load(loaded("ip_vs", 7, 0, plain(62, cronPath, "insmod", "x.ko")), true)
+	s.Load(loaded("ip_vs", 9, 0, modprobe(63)), false)
+	r := s.Report(0)
+	if r.Selected != 0 || len(r.Causes) != 0 {
+		t.Errorf("%d creations, %d causes", r.Selected, len(r.Causes))
+	}
+	var got []string
+	for _, l := range r.Loads {
+		got = append(got, fmt.Sprintln(l.Subsystem, l.Cause.Command, l.Count, l.Failed, l.Namespaces, l.Sum))
+	}
+	want := []string{
+		"nf_conntrack [modprobe ip_vs] 1 0 2 5\n", "ip_vs [modprobe ip_vs] 2 1 5 10\n", "ip_vs [insmod x.ko] 1 0 7 5\n",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestTooManyLoads(t *testing.T) {
+	s := newStory()
+	for i := range maxLoads + 2 {
+		s.Load(loaded(fmt.Sprint(i), 1, 0, plain(60, cronPath, "modprobe")), true)
+	}
+	s.Load(loaded("0", 1, 0, plain(60, cronPath, "modprobe")), true)
+	if r := s.Report(0); len(r.Loads) != maxLoads || r.LoadsUngrouped != 2 || r.Loads[0].Count != 2 {
+		t.Errorf("%d kept, %d not, the first %d times", len(r.Loads), r.LoadsUngrouped, r.Loads[0].Count)
+	}
+}

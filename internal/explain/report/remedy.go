@@ -1,0 +1,454 @@
+package report
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/blame"
+	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/lineage"
+	"github.com/nsblame/nsblame/internal/explain/unit"
+)
+
+// RemedyKind is the kind of a remedy.
+type RemedyKind string
+
+// The kinds of remedies.
+const (
+	// DropIn: a setting of the creating unit is changed.
+	DropIn RemedyKind = "drop_in"
+	// CallInstead: what a D-Bus service is asked for is had without it.
+	CallInstead RemedyKind = "call_instead"
+	// FewerStarts: the service is kept, or asked for less often.
+	FewerStarts RemedyKind = "fewer_starts"
+	// FixFailure: a service that ends and is restarted.
+	FixFailure RemedyKind = "fix_failure"
+	// TimerInterval: a timer that elapses often.
+	TimerInterval RemedyKind = "timer_interval"
+	// SocketAccept: a socket unit that starts a process for each connection.
+	SocketAccept RemedyKind = "socket_accept"
+	// ContainerRestart: a container, and whether its runtime restarts it.
+	ContainerRestart RemedyKind = "container_restart"
+	// Command: a command, and who runs it.
+	Command RemedyKind = "command"
+	// LearnMore: where the evidence ends, what would carry it on.
+	LearnMore RemedyKind = "learn_more"
+)
+
+// Remedy is a way to end a cause, or to find one.
+type Remedy struct {
+	Kind RemedyKind
+	// Do is what to do, in a sentence.
+	Do string
+	// Commands are command lines that do it, or show more.
+	Commands [][]string
+	// File is a file to write first, nil for none.
+	File *File
+	// Cost is what it costs, empty if nothing.
+	Cost string
+}
+
+// File is a file to write.
+type File struct{ Path, Contents string }
+
+// remedies derives from what is known of a cause what ends it.
+func remedies(c *Cause, r *Report) []Remedy {
+	k := c.Example
+	var list []Remedy
+	add := func(more ...Remedy) { list = append(list, more...) }
+	switch k.Origin.Trigger {
+	case blame.TriggerUnknown:
+		add(learnMore(c, r))
+	case blame.TriggerRestart:
+		add(fixFailure(c))
+	case blame.TriggerTimer:
+		add(timerInterval(c))
+	case blame.TriggerSocket:
+		add(socket(c))
+	case blame.TriggerPath, blame.TriggerDevice, blame.TriggerBoot:
+		add(started(c))
+	case blame.TriggerCommand:
+		add(ofCommand(c)...)
+	}
+	if d, ok := dropIn(c); ok {
+		add(d)
+	}
+	return list
+}
+
+// systemctl is a command line for the manager that a unit belongs to.
+func systemctl(p *Party, args ...string) []string {
+	if p.Manager == cgroup.ManagerUser {
+		return append([]string{"systemctl", "--user"}, args...)
+	}
+	return append([]string{"systemctl"}, args...)
+}
+
+func journal(p *Party, unit string) []string {
+	if p.Manager == cgroup.ManagerUser {
+		return []string{"journalctl", "--user", "--unit", unit}
+	}
+	return []string{"journalctl", "--unit", unit}
+}
+
+// unitDir is where the administrator's settings of a unit go.
+func unitDir(p *Party) string {
+	if p.Manager == cgroup.ManagerUser {
+		return "/etc/systemd/user"
+	}
+	return "/etc/systemd/system"
+}
+
+// asUser says whose manager is meant.
+func asUser(p *Party) string {
+	if p.HasOwner {
+		return fmt.Sprintf(" as the user with id %d", p.OwnerUID)
+	}
+	return ""
+}
+
+// --- a unit's own network ---
+
+// dropInName sorts behind the names that drop-ins usually have: the last one
+// that sets something wins.
+const dropInName = "zz-no-private-network.conf"
+
+// dropIn turns PrivateNetwork off, if that is what made the namespaces.
+func dropIn(c *Cause) (Remedy, bool) {
+	i := slices.IndexFunc(c.Settings, func(s unit.Setting) bool { return s.Name == unit.SettingPrivate })
+	if i < 0 || c.Settings[i].Value != "yes" {
+		return Remedy{}, false
+	}
+	s := c.Settings[i]
+	out := Remedy{Kind: DropIn, Cost: lostIsolation(c)}
+	if s.File == "" || c.Creator.Pattern && !strings.Contains(c.Creator.Unit, "@") {
+		out.Do = fmt.Sprintf("%s has PrivateNetwork=yes without a file that says so: whoever makes the unit sets it, and must be told not to", c.Creator.Unit)
+		return out, true
+	}
+	out.Do = "Turn PrivateNetwork off for " + c.Creator.Unit
+	if c.Creator.HasOwner {
+		out.Do += ", for every user's manager; reload it" + asUser(&c.Creator)
+	}
+	out.File = &File{
+		Path:     path.Join(unitDir(&c.Creator), template(c.Creator.Unit)+".d", after(s.File)),
+		Contents: "[" + section(c.Creator.Unit) + "]\nPrivateNetwork=no\n",
+	}
+	out.Commands = [][]string{systemctl(&c.Creator, "daemon-reload")}
+	return out, true
+}
+
+// section is where the settings for processes stand in a unit of that kind;
+// elsewhere they are ignored.
+func section(name string) string {
+	switch path.Ext(name) {
+	case ".socket":
+		return "Socket"
+	case ".mount":
+		return "Mount"
+	case ".swap":
+		return "Swap"
+	}
+	return "Service"
+}
+
+// template is the unit's name, or that of the template if it is about all of
+// its instances.
+func template(name string) string {
+	prefix, instance, found := strings.Cut(name, "@")
+	if !found || !strings.HasPrefix(instance, "*") {
+		return name
+	}
+	return prefix + "@" + path.Ext(name)
+}
+
+// after is a name for a drop-in that sorts behind the file that it overrides.
+func after(file string) string {
+	if base := path.Base(file); strings.HasSuffix(path.Dir(file), ".d") && base >= dropInName {
+		return base + "-z.conf"
+	}
+	return dropInName
+}
+
+func lostIsolation(c *Cause) string {
+	text := fmt.Sprintf("%s then runs in the network of the machine: it can reach what the machine reaches, "+
+		"open ports and the abstract unix sockets of others, where now it has a loopback interface only; "+
+		"its other settings (IPAddressDeny=, RestrictAddressFamilies=, …) stay in force", c.Creator.Unit)
+	if slices.ContainsFunc(c.Settings, func(s unit.Setting) bool { return s.Name == unit.SettingJoins }) {
+		text += "; units that share its namespace no longer do"
+	}
+	return text
+}
+
+// --- what a process asked for ---
+
+func ofCommand(c *Cause) []Remedy {
+	k := c.Example
+	switch {
+	case activated(k):
+		return activation(c)
+	case k.Origin.Process != nil && k.Origin.Process.ID == k.Process.ID:
+		if r, ok := container(c); ok {
+			return []Remedy{r, byCommand(c)}
+		}
+		return []Remedy{byCommand(c)}
+	}
+	if r, ok := container(c); ok {
+		return []Remedy{r, byCommand(c)}
+	}
+	out := []Remedy{byCommand(c)}
+	if unit := startedUnit(k); unit != "" {
+		out = append(out, Remedy{
+			Kind: FewerStarts,
+			Do:   fmt.Sprintf("Keep %s running instead of starting it anew each time", unit),
+			Cost: "its memory while it has nothing to do; it must be able to run on",
+		})
+	}
+	return out
+}
+
+// startedUnit is the unit that the first request of the chain was about.
+func startedUnit(k *blame.Case) string {
+	for i := range k.Links {
+		if l := &k.Links[i]; l.Name == "because" && l.Unit != "" {
+			return stable(l.Unit, &k.Placement)
+		}
+	}
+	return ""
+}
+
+// activated reports whether the chain begins with an activation over D-Bus.
+func activated(k *blame.Case) bool {
+	return slices.ContainsFunc(k.Links, func(l blame.Link) bool {
+		return l.Name == "because" && (l.BusName != "" || strings.HasPrefix(l.Text, "D-Bus activation"))
+	})
+}
+
+func activation(c *Cause) []Remedy {
+	name := c.Activated
+	if name == "" {
+		name = serviceNames[c.Creator.Unit]
+	}
+	if name == "" {
+		name = c.Creator.Unit
+	}
+	var list []Remedy
+	if r, ok := callInstead(name, c.Command); ok {
+		list = append(list, r)
+	}
+	return append(list, Remedy{
+		Kind: FewerStarts,
+		Do: fmt.Sprintf("Call %s less often, or from something that keeps it busy: each call that finds it stopped starts it, "+
+			"and one that finds it running creates nothing", name),
+		Cost: "what is asked for is older, or the service takes memory while it has nothing to do",
+	}, byCommand(c))
+}
+
+// byCommand names who runs the command.
+func byCommand(c *Cause) Remedy {
+	out := Remedy{Kind: Command, Do: "Change or stop what runs the command"}
+	if len(c.RunBy.Values) == 1 && c.RunBy.Others == 0 {
+		out.Do = "Change or stop what runs the command: its parent, shown as run by"
+	}
+	if len(c.RunBy.Values) > 1 {
+		out.Do = fmt.Sprintf("Change or stop what runs the command: its %d parents, shown as run by", len(c.RunBy.Values)+int(min(c.RunBy.Others, 1)))
+		if c.RunBy.Others > 0 {
+			out.Do = "Change or stop what runs the command: its parents, the first of which are shown as run by"
+		}
+	}
+	switch {
+	case isCron(c.Origin.Unit):
+		out.Do += ". It runs in " + c.Origin.Unit + ": the entry is in one of the crontabs"
+		out.Commands = [][]string{{"ls", "/etc/crontab", "/etc/cron.d", "/etc/cron.hourly", "/etc/cron.daily", "/var/spool/cron"}}
+	case c.Origin.Unit != "" && !strings.HasSuffix(c.Origin.Unit, ".scope"):
+		out.Do += ". It runs in " + c.Origin.Unit + asUser(&c.Origin)
+		if !c.Origin.Pattern {
+			out.Commands = [][]string{systemctl(&c.Origin, "status", c.Origin.Unit)}
+		}
+	case c.Origin.Unit != "":
+		out.Do += ". It runs in " + c.Origin.Unit + asUser(&c.Origin)
+	}
+	return out
+}
+
+func isCron(unit string) bool {
+	return slices.Contains([]string{"cron.service", "crond.service", "cronie.service"}, unit)
+}
+
+// --- containers ---
+
+// runtimes are the programs that make containers.
+var runtimes = []string{"dockerd", "containerd", "containerd-shim-runc-v2", "crio", "conmon", "podman", "docker", "nerdctl", "ctr", "crictl"}
+
+// container tells how to see whether a container is restarted by its runtime.
+func container(c *Cause) (Remedy, bool) {
+	k := c.Example
+	out := Remedy{
+		Kind: ContainerRestart,
+		Cost: "a container that is not restarted stays down when it fails",
+	}
+	for _, place := range []*cgroup.Placement{&k.Origin.Placement, &k.Placement} {
+		if place.Container == nil {
+			continue
+		}
+		out.Do = fmt.Sprintf("It is done within a container of %s. If it ends and comes again, look at its restart policy and at why it ends", place.Container.Runtime)
+		out.Commands = inspect(place.Container.Runtime, place.Container.ID)
+		return out, true
+	}
+	if p := k.Origin.Process; p != nil && slices.Contains(runtimes, program(p)) {
+		out.Do = fmt.Sprintf("It is done by %s, for a container. If that ends and comes again, look at its restart policy and at why it ends", program(p))
+		out.Commands = inspect(program(p), "")
+		return out, true
+	}
+	return Remedy{}, false
+}
+
+// program is the name of a process's executable.
+func program(p *lineage.Process) string {
+	if p.Exe != "" {
+		return path.Base(strings.TrimSuffix(p.Exe, " (deleted)"))
+	}
+	return p.Comm
+}
+
+// inspect are the commands that show a container's restart policy.
+func inspect(runtime, id string) [][]string {
+	var tool string
+	switch {
+	case strings.Contains(runtime, "docker"):
+		tool = "docker"
+	case strings.Contains(runtime, "podman"), strings.Contains(runtime, "libpod"), runtime == "conmon":
+		tool = "podman"
+	case strings.Contains(runtime, "cri"), strings.Contains(runtime, "containerd"):
+		if id == "" {
+			return [][]string{{"crictl", "ps", "--all"}}
+		}
+		return [][]string{{"crictl", "inspect", id}, {"crictl", "logs", id}}
+	default:
+		return nil
+	}
+	if id == "" {
+		return [][]string{{tool, "ps", "--all"}}
+	}
+	return [][]string{
+		{tool, "inspect", "--format", "{{.HostConfig.RestartPolicy.Name}} {{.RestartCount}}", id},
+		{tool, "logs", "--tail", "50", id},
+	}
+}
+
+// --- triggers ---
+
+func fixFailure(c *Cause) Remedy {
+	unit := c.Origin.Unit
+	out := Remedy{
+		Kind:     FixFailure,
+		Do:       unit + " ends and is restarted automatically",
+		Commands: [][]string{systemctl(&c.Origin, "status", unit), journal(&c.Origin, unit)},
+		Cost: "StartLimitIntervalSec= and StartLimitBurst= bound the restarts until it is mended, and RestartSec= spreads them; " +
+			"the service is down meanwhile",
+	}
+	if how := c.Restarted; how != nil {
+		if how.Policy != "" {
+			out.Do += " by Restart=" + how.Policy
+		}
+		out.Do += ended(how.Ended)
+	}
+	out.Do += ". Mend what makes it end" + asUser(&c.Origin)
+	return out
+}
+
+func ended(status *uint32) string {
+	switch {
+	case status == nil:
+		return ""
+	case *status&0x7f != 0:
+		return fmt.Sprintf("; a run before was ended by signal %d", *status&0x7f)
+	}
+	return fmt.Sprintf("; a run before ended with exit code %d", *status>>8&0xff)
+}
+
+func timerInterval(c *Cause) Remedy {
+	t := c.Origin.Unit
+	return Remedy{
+		Kind:     TimerInterval,
+		Do:       fmt.Sprintf("Let %s elapse less often (systemctl edit %s: OnCalendar=, OnUnitActiveSec=, …; an empty one first takes back those before it), or disable it", t, t),
+		Commands: [][]string{systemctl(&c.Origin, "list-timers", "--all", t), systemctl(&c.Origin, "cat", t)},
+		Cost:     "what it starts runs less often, or not at all",
+	}
+}
+
+func socket(c *Cause) Remedy {
+	s := c.Origin.Unit
+	if !strings.Contains(c.Creator.Unit, "@*.service") {
+		return Remedy{
+			Kind:     FewerStarts,
+			Do:       fmt.Sprintf("%s starts the service for a connection that finds it stopped: keep it running", s),
+			Commands: [][]string{systemctl(&c.Origin, "status", s)},
+			Cost:     "its memory while it has nothing to do; it must be able to run on",
+		}
+	}
+	return Remedy{
+		Kind:     SocketAccept,
+		Do:       fmt.Sprintf("%s starts %s anew for each connection: with Accept=no one service answers all", s, c.Creator.Unit),
+		Commands: [][]string{systemctl(&c.Origin, "status", s), systemctl(&c.Origin, "cat", s)},
+		Cost:     "the program must accept connections by itself (sd_listen_fds), which one that talks to its standard input cannot, and connections are no longer kept apart by processes",
+	}
+}
+
+// started is for what can only be looked at.
+func started(c *Cause) Remedy {
+	u := c.Origin.Unit
+	if c.Trigger == blame.TriggerBoot {
+		return Remedy{
+			Kind: FewerStarts, Do: u + " is started with the machine, once: nothing needs to be done about that",
+			Commands: [][]string{systemctl(&c.Origin, "status", u)},
+		}
+	}
+	return Remedy{
+		Kind:     FewerStarts,
+		Do:       fmt.Sprintf("%s starts the unit each time that it is triggered: change what it watches, or disable it", u),
+		Commands: [][]string{systemctl(&c.Origin, "status", u), systemctl(&c.Origin, "cat", u)},
+		Cost:     "what it starts runs less often, or not at all",
+	}
+}
+
+// --- unknown ---
+
+// bufferLosses are those that a larger buffer prevents.
+var bufferLosses = []event.LossKind{event.LossCreation, event.LossFollowUp, event.LossProcess, event.LossBus}
+
+// learnMore tells what would carry the chain on, of what is known to have been
+// missing.
+func learnMore(c *Cause, r *Report) Remedy {
+	out := Remedy{Kind: LearnMore}
+	heard := !slices.ContainsFunc(r.Gaps.Dead, func(p event.Coverage) bool { return p.Probe == blame.BusProbe })
+	var buffer, other uint64
+	for kind, n := range r.Gaps.Lost {
+		switch {
+		case slices.Contains(bufferLosses, kind):
+			buffer += n
+		case kind != event.LossForget:
+			other += n
+		}
+	}
+	switch {
+	case !heard:
+		out.Do = "The buses were not heard, so who asked is not known: run nsblame without --no-bus, or see why the probe is not live"
+		out.Commands = [][]string{{"nsblame", "doctor"}}
+	case other > 0:
+		out.Do = "Something was lost, and what is missing may be part of it: run again when less is going on"
+	case buffer > 0:
+		out.Do = "Records were lost, and what is missing may be among them: run again with a larger --buffer-size"
+	case strings.HasSuffix(c.Why, blame.StartedBefore):
+		out.Do = "It was started before nsblame: let nsblame run until it is started again"
+	default:
+		out.Do = "Nothing that was seen tells who asked. See what the unit is started by, and what the journal has of the time"
+	}
+	if u := c.Creator; u.Unit != "" && !u.Pattern && heard {
+		out.Commands = append(out.Commands,
+			systemctl(&u, "show", "--property", "TriggeredBy,WantedBy,RequiredBy,NRestarts,Restart", u.Unit), journal(&u, u.Unit))
+	}
+	return out
+}

@@ -1,0 +1,184 @@
+package report
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/blame"
+	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/unit"
+)
+
+// remedyOf is the remedy of a kind for a creation.
+func remedyOf(t *testing.T, kind RemedyKind, k *blame.Case, more ...event.Body) Remedy {
+	t.Helper()
+	s := newStory()
+	s.at(0, more...)
+	s.create(second, k)
+	list := s.causes(t, 1)[0].Remedies
+	i := slices.IndexFunc(list, func(r Remedy) bool { return r.Kind == kind })
+	if i < 0 {
+		t.Fatalf("no %s among %+v", kind, list)
+	}
+	return list[i]
+}
+
+func TestDropIn(t *testing.T) {
+	got := remedyOf(t, DropIn, hostnamed(100, "hostnamectl"))
+	if got.File == nil || *got.File != (File{
+		Path:     "/etc/systemd/system/systemd-hostnamed.service.d/zz-no-private-network.conf",
+		Contents: "[Service]\nPrivateNetwork=no\n",
+	}) {
+		t.Errorf("%+v", got.File)
+	}
+	if diff := cmp.Diff([][]string{{"systemctl", "daemon-reload"}}, got.Commands); diff != "" {
+		t.Error(diff)
+	}
+	if !strings.Contains(got.Cost, "abstract unix sockets") {
+		t.Error(got.Cost)
+	}
+
+	// of an instance for a connection, the template is meant
+	k := ofUnit(100, "/system.slice/system-chat.slice/chat@3-341-0.service")
+	if got := remedyOf(t, DropIn, k); got.File.Path != "/etc/systemd/system/chat@.service.d/zz-no-private-network.conf" {
+		t.Errorf("%+v", got.File)
+	}
+	// and of one that somebody has named, that one
+	k = ofUnit(100, "/system.slice/system-vpn.slice/vpn@home.service")
+	if got := remedyOf(t, DropIn, k); got.File.Path != "/etc/systemd/system/vpn@home.service.d/zz-no-private-network.conf" {
+		t.Errorf("%+v", got.File)
+	}
+	// a drop-in is only overridden by one that sorts behind it
+	k = ofUnit(100, "/system.slice/x.service")
+	k.Settings[0].File = "/usr/lib/systemd/system/x.service.d/zzz.conf"
+	if got := remedyOf(t, DropIn, k); got.File.Path <= "/etc/systemd/system/x.service.d/zzz.conf" || !strings.HasSuffix(got.File.Path, ".conf") {
+		t.Errorf("%+v", got.File)
+	}
+	// what is not a service has its settings in a section of its own
+	k = ofUnit(100, "/system.slice/srv-data.mount")
+	if got := remedyOf(t, DropIn, k); got.File.Contents != "[Mount]\nPrivateNetwork=no\n" {
+		t.Errorf("%+v", got.File)
+	}
+	// a transient unit has no file to change
+	k = ofUnit(100, "/system.slice/run-u1.service")
+	k.Settings[0] = unit.Setting{Name: unit.SettingPrivate, Value: "yes", Evidence: unit.EvidenceManager}
+	if got := remedyOf(t, DropIn, k); got.File != nil {
+		t.Errorf("%+v", got)
+	}
+	// a user's unit belongs to the user's manager
+	k = ofUnit(100, "/user.slice/user-1000.slice/user@1000.service/app.slice/x.service")
+	got = remedyOf(t, DropIn, k)
+	if got.File.Path != "/etc/systemd/user/x.service.d/zz-no-private-network.conf" || !slices.Equal(got.Commands[0], []string{"systemctl", "--user", "daemon-reload"}) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestCallInstead(t *testing.T) {
+	const hostname, locale, timedate = "org.freedesktop.hostname1", "org.freedesktop.locale1", "org.freedesktop.timedate1"
+	for _, tt := range []struct {
+		name string
+		argv []string
+		want string // part of what to do, empty for no such remedy
+	}{
+		{hostname, []string{"hostnamectl", "--static"}, "read /etc/hostname,"},
+		{hostname, []string{"/usr/bin/hostnamectl", "hostname", "--static"}, "read /etc/hostname,"},
+		{hostname, []string{"hostnamectl", "--transient"}, "ask the kernel"},
+		{hostname, []string{"hostnamectl"}, "/etc/os-release"},
+		{hostname, []string{"hostnamectl", "set-hostname", "x"}, ""},
+		{hostname, []string{"hostnamectl", "hostname", "x"}, ""},
+		{hostname, []string{"hostnamectl", "--static", "hostname", "x"}, ""},
+		{hostname, []string{"python3", "x.py"}, "Instead of calling " + hostname + " to read something"},
+		{hostname, nil, "Instead of calling"},
+		{locale, []string{"localectl"}, "/etc/locale.conf"},
+		{locale, []string{"localectl", "list-keymaps"}, "/etc/vconsole.conf"},
+		{locale, []string{"localectl", "set-locale", "C"}, ""},
+		{timedate, []string{"timedatectl", "show", "-p", "Timezone"}, "/etc/localtime"},
+		{timedate, []string{"timedatectl", "set-ntp", "true"}, ""},
+		{"org.example.Other", []string{"gdbus", "call"}, ""},
+	} {
+		got, ok := callInstead(tt.name, tt.argv)
+		if ok != (tt.want != "") || !strings.Contains(got.Do, tt.want) {
+			t.Errorf("%s %q: %v %+v", tt.name, tt.argv, ok, got)
+		}
+	}
+	// without a remedy of its own an activation still has the general one
+	got := remedyOf(t, FewerStarts, hostnamed(100, "hostnamectl", "set-hostname", "x"))
+	if !strings.Contains(got.Do, hostname) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestTriggers(t *testing.T) {
+	triggered := func(trigger blame.Trigger, name string, path string) *blame.Case {
+		k := ofUnit(100, path)
+		k.Origin = blame.Origin{Trigger: trigger, Unit: name, Placement: cgroup.Placement{Unit: name, Manager: cgroup.ManagerSystem}, Evidence: blame.Manager}
+		return k
+	}
+	crash := triggered(blame.TriggerRestart, "crash.service", "/system.slice/crash.service")
+	code, signal := uint32(3<<8), uint32(9)
+	crash.Links = append(crash.Links, blame.Link{Name: "because", Restart: &blame.Restart{Policy: "always", Ended: &code}})
+	got := remedyOf(t, FixFailure, crash)
+	if !strings.Contains(got.Do, "by Restart=always; a run before ended with exit code 3") || !strings.Contains(got.Cost, "StartLimitBurst=") {
+		t.Errorf("%+v", got)
+	}
+	if diff := cmp.Diff([][]string{{"systemctl", "status", "crash.service"}, {"journalctl", "--unit", "crash.service"}}, got.Commands); diff != "" {
+		t.Error(diff)
+	}
+	crash.Links[len(crash.Links)-1].Restart.Ended = &signal
+	if got := remedyOf(t, FixFailure, crash); !strings.Contains(got.Do, "signal 9") {
+		t.Errorf("%+v", got)
+	}
+	crash.Links[len(crash.Links)-1].Restart.Ended = nil
+	if got := remedyOf(t, FixFailure, crash); strings.Contains(got.Do, "ended") {
+		t.Errorf("it was not seen how it ended: %+v", got)
+	}
+	if got := remedyOf(t, TimerInterval, triggered(blame.TriggerTimer, "x.timer", "/system.slice/x.service")); !strings.Contains(got.Do, "x.timer") {
+		t.Errorf("%+v", got)
+	}
+	if got := remedyOf(t, SocketAccept, triggered(blame.TriggerSocket, "chat.socket", "/system.slice/system-chat.slice/chat@3-341-0.service")); !strings.Contains(got.Do, "Accept=no") {
+		t.Errorf("%+v", got)
+	}
+	// a socket unit without Accept=yes is not told to change that
+	if got := remedyOf(t, FewerStarts, triggered(blame.TriggerSocket, "x.socket", "/system.slice/x.service")); strings.Contains(got.Do, "Accept") {
+		t.Errorf("%+v", got)
+	}
+	remedyOf(t, FewerStarts, triggered(blame.TriggerBoot, "x.service", "/system.slice/x.service"))
+}
+
+func TestContainers(t *testing.T) {
+	got := remedyOf(t, ContainerRestart, plain(100, "/system.slice/docker-"+containerID+".scope", "unshare"))
+	if !slices.Contains(got.Commands[0], containerID) || got.Commands[0][0] != "docker" {
+		t.Errorf("%+v", got)
+	}
+	daemon := plain(100, "/system.slice/docker.service", "dockerd")
+	if got := remedyOf(t, ContainerRestart, daemon); got.Commands[0][0] != "docker" {
+		t.Errorf("%+v", got)
+	}
+}
+
+// What to do about the unknown follows from what was missing.
+func TestLearnMore(t *testing.T) {
+	unknown := func(why string) *blame.Case {
+		k := ofUnit(100, "/system.slice/x.service")
+		k.Origin = blame.Origin{Trigger: blame.TriggerUnknown, Evidence: blame.Unknown, Why: why}
+		return k
+	}
+	for _, tt := range []struct {
+		why, want string
+		events    []event.Body
+	}{
+		{"x", "--no-bus", []event.Body{&event.Coverage{Probe: blame.BusProbe, Why: "off"}}},
+		{"x", "--buffer-size", []event.Body{&event.Loss{Kind: event.LossBus, Count: 1}}},
+		{"x", "when less is going on", []event.Body{&event.Loss{Kind: event.LossTable, Count: 1}}},
+		{"x.service " + blame.StartedBefore, "until it is started again", nil},
+		{"nobody was seen", "journal", nil},
+	} {
+		if got := remedyOf(t, LearnMore, unknown(tt.why), tt.events...); !strings.Contains(got.Do, tt.want) {
+			t.Errorf("%s: %+v", tt.want, got)
+		}
+	}
+}

@@ -1,0 +1,210 @@
+package report
+
+import (
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/blame"
+	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/unit"
+)
+
+// ReleaseProbe is the probe whose coverage tells whether the end of namespaces
+// is seen.
+const ReleaseProbe = "__put_net"
+
+// Report is what a stream tells about the creation of network namespaces.
+type Report struct {
+	// Host is the machine that was observed, nil if the stream doesn't say.
+	Host *event.Host
+	// ClockOffsetNS is CLOCK_REALTIME minus CLOCK_BOOTTIME in nanoseconds, as it
+	// was last.
+	ClockOffsetNS int64
+	// From and Until bound what was observed, in nanoseconds since boot.
+	From, Until uint64
+	// Whole is set if the stream came to its end in good order.
+	Whole bool
+	// Seen counts the creations that the kernel saw, tries that failed and those
+	// that were lost included; if the stream has no end, those that are in it.
+	Seen uint64
+	// Selected counts those that passed the filters, Failed the failed tries
+	// among them; FilteredOut those that did not pass.
+	Selected, Failed, FilteredOut uint64
+	// Causes are the root causes, the most frequent first.
+	Causes []Cause
+	// Ungrouped counts creations whose cause found no place among Causes,
+	// because there were too many different ones.
+	Ungrouped uint64
+	// Loads are the modules that were loaded meanwhile and did something to the
+	// namespaces that there were, in the order in which they first did so.
+	// LoadsUngrouped counts those that found no place among them.
+	Loads          []Loaded
+	LoadsUngrouped uint64
+	// Endings tells whether the end of namespaces was seen.
+	Endings Endings
+	// Costed is set if it was asked for what creations are made of; Costs is that,
+	// nil where nothing was measured.
+	Costed bool
+	Costs  *Costs
+	// Suspects are the units that were there and created none.
+	Suspects Suspects
+	// Gaps is what could not be observed.
+	Gaps Gaps
+}
+
+// Endings tells whether the end of namespaces was seen.
+type Endings struct {
+	// Seen is set if it was.
+	Seen bool
+	// Why says why not.
+	Why string
+	// Lost counts the ends that may have been missed: a namespace that seems to
+	// be alive may not be.
+	Lost uint64
+}
+
+// Gaps is all that was not observed, or can't be read any more.
+type Gaps struct {
+	// Lost counts what was lost, by kind.
+	Lost map[event.LossKind]uint64
+	// Dead are the probes that were not live.
+	Dead []event.Coverage
+	// Damage are the unreadable parts of a recording, the first ones; Damages
+	// counts all of them, DamagedBlocks and DamagedBytes sum them up.
+	Damage                               []event.Damage
+	Damages, DamagedBlocks, DamagedBytes uint64
+	// Cut counts creations of which something was not recorded whole.
+	Cut uint64
+	// BusCut counts the bus messages of which too little was captured to tell
+	// what they ask for.
+	BusCut uint64
+}
+
+// LostTotal sums up what was lost, of all kinds.
+func (g *Gaps) LostTotal() uint64 {
+	var n uint64
+	for _, count := range g.Lost {
+		n += count
+	}
+	return n
+}
+
+// Party is a unit in which something was done, as a cause names it: parts of
+// its name that change from run to run are left out.
+type Party struct {
+	// Unit is the name. "*" stands for what was left out.
+	Unit string
+	// Pattern is set if something was left out.
+	Pattern bool
+	// Manager, OwnerUID and HasOwner are as in cgroup.Placement.
+	Manager  cgroup.Manager
+	OwnerUID uint32
+	HasOwner bool
+}
+
+// Cause is a root cause with all that it did.
+type Cause struct {
+	// Trigger is the kind of beginning.
+	Trigger blame.Trigger
+	// Origin is the unit that it began in, without a Unit where there is none.
+	Origin Party
+	// Command is the command line that it began with; empty where no command
+	// did. Process ids and container ids in it that are the process's own are
+	// left out, as "<pid>" and "<id>". Comm stands in for one that isn't known.
+	Command          []string
+	CommandTruncated bool
+	Comm             string
+	// UID is that process's user, if HasUID.
+	UID    uint32
+	HasUID bool
+	// Why says, with an unknown trigger, where the evidence ends.
+	Why string
+	// Creator is the unit in which the namespaces were made.
+	Creator Party
+	// Settings are those of the creating unit that made the namespaces.
+	Settings []unit.Setting
+	// Activated is the bus name whose activation was asked for.
+	Activated string
+	// Restarted is the latest automatic restart, one of which it is known how the
+	// run before ended if there is one; nil for other causes.
+	Restarted *blame.Restart
+	// Containers are those in which it was done, RunBy the command lines of the
+	// parents of the process at the origin.
+	Containers, RunBy Tally
+	// Similar counts the other causes that differ in nothing but the arguments
+	// of the command.
+	Similar int
+
+	// Count counts the creations, Failed those that failed, Errors those by
+	// their error number.
+	Count, Failed uint64
+	Errors        map[uint32]uint64
+	// First and Last are the first and the last creation, since boot.
+	First, Last uint64
+	// Rhythm is how the creations are spread over time.
+	Rhythm Rhythm
+	// Occupants are the command lines of those who moved in after others had made
+	// the namespaces, as far as they were told one by one; Untold counts further
+	// ones. Visits counts those who left again, or ended there, without a program
+	// of their own.
+	Occupants      Tally
+	Visits, Untold uint64
+	// Life is how long the namespaces lived, from the creation to the last
+	// reference; Teardown is how long the kernel took to free them.
+	Life, Teardown Spread
+	// Alive counts the namespaces that were not given up when the stream ended,
+	// OldestAlive is when the oldest of them was created.
+	Alive, OldestAlive uint64
+	// Spent is the time that the creations took in the kernel.
+	Spent []Spent
+	// Costs is what they are made of, where that was asked for and measured.
+	Costs *Costs
+	// Evidence counts the creations by that of their origin.
+	Evidence map[blame.Evidence]uint64
+	// Example is one of them with its chain: the first of those with the
+	// strongest evidence.
+	Example *blame.Case
+	// Remedies are what ends it, and what that costs.
+	Remedies []Remedy
+}
+
+// Spent is the time spent in a part of the creations.
+type Spent struct {
+	// What is Whole for all of it, or a subsystem.
+	What string
+	// Sum is in nanoseconds.
+	Sum uint64
+	Spread
+}
+
+// Whole stands in Spent for the creation as a whole.
+const Whole = "creation"
+
+// Tally counts different values. It keeps the first ones.
+type Tally struct {
+	// Values are the values, in the order in which they came.
+	Values []Counted
+	// Others counts what had another value than those.
+	Others uint64
+}
+
+// Counted is a value, which can be a command line, with how often it came.
+type Counted struct {
+	Value []string
+	Count uint64
+}
+
+// maxTally bounds the values that a Tally keeps.
+const maxTally = 8
+
+func (t *Tally) add(value []string) {
+	for i := range t.Values {
+		if equal(t.Values[i].Value, value) {
+			t.Values[i].Count++
+			return
+		}
+	}
+	if len(t.Values) == maxTally {
+		t.Others++
+		return
+	}
+	t.Values = append(t.Values, Counted{Value: value, Count: 1})
+}

@@ -1,0 +1,247 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/blame"
+	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/lineage"
+)
+
+// Bounds of what is kept of the units that were there.
+const (
+	maxSuspects = 256
+	maxUnits    = 1 << 16
+)
+
+// Suspects are the units that had processes at the beginning of the stream and
+// at its end, and that played no part in any creation: none of their processes
+// made one, or descends to one that did, and no chain names them. Requests over
+// other ways than D-Bus are not seen: a unit that has a container runtime make
+// something over its socket is not found out by this.
+type Suspects struct {
+	// Known is set if the stream tells which units were there; Why says why not.
+	Known bool
+	Why   string
+	// Cleared is set if nothing can have been missed. Otherwise Doubts say what,
+	// and the units are only those that were not seen to create one.
+	Cleared bool
+	Doubts  []string
+	// Unknown counts creations of which it is not known who asked for them: that
+	// may have been any of the units.
+	Unknown uint64
+	// Units are the units, those first that are known to make network
+	// namespaces. Others counts further ones.
+	Units  []Suspect
+	Others int
+}
+
+// Suspect is a unit that was there.
+type Suspect struct {
+	Party
+	// Processes is how many it had at the end.
+	Processes uint32
+}
+
+// suspects collects who was there and who had a part in what.
+type suspects struct {
+	began, ended map[Party]uint32
+	listed       [2]bool // at the beginning, at the end
+	short        string  // why a list is not whole
+	unplaced     uint32
+	involved     map[Party]bool
+	named        map[string]bool // by chains, which don't tell the manager
+	overflow     bool
+	unknown      uint64
+	unplacedMade uint64
+	cutLineage   uint64
+}
+
+func newSuspects() suspects {
+	return suspects{
+		began: make(map[Party]uint32), ended: make(map[Party]uint32),
+		involved: make(map[Party]bool), named: make(map[string]bool),
+	}
+}
+
+func (s *suspects) active(a *event.Active) {
+	to, at := s.began, 0
+	if a.AtEnd {
+		to, at = s.ended, 1
+	}
+	s.listed[at] = true
+	s.unplaced += a.Unplaced
+	if a.Why != "" {
+		s.short = a.Why
+	}
+	for i := range a.Cgroups {
+		p := &a.Cgroups[i]
+		if p.Truncated {
+			s.unplaced += p.Processes
+			continue
+		}
+		place := cgroup.Parse(p.Path)
+		if place.Unit == "" || place.Unit == "init.scope" {
+			continue
+		}
+		unit := party(&place)
+		if _, known := to[unit]; !known && len(to) == maxUnits {
+			s.short = "there were too many units"
+			continue
+		}
+		to[unit] += p.Processes
+	}
+}
+
+// involve takes out whoever had a part in a creation.
+func (s *suspects) involve(k *blame.Case) {
+	processes(k, func(p *lineage.Process) {
+		if p.CgroupUnknown || p.CgroupTruncated {
+			return
+		}
+		place := cgroup.Parse(p.Cgroup)
+		s.mark(&place)
+	})
+	s.mark(&k.Placement)
+	s.mark(&k.Origin.Placement)
+	for i := range k.Links {
+		if name := k.Links[i].Unit; name != "" {
+			s.name(stable(name, &k.Placement))
+		}
+	}
+	if k.Origin.Trigger == blame.TriggerUnknown {
+		s.unknown++
+	}
+	if k.Process.CgroupUnknown || k.Process.CgroupTruncated {
+		s.unplacedMade++
+	}
+	if k.AncestryTruncated {
+		s.cutLineage++
+	}
+}
+
+func (s *suspects) mark(place *cgroup.Placement) {
+	if place.Unit == "" {
+		return
+	}
+	if len(s.involved) >= maxUnits {
+		s.overflow = true
+		return
+	}
+	s.involved[party(place)] = true
+	if place.SystemUnit != place.Unit && place.SystemUnit != "" {
+		s.name(place.SystemUnit)
+	}
+}
+
+func (s *suspects) name(unit string) {
+	if len(s.named) >= maxUnits {
+		s.overflow = true
+		return
+	}
+	s.named[unit] = true
+}
+
+// timing are the probes that tell how long something took or lived. That they
+// are not live hides nobody.
+var timing = []string{
+	"nf_conntrack_init_net", "__ip_vs_init", "ops_init", "module_load",
+	ReleaseProbe, "net_free", "net_passive_dec", "proc_free_inum",
+	"nsproxy_free", "free_nsproxy", "deactivate_nsproxy", "netns_put", "cleanup_mnt",
+}
+
+// harmless are the losses that hide nobody.
+var harmless = []event.LossKind{event.LossForget, event.LossProgram, event.LossEnding, event.LossLife, event.LossInit, event.LossLoad}
+
+// judge tells which units are cleared, and how far.
+func (s *suspects) judge(r *Report) Suspects {
+	out := Suspects{Unknown: s.unknown, Doubts: s.doubts(r)}
+	out.Cleared = len(out.Doubts) == 0
+	switch {
+	case !s.listed[0]:
+		out.Why = "the stream does not tell which units were there when it began"
+		return out
+	case !s.listed[1]:
+		out.Why = "the stream ends without telling which units were there then"
+		return out
+	}
+	out.Known, out.Why = true, s.short
+	if out.Why == "" && s.unplaced > 0 {
+		out.Why = fmt.Sprintf("the unit of %d processes is not known", s.unplaced)
+	}
+	for unit, processes := range s.ended {
+		if _, before := s.began[unit]; before && !s.involved[unit] && !s.named[unit.Unit] {
+			out.Units = append(out.Units, Suspect{Party: unit, Processes: processes})
+		}
+	}
+	slices.SortFunc(out.Units, func(a, b Suspect) int {
+		return cmp.Or(
+			cmp.Compare(rank(a.Unit), rank(b.Unit)), cmp.Compare(a.Unit, b.Unit),
+			cmp.Compare(a.Manager, b.Manager), cmp.Compare(a.OwnerUID, b.OwnerUID),
+		)
+	})
+	if more := len(out.Units) - maxSuspects; more > 0 {
+		out.Units, out.Others = out.Units[:maxSuspects], more
+	}
+	return out
+}
+
+// doubts are the reasons for which something can have been missed.
+func (s *suspects) doubts(r *Report) []string {
+	var list []string
+	doubt := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+	var lost uint64
+	for kind, n := range r.Gaps.Lost {
+		if !slices.Contains(harmless, kind) {
+			lost += n
+		}
+	}
+	if lost > 0 {
+		doubt("%d records were lost", lost)
+	}
+	if r.Gaps.Damages > 0 {
+		doubt("%d parts of the recording cannot be read", r.Gaps.Damages)
+	}
+	if !r.Whole {
+		doubt("the stream breaks off")
+	}
+	for _, probe := range r.Gaps.Dead {
+		if !slices.Contains(timing, probe.Probe) {
+			doubt("the probe %s was not live", probe.Probe)
+		}
+	}
+	if seen := r.Selected + r.FilteredOut; r.Whole && r.Seen > seen {
+		doubt("%d creations were counted by the kernel and are not in the stream", r.Seen-seen)
+	}
+	if s.unplacedMade > 0 {
+		doubt("the unit that made %d of the namespaces is not known", s.unplacedMade)
+	}
+	if s.cutLineage > 0 {
+		doubt("the ancestors of those who made %d of the namespaces are not all known", s.cutLineage)
+	}
+	if s.overflow {
+		doubt("there were more units than are kept")
+	}
+	return list
+}
+
+// usual are the beginnings of the names of units that make network namespaces
+// when they do what they are for, and so are suspected first.
+var usual = []string{
+	"kubelet", "kube-proxy", "k3s", "rke2", "containerd", "docker", "crio", "podman", "libpod", "buildkit",
+	"lxc", "lxd", "incus", "libvirt", "virt", "machine-", "systemd-nspawn", "systemd-machined", "snap",
+	"openvswitch", "ovs", "netplan", "NetworkManager", "systemd-networkd",
+}
+
+// rank puts the usual suspects first, in the order above.
+func rank(unit string) int {
+	i := slices.IndexFunc(usual, func(prefix string) bool { return strings.HasPrefix(unit, prefix) })
+	if i < 0 {
+		return len(usual)
+	}
+	return i
+}

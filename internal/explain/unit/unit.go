@@ -1,0 +1,175 @@
+package unit
+
+import "github.com/nsblame/nsblame/internal/explain/cgroup"
+
+// Evidence says how a fact is known, in the terms of nsblame's chains.
+type Evidence string
+
+// The kinds of evidence that this package gives.
+const (
+	// EvidenceFile: it stands in a unit file.
+	EvidenceFile Evidence = "file"
+	// EvidenceManager: the manager says so.
+	EvidenceManager Evidence = "manager"
+	// EvidenceInferred: it follows from the order of times alone.
+	EvidenceInferred Evidence = "inferred"
+)
+
+// Setting is a setting of a unit that has to do with its network namespace.
+type Setting struct {
+	// Name is PrivateNetwork, NetworkNamespacePath or JoinsNamespaceOf.
+	Name string
+	// Value is "yes" or "no" for PrivateNetwork. For the others it is as
+	// written in File, specifiers included, or without a File as the manager
+	// gives it.
+	Value string
+	// File is the path of the unit file or drop-in, empty if none has it.
+	File string
+	// Line is the line in File, from 1, on which the setting stands.
+	Line int
+	// Evidence is EvidenceFile for a file that somebody wrote, and
+	// EvidenceManager for what only the manager has: the setting of a transient
+	// unit (whose file the manager itself wrote), one that came in by the other
+	// unit's JoinsNamespaceOf, or one whose file was changed since.
+	Evidence Evidence
+}
+
+// The settings that decide on a unit's network namespace
+// (src/core/exec-invoke.c, exec_needs_network_namespace).
+const (
+	SettingPrivate = "PrivateNetwork"
+	SettingPath    = "NetworkNamespacePath"
+	SettingJoins   = "JoinsNamespaceOf"
+)
+
+// Dependent is a unit that brings another one up, or down and up again.
+type Dependent struct {
+	// Name is the unit that depends.
+	Name string
+	// Dependency is the manager's property that says how: RequiredBy,
+	// RequisiteOf, WantedBy, BoundBy, UpheldBy, ConsistsOf, OnSuccessOf or
+	// OnFailureOf.
+	Dependency string
+}
+
+// Unit is what a manager knows of a unit at the time of the question. What the
+// manager didn't say (an older systemd, another type of unit) is zero.
+type Unit struct {
+	// Name is the unit's principal name (property Id).
+	Name string
+	// Names are all its names, Name included: aliases such as
+	// dbus-org.freedesktop.hostname1.service are what others may call it.
+	Names []string
+	// Manager is whose unit it is.
+	Manager cgroup.Manager
+	// OwnerUID is the user whose manager it is, with ManagerUser.
+	OwnerUID uint32
+	// Description is free text.
+	Description string
+	// LoadState is "loaded", "masked", "not-found", "bad-setting", …
+	LoadState string
+	// ActiveState is "active", "activating", "inactive", "failed", …
+	ActiveState string
+	// SubState is the state in terms of the type of unit: "running",
+	// "auto-restart", "waiting", …
+	SubState string
+	// Transient is set for a unit made over D-Bus (systemd-run, sessions).
+	Transient bool
+	// FragmentPath is the unit file, empty for units without one.
+	FragmentPath string
+	// SourcePath is what FragmentPath was generated from (/etc/fstab).
+	SourcePath string
+	// DropInPaths are the drop-ins, in the order in which they apply.
+	DropInPaths []string
+	// NeedDaemonReload is set when the files were changed since they were
+	// loaded.
+	NeedDaemonReload bool
+	// BusName is what the service owns on the bus (BusName=).
+	BusName string
+	// Slice is the slice that it is in.
+	Slice string
+	// ControlGroup is the path of its cgroup, empty while it has none.
+	ControlGroup string
+	// ControlGroupID is that cgroup's id, the kernel's own kernfs_node.id
+	// (systemd 250 and later, cgroup version 2). Compared with the one that
+	// the kernel saw, it proves that this is the run in question.
+	ControlGroupID uint64
+	// InvocationID is 32 hexadecimal digits, other ones for each run.
+	InvocationID string
+	// MainPID is the pid of the service's main process, 0 for none.
+	MainPID uint32
+
+	// PrivateNetwork is the setting as it is in force.
+	PrivateNetwork bool
+	// NetworkNamespacePath is the setting as it is in force.
+	NetworkNamespacePath string
+	// JoinsNamespaceOf are the units with which it shares a namespace, be it
+	// by its own setting or by theirs.
+	JoinsNamespaceOf []string
+	// Settings tells where these three are set, in the order of the files.
+	Settings []Setting
+	// Problems says, for people, which files could not be read and why.
+	Problems []string
+
+	// TriggeredBy are the timer, socket, path and automount units that can
+	// start it.
+	TriggeredBy []string
+	// Triggers are the units that this one can start, for those types.
+	Triggers []string
+	// LastTriggerUS is when a timer last elapsed.
+	LastTriggerUS uint64
+	// Dependents are the units that can have brought it up.
+	Dependents []Dependent
+	// JobID is the manager's job for it, 0 for none.
+	JobID uint32
+
+	// Type is the service's type ("simple", "oneshot", …).
+	Type string
+	// Restart is the service's policy ("no", "always", "on-failure", …).
+	Restart string
+	// NRestarts counts the automatic restarts since somebody or something else
+	// started the service. It is above zero if and only if the present run is
+	// one (src/core/service.c, flush_n_restarts).
+	NRestarts uint32
+	// Result is how the present run went so far ("success", "exit-code", …).
+	Result string
+	// ExecMainCode is how the main process ended, as in waitid(2)'s si_code, 0
+	// while it runs.
+	ExecMainCode int32
+	// ExecMainStatus is its exit status or signal.
+	ExecMainStatus int32
+
+	// StateChangeUS is when SubState last changed.
+	StateChangeUS uint64
+	// ConditionUS is when the conditions were last checked, as the first step
+	// of a start.
+	ConditionUS uint64
+	// InactiveExitUS is when the present (or last) run began.
+	InactiveExitUS uint64
+	// ActiveEnterUS is when the unit last became active, for a oneshot service
+	// once its commands are done.
+	ActiveEnterUS uint64
+	// InactiveEnterUS is when it last became inactive or failed.
+	InactiveEnterUS uint64
+}
+
+// Running reports whether a run that has begun isn't over.
+func (u *Unit) Running() bool { return u.InactiveExitUS > u.InactiveEnterUS }
+
+// Boot is how far a manager has come.
+type Boot struct {
+	// Version is systemd's, as the distribution writes it.
+	Version string
+	// UserspaceUS is when the manager started.
+	UserspaceUS uint64
+	// FinishUS is when all jobs of the start were done, zero until then.
+	FinishUS uint64
+}
+
+// During reports whether the moment lies in the start of the manager: for the
+// system's manager in the boot, for a user's in the first login. Jobs that
+// something else asked for in that time are not told apart from the manager's
+// own.
+func (b Boot) During(us uint64) bool {
+	return us >= b.UserspaceUS && (b.FinishUS == 0 || us <= b.FinishUS)
+}

@@ -1,0 +1,331 @@
+package holders
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/inventory"
+	"github.com/nsblame/nsblame/internal/observe/kernel"
+	"github.com/nsblame/nsblame/internal/observe/procfs"
+)
+
+// Scan is a look at all processes.
+type Scan struct {
+	// Root is where procfs is mounted, /proc if empty.
+	Root string
+	// Hierarchy is that of the cgroups which name units.
+	Hierarchy kernel.Hierarchy
+	// To is told what is found.
+	To *inventory.Builder
+	// FilesKnown is set where the open files are known already: then they are
+	// looked at for the sake of Writers alone.
+	FilesKnown bool
+	// Only are the namespaces that are looked for, all if nil.
+	Only map[uint32]bool
+	// Writers are the files about which it is asked whether a process has them
+	// open for writing, by their absolute path; true once one was found.
+	Writers map[string]bool
+	// BootOfNS turns a time of the wall clock into one since boot, both in
+	// nanoseconds; 0 if it was before.
+	BootOfNS func(wall int64) uint64
+
+	proc   procfs.FS
+	mounts map[mountView]bool
+	own    uint32 // the mount namespace of this process
+	dated  map[uint32]bool
+}
+
+// mountView is what a process sees of mounts: its mount namespace, and what its
+// root is in it.
+type mountView struct {
+	inum uint32
+	root string
+}
+
+// batch is how many entries of a directory are read at once.
+const batch = 1024
+
+// Run looks at each process once. What may not be read is counted as a gap; the
+// error says that the processes could not be listed, or that ctx is done.
+func (s *Scan) Run(ctx context.Context) error {
+	s.open()
+	s.mounts = make(map[mountView]bool)
+	if own, err := s.inumAt("self/ns/mnt", "mnt"); err == nil {
+		s.own = own
+	}
+	return s.each(s.Root, func(pid uint32) error {
+		s.process(pid)
+		return ctx.Err()
+	})
+}
+
+func (s *Scan) open() {
+	if s.Root == "" {
+		s.Root = "/proc"
+	}
+	s.proc = procfs.At(s.Root)
+	if s.dated == nil {
+		s.dated = make(map[uint32]bool)
+	}
+}
+
+// each calls f for each entry of a directory that is a number.
+func (s *Scan) each(dir string, f func(uint32) error) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	for {
+		names, err := d.Readdirnames(batch)
+		for _, name := range names {
+			n, notNumber := strconv.ParseUint(name, 10, 32)
+			if notNumber != nil {
+				continue
+			}
+			if err := f(uint32(n)); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (s *Scan) process(pid uint32) {
+	st, err := s.proc.Stat(pid)
+	if err != nil {
+		s.fail(err)
+		return
+	}
+	if st.Kernel {
+		// kernel threads are in the initial namespace, and hold nothing else
+		if inum, err := s.inumAt(join(pid, "ns/net"), "net"); err == nil && s.wants(inum) {
+			s.To.Initial(inum)
+		}
+		return
+	}
+	s.threads(&st)
+	if !s.FilesKnown || len(s.Writers) > 0 {
+		s.files(&st)
+	}
+	s.mountsOf(pid)
+}
+
+// threads tells in which namespaces the threads of a process are.
+func (s *Scan) threads(st *procfs.Stat) {
+	type part struct {
+		first, count uint32
+		leads        bool
+	}
+	parts := make(map[uint32]part, 1)
+	denied := false
+	err := s.each(s.path(st.ID.PID, "task"), func(tid uint32) error {
+		inum, err := s.inumAt(join(st.ID.PID, "task/"+strconv.FormatUint(uint64(tid), 10)+"/ns/net"), "net")
+		switch {
+		case isDenial(err):
+			denied = true
+		case err != nil:
+			s.fail(err)
+		case s.wants(inum):
+			p := parts[inum]
+			if p.count == 0 {
+				p.first = tid
+			}
+			p.count++
+			p.leads = p.leads || tid == st.ID.PID
+			parts[inum] = p
+		}
+		return nil
+	})
+	if denied || isDenial(err) {
+		s.To.Gaps.Processes++
+	} else if err != nil {
+		s.fail(err)
+	}
+	for inum, part := range parts {
+		if s.To.IsInitial(inum) { // of which only the count is told
+			s.To.Occupant(inum, inventory.Process{ID: st.ID}, uint64(part.count))
+			continue
+		}
+		p := s.known(st)
+		if part.leads {
+			s.date(inum, join(st.ID.PID, "ns/net"))
+		} else {
+			p.TID = part.first
+		}
+		s.To.Occupant(inum, p, uint64(part.count))
+	}
+}
+
+// known is what is kept of each process that is met.
+func (s *Scan) known(st *procfs.Stat) inventory.Process {
+	p := inventory.Process{ID: st.ID, Comm: st.Comm}
+	cgroup, err := s.proc.Cgroup(st.ID.PID, s.Hierarchy)
+	p.Cgroup, p.CgroupKnown = cgroup, err == nil
+	return p
+}
+
+// Known returns what is kept of a living process; false if it is gone.
+func (s *Scan) Known(id event.ProcessID) (inventory.Process, bool) {
+	s.open()
+	st, err := s.proc.Stat(id.PID)
+	if err != nil || st.ID.StartNS != id.StartNS/tick*tick {
+		return inventory.Process{}, false
+	}
+	return s.known(&st), true
+}
+
+// files tells which namespaces a process has open.
+func (s *Scan) files(st *procfs.Stat) {
+	denied := false
+	err := s.each(s.path(st.ID.PID, "fd"), func(fd uint32) error {
+		at := join(st.ID.PID, "fd/"+strconv.FormatUint(uint64(fd), 10))
+		target, err := os.Readlink(filepath.Join(s.Root, at))
+		switch {
+		case isDenial(err):
+			denied = true
+			return nil
+		case err != nil: // it was closed meanwhile, most often
+			s.fail(err)
+			return nil
+		}
+		if inum, ok := parseLink(target, "net"); ok && s.wants(inum) && !s.FilesKnown {
+			s.To.File(inum, inventory.File{Process: s.known(st), FD: fd})
+			s.date(inum, at)
+		}
+		if open, asked := s.Writers[target]; asked && !open && s.writes(st.ID.PID, fd) {
+			s.Writers[target] = true
+		}
+		return nil
+	})
+	switch {
+	case s.FilesKnown:
+	case denied || isDenial(err):
+		s.To.Gaps.Files++
+	case err != nil:
+		s.fail(err)
+	}
+}
+
+// writes reports whether a file is open for writing.
+func (s *Scan) writes(pid, fd uint32) bool {
+	info, err := os.ReadFile(s.path(pid, "fdinfo/"+strconv.FormatUint(uint64(fd), 10)))
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(info)) {
+		if octal, ok := strings.CutPrefix(line, "flags:"); ok {
+			flags, err := strconv.ParseUint(strings.TrimSpace(octal), 8, 64)
+			return err == nil && flags&unix.O_ACCMODE != unix.O_RDONLY
+		}
+	}
+	return false
+}
+
+// Date tells how old the kernel's file of a namespace is that a process has
+// open.
+func (s *Scan) Date(inum, pid, fd uint32) {
+	s.open()
+	s.date(inum, join(pid, "fd/"+strconv.FormatUint(uint64(fd), 10)))
+}
+
+// date tells how old the kernel's file of a namespace is: it is made when
+// somebody opens or mounts it, and stays for as long as anybody has it so. One
+// that nobody has is made for the question, and is as old as that. The link
+// leads to the file at once: no path is walked that a process could have laid.
+func (s *Scan) date(inum uint32, link string) {
+	if s.dated[inum] || s.BootOfNS == nil {
+		return
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(filepath.Join(s.Root, link), &st); err != nil || uint32(st.Ino) != inum {
+		return
+	}
+	s.dated[inum] = true
+	if ns := s.BootOfNS(st.Mtim.Nano()); ns > 0 {
+		s.To.Existed(inum, ns, "nsfs")
+	}
+}
+
+func (s *Scan) wants(inum uint32) bool { return s.Only == nil || s.Only[inum] }
+
+// inumAt reads which namespace a link names.
+func (s *Scan) inumAt(link, kind string) (uint32, error) {
+	target, err := os.Readlink(filepath.Join(s.Root, link))
+	if err != nil {
+		return 0, err
+	}
+	inum, ok := parseLink(target, kind)
+	if target == "" {
+		return 0, fs.ErrPermission // so 5.10 says it
+	}
+	if !ok {
+		return 0, errors.New("read " + strconv.Quote(link) + ": unexpected form: " + strconv.Quote(target))
+	}
+	return inum, nil
+}
+
+// parseLink reads "net:[4026531840]". What is in a file system has a path that
+// begins with a slash, and can't be taken for it.
+func parseLink(target, kind string) (uint32, bool) {
+	digits, ok := strings.CutPrefix(target, kind+":[")
+	if !ok {
+		return 0, false
+	}
+	digits, ok = strings.CutSuffix(digits, "]")
+	inum, err := strconv.ParseUint(digits, 10, 32)
+	return uint32(inum), ok && err == nil
+}
+
+func (s *Scan) path(pid uint32, name string) string { return filepath.Join(s.Root, join(pid, name)) }
+
+func join(pid uint32, name string) string { return strconv.FormatUint(uint64(pid), 10) + "/" + name }
+
+func isDenial(err error) bool { return errors.Is(err, fs.ErrPermission) }
+
+// fail counts what could not be read though nobody forbids it. That a process
+// or a thread is gone is no failure.
+func (s *Scan) fail(err error) {
+	if errors.Is(err, procfs.ErrGone) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+		return
+	}
+	g := &s.To.Gaps
+	g.Failed++
+	if g.Why == "" {
+		g.Why = err.Error()
+	}
+}
+
+// Complete reads what more is told of a process that is listed.
+func (s *Scan) Complete(p *inventory.Process) {
+	if p.Described {
+		return
+	}
+	s.open()
+	program, err := s.proc.Program(p.ID)
+	if err != nil {
+		program.ArgvUnread = true
+	}
+	uid, uidErr := s.proc.UID(p.ID.PID)
+	if st, err := s.proc.Stat(p.ID.PID); err != nil || uidErr != nil || st.ID.StartNS != p.ID.StartNS/tick*tick {
+		return // it is gone, or the pid another's
+	}
+	p.Program, p.UID, p.Described = program, uid, true
+}
+
+// tick is to what /proc is exact, in nanoseconds.
+const tick = 10_000_000

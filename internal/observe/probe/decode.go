@@ -1,0 +1,344 @@
+package probe
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unsafe"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/dbuswire"
+	"github.com/nsblame/nsblame/internal/observe/procfs"
+)
+
+// errRecord is returned for a record that is not of the form that this build
+// of the kernel half sends.
+var errRecord = errors.New("unexpected record from the kernel half")
+
+// decode turns one record of the ring buffer into an event.
+func decode(raw []byte) (event.Event, error) {
+	if len(raw) < 4 {
+		return event.Event{}, fmt.Errorf("%w: %d bytes", errRecord, len(raw))
+	}
+	switch kind := bpfRecordKind(*(*uint32)(unsafe.Pointer(&raw[0]))); kind {
+	case bpfRecordKindREC_PROCESS:
+		return decodeAs(raw, processEvent)
+	case bpfRecordKindREC_PROGRAM:
+		return decodeAs(raw, programEvent)
+	case bpfRecordKindREC_CGROUP:
+		return decodeAs(raw, cgroupEvent)
+	case bpfRecordKindREC_FORGET:
+		return decodeAs(raw, forgetEvent)
+	case bpfRecordKindREC_CREATE:
+		return decodeAs(raw, createEvent)
+	case bpfRecordKindREC_CHILD:
+		return decodeAs(raw, childEvent)
+	case bpfRecordKindREC_EXEC:
+		return decodeAs(raw, execEvent)
+	case bpfRecordKindREC_EXIT:
+		return decodeAs(raw, exitEvent)
+	case bpfRecordKindREC_BUS:
+		return decodeAs(raw, busEvent)
+	case bpfRecordKindREC_RELEASE:
+		return decodeAs(raw, releaseEvent)
+	case bpfRecordKindREC_FREE:
+		return decodeAs(raw, freeEvent)
+	case bpfRecordKindREC_JOIN:
+		return decodeAs(raw, joinEvent)
+	case bpfRecordKindREC_LEAVE:
+		return decodeAs(raw, leaveEvent)
+	case bpfRecordKindREC_INIT:
+		return decodeAs(raw, initEvent)
+	default:
+		return event.Event{}, fmt.Errorf("%w: kind %d", errRecord, kind)
+	}
+}
+
+// decodeAs views raw as a record of type R. The ring buffer aligns records to
+// eight bytes and the reader copies them into a slice of their own, so the view
+// is aligned; the layout is the object's own BTF's.
+func decodeAs[R any](raw []byte, convert func(*R) event.Event) (event.Event, error) {
+	var size R
+	if uintptr(len(raw)) < unsafe.Sizeof(size) || uintptr(unsafe.Pointer(&raw[0]))%unsafe.Alignof(size) != 0 {
+		return event.Event{}, fmt.Errorf("%w: %d bytes for a %T", errRecord, len(raw), size)
+	}
+	return convert((*R)(unsafe.Pointer(&raw[0]))), nil
+}
+
+func processID(k bpfProcessKey) event.ProcessID {
+	return event.ProcessID{PID: k.Pid, StartNS: k.StartNs}
+}
+
+func programID(k bpfProgramKey) event.ProgramID {
+	return event.ProgramID{Process: processID(k.Process), Exec: k.Exec}
+}
+
+// text is a string in a fixed buffer, ended by NUL unless it fills it.
+func text(buf []int8) string {
+	b := make([]byte, 0, len(buf))
+	for _, x := range buf {
+		if x == 0 {
+			break
+		}
+		b = append(b, byte(x))
+	}
+	return string(b)
+}
+
+// path turns components, last one first, each ended by NUL, into a path.
+func path(buf []byte) string {
+	parts := strings.Split(string(bytes.TrimSuffix(buf, []byte{0})), "\x00")
+	slices.Reverse(parts)
+	return "/" + strings.Join(parts, "/")
+}
+
+// filled is the part of a fixed buffer that the kernel half says it wrote.
+func filled(buf []byte, n uint32) []byte { return buf[:min(int(n), len(buf))] }
+
+func processEvent(r *bpfProcessRecord) event.Event {
+	return event.Event{BootNS: r.BootNs, Body: &event.Process{
+		ID:          processID(r.Key),
+		Parent:      processID(r.Parent),
+		Program:     programID(r.Program),
+		Comm:        text(r.Comm[:]),
+		UID:         r.Uid,
+		Cgroup:      event.CgroupID(r.Cgroup),
+		Adopted:     has(r.Flags, bpfProcessFlagsPROCESS_ADOPTED),
+		AncestryCut: has(r.Flags, bpfProcessFlagsPROCESS_CUT),
+		Exited:      has(r.Flags, bpfProcessFlagsPROCESS_EXITED),
+		ExitNS:      r.ExitNs,
+		ExitCode:    r.ExitCode,
+	}}
+}
+
+func programEvent(r *bpfProgramRecord) event.Event {
+	p := &event.Program{
+		ID:            programID(r.Key),
+		ArgvTruncated: has(r.Flags, bpfProgramFlagsPROGRAM_ARGV_CUT),
+		ArgvUnread:    has(r.Flags, bpfProgramFlagsPROGRAM_ARGV_UNREAD),
+		ExeTruncated:  has(r.Flags, bpfProgramFlagsPROGRAM_EXE_CUT),
+		Source:        event.SourceKernel,
+	}
+	if !p.ArgvUnread {
+		p.Argv, _ = procfs.SplitArgv(filled(r.Argv[:], r.ArgvLen))
+	}
+	if r.ExeLen > 0 {
+		p.Exe = path(filled(r.Exe[:], r.ExeLen))
+	}
+	return event.Event{BootNS: r.BootNs, Body: p}
+}
+
+func cgroupEvent(r *bpfCgroupRecord) event.Event {
+	c := &event.Cgroup{ID: event.CgroupID(r.Id), Path: "/", Truncated: r.Cut != 0}
+	if r.Len > 0 {
+		c.Path = path(filled(r.Path[:], r.Len))
+	}
+	return event.Event{BootNS: r.BootNs, Body: c}
+}
+
+func forgetEvent(r *bpfForgetRecord) event.Event {
+	return event.Event{BootNS: r.BootNs, Body: &event.Forget{
+		Process: processID(r.Process), Program: programID(r.Program), Cgroup: event.CgroupID(r.Cgroup),
+	}}
+}
+
+func createEvent(r *bpfCreateRecord) event.Event {
+	return event.Event{BootNS: r.BootNs, Body: &event.NetnsCreate{
+		Serial:        r.Serial,
+		Creator:       processID(r.Creator),
+		TID:           r.Tid,
+		Comm:          text(r.Comm[:]),
+		UID:           r.Uid,
+		Cgroup:        event.CgroupID(r.Cgroup),
+		Call:          call(bpfCreateCall(r.Call)),
+		Inum:          r.Inum,
+		Cookie:        r.Cookie,
+		ParentInum:    r.ParentInum,
+		Errno:         r.Error,
+		DurationNS:    r.DurationNs,
+		EntryMissed:   has(r.Flags, bpfCreateFlagsCREATE_ENTRY_MISSED),
+		Init:          inits(r),
+		AncestorsLost: r.AncestorsLost,
+	}}
+}
+
+func call(c bpfCreateCall) event.Call {
+	switch c {
+	case bpfCreateCallCALL_UNSHARE:
+		return event.CallUnshare
+	case bpfCreateCallCALL_CLONE:
+		return event.CallClone
+	default:
+		return event.CallUnknown
+	}
+}
+
+// inits lists the subsystems that were timed, in the order in which they ran.
+func inits(r *bpfCreateRecord) []event.Init {
+	var list []event.Init
+	if has(r.Flags, bpfCreateFlagsCREATE_CONNTRACK) {
+		list = append(list, event.Init{
+			Op: timed(r, conntrackProbe, bpfCreateFlagsCREATE_CONNTRACK_OPS), Subsystem: "nf_conntrack",
+			DurationNS: r.ConntrackNs,
+		})
+	}
+	if has(r.Flags, bpfCreateFlagsCREATE_IPVS) {
+		ipvs := event.Init{
+			Op: timed(r, ipvsProbe, bpfCreateFlagsCREATE_IPVS_OPS), Subsystem: "ip_vs", DurationNS: r.IpvsNs,
+		}
+		if has(r.Flags, bpfCreateFlagsCREATE_IPVS_FIGURES) {
+			ipvs.IPVS = &event.IPVS{ID: r.IpvsGen, Size: r.IpvsSize}
+		}
+		list = append(list, ipvs)
+	}
+	return list
+}
+
+// timed is the function that was timed: the subsystem's own, unless the flag
+// says that it was the one that calls it.
+func timed(r *bpfCreateRecord, own string, byOps bpfCreateFlags) string {
+	if has(r.Flags, byOps) {
+		return opsProbe
+	}
+	return own
+}
+
+// initEvent takes the name of the function as the kernel gives it: "symbol" or
+// "symbol [module]".
+func initEvent(r *bpfInitRecord) event.Event {
+	op, _, _ := strings.Cut(text(r.Op[:]), " ")
+	return event.Event{BootNS: r.BootNs, Body: &event.NetnsInit{
+		By:            processID(r.By),
+		TID:           r.Tid,
+		Comm:          text(r.Comm[:]),
+		Subsystem:     text(r.Module[:]),
+		Op:            op,
+		Namespaces:    r.Namespaces,
+		Unfinished:    r.Unfinished,
+		DurationNS:    r.DurationNs,
+		Errno:         r.Error,
+		AncestorsLost: r.AncestorsLost,
+	}}
+}
+
+func childEvent(r *bpfChildRecord) event.Event {
+	return event.Event{BootNS: r.BootNs, Body: &event.NetnsChild{Serial: r.Serial, Child: processID(r.Child)}}
+}
+
+func execEvent(r *bpfFollowupRecord) event.Event {
+	return event.Event{BootNS: r.BootNs, Body: &event.Exec{Process: processID(r.Process), Serial: r.Serial}}
+}
+
+func exitEvent(r *bpfFollowupRecord) event.Event {
+	return event.Event{BootNS: r.BootNs, Body: &event.Exit{Process: processID(r.Process)}}
+}
+
+func releaseEvent(r *bpfReleaseRecord) event.Event {
+	return event.Event{BootNS: r.BootNs, Body: &event.NetnsRelease{
+		Serial:    r.Serial,
+		Inum:      r.Inum,
+		Cookie:    r.Cookie,
+		By:        processID(r.By),
+		TID:       r.Tid,
+		Comm:      text(r.Comm[:]),
+		Held:      held(bpfHeld(r.Held)),
+		Exiting:   has(r.Flags, bpfReleaseFlagsRELEASE_EXITING),
+		Joins:     r.Joins,
+		CreatedNS: r.CreatedNs,
+	}}
+}
+
+func held(h bpfHeld) event.Held {
+	switch h {
+	case bpfHeldHELD_PROCESS:
+		return event.HeldProcess
+	case bpfHeldHELD_FILE:
+		return event.HeldFile
+	case bpfHeldHELD_MOUNT:
+		return event.HeldMount
+	case bpfHeldHELD_CLONE:
+		return event.HeldClone
+	default:
+		return event.HeldUnknown
+	}
+}
+
+func freeEvent(r *bpfFreeRecord) event.Event {
+	return event.Event{BootNS: r.BootNs, Body: &event.NetnsFree{
+		Serial:     r.Serial,
+		Inum:       r.Inum,
+		Cookie:     r.Cookie,
+		WaitNS:     r.WaitNs,
+		DurationNS: r.DurationNs,
+		CreatedNS:  r.CreatedNs,
+		ReleasedNS: r.ReleasedNs,
+	}}
+}
+
+func joinEvent(r *bpfJoinRecord) event.Event {
+	how := event.JoinSetns
+	if bpfJoinHow(r.How) == bpfJoinHowJOIN_FORK {
+		how = event.JoinFork
+	}
+	return event.Event{BootNS: r.BootNs, Body: &event.NetnsJoin{
+		Serial:    r.Serial,
+		Inum:      r.Inum,
+		Cookie:    r.Cookie,
+		CreatedNS: r.CreatedNs,
+		Process:   processID(r.Process),
+		TID:       r.Tid,
+		Comm:      text(r.Comm[:]),
+		How:       how,
+		Nth:       r.Nth,
+	}}
+}
+
+func leaveEvent(r *bpfLeaveRecord) event.Event {
+	return event.Event{BootNS: r.BootNs, Body: &event.NetnsLeave{
+		Serial: r.Serial, Process: processID(r.Process), TID: r.Tid, Ending: has(r.Flags, bpfLeaveFlagsLEAVE_ENDING),
+	}}
+}
+
+func has[F ~uint32](flags uint32, f F) bool { return flags&uint32(f) != 0 }
+
+// decodeKeys reads what the iterator over processes wrote.
+func decodeKeys(raw []byte) ([]event.ProcessID, error) {
+	const size = int(unsafe.Sizeof(bpfProcessKey{}))
+	if len(raw)%size != 0 {
+		return nil, fmt.Errorf("%w: list of processes has %d bytes", errRecord, len(raw))
+	}
+	ids := make([]event.ProcessID, 0, len(raw)/size)
+	for ; len(raw) > 0; raw = raw[size:] {
+		var k bpfProcessKey
+		if _, err := binary.Decode(raw[:size], binary.NativeEndian, &k); err != nil {
+			return nil, fmt.Errorf("%w: %w", errRecord, err)
+		}
+		ids = append(ids, processID(k))
+	}
+	return ids, nil
+}
+
+// busEvent leaves the number of the bus to the caller: the kernel's address of
+// it is nothing for a recording.
+//
+// What begins neither as a message nor as what comes before the first one tells no
+// more than that it was sent. It may be a part of a message and hold anything, so it
+// is not kept.
+func busEvent(r *bpfBusRecord) event.Event {
+	data := filled(r.Data[:], r.Len)
+	if !dbuswire.IsMessage(data) && !dbuswire.IsAuth(data) {
+		data = nil
+	}
+	return event.Event{BootNS: r.BootNs, Body: &event.BusMessage{
+		Sender:  processID(r.Sender),
+		TID:     r.Tid,
+		Path:    text(r.Path[:]),
+		FromBus: !has(r.Flags, bpfBusFlagsBUS_TO),
+		PeerPID: r.Peer,
+		Size:    r.Size,
+		Data:    bytes.Clone(data),
+	}}
+}

@@ -1,0 +1,75 @@
+package probe
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"os/exec"
+	"testing"
+
+	"github.com/cilium/ebpf"
+
+	"github.com/nsblame/nsblame/internal/observe/kernel"
+)
+
+// An exec whose probe the kernel has left out, as one that may be preempted does,
+// is made up for when the process is met again: it is not told by the command line
+// of the program that it was forked from.
+func TestMissedExecIsMadeUpFor(t *testing.T) {
+	h, err := newHalf(choose(0, kernel.HierarchyUnified, AttachAuto, false))
+	skipIfRefused(t, err)
+	defer func() { _ = h.Close() }()
+	const untilFork = 3 // groups; the next one is exec
+	skipIfRefused(t, h.attachGroups(groups[:untilFork]))
+	// The subshell is a fork, at which the shell is met.
+	argv := []string{"sh", "-c", "(:); echo forked; read line"}
+	shell := exec.CommandContext(t.Context(), argv[0], argv[1:]...)
+	stdin, err := shell.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := shell.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := shell.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = errors.Join(stdin.Close(), shell.Wait()) }()
+	if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	key, ok := h.living(uint32(shell.Process.Pid))
+	if !ok {
+		t.Fatal("the shell is not in the table")
+	}
+	var p bpfProcess
+	if err := h.maps[bpfMapProcesses].Lookup(key, &p); err != nil {
+		t.Fatal(err)
+	}
+	var program bpfProgram
+	err = h.maps[bpfMapProgramsFirst].Lookup(p.Program, &program)
+	if errors.Is(err, ebpf.ErrKeyNotExist) {
+		err = h.maps[bpfMapPrograms].Lookup(p.Program, &program)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []byte("sh\x00-c\x00" + argv[2] + "\x00")
+	if got := filled(program.Rec.Argv[:], program.Rec.ArgvLen); !bytes.Equal(got, want) {
+		t.Errorf("its command line is %q, want %q", got, want)
+	}
+}
+
+// skipIfRefused skips a test that the kernel does not allow, or not this user; any
+// other error is a failure.
+func skipIfRefused(t *testing.T, err error) {
+	t.Helper()
+	var refused *kernel.UnsupportedError
+	if errors.As(err, &refused) {
+		t.Skip("this kernel or these rights don't allow it: ", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,725 @@
+package probe
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
+	"github.com/cilium/ebpf/rlimit"
+	"golang.org/x/sys/unix"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/observe/kernel"
+)
+
+// group is a set of programs that make sense only together.
+type group struct {
+	// probe is what they are attached to, by the name that the user sees.
+	probe string
+	// programs are their names in the object, in the order of attaching.
+	programs []string
+	// kprobes are programs that do the same as kprobes and kretprobes; none
+	// for a tracepoint.
+	kprobes []string
+	// module is the kernel module that has the function, empty for the kernel
+	// itself.
+	module string
+	// loads is set where it is about modules that are loaded later.
+	loads bool
+	// required is set where there is no tracing without it.
+	required bool
+	// ifPresent is set where a kernel may lack the function, and only that is
+	// forgiven: the programs that rely on it were told so (setVariables).
+	ifPresent bool
+	// cost is set for what is only loaded if what creations are made of is
+	// asked for.
+	cost bool
+	// without says what is missing without it.
+	without string
+	// or are the groups that do the same, in order of preference, where the
+	// kernel lacks the function or refuses the probe.
+	or []group
+}
+
+const (
+	// busProbe is the probe that hears the buses.
+	busProbe = "unix_stream_sendmsg"
+	// unshareProbe tells unshare from clone.
+	unshareProbe = "unshare_nsproxy_namespaces"
+	// conntrackProbe times nf_conntrack, ipvsProbe ip_vs.
+	conntrackProbe = "nf_conntrack_init_net"
+	ipvsProbe      = "__ip_vs_init"
+	// opsProbe times what a module does to namespaces until it has such a probe.
+	opsProbe = "ops_init"
+	// releaseProbe sees the last reference to a namespace go.
+	releaseProbe = "__put_net"
+	// lockProbe sees the wait for the lock of creations.
+	lockProbe = "rwsem_down_read_slowpath"
+	// mountProbe tells a mount from an open file.
+	mountProbe = "cleanup_mnt"
+)
+
+const withoutNsproxy = "whether a namespace went with the last process in it is not told"
+
+const withoutFree = "when the teardown of a namespace is finished is not seen"
+
+// groups are all probes, in the order of attaching (see attach). The exit of
+// copy_net_ns goes before its entry, so that nothing is noted that nobody
+// picks up, and the end of namespaces before both, so that none that was seen
+// to be created seems to stay.
+var groups = []group{
+	{probe: "sched_process_free", programs: []string{bpfProgProcessFree}, required: true},
+	{probe: "sched_process_exit", programs: []string{bpfProgProcessExit}, required: true},
+	{probe: "sched_process_fork", programs: []string{bpfProgProcessFork}, required: true},
+	{probe: "sched_process_exec", programs: []string{bpfProgProcessExec}, required: true},
+	{
+		probe: "cgroup_attach_task", programs: []string{bpfProgProcessMoved},
+		without: "the cgroup of an ancestor is the one that it had at its last fork or exec",
+	},
+	{
+		// It goes first: a kernel that has it may have one of the others too,
+		// and calls it from where that was put inline.
+		probe: "nsproxy_free", programs: []string{bpfProgRefsExit, bpfProgRefsEnter},
+		kprobes: []string{bpfProgRefsExitKprobe, bpfProgRefsEnterKprobe},
+		without: withoutNsproxy,
+		or: []group{
+			{
+				probe: "free_nsproxy", programs: []string{bpfProgNsproxyExit, bpfProgNsproxyEnter},
+				kprobes: []string{bpfProgNsproxyExitKprobe, bpfProgNsproxyEnterKprobe},
+				without: withoutNsproxy,
+			},
+			{
+				probe: "deactivate_nsproxy", programs: []string{bpfProgDeactivateExit, bpfProgDeactivateEnter},
+				kprobes: []string{bpfProgDeactivateExitKprobe, bpfProgDeactivateEnterKprobe},
+				without: withoutNsproxy,
+			},
+		},
+	},
+	{
+		probe: "netns_put", programs: []string{bpfProgNsfsExit, bpfProgNsfsEnter},
+		kprobes: []string{bpfProgNsfsExitKprobe, bpfProgNsfsEnterKprobe},
+		without: "the release of a namespace that an open file or a mount held last may not be seen",
+	},
+	{
+		probe: mountProbe, programs: []string{bpfProgMountExit, bpfProgMountEnter},
+		kprobes: []string{bpfProgMountExitKprobe, bpfProgMountEnterKprobe},
+		without: "mounts and open files that held a namespace last are not told apart",
+	},
+	{
+		probe: "net_free", programs: []string{bpfProgTeardownExit, bpfProgFreeNet, bpfProgTeardownEnter},
+		kprobes: []string{bpfProgTeardownExitKprobe, bpfProgFreeNetKprobe, bpfProgTeardownEnterKprobe},
+		without: withoutFree,
+		or: []group{
+			{
+				probe:    "net_passive_dec",
+				programs: []string{bpfProgTeardownExit, bpfProgFreePassive, bpfProgTeardownEnter},
+				kprobes:  []string{bpfProgTeardownExitKprobe, bpfProgFreePassiveKprobe, bpfProgTeardownEnterKprobe},
+				without:  withoutFree,
+			},
+			{
+				probe:    "proc_free_inum",
+				programs: []string{bpfProgTeardownExit, bpfProgFreeInum, bpfProgTeardownEnter},
+				kprobes:  []string{bpfProgTeardownExitKprobe, bpfProgFreeInumKprobe, bpfProgTeardownEnterKprobe},
+				without:  withoutFree,
+			},
+		},
+	},
+	{
+		probe: releaseProbe, programs: []string{bpfProgNetReleased},
+		kprobes: []string{bpfProgNetReleasedKprobe},
+		without: "when and by whom a namespace is given up is not seen",
+	},
+	{
+		probe: "netns_install", programs: []string{bpfProgJoinExit, bpfProgJoinEnter},
+		kprobes: []string{bpfProgJoinExitKprobe, bpfProgJoinEnterKprobe},
+		without: "who moves into a namespace by setns is not seen",
+	},
+	{
+		probe: "module_free", programs: []string{bpfProgModuleRemoved}, cost: true,
+		without: "subsystems of modules that are removed may be named wrongly",
+	},
+	{
+		probe: lockProbe, programs: []string{bpfProgLockExit, bpfProgLockEnter},
+		kprobes: []string{bpfProgLockExitKprobe, bpfProgLockEnterKprobe}, cost: true,
+		without: "the wait for the lock is not told from the rest of a creation",
+	},
+	{
+		probe: "ops_init", programs: []string{bpfProgCostExit, bpfProgCostEnter},
+		kprobes: []string{bpfProgCostExitKprobe, bpfProgCostEnterKprobe}, cost: true,
+		without: "what each subsystem takes of a creation is not shown",
+	},
+	{
+		probe: unshareProbe, programs: []string{bpfProgUnshareExit, bpfProgUnshareEnter},
+		kprobes:  []string{bpfProgUnshareExitKprobe, bpfProgUnshareEnterKprobe},
+		required: true, ifPresent: true,
+		without: "unshare and clone are not told apart",
+	},
+	{
+		probe: "copy_net_ns", programs: []string{bpfProgCreateExit, bpfProgCreateEnter},
+		kprobes:  []string{bpfProgCreateExitKprobe, bpfProgCreateEnterKprobe},
+		required: true,
+	},
+	{
+		probe: busProbe, programs: []string{bpfProgBusSend},
+		kprobes: []string{bpfProgBusSendKprobe},
+		without: "who asked a service manager to start a unit is not known",
+	},
+	{
+		probe: opsProbe, programs: []string{bpfProgOpExit, bpfProgOpEnter},
+		kprobes: []string{bpfProgOpExitKprobe, bpfProgOpEnterKprobe},
+		loads:   true,
+		without: "what loading a module does to the namespaces that there are is not shown",
+	},
+	{
+		probe: "module_load", programs: []string{bpfProgModuleInited, bpfProgModuleGoes, bpfProgModuleComes},
+		loads:   true,
+		without: "modules that are loaded later are not noticed",
+	},
+	{
+		probe: conntrackProbe, programs: []string{bpfProgConntrackExit, bpfProgConntrackEnter},
+		kprobes: []string{bpfProgConntrackExitKprobe, bpfProgConntrackEnterKprobe},
+		module:  "nf_conntrack", without: "what nf_conntrack takes of a creation is not shown",
+	},
+	{
+		probe: ipvsProbe, programs: []string{bpfProgIpvsExit, bpfProgIpvsEnter},
+		kprobes: []string{bpfProgIpvsExitKprobe, bpfProgIpvsEnterKprobe},
+		module:  "ip_vs", without: "what ip_vs takes of a creation is not shown",
+	},
+}
+
+// settings of the kernel half: the sizes of its tables, and from which
+// hierarchy it takes cgroup paths.
+type settings struct {
+	ring      int
+	processes uint32
+	cgroups   uint32
+	hierarchy kernel.Hierarchy
+	attach    Attach
+	// preallocate takes all memory of the tables at once.
+	preallocate bool
+	// fentryOnly is set where probes that use the tables can't be kprobes.
+	fentryOnly bool
+	// preempts is set where the kernel may be preempted, and so leaves out runs of
+	// fentry programs.
+	preempts bool
+	// cost is set if what creations are made of is asked for.
+	cost bool
+}
+
+// attached is a program in its place.
+type attached struct {
+	program string
+	link.Link
+}
+
+// half is the kernel half, loaded.
+type half struct {
+	spec      *ebpf.CollectionSpec
+	maps      map[string]*ebpf.Map
+	variables map[string]*ebpf.Variable
+	programs  map[string]*ebpf.Program
+	// types is the kernel's BTF, indexed once for all that is loaded.
+	types *btf.Cache
+	noBus bool
+	set   settings
+	// mu guards what is attached, which may be ended at any time.
+	mu       sync.Mutex
+	links    []attached
+	detached bool
+	// started is set once all that was there at the start is attached.
+	started bool
+	// followers have the groups that come and go with modules.
+	followers []*follower
+	// left is how often a kprobe that is detached by now was left out, skips
+	// how often any program was when that was last asked.
+	left, skips skips
+	coverage    []event.Coverage
+}
+
+// newHalf creates the maps; no program is loaded yet.
+func newHalf(set settings) (*half, error) {
+	// Needed before 5.11 only; elsewhere it may fail for want of
+	// CAP_SYS_RESOURCE and does no harm.
+	_ = rlimit.RemoveMemlock()
+	types := btf.NewCache()
+	// It takes as long as all the rest of this. Whoever needs it waits, and gets
+	// the error.
+	go func() { _, _ = types.Kernel() }()
+	spec, err := loadBpf()
+	if err != nil {
+		return nil, err
+	}
+	spec.Maps[bpfMapEvents].MaxEntries = uint32(set.ring)
+	spec.Maps[bpfMapProcesses].MaxEntries = set.processes
+	spec.Maps[bpfMapPrograms].MaxEntries = set.processes
+	spec.Maps[bpfMapCgroups].MaxEntries = set.cgroups
+	cpus, err := ebpf.PossibleCPU()
+	if err != nil {
+		return nil, err
+	}
+	spec.Maps[bpfMapCounters].MaxEntries = uint32(cpus) * uint32(bpfCounterCOUNTERS_ROOM)
+	spec.Maps[bpfMapCosts].MaxEntries = maxCosts(set)
+	if set.preallocate {
+		for _, m := range spec.Maps {
+			m.Flags &^= unix.BPF_F_NO_PREALLOC
+		}
+	}
+	h := &half{
+		set: set, spec: spec, programs: make(map[string]*ebpf.Program), types: types,
+		followers: newFollowers(groups, isBuiltin),
+	}
+	if err := h.setVariables(set); err != nil {
+		return nil, err
+	}
+	only := spec.Copy()
+	only.Programs = nil
+	coll, err := ebpf.NewCollection(only)
+	if err != nil {
+		return nil, kernel.Refused("create the kernel half's maps", err)
+	}
+	h.maps, h.variables = coll.Maps, coll.Variables
+	return h, nil
+}
+
+// setVariables fills what the programs must know before they are verified.
+func (h *half) setVariables(set settings) error {
+	types, err := h.types.Kernel()
+	if err != nil {
+		return kernel.Refused("read the kernel's BTF", err)
+	}
+	var fn *btf.Func
+	err = types.TypeByName(unshareProbe, &fn)
+	if err != nil && !errors.Is(err, btf.ErrNotFound) {
+		return fmt.Errorf("look up a function in the kernel's BTF: %w", err)
+	}
+	return errors.Join(
+		h.spec.Variables[bpfVarRingHalf].Set(uint64(set.ring/2)),
+		h.spec.Variables[bpfVarCgroupUnified].Set(set.hierarchy == kernel.HierarchyUnified),
+		h.spec.Variables[bpfVarKnowsUnshare].Set(err == nil),
+		h.spec.Variables[bpfVarWithCost].Set(set.cost),
+	)
+}
+
+// groups are the groups that are asked for.
+func (h *half) groups() []group {
+	return slices.DeleteFunc(slices.Clone(groups), func(g group) bool { return g.cost && !h.set.cost })
+}
+
+// loadAll loads whatever there is a place for at once, as many programs at the
+// same time as there are processors: what takes long is the kernel's verifier. If
+// that fails, the groups are loaded singly, and the one at fault is found.
+func (h *half) loadAll() {
+	names := []string{bpfProgProcessesBefore}
+	for _, g := range h.groups() {
+		first := h.choices(g)[0]
+		if h.mayCome(first) {
+			names = append(names, first.by(h.ways(first)[0])...)
+		}
+	}
+	_ = h.load(names...)
+}
+
+// load loads programs by name, but those that are loaded already. All share
+// the maps. It is all of them or none.
+func (h *half) load(names ...string) error {
+	var plain, ofModules []string
+	for _, name := range names {
+		switch {
+		case h.programs[name] != nil:
+		case len(modulesOf(name)) > 0:
+			ofModules = append(ofModules, name)
+		default:
+			plain = append(plain, name)
+		}
+	}
+	parts := h.divide(plain, runtime.GOMAXPROCS(0))
+	loaded := make([]*ebpf.Collection, len(parts), len(parts)+1)
+	errs := make([]error, len(parts), len(parts)+1)
+	var all sync.WaitGroup
+	for i, part := range parts {
+		all.Go(func() { loaded[i], errs[i] = h.loadPart(part) })
+	}
+	all.Wait()
+	if len(ofModules) > 0 {
+		// By themselves: the library reads a module's types without the lock of
+		// the kernel's, which they refer to (btf/unmarshal.go, inflateType).
+		coll, err := h.loadPart(ofModules)
+		parts, loaded, errs = append(parts, ofModules), append(loaded, coll), append(errs, err)
+	}
+	failed := errors.Join(errs...)
+	for i, coll := range loaded {
+		if coll == nil {
+			continue
+		}
+		for _, name := range parts[i] {
+			if failed == nil {
+				h.programs[name] = coll.DetachProgram(name)
+			}
+		}
+		coll.Close()
+	}
+	return failed
+}
+
+// divide makes as many parts at most, which are about as much work for the
+// verifier. It goes by the number of instructions.
+func (h *half) divide(names []string, limit int) [][]string {
+	size := func(name string) int { return len(h.spec.Programs[name].Instructions) }
+	names = slices.SortedFunc(slices.Values(names), func(a, b string) int {
+		return cmp.Or(size(b)-size(a), strings.Compare(a, b))
+	})
+	parts := make([][]string, min(limit, len(names)))
+	sizes := make([]int, len(parts))
+	for _, name := range names {
+		least := slices.Index(sizes, slices.Min(sizes))
+		parts[least] = append(parts[least], name)
+		sizes[least] += size(name)
+	}
+	return parts
+}
+
+func (h *half) loadPart(names []string) (*ebpf.Collection, error) {
+	kernelTypes, err := h.types.Kernel()
+	if err != nil {
+		return nil, err
+	}
+	moduleTypes, err := h.moduleTypes(names)
+	if err != nil {
+		return nil, err
+	}
+	spec := &ebpf.CollectionSpec{
+		Maps: h.spec.Maps, Types: h.spec.Types, ByteOrder: h.spec.ByteOrder, Programs: make(map[string]*ebpf.ProgramSpec),
+	}
+	for _, name := range names {
+		spec.Programs[name] = h.spec.Programs[name]
+	}
+	return ebpf.NewCollectionWithOptions(spec.Copy(), ebpf.CollectionOptions{
+		MapReplacements: h.maps, Cache: h.types,
+		// Left to itself, the library looks through the types of all modules.
+		Programs: ebpf.ProgramOptions{KernelTypes: kernelTypes, ExtraRelocationTargets: moduleTypes},
+	})
+}
+
+// modulesOf returns the modules that a program is about.
+func modulesOf(program string) []string {
+	var modules []string
+	for _, g := range groups {
+		if g.module != "" && (slices.Contains(g.programs, program) || slices.Contains(g.kprobes, program)) {
+			modules = append(modules, g.module)
+		}
+	}
+	return modules
+}
+
+// moduleTypes are those of the modules that the programs are about, as far as the
+// kernel offers them.
+func (h *half) moduleTypes(names []string) ([]*btf.Spec, error) {
+	var modules []string
+	for _, name := range names {
+		modules = append(modules, modulesOf(name)...)
+	}
+	slices.Sort(modules)
+	var list []*btf.Spec
+	for _, module := range slices.Compact(modules) {
+		if !kernel.HasModuleBTF(module) {
+			continue
+		}
+		types, err := h.types.Module(module)
+		if errors.Is(err, fs.ErrPermission) {
+			continue // what they would tell is left out
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read the types of module %s: %w", module, err)
+		}
+		list = append(list, types)
+	}
+	return list, nil
+}
+
+// attach loads and attaches every group, and notes how it went. The error of
+// a required one is returned. It returns the processes that were there before.
+//
+// The order keeps the process table whole: ends are noted before anything is
+// put in; then all processes are, so that whoever forks is known; and once
+// forks are followed, those that were born in between.
+func (h *half) attach() ([]event.ProcessID, error) {
+	h.loadAll()
+	const ends = 2 // groups
+	list := h.groups()
+	if err := h.attachGroups(list[:ends]); err != nil {
+		return nil, err
+	}
+	if _, err := h.processesBefore(); err != nil {
+		return nil, err
+	}
+	if err := h.attachGroups(list[ends:]); err != nil {
+		return nil, err
+	}
+	h.started = true
+	return h.processesBefore()
+}
+
+func (h *half) attachGroups(list []group) error {
+	for _, g := range list {
+		chosen, how, err := h.attachChoice(g)
+		cov := event.Coverage{Probe: chosen.probe, Subsystem: chosen.module}
+		switch {
+		case err == nil:
+			cov.Live, cov.How = true, string(how)
+			if f := h.follower(g); f != nil {
+				f.here, f.live = true, true
+			}
+		case g.required && !(g.ifPresent && lacksFunction(err)):
+			return err
+		default:
+			cov.Why = why(g, err)
+		}
+		h.coverage = append(h.coverage, cov)
+	}
+	return nil
+}
+
+// attachChoice attaches the first of the groups that serve the purpose that can
+// be. Where none can, it returns the group itself, with the reasons of all.
+func (h *half) attachChoice(g group) (group, way, error) {
+	var errs []error
+	for _, choice := range h.choices(g) {
+		how, err := h.attachGroup(choice)
+		if err == nil {
+			return choice, how, nil
+		}
+		errs = append(errs, err)
+	}
+	return g, "", errors.Join(errs...)
+}
+
+// choices are the group and those that stand in for it, as far as the kernel
+// has types for them; all if it has them for none.
+func (h *half) choices(g group) []group {
+	all := append([]group{g}, g.or...)
+	if len(all) == 1 {
+		return all
+	}
+	known := slices.DeleteFunc(slices.Clone(all), func(choice group) bool {
+		types, err := h.types.Kernel()
+		if err != nil {
+			return true
+		}
+		var fn *btf.Func
+		return types.TypeByName(choice.probe, &fn) != nil
+	})
+	if len(known) == 0 {
+		return all
+	}
+	return known
+}
+
+// attachGroup attaches a group in the first of the ways that works. Where none
+// does, the error is that of all.
+func (h *half) attachGroup(g group) (way, error) {
+	if err := h.present(g); err != nil {
+		return "", err
+	}
+	var failed error
+	for _, w := range h.ways(g) {
+		err := h.attachGroupBy(g, w)
+		if err == nil {
+			return w, nil
+		}
+		if failed == nil {
+			failed = err
+		} else {
+			failed = fmt.Errorf("%w; %w", failed, err)
+		}
+	}
+	return "", failed
+}
+
+func (h *half) attachGroupBy(g group, w way) error {
+	if err := h.load(g.by(w)...); err != nil {
+		return kernel.Refused("load the "+string(w)+" probe on "+g.probe, err)
+	}
+	if err := h.prepare(g, w); err != nil {
+		return err
+	}
+	var links []attached
+	for _, name := range g.by(w) {
+		l, err := h.attachProgram(g, name)
+		if err != nil {
+			err = kernel.Refused("attach the "+string(w)+" probe to "+g.probe, err)
+			return errors.Join(err, h.detachLinks(links))
+		}
+		links = append(links, attached{name, l})
+	}
+	if f := h.follower(g); f != nil {
+		f.links = links
+	} else {
+		h.links = append(h.links, links...)
+	}
+	return nil
+}
+
+// errNoBus says that a probe was not wanted.
+var errNoBus = errors.New("turned off by --no-bus")
+
+// errNoModules says that a probe would never see anything.
+var errNoModules = errors.New("not needed: this kernel loads no modules")
+
+// present returns a *moduleError if the module that the group is about is not
+// there, errNoModules if none ever is, and errNoBus if the group is not wanted.
+func (h *half) present(g group) error {
+	if g.probe == busProbe && h.noBus {
+		return errNoBus
+	}
+	if g.loads && !kernel.LoadsModules() {
+		return errNoModules
+	}
+	if g.module == "" {
+		return nil
+	}
+	switch state := kernel.Module(g.module, g.probe); state {
+	case kernel.ModuleLoaded, kernel.ModuleBuiltin:
+		return nil
+	default:
+		return &moduleError{module: g.module, state: state}
+	}
+}
+
+// mayCome reports whether a group is there, or may come to be with its module.
+func (h *half) mayCome(g group) bool {
+	err := h.present(g)
+	var absent *moduleError
+	return err == nil || errors.As(err, &absent) && absent.state != kernel.ModuleAbsent
+}
+
+// moduleError says that a probe has nothing to attach to.
+type moduleError struct {
+	module string
+	state  kernel.ModuleState
+}
+
+func (e *moduleError) Error() string { return "module " + e.module + " is " + e.reason() }
+
+func (e *moduleError) reason() string {
+	switch e.state {
+	case kernel.ModuleAvailable, kernel.ModuleNotLoaded:
+		return "not loaded"
+	case kernel.ModuleAbsent:
+		return "not on this kernel"
+	default:
+		return string(e.state)
+	}
+}
+
+// then says what follows from it.
+func (e *moduleError) then() string {
+	if e.state == kernel.ModuleAbsent {
+		return "it takes nothing of a creation"
+	}
+	return "it takes nothing of a creation; the probe is attached when it is loaded"
+}
+
+// live reports whether a probe is attached.
+func (h *half) live(probe string) bool {
+	return slices.ContainsFunc(h.coverage, func(c event.Coverage) bool { return c.Probe == probe && c.Live })
+}
+
+// why says why an optional probe is not attached and what follows from it.
+func why(g group, err error) string {
+	var absent *moduleError
+	if errors.As(err, &absent) {
+		return absent.Error() + ": " + absent.then()
+	}
+	if errors.Is(err, errNoModules) {
+		return err.Error()
+	}
+	text := err.Error() + "; " + g.without
+	var u *kernel.UnsupportedError
+	if errors.As(err, &u) && u.Remedy != "" {
+		text += "; " + u.Remedy
+	}
+	return text
+}
+
+// forget gives back what only the start needed: the index of the kernel's BTF,
+// some 10 MB, and of the programs, some 2 MB, all but those that are loaded or
+// attached when a module comes.
+func (h *half) forget() {
+	h.types = btf.NewCache()
+	later := make(map[string]*ebpf.ProgramSpec)
+	for _, f := range h.followers {
+		for _, name := range f.by(byKprobe) { // see ways
+			later[name] = h.spec.Programs[name]
+		}
+	}
+	h.spec.Programs = later
+}
+
+// processesBefore runs over all processes that there are, so that the kernel
+// half knows them, and returns their identities.
+func (h *half) processesBefore() ([]event.ProcessID, error) {
+	if err := h.load(bpfProgProcessesBefore); err != nil {
+		return nil, kernel.Refused("load the iterator over processes", err)
+	}
+	it, err := link.AttachIter(link.IterOptions{Program: h.programs[bpfProgProcessesBefore]})
+	if err != nil {
+		return nil, kernel.Refused("attach the iterator over processes", err)
+	}
+	defer it.Close()
+	r, err := it.Open()
+	if err != nil {
+		return nil, kernel.Refused("run the iterator over processes", err)
+	}
+	defer r.Close()
+	raw, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("read the list of processes: %w", err)
+	}
+	return decodeKeys(raw)
+}
+
+// detach ends all probes. What was sent before stays in the ring buffer.
+func (h *half) detach() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.detached = true
+	var errs []error
+	for _, f := range slices.Backward(h.followers) {
+		errs = append(errs, h.detachLinks(f.links))
+		f.links = nil
+	}
+	errs = append(errs, h.detachLinks(h.links))
+	h.links = nil
+	return errors.Join(errs...)
+}
+
+// detachLinks ends probes, the one that was attached last first.
+func (h *half) detachLinks(links []attached) error {
+	h.missed(links)
+	var errs []error
+	for _, l := range slices.Backward(links) {
+		errs = append(errs, l.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Close detaches what is attached and frees the programs and maps.
+func (h *half) Close() error {
+	errs := []error{h.detach()}
+	for _, p := range h.programs {
+		errs = append(errs, p.Close())
+	}
+	for _, m := range h.maps {
+		errs = append(errs, m.Close())
+	}
+	return errors.Join(errs...)
+}

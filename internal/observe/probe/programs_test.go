@@ -1,0 +1,54 @@
+package probe
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"github.com/nsblame/nsblame/internal/observe/kernel"
+)
+
+// BenchmarkProcessPrograms tells what the probes on every fork, exec and exit of
+// the machine take, as the kernel counts it, and what it takes in all. It needs a
+// kernel that takes tp_btf programs, and root.
+func BenchmarkProcessPrograms(b *testing.B) {
+	h, err := newHalf(choose(0, kernel.HierarchyUnified, AttachAuto, false))
+	if err != nil {
+		b.Skip("this kernel or these rights don't allow it: ", err)
+	}
+	defer h.Close()
+	const tracepoints = 5 // groups, the first ones
+	if err := h.attachGroups(groups[:tracepoints]); err != nil {
+		b.Skip("this kernel or these rights don't allow it: ", err)
+	}
+	stats, err := ebpf.EnableStats(uint32(unix.BPF_STATS_RUN_TIME))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = stats.Close() }()
+	program, err := exec.LookPath("true")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		child, err := os.StartProcess(program, []string{program}, &os.ProcAttr{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := child.Wait(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for name, p := range h.programs {
+		stats, err := p.Stats()
+		if err != nil {
+			b.Fatal(err)
+		}
+		if stats.RunCount > 0 {
+			b.ReportMetric(float64(stats.Runtime.Nanoseconds())/float64(stats.RunCount), name+"-ns/run")
+		}
+	}
+}

@@ -1,0 +1,589 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/cilium/ebpf/ringbuf"
+	"golang.org/x/sys/unix"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/observe/clock"
+	"github.com/nsblame/nsblame/internal/observe/kernel"
+	"github.com/nsblame/nsblame/internal/observe/procfs"
+)
+
+// Options of a live source.
+type Options struct {
+	// BufferSize is the size of the ring buffer in bytes; it is rounded up to
+	// what the kernel takes (a power of two, at least a page). 0 stands for
+	// DefaultBufferSize.
+	BufferSize int
+	// ExecWait is how long a creation may wait for the exec that follows. It
+	// is passed on in the stream.
+	ExecWait time.Duration
+	// NoBus leaves the probe on the buses out.
+	NoBus bool
+	// Cost measures what each creation is made of.
+	Cost bool
+	// Attach is the way in which functions of the kernel are probed.
+	Attach Attach
+	// Version is nsblame's own, for the stream's head.
+	Version string
+}
+
+// DefaultBufferSize holds some 2,500 creations that nobody has read yet. It is
+// mapped twice, and so counts twice in what nsblame itself takes.
+const DefaultBufferSize = 4 << 20
+
+const (
+	// maxProcesses bounds the tables of processes and of programs: the living,
+	// and the dead that have living descendants. Memory is taken as they fill.
+	maxProcesses = 1 << 17
+	// maxCgroups bounds the paths of the cgroups that those are in.
+	maxCgroups = 1 << 16
+	// maxPreallocated bounds both where memory is taken at once: some 80 MB.
+	maxPreallocated = 1 << 15
+)
+
+// Source is the live stream. Its methods but Stop are for one goroutine.
+type Source struct {
+	half     *half
+	reader   *ringbuf.Reader
+	record   ringbuf.Record
+	proc     procfs.FS
+	queue    []event.Event
+	ledger   ledger
+	buses    buses
+	costs    costs
+	bad      uint64
+	clock    wallClock
+	stop     sync.Once
+	stopErr  error
+	stopped  atomic.Bool
+	draining bool
+	ended    bool
+	// paced is set where the looks into the ring buffer are spaced out, emptied
+	// while the latest of them has left nothing in it, and kick ends a pause.
+	paced   bool
+	pace    pace
+	emptied bool
+	kick    chan struct{}
+	// behind is set while the probes have to follow a module that came or went.
+	behind   bool
+	mu       sync.Mutex
+	injected []event.Body
+	// wakeAt is the time for which WakeAt was called, deadline the one that the
+	// reader knows of.
+	wakeAt, deadline uint64
+	// last is the latest time that the kernel half gave.
+	last uint64
+	// askedSkips is when all probes were last asked how often they were left out.
+	askedSkips time.Time
+}
+
+// Open attaches the probes. From its return on, every creation of a network
+// namespace is in the stream. It returns a *kernel.UnsupportedError where
+// this kernel or the rights of this process do not allow it.
+func Open(opt Options) (*Source, error) {
+	if err := kernel.Permitted(); err != nil {
+		return nil, err
+	}
+	hierarchy, err := kernel.CgroupHierarchy()
+	if err != nil && !errors.Is(err, kernel.ErrNoHierarchy) {
+		return nil, err
+	}
+	h, err := newHalf(choose(opt.BufferSize, hierarchy, opt.Attach, opt.Cost))
+	if err != nil {
+		return nil, err
+	}
+	s := &Source{half: h, proc: procfs.Default(), kick: make(chan struct{}, 1)}
+	s.paced = ringSize(opt.BufferSize) >= pacedSize
+	s.costs = costs{removed: h.modulesRemoved, symbols: kernel.Symbols}
+	if err := s.start(opt, hierarchy); err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	return s, nil
+}
+
+// choose returns the settings for a buffer of that size, on this machine.
+func choose(buffer int, hierarchy kernel.Hierarchy, attach Attach, cost bool) settings {
+	set := settings{
+		ring:      ringSize(buffer),
+		processes: maxProcesses,
+		cgroups:   maxCgroups,
+		hierarchy: hierarchy,
+		attach:    attach,
+		preempts:  kernel.MayPreempt(),
+		cost:      cost,
+	}
+	if attach == AttachFentry || !kernel.KprobesNeedPreallocation() {
+		return set
+	}
+	if attach != AttachKprobe && kernel.HasFentry() {
+		set.fentryOnly = true
+		return set
+	}
+	set.attach, set.preallocate = AttachKprobe, true
+	set.processes, set.cgroups = maxPreallocated, maxPreallocated
+	return set
+}
+
+func (s *Source) start(opt Options, hierarchy kernel.Hierarchy) error {
+	s.half.noBus = opt.NoBus
+	sweep()
+	before, err := s.half.attach()
+	if err != nil {
+		return err
+	}
+	if s.reader, err = ringbuf.NewReader(s.half.maps[bpfMapEvents]); err != nil {
+		return fmt.Errorf("open the ring buffer: %w", err)
+	}
+	s.half.forget()
+	host, err := hostFacts(opt, hierarchy)
+	if err != nil {
+		return err
+	}
+	s.clock = wallClock{offset: host.ClockOffsetNS, checked: clock.Boot()}
+	s.push(host)
+	for i := range s.half.coverage {
+		s.push(&s.half.coverage[i])
+	}
+	// now, while they are there: one may end with the very creation that
+	// makes it of interest
+	for _, id := range before {
+		s.pushProgramBefore(event.ProgramID{Process: id})
+	}
+	s.pushActive(false)
+	return nil
+}
+
+// Needs are the capabilities that the source goes on to need once the probes are
+// attached, as far as the process has them: CAP_BPF to read the tables, which
+// before 5.19 a kernel that keeps BPF from ordinary users doesn't let others do;
+// CAP_PERFMON and CAP_SYSLOG to attach to what isn't there yet, on some kernels
+// CAP_SYS_ADMIN; the others to read /proc. Where CAP_SYS_ADMIN stands in for the
+// first, it is that.
+func (s *Source) Needs() []kernel.Capability {
+	list := []kernel.Capability{
+		kernel.CapBPF, kernel.CapPerfmon, kernel.CapSyslog, kernel.CapSysPtrace, kernel.CapDACReadSearch,
+	}
+	has, err := kernel.Capabilities()
+	standsIn := err != nil || !has.Has(kernel.CapBPF) || !has.Has(kernel.CapPerfmon)
+	if standsIn || len(s.half.followers) > 0 && kernel.PerfTakesAdmin() {
+		list = append(list, kernel.CapSysAdmin)
+	}
+	return list
+}
+
+// ringSize rounds up to a power of two of at least one page.
+func ringSize(want int) int {
+	if want == 0 {
+		want = DefaultBufferSize
+	}
+	size := os.Getpagesize()
+	for size < want {
+		size *= 2
+	}
+	return size
+}
+
+func hostFacts(opt Options, hierarchy kernel.Hierarchy) (*event.Host, error) {
+	var uts unix.Utsname
+	if err := unix.Uname(&uts); err != nil {
+		return nil, fmt.Errorf("uname: %w", err)
+	}
+	bootID, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return nil, fmt.Errorf("read the boot id: %w", err)
+	}
+	_, zone := time.Now().Zone()
+	return &event.Host{
+		Version:          opt.Version,
+		Kernel:           unix.ByteSliceToString(uts.Release[:]),
+		Arch:             runtime.GOARCH,
+		BootID:           string(bootID[:max(0, len(bootID)-1)]),
+		MachineID:        machineID(),
+		ClockOffsetNS:    clock.WallOffset(),
+		UTCOffsetSeconds: zone,
+		CgroupHierarchy:  string(hierarchy),
+		ExecWaitNS:       uint64(opt.ExecWait),
+	}, nil
+}
+
+// push appends an event of user space's own to those that are due.
+func (s *Source) push(body event.Body) {
+	s.queue = append(s.queue, event.Event{BootNS: clock.Boot(), Body: body})
+}
+
+// Next returns the next event. It blocks until there is one, and returns
+// io.EOF once the stream has ended: after Stop, or when ctx is done.
+func (s *Source) Next(ctx context.Context) (event.Event, error) {
+	if len(s.queue) == 0 {
+		cancel := context.AfterFunc(ctx, func() { _ = s.Stop() })
+		defer cancel()
+	}
+	for len(s.queue) == 0 {
+		if s.ended {
+			if s.queue = s.takeInjected(s.queue[:0]); len(s.queue) > 0 {
+				break
+			}
+			return event.Event{}, io.EOF
+		}
+		if err := s.fill(); err != nil {
+			return event.Event{}, err
+		}
+	}
+	ev := s.queue[0]
+	s.queue = s.queue[1:]
+	return ev, nil
+}
+
+// Waits reports whether the next event is not there yet, so that Next may wait.
+func (s *Source) Waits() bool { return len(s.queue) == 0 }
+
+// fillUpTo is how many events are taken out of the ring buffer at once.
+const fillUpTo = 64
+
+// fill puts events into the queue, waiting for one if it must, or finds that
+// there are no more.
+func (s *Source) fill() error {
+	s.queue = s.takeInjected(s.queue[:0])
+	if len(s.queue) > 0 {
+		return nil
+	}
+	s.rest()
+	s.setDeadline()
+	s.emptied = false
+	err := s.reader.ReadInto(&s.record)
+	if err == nil {
+		// what is read now is taken to be later than a step since the last look
+		s.checkClock(s.clock.checked)
+	}
+	for err == nil {
+		s.take(s.record.RawSample)
+		if s.record.Remaining == 0 {
+			s.emptied = true
+			return s.settle()
+		}
+		if len(s.queue) >= fillUpTo {
+			return nil
+		}
+		err = s.reader.ReadInto(&s.record)
+	}
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded) && s.draining:
+		s.ended = true
+		return s.finish()
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		// The reader cuts its time to milliseconds, and may be early: then the time
+		// is waited for again.
+		s.reader.SetDeadline(time.Time{})
+		s.deadline = 0
+		if clock.Boot() >= s.wakeAt {
+			s.wakeAt = 0
+		}
+		s.checkClock(clock.Boot())
+		s.push(&event.Clock{OffsetNS: s.clock.offset})
+		return s.account()
+	case errors.Is(err, ringbuf.ErrFlushed):
+		// By Inject or by Stop, and maybe before the probes were detached:
+		// what they have sent since is read first.
+		if s.stopped.Load() && !s.draining {
+			s.draining = true
+			s.reader.SetDeadline(time.Now())
+		}
+		return nil
+	default:
+		return fmt.Errorf("read the ring buffer: %w", err)
+	}
+}
+
+// rest waits, while much happens, for more to come together, unless something
+// else comes that should not wait: that goes behind what there is to read.
+func (s *Source) rest() {
+	if !s.paced || !s.emptied || s.stopped.Load() {
+		return
+	}
+	d := s.pace.pause(time.Now())
+	if d == 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.kick:
+	}
+}
+
+// settle is what there is to do when the ring buffer has been read to its end.
+func (s *Source) settle() error {
+	if err := s.catchUp(); err != nil {
+		return err
+	}
+	return s.account()
+}
+
+// take decodes a record and puts it, completed where needed, into the queue.
+func (s *Source) take(raw []byte) {
+	if isCost(raw) {
+		if s.costs.take(raw, !s.half.live(lockProbe)) != nil {
+			s.bad++
+		}
+		return
+	}
+	if m, ok := moduleRecord(raw); ok {
+		s.observeModule(m)
+		return
+	}
+	ev, err := decode(raw)
+	if err != nil {
+		s.bad++
+		return
+	}
+	s.last = max(s.last, ev.BootNS)
+	switch b := ev.Body.(type) {
+	case *event.Program:
+		if b.ArgvTruncated || b.ArgvUnread || b.ExeTruncated {
+			s.complete(b)
+		}
+	case *event.BusMessage:
+		s.identify(b, (*bpfBusRecord)(unsafe.Pointer(&raw[0])).Bus)
+	case *event.NetnsCreate:
+		b.Cost = s.costs.of(b.TID, ev.BootNS)
+	case *event.NetnsInit:
+		nameOperation(b, (*bpfInitRecord)(unsafe.Pointer(&raw[0])))
+	case *event.NetnsRelease:
+		if b.Held == event.HeldFile && !s.half.live(mountProbe) {
+			b.Held = event.HeldNsfs
+		}
+	}
+	s.queue = append(s.queue, ev)
+}
+
+// identify numbers the bus of a message, and finds out who listens there when
+// it is first met.
+func (s *Source) identify(b *event.BusMessage, address uint64) {
+	b.Bus = s.buses.number(address)
+	if b.FromBus || s.buses.heard[b.Bus] {
+		return
+	}
+	s.buses.heard[b.Bus] = true
+	var facts []event.Body
+	b.Listener, facts = s.Describe(b.PeerPID)
+	for _, body := range facts {
+		s.queue = append(s.queue, event.Event{BootNS: s.last, Body: body})
+	}
+}
+
+// buses numbers the listening sockets, from 1, in the order in which they are
+// met.
+type buses struct {
+	known map[uint64]uint32
+	heard map[uint32]bool // whose listener was looked up
+	last  uint32
+}
+
+// maxBuses bounds the sockets that are remembered: each user and each container
+// may have some. One that is forgotten gets another number.
+const maxBuses = 1 << 12
+
+func (b *buses) number(address uint64) uint32 {
+	if b.known == nil || len(b.known) >= maxBuses {
+		b.known, b.heard = make(map[uint64]uint32), make(map[uint32]bool)
+	}
+	n, known := b.known[address]
+	if !known {
+		b.last++
+		n = b.last
+		b.known[address] = n
+	}
+	return n
+}
+
+// pushProgramBefore reads the command line of a process that is older than
+// nsblame. If it has called exec since it was listed, what /proc shows is not
+// what it ran then, and the kernel half knows the new one.
+func (s *Source) pushProgramBefore(id event.ProgramID) {
+	prog, err := s.proc.Program(id.Process)
+	if err != nil || !s.runs(id) {
+		prog = event.Program{ID: id, ArgvUnread: true, Source: event.SourceProc}
+	}
+	s.push(&prog)
+}
+
+// complete fills what was cut or not read from /proc, if the process still
+// lives and runs that program.
+func (s *Source) complete(prog *event.Program) {
+	read, err := s.proc.Program(prog.ID.Process)
+	if err != nil || !s.runs(prog.ID) || !continues(prog.Argv, read.Argv) {
+		return
+	}
+	prog.Argv, prog.ArgvTruncated, prog.ArgvUnread = read.Argv, read.ArgvTruncated, false
+	if prog.ExeTruncated && read.Exe != "" {
+		prog.Exe, prog.ExeTruncated = read.Exe, false
+	}
+	prog.Source = event.SourceProc
+}
+
+// continues reports whether a list of arguments begins with a part of it that
+// may end within an argument. A process can overwrite its own arguments.
+func continues(part, whole []string) bool {
+	if len(part) > len(whole) {
+		return false
+	}
+	for i, arg := range part {
+		if arg == whole[i] {
+			continue
+		}
+		last := i == len(part)-1
+		if !last || len(whole[i]) < len(arg) || whole[i][:len(arg)] != arg {
+			return false
+		}
+	}
+	return true
+}
+
+// runs reports whether the process runs that program at this moment, as far as
+// the kernel half knows.
+func (s *Source) runs(id event.ProgramID) bool {
+	key := bpfProcessKey{StartNs: id.Process.StartNS, Pid: id.Process.PID}
+	var p bpfProcess
+	if err := s.half.maps[bpfMapProcesses].Lookup(unsafe.Pointer(&key), unsafe.Pointer(&p)); err != nil {
+		return false
+	}
+	return programID(p.Program) == id
+}
+
+// skipsEvery is how often all probes are asked about it at most.
+const skipsEvery = time.Second
+
+// account reports what was lost since it was last asked, and a step of the
+// wall clock.
+func (s *Source) account() error {
+	losses, err := s.half.losses(&s.ledger)
+	if err != nil {
+		return err
+	}
+	for _, loss := range losses {
+		s.push(loss)
+	}
+	if loss := s.ledger.since(event.LossRecord, s.bad); loss != nil {
+		s.push(loss)
+	}
+	// that of the buses at once, for whoever draws conclusions from what was not
+	// said there
+	all := s.ended || time.Since(s.askedSkips) >= skipsEvery
+	if all {
+		s.askedSkips = time.Now()
+	}
+	skipped, err := s.half.skipped(all)
+	if err != nil {
+		return err
+	}
+	if loss := s.ledger.since(event.LossBusSkipped, skipped.bus); loss != nil {
+		s.push(loss)
+	}
+	if loss := s.ledger.since(event.LossSkipped, skipped.other); loss != nil {
+		s.push(loss)
+	}
+	s.checkClock(clock.Boot())
+	return nil
+}
+
+// checkClock reports a step of the wall clock as one at that time since boot.
+func (s *Source) checkClock(at uint64) {
+	if s.clock.stepped(clock.WallOffset(), clock.Boot()) {
+		s.queue = append(s.queue, event.Event{BootNS: at, Body: &event.Clock{OffsetNS: s.clock.offset}})
+	}
+}
+
+// finish closes the stream.
+func (s *Source) finish() error {
+	if err := s.account(); err != nil {
+		return err
+	}
+	sums, err := s.half.tally()
+	if err != nil {
+		return err
+	}
+	if err := s.pushJoins(); err != nil {
+		return err
+	}
+	s.pushActive(true)
+	s.push(&event.End{Seen: sums[bpfCounterCOUNT_SEEN]})
+	return nil
+}
+
+// Inject puts events of somebody else's into the stream, at the place that it
+// has now come to. It may be called from any goroutine.
+func (s *Source) Inject(list ...event.Body) error {
+	s.mu.Lock()
+	s.injected = append(s.injected, list...)
+	s.mu.Unlock()
+	return s.wake()
+}
+
+// wake ends whatever Next is waiting for.
+func (s *Source) wake() error {
+	select {
+	case s.kick <- struct{}{}:
+	default: // it will find that there is a reason
+	}
+	return s.reader.Flush()
+}
+
+func (s *Source) takeInjected(queue []event.Event) []event.Event {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, body := range s.injected {
+		// Not later than what the ring buffer still holds: time must not
+		// seem to have passed before that is read.
+		queue = append(queue, event.Event{BootNS: s.last, Body: body})
+	}
+	s.injected = nil
+	return queue
+}
+
+// WakeAt asks for a Clock event at that time since boot, in nanoseconds,
+// unless something else comes first; 0 asks for none.
+func (s *Source) WakeAt(boot uint64) { s.wakeAt = boot }
+
+// setDeadline has the next wait end when it was asked for. The time is only
+// converted then: it is asked for anew with nearly every event.
+func (s *Source) setDeadline() {
+	if s.draining || s.wakeAt == s.deadline {
+		return
+	}
+	s.deadline = s.wakeAt
+	if s.wakeAt == 0 {
+		s.reader.SetDeadline(time.Time{})
+		return
+	}
+	s.reader.SetDeadline(time.Now().Add(time.Duration(int64(s.wakeAt) - int64(clock.Boot()))))
+}
+
+// Stop detaches the probes. What they have sent until then can still be read
+// with Next, up to io.EOF. It may be called from any goroutine.
+func (s *Source) Stop() error {
+	s.stop.Do(func() {
+		err := s.half.detach()
+		s.stopped.Store(true)
+		s.stopErr = errors.Join(err, s.wake())
+	})
+	return s.stopErr
+}
+
+// Close detaches the probes and frees what the kernel holds for them.
+func (s *Source) Close() error {
+	return errors.Join(s.Stop(), s.reader.Close(), s.half.Close())
+}

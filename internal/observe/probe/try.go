@@ -1,0 +1,82 @@
+package probe
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/nsblame/nsblame/internal/observe/kernel"
+)
+
+// Try attaches every probe and detaches it at once: a finding for each. It is
+// what doctor shows, and tells the truth about this kernel, for it loads the
+// very programs that a trace would.
+func Try(attachBy Attach) []kernel.Finding {
+	hierarchy, err := kernel.CgroupHierarchy()
+	if err != nil && !errors.Is(err, kernel.ErrNoHierarchy) {
+		return []kernel.Finding{missing("cgroup hierarchy", true, err)}
+	}
+	set := choose(0, hierarchy, attachBy, false)
+	h, err := newHalf(set)
+	if err != nil {
+		return []kernel.Finding{missing("maps", true, err)}
+	}
+	defer h.Close()
+	sweep()
+	h.loadAll()
+	all := h.groups()
+	list := make([]kernel.Finding, 0, len(all)+1)
+	for _, g := range all {
+		list = append(list, h.try(g))
+	}
+	if _, err := h.processesBefore(); err != nil {
+		return append(list, missing("iterator over processes", true, err))
+	}
+	return append(list, kernel.Finding{
+		Name: "iterator over processes", How: "iter/task", Verdict: kernel.OK, Required: true, Detail: "loads and runs",
+	}, set.room())
+}
+
+// room says for how many processes there is room.
+func (s settings) room() kernel.Finding {
+	f := kernel.Finding{Name: "tables", Verdict: kernel.OK, Detail: fmt.Sprintf("room for %d processes", s.processes)}
+	if s.preallocate {
+		f.Verdict = kernel.Degraded
+		f.Detail += ": this kernel wants the memory of the tables that kprobes use to be taken at once; what does not fit is unknown, and counted as lost"
+	}
+	return f
+}
+
+func (h *half) try(g group) kernel.Finding {
+	chosen, how, err := h.attachChoice(g)
+	if err == nil {
+		return kernel.Finding{
+			Name: chosen.probe, How: string(how), Verdict: kernel.OK, Required: g.required, Detail: "loads and attaches",
+		}
+	}
+	var absent *moduleError
+	if errors.As(err, &absent) {
+		return kernel.Finding{
+			Name: g.probe, How: string(h.ways(g)[0]), Verdict: kernel.OK, Detail: absent.Error() + ": " + absent.then(),
+		}
+	}
+	if errors.Is(err, errNoModules) {
+		return kernel.Finding{Name: g.probe, How: string(h.ways(g)[0]), Verdict: kernel.OK, Detail: err.Error()}
+	}
+	f := missing(g.probe, g.required && !g.ifPresent, err)
+	f.How = string(h.ways(g)[0])
+	if g.required && !g.ifPresent {
+		return f
+	}
+	f.Verdict = kernel.Degraded
+	f.Detail += "; " + g.without
+	return f
+}
+
+func missing(name string, required bool, err error) kernel.Finding {
+	f := kernel.Finding{Name: name, Verdict: kernel.Missing, Required: required, Detail: err.Error()}
+	var u *kernel.UnsupportedError
+	if errors.As(err, &u) {
+		f.Remedy = u.Remedy
+	}
+	return f
+}

@@ -1,0 +1,260 @@
+// Package survey takes an inventory of the network namespaces of the running
+// machine: what the kernel's own list has, and what can be found to hold each.
+package survey
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/inventory"
+	"github.com/nsblame/nsblame/internal/observe/clock"
+	"github.com/nsblame/nsblame/internal/observe/holders"
+	"github.com/nsblame/nsblame/internal/observe/kernel"
+	"github.com/nsblame/nsblame/internal/observe/netlist"
+)
+
+// Survey is what was found.
+type Survey struct {
+	// Builder has been told all of it.
+	Builder *inventory.Builder
+	// Host has the machine's boot id, clock and zone.
+	Host *event.Host
+	// NowNS is when the survey ended, nanoseconds since boot.
+	NowNS uint64
+	// Writers are the files that were asked about, true for those that some
+	// process has open for writing.
+	Writers map[string]bool
+}
+
+// Take looks at the machine. Of the files with the absolute paths in watched it
+// notes whether somebody writes to them. What can't be seen is a gap in the
+// inventory; the error says that there is none.
+func Take(ctx context.Context, watched []string) (*Survey, error) {
+	host, err := hostFacts()
+	if err != nil {
+		return nil, err
+	}
+	t := &taker{b: inventory.NewBuilder(), host: host, writers: make(map[string]bool)}
+	for _, path := range watched {
+		t.writers[path] = false
+	}
+	t.hierarchy, err = kernel.CgroupHierarchy()
+	if err != nil && !errors.Is(err, kernel.ErrNoHierarchy) {
+		return nil, fmt.Errorf("which cgroup hierarchy names units: %w", err)
+	}
+	t.hidden()
+	if err := t.look(ctx); err != nil {
+		return nil, err
+	}
+	return &Survey{Builder: t.b, Host: host, NowNS: clock.Boot(), Writers: t.writers}, nil
+}
+
+// taker is a survey under way.
+type taker struct {
+	b         *inventory.Builder
+	host      *event.Host
+	hierarchy kernel.Hierarchy
+	writers   map[string]bool
+	// ownPIDs is set where the pids of /proc are not the kernel's.
+	ownPIDs bool
+	kernel  *netlist.Kernel
+}
+
+func (t *taker) look(ctx context.Context) (err error) {
+	if t.kernel, err = netlist.Open(); err != nil {
+		t.lacks(err)
+	} else {
+		defer func() { err = errors.Join(err, t.kernel.Close()) }()
+	}
+	before := t.list()
+	if len(before) > 0 {
+		t.b.Initial(before[0].Inum)
+	}
+	if err := t.processes(ctx, nil, t.writers); err != nil {
+		return err
+	}
+	if t.kernel == nil {
+		t.describe()
+		return nil
+	}
+	// A process may have slipped through, by being born behind where we were.
+	// Before it is said that nothing holds a namespace, it is looked at again.
+	if empty := t.b.Empty(before); len(empty) > 0 {
+		only := make(map[uint32]bool)
+		for _, inum := range empty {
+			only[inum] = true
+		}
+		first := t.b.Gaps
+		if err := t.processes(ctx, only, nil); err != nil {
+			return err
+		}
+		t.b.Gaps.Recount(&first)
+	}
+	after := t.list()
+	if t.kernel != nil {
+		t.b.List(before, after)
+	}
+	t.describe()
+	return nil
+}
+
+// processes looks at each once, and at what they have open.
+func (t *taker) processes(ctx context.Context, only map[uint32]bool, writers map[string]bool) error {
+	s := t.scan(only, writers)
+	s.FilesKnown = t.files(only)
+	if err := s.Run(ctx); err != nil {
+		return fmt.Errorf("look at the processes: %w", err)
+	}
+	return nil
+}
+
+func (t *taker) scan(only map[uint32]bool, writers map[string]bool) *holders.Scan {
+	return &holders.Scan{Hierarchy: t.hierarchy, To: t.b, Only: only, Writers: writers, BootOfNS: t.bootOf}
+}
+
+func (t *taker) describe() { t.b.Describe(t.scan(nil, nil).Complete) }
+
+// bootOf turns a time of the wall clock into one since boot.
+func (t *taker) bootOf(wall int64) uint64 {
+	ns := wall - t.host.ClockOffsetNS
+	if ns <= 0 {
+		return 0 // the clock was set since
+	}
+	return min(uint64(ns), clock.Boot())
+}
+
+// lacks notes that the kernel can't be asked.
+func (t *taker) lacks(err error) {
+	if t.kernel != nil {
+		_ = t.kernel.Close()
+		t.kernel = nil
+	}
+	g := &t.b.Gaps
+	g.Kernel = err.Error()
+	var unsupported *kernel.UnsupportedError
+	if errors.As(err, &unsupported) {
+		g.Remedy = unsupported.Remedy
+	}
+}
+
+// list reads the kernel's list.
+func (t *taker) list() []inventory.Kernel {
+	if t.kernel == nil {
+		return nil
+	}
+	found, whole, err := t.kernel.Namespaces()
+	if err != nil {
+		t.lacks(err)
+		return nil
+	}
+	t.b.Gaps.KernelCut = t.b.Gaps.KernelCut || !whole
+	list := make([]inventory.Kernel, 0, len(found))
+	for _, n := range found {
+		list = append(list, inventory.Kernel{
+			Inum: n.Inum, Cookie: n.Cookie, References: n.References, HasReferences: n.HasReferences,
+			UserInum: n.UserInum, OwnerUID: n.OwnerUID,
+		})
+	}
+	return list
+}
+
+// files asks the kernel for open files, and reports whether it has told. It has
+// those that only a thread has open, and tells in which namespace a socket is.
+func (t *taker) files(only map[uint32]bool) bool {
+	if t.kernel == nil || t.ownPIDs {
+		return false
+	}
+	found, cut, err := t.kernel.Files()
+	if err != nil {
+		t.lacks(err)
+		return false
+	}
+	t.b.Gaps.Messages = max(t.b.Gaps.Messages, cut)
+	scan := t.scan(nil, nil)
+	for _, f := range found {
+		if only != nil && !only[f.Inum] {
+			continue
+		}
+		p, ok := scan.Known(f.Process)
+		if !ok {
+			continue // it has ended, and its files are closed
+		}
+		if f.TID != f.Process.PID {
+			p.TID = f.TID
+		}
+		file := inventory.File{Process: p, FD: f.FD, Ino: f.Ino, Family: f.Family}
+		switch f.Kind {
+		case netlist.Socket:
+			t.b.Socket(f.Inum, file)
+		case netlist.Message:
+			t.b.Message(f.Inum, file)
+		case netlist.Nsfs:
+			t.b.File(f.Inum, file)
+			scan.Date(f.Inum, f.Process.PID, f.FD)
+		}
+	}
+	return true
+}
+
+// hidden notes why there may be processes that /proc doesn't show.
+func (t *taker) hidden() {
+	g := &t.b.Gaps
+	if initial, err := kernel.InInitialPIDNamespace(); err != nil || !initial {
+		t.ownPIDs = true
+		g.Hidden = "nsblame is in a pid namespace of its own: run it on the host itself (docker, podman: --pid=host)"
+	}
+	caps, err := kernel.Capabilities()
+	g.Rights = "run it as root, or give it CAP_SYS_PTRACE"
+	if err == nil && caps.Has(kernel.CapSysPtrace) {
+		g.Rights = "run it in the machine's own user namespace and without a security module that keeps processes from it"
+	}
+	if g.Hidden == "" && err == nil && !caps.Has(kernel.CapSysPtrace) && hidesPIDs() {
+		g.Hidden = "/proc is mounted with hidepid: run it as root, or give it CAP_SYS_PTRACE"
+	}
+}
+
+// hidesPIDs reports whether /proc hides the processes of others.
+func hidesPIDs() bool {
+	f, err := os.Open("/proc/self/mountinfo")
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	hides := false
+	for lines.Scan() {
+		before, after, _ := strings.Cut(lines.Text(), " - proc ")
+		// the last one mounted there is the one that is seen
+		if fields := strings.Fields(before); after != "" && len(fields) > 4 && fields[4] == "/proc" {
+			hides = strings.Contains(after, "hidepid=") && !strings.Contains(after, "hidepid=0") && !strings.Contains(after, "hidepid=off")
+		}
+	}
+	return hides
+}
+
+func hostFacts() (*event.Host, error) {
+	bootID, err := BootID()
+	if err != nil {
+		return nil, err
+	}
+	_, zone := time.Now().Zone()
+	return &event.Host{
+		BootID: bootID, ClockOffsetNS: clock.WallOffset(), UTCOffsetSeconds: zone,
+	}, nil
+}
+
+// BootID names this run of the machine.
+func BootID() (string, error) {
+	raw, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "", fmt.Errorf("read the boot id: %w", err)
+	}
+	return strings.TrimSpace(string(raw)), nil
+}

@@ -1,0 +1,223 @@
+package systemd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/nsblame/nsblame/internal/explain/unit"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/nsblame/nsblame/internal/explain/cgroup"
+)
+
+// ErrNoManager is returned where no systemd manager answers: a machine without
+// systemd, or a user who isn't logged in.
+var ErrNoManager = errors.New("no systemd manager")
+
+// ErrNoUnit is returned for a unit that the manager doesn't have loaded. A unit
+// that has ended is soon unloaded if nothing refers to it, a transient one for
+// good.
+var ErrNoUnit = errors.New("unit is not loaded")
+
+// answerTimeout bounds how long a question may take where the context allows
+// more. A manager that reloads its units answers none for a second or two.
+const answerTimeout = 10 * time.Second
+
+const (
+	busName     = "org.freedesktop.systemd1"
+	managerPath = "/org/freedesktop/systemd1"
+	managerIfc  = "org.freedesktop.systemd1.Manager"
+	getAll      = "org.freedesktop.DBus.Properties.GetAll"
+	getOne      = "org.freedesktop.DBus.Properties.Get"
+	noSuchUnit  = "org.freedesktop.systemd1.NoSuchUnit"
+)
+
+// Client asks one manager. It keeps no connection (see the package comment) and
+// may be used by several goroutines.
+type Client struct {
+	manager  cgroup.Manager
+	ownerUID uint32
+	// endpoints are tried in turn while there is no permission.
+	endpoints []endpoint
+	read      ReadFile
+}
+
+// System returns a client of the system's manager, pid 1. It takes root to ask
+// it on its private socket; without, the system bus is used.
+func System() *Client {
+	return &Client{
+		manager:   cgroup.ManagerSystem,
+		endpoints: []endpoint{{path: privateSystem}, {path: systemBus, bus: true}},
+		read:      readUnitFile,
+	}
+}
+
+// User returns a client of a user's own manager. That answers to the same user
+// and to root (src/shared/bus-util.c, bus_check_peercred).
+//
+// Whatever it says, the user can have made up.
+func User(uid uint32) *Client {
+	return &Client{
+		manager:   cgroup.ManagerUser,
+		ownerUID:  uid,
+		endpoints: []endpoint{{path: fmt.Sprintf(privateUser, uid), uid: uid}},
+		read:      readUnitFile,
+	}
+}
+
+// Unit returns what the manager knows of a loaded unit, by any of its names,
+// and reads its files. It returns ErrNoUnit for one that isn't loaded, and
+// doesn't load it. Files that can't be read are noted in Unit.Problems.
+func (c *Client) Unit(ctx context.Context, name string) (unit.Unit, error) {
+	return c.unit(ctx, "GetUnit", name)
+}
+
+// Load is as Unit, but has the manager read the unit's files if it isn't loaded
+// (src/core/dbus-manager.c, method_load_unit). It starts nothing, and the
+// manager forgets the unit again. It is for units that are known to have run,
+// and the state of that run is gone.
+func (c *Client) Load(ctx context.Context, name string) (unit.Unit, error) {
+	return c.unit(ctx, "LoadUnit", name)
+}
+
+func (c *Client) unit(ctx context.Context, method, name string) (unit.Unit, error) {
+	var u unit.Unit
+	err := c.ask(ctx, func(ctx context.Context, conn *dbus.Conn) error {
+		props, err := unitProperties(ctx, conn, method, name)
+		if err != nil {
+			return err
+		}
+		u = newUnit(props)
+		return nil
+	})
+	if err != nil {
+		return unit.Unit{}, fmt.Errorf("ask systemd about %s: %w", name, err)
+	}
+	u.Manager, u.OwnerUID = c.manager, c.ownerUID
+	locate(&u, c.read)
+	return u, nil
+}
+
+// Boot returns how far the manager has come with its start.
+func (c *Client) Boot(ctx context.Context) (unit.Boot, error) {
+	var b unit.Boot
+	err := c.ask(ctx, func(ctx context.Context, conn *dbus.Conn) error {
+		return errors.Join(
+			managerProperty(ctx, conn, "Version", &b.Version),
+			managerProperty(ctx, conn, "UserspaceTimestampMonotonic", &b.UserspaceUS),
+			managerProperty(ctx, conn, "FinishTimestampMonotonic", &b.FinishUS),
+		)
+	})
+	if err != nil {
+		return unit.Boot{}, fmt.Errorf("ask systemd about its start: %w", err)
+	}
+	return b, nil
+}
+
+// NamesFailed reports whether units say whose OnFailure= they are, in the
+// property OnFailureOf, which came with systemd 249. It asks a unit that is
+// always loaded.
+func (c *Client) NamesFailed(ctx context.Context) (has bool, err error) {
+	err = c.ask(ctx, func(ctx context.Context, conn *dbus.Conn) error {
+		props, err := unitProperties(ctx, conn, "GetUnit", "-.slice")
+		_, has = props["OnFailureOf"]
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("ask systemd about -.slice: %w", err)
+	}
+	return has, nil
+}
+
+// ask connects, has the question asked, and hangs up.
+// Where that was given up or took too long, the context's cause is the error,
+// not what came of it in the connection.
+func (c *Client) ask(ctx context.Context, question func(context.Context, *dbus.Conn) error) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	err := c.onConn(ctx, question)
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+func (c *Client) onConn(ctx context.Context, question func(context.Context, *dbus.Conn) error) error {
+	conn, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	defer nudge(ctx, conn)()
+	return question(ctx, conn)
+}
+
+func (c *Client) connect(ctx context.Context) (*dbus.Conn, error) {
+	var errs []error
+	for _, e := range c.endpoints {
+		conn, err := e.connect(ctx)
+		if err == nil {
+			return conn, nil
+		}
+		errs = append(errs, err)
+		if !errors.Is(err, fs.ErrPermission) {
+			break
+		}
+	}
+	return nil, oneLine(errs)
+}
+
+// oneLine joins errors, each with the way that was tried, into one line.
+func oneLine(errs []error) error {
+	joined := errs[0]
+	for _, err := range errs[1:] {
+		joined = fmt.Errorf("%w; %w", joined, err)
+	}
+	return joined
+}
+
+// call makes a method call that starts nothing.
+func call(ctx context.Context, conn *dbus.Conn, path dbus.ObjectPath, method string, args ...any) *dbus.Call {
+	return conn.Object(busName, path).CallWithContext(ctx, method, dbus.FlagNoAutoStart, args...)
+}
+
+// unitProperties gets all of a unit's properties, of all its interfaces, which
+// is what GetAll returns for an empty name of one (src/libsystemd/sd-bus/
+// bus-objects.c, property_get_all_callbacks_run).
+func unitProperties(ctx context.Context, conn *dbus.Conn, method, name string) (properties, error) {
+	var path dbus.ObjectPath
+	if err := call(ctx, conn, managerPath, managerIfc+"."+method, name).Store(&path); err != nil {
+		return nil, noUnit(err)
+	}
+	var props properties
+	if err := call(ctx, conn, path, getAll, "").Store(&props); err != nil {
+		return nil, noUnit(err)
+	}
+	// A unit that was unloaded in between has been loaded again by the GetAll
+	// (src/core/dbus.c, find_unit), with nothing in it if it has no file.
+	if props.str("LoadState") == "not-found" && props.str("ActiveState") == "inactive" {
+		return nil, ErrNoUnit
+	}
+	return props, nil
+}
+
+// noUnit makes systemd's error of that meaning our own.
+func noUnit(err error) error {
+	var reply dbus.Error
+	if errors.As(err, &reply) && reply.Name == noSuchUnit {
+		return fmt.Errorf("%w: %w", ErrNoUnit, err)
+	}
+	return err
+}
+
+func managerProperty(ctx context.Context, conn *dbus.Conn, name string, to any) error {
+	var v dbus.Variant
+	if err := call(ctx, conn, managerPath, getOne, managerIfc, name).Store(&v); err != nil {
+		return fmt.Errorf("property %s: %w", name, err)
+	}
+	return v.Store(to)
+}

@@ -1,0 +1,92 @@
+package systemd
+
+import (
+	"encoding/hex"
+
+	"github.com/nsblame/nsblame/internal/explain/unit"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// properties are a unit's, by name. Those that are missing or of another type
+// than expected read as zero: they differ from one systemd to the next, and a
+// user's manager may say anything.
+type properties map[string]dbus.Variant
+
+// get returns the property's value if it is of the type asked for.
+func get[T any](p properties, name string) T {
+	v, _ := p[name].Value().(T)
+	return v
+}
+
+func (p properties) str(name string) string    { return get[string](p, name) }
+func (p properties) strs(name string) []string { return get[[]string](p, name) }
+func (p properties) u64(name string) uint64    { return get[uint64](p, name) }
+
+// dependencies are the properties that name the units which can bring a unit
+// up: by a start job that pulls it in, or by what becomes of them.
+var dependencies = []string{
+	"RequiredBy", "RequisiteOf", "WantedBy", "BoundBy", "UpheldBy",
+	"ConsistsOf", "OnSuccessOf", "OnFailureOf",
+}
+
+// newUnit takes the properties of org.freedesktop.systemd1.Unit and of the
+// interface of its type (src/core/dbus-unit.c, dbus-service.c, dbus-execute.c,
+// dbus-timer.c).
+func newUnit(p properties) unit.Unit {
+	u := unit.Unit{
+		Name:             p.str("Id"),
+		Names:            p.strs("Names"),
+		Description:      p.str("Description"),
+		LoadState:        p.str("LoadState"),
+		ActiveState:      p.str("ActiveState"),
+		SubState:         p.str("SubState"),
+		Transient:        get[bool](p, "Transient"),
+		FragmentPath:     p.str("FragmentPath"),
+		SourcePath:       p.str("SourcePath"),
+		DropInPaths:      p.strs("DropInPaths"),
+		NeedDaemonReload: get[bool](p, "NeedDaemonReload"),
+		BusName:          p.str("BusName"),
+		Slice:            p.str("Slice"),
+		ControlGroup:     p.str("ControlGroup"),
+		ControlGroupID:   p.u64("ControlGroupId"),
+		InvocationID:     hex.EncodeToString(get[[]byte](p, "InvocationID")),
+		MainPID:          get[uint32](p, "MainPID"),
+
+		PrivateNetwork:       get[bool](p, "PrivateNetwork"),
+		NetworkNamespacePath: p.str("NetworkNamespacePath"),
+		JoinsNamespaceOf:     p.strs("JoinsNamespaceOf"),
+	}
+	setStart(&u, p)
+	setTimes(&u, p)
+	return u
+}
+
+// setStart takes what has to do with how the unit is started.
+func setStart(u *unit.Unit, p properties) {
+	u.TriggeredBy = p.strs("TriggeredBy")
+	u.Triggers = p.strs("Triggers")
+	for _, d := range dependencies {
+		for _, name := range p.strs(d) {
+			u.Dependents = append(u.Dependents, unit.Dependent{Name: name, Dependency: d})
+		}
+	}
+	if job := get[[]any](p, "Job"); len(job) > 0 { // (uo): id, path
+		u.JobID, _ = job[0].(uint32)
+	}
+	u.Type = p.str("Type")
+	u.Restart = p.str("Restart")
+	u.NRestarts = get[uint32](p, "NRestarts")
+	u.Result = p.str("Result")
+	u.ExecMainCode = get[int32](p, "ExecMainCode")
+	u.ExecMainStatus = get[int32](p, "ExecMainStatus")
+}
+
+func setTimes(u *unit.Unit, p properties) {
+	u.LastTriggerUS = p.u64("LastTriggerUSecMonotonic")
+	u.StateChangeUS = p.u64("StateChangeTimestampMonotonic")
+	u.ConditionUS = p.u64("ConditionTimestampMonotonic")
+	u.InactiveExitUS = p.u64("InactiveExitTimestampMonotonic")
+	u.ActiveEnterUS = p.u64("ActiveEnterTimestampMonotonic")
+	u.InactiveEnterUS = p.u64("InactiveEnterTimestampMonotonic")
+}

@@ -1,0 +1,203 @@
+package systemd
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/nsblame/nsblame/internal/explain/unit"
+
+	"github.com/nsblame/nsblame/internal/observe/systemd/unitfile"
+)
+
+// ReadFile returns a file's content, as os.ReadFile does.
+type ReadFile func(path string) ([]byte, error)
+
+// maxDropIns bounds how many drop-ins of a unit are read.
+const maxDropIns = 256
+
+// errTooManyDropIns is reported for a unit of which not all drop-ins are read.
+var errTooManyDropIns = fmt.Errorf("more than %d drop-ins, the rest was not read", maxDropIns)
+
+// ReadSettings reads from a unit's file and its drop-ins, in the order given,
+// which of them leaves which setting in force: of PrivateNetwork and
+// NetworkNamespacePath the last valid assignment counts, a
+// NetworkNamespacePath without a value takes it back, and each
+// JoinsNamespaceOf adds to the others. Where the unit has its own section
+// depends on the type that its name ends in. fragment may be empty.
+//
+// Files that can't be read are left out, and the error names them all.
+func ReadSettings(read ReadFile, name, fragment string, dropIns []string) ([]unit.Setting, error) {
+	f := inForce{section: execSection(name)}
+	var problems []error
+	if len(dropIns) > maxDropIns {
+		dropIns = dropIns[:maxDropIns]
+		problems = append(problems, errTooManyDropIns)
+	}
+	for _, file := range append([]string{fragment}, dropIns...) {
+		if file == "" {
+			continue
+		}
+		if err := f.file(read, file); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	return f.settings(), errors.Join(problems...)
+}
+
+// execSections are the sections that hold PrivateNetwork and
+// NetworkNamespacePath, by type of unit (src/core/unit.h, UNIT_VTABLE's
+// private_section; other types run no processes of their own).
+var execSections = map[string]string{
+	".service": "Service",
+	".socket":  "Socket",
+	".mount":   "Mount",
+	".swap":    "Swap",
+}
+
+func execSection(name string) string { return execSections[path.Ext(name)] }
+
+// inForce collects the settings while file after file is read.
+type inForce struct {
+	section string
+	private *unit.Setting
+	path    *unit.Setting
+	joins   []unit.Setting
+}
+
+func (f *inForce) file(read ReadFile, file string) error {
+	text, err := read(file)
+	if err != nil {
+		return err // names the file itself
+	}
+	assignments, err := unitfile.Parse(text)
+	for _, a := range assignments {
+		f.apply(a, unit.Setting{Name: a.Name, Value: a.Value, File: file, Line: a.Line, Evidence: unit.EvidenceFile})
+	}
+	if err != nil {
+		return fmt.Errorf("read %s: %w", file, err)
+	}
+	return nil
+}
+
+// apply does what the setting's own parser does (src/core/load-fragment.c:
+// config_parse_unit_deps, config_parse_unit_path_printf;
+// src/shared/conf-parser.c: config_parse_bool).
+func (f *inForce) apply(a unitfile.Assignment, s unit.Setting) {
+	switch {
+	case a.Section == "Unit" && a.Name == unit.SettingJoins:
+		if a.Value != "" {
+			f.joins = append(f.joins, s)
+		}
+	case f.section == "" || a.Section != f.section:
+	case a.Name == unit.SettingPrivate:
+		if v, ok := unitfile.Bool(a.Value); ok {
+			s.Value = yesNo(v)
+			f.private = &s
+		}
+	case a.Name == unit.SettingPath:
+		if a.Value == "" {
+			f.path = nil
+		} else if isPath(a.Value) {
+			f.path = &s
+		}
+	}
+}
+
+// isPath tells what can be an absolute path from what systemd refuses.
+func isPath(value string) bool {
+	return (value[0] == '/' || value[0] == '%') && !slices.Contains(strings.Split(value, "/"), "..")
+}
+
+func (f *inForce) settings() []unit.Setting {
+	var all []unit.Setting
+	for _, s := range []*unit.Setting{f.private, f.path} {
+		if s != nil {
+			all = append(all, *s)
+		}
+	}
+	return append(all, f.joins...)
+}
+
+func yesNo(v bool) string {
+	if v {
+		return "yes"
+	}
+	return "no"
+}
+
+// locate fills in the unit's Settings: what the manager has in force, with the
+// file and line of each where a file agrees with the manager.
+func locate(u *unit.Unit, read ReadFile) {
+	inFiles, err := ReadSettings(read, u.Name, u.FragmentPath, u.DropInPaths)
+	u.Problems = append(u.Problems, lines(err)...)
+	for _, s := range inFiles {
+		if agrees(u, s) {
+			if wroteItself(u, s.File) {
+				s.Evidence = unit.EvidenceManager
+			}
+			u.Settings = append(u.Settings, s)
+		}
+	}
+	addUnlocated(u)
+}
+
+// lines splits a joined error into the texts of its parts.
+func lines(err error) []string {
+	if err == nil {
+		return nil
+	}
+	return strings.Split(err.Error(), "\n")
+}
+
+// agrees reports whether what a file says is in force. A value with specifiers
+// can't be compared, nor can a dependency on an alias: the manager gives what
+// they stand for. There the file is believed unless it was changed.
+func agrees(u *unit.Unit, s unit.Setting) bool {
+	switch s.Name {
+	case unit.SettingPrivate:
+		return s.Value == yesNo(u.PrivateNetwork)
+	case unit.SettingPath:
+		if strings.Contains(s.Value, "%") {
+			return u.NetworkNamespacePath != "" && !u.NeedDaemonReload
+		}
+		return path.Clean(s.Value) == u.NetworkNamespacePath
+	default:
+		return len(u.JoinsNamespaceOf) > 0 && (!u.NeedDaemonReload || slices.ContainsFunc(words(s.Value), func(name string) bool { return slices.Contains(u.JoinsNamespaceOf, name) }))
+	}
+}
+
+// words splits a list of units. Names need no quotes, but may have them.
+func words(value string) []string {
+	return strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(" \t\n\r\"'", r) })
+}
+
+// wroteItself reports whether the manager wrote the file: it keeps the settings
+// of transient units in one (src/basic/path-lookup.c, the transient directory).
+func wroteItself(u *unit.Unit, file string) bool {
+	return u.Transient && strings.Contains(file, "/systemd/transient/")
+}
+
+// addUnlocated adds what is in force and stands in no file.
+func addUnlocated(u *unit.Unit) {
+	add := func(name, value string) {
+		u.Settings = append(u.Settings, unit.Setting{Name: name, Value: value, Evidence: unit.EvidenceManager})
+	}
+	if u.PrivateNetwork && len(u.SettingsNamed(unit.SettingPrivate)) == 0 {
+		add(unit.SettingPrivate, yesNo(true))
+	}
+	if u.NetworkNamespacePath != "" && len(u.SettingsNamed(unit.SettingPath)) == 0 {
+		add(unit.SettingPath, u.NetworkNamespacePath)
+	}
+	var named []string
+	for _, s := range u.SettingsNamed(unit.SettingJoins) {
+		named = append(named, words(s.Value)...)
+	}
+	for _, other := range u.JoinsNamespaceOf {
+		if !slices.Contains(named, other) {
+			add(unit.SettingJoins, other)
+		}
+	}
+}

@@ -1,0 +1,100 @@
+package render
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/life"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// TestGolden prints all scenarios in each form and compares the whole.
+func TestGolden(t *testing.T) {
+	for name, newPrinter := range map[string]func(w, diag *bytes.Buffer) Printer{
+		"line":  func(w, diag *bytes.Buffer) Printer { return NewText(w, diag, TextOptions{Life: true}) },
+		"color": func(w, diag *bytes.Buffer) Printer { return NewText(w, diag, TextOptions{Color: true}) },
+		"tree":  func(w, diag *bytes.Buffer) Printer { return NewText(w, diag, TextOptions{Tree: true, Life: true}) },
+		"json":  func(w, _ *bytes.Buffer) Printer { return NewJSON(w) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var w, diag bytes.Buffer
+			stream(t, newPrinter(&w, &diag))
+			golden(t, name+".golden", w.Bytes())
+			if diag.Len() > 0 {
+				golden(t, name+".diag.golden", diag.Bytes())
+			}
+		})
+	}
+}
+
+// stream prints one of everything.
+func stream(t *testing.T, p Printer) {
+	t.Helper()
+	do := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var cut uint64
+	do(p.Loss(12_345_678_901, &event.Loss{Kind: event.LossTable, Count: 3}))
+	p.Observe(host)
+	do(p.Coverage(at(1, 0, 0, 0), &event.Coverage{Probe: "copy_net_ns", Live: true, How: "fentry"}))
+	do(p.Coverage(at(1, 0, 0, 1), &event.Coverage{Probe: "__ip_vs_init", Why: "module ip_vs is not loaded: load it, or ignore this"}))
+	all := scenarios()
+	for _, s := range all {
+		if s.c.Cut() {
+			cut++
+		}
+		do(p.Creation(s.c))
+	}
+	for _, j := range joins() {
+		do(p.Join(j))
+	}
+	for _, e := range ends() {
+		do(p.End(e))
+	}
+	for _, l := range loads() {
+		do(p.Load(l))
+	}
+	do(p.Coverage(at(1, 41, 8, 500), &event.Coverage{
+		Probe: "__ip_vs_init", Subsystem: "ip_vs", Changed: true, Live: true, How: "kprobe",
+	}))
+	do(p.Coverage(at(1, 41, 8, 900), &event.Coverage{
+		Probe: "__ip_vs_init", Subsystem: "ip_vs", Changed: true, Why: "module ip_vs was unloaded",
+	}))
+	p.Observe(event.Event{Body: &event.Clock{OffsetNS: 1795503600*1e9 + 5e8}})
+	do(p.Loss(at(1, 41, 9, 0), &event.Loss{Kind: event.LossCreation, Count: 2}))
+	do(p.Loss(at(1, 41, 9, 0), &event.Loss{Kind: "new\x1bkind", Count: 1}))
+	n := uint64(len(all))
+	do(p.Summary(Summary{Seen: n + 1, Printed: n, Cut: cut, Lost: map[event.LossKind]uint64{
+		event.LossTable: 3, event.LossCreation: 2, event.LossRecord: 0,
+	}}))
+	do(p.Summary(Summary{Seen: 1, Printed: 1}))
+	do(p.Summary(Summary{Seen: 4, Printed: 4, Life: life.Counts{Known: true, Alive: 2, Releasing: 1, Untold: 7}}))
+}
+
+// golden compares got with a file of testdata, or writes it with -update.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", name, diff)
+	}
+}

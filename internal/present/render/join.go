@@ -1,0 +1,75 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/nsblame/nsblame/internal/explain/life"
+)
+
+func (p *jsonPrinter) Join(j *life.Join) error {
+	e := p.begin("netns_join")
+	p.time(j.BootNS)
+	identityField(e, j.Netns.Inum, j.Netns.Cookie)
+	e.str("how", string(j.Netns.How))
+	e.uint("nth", uint64(j.Netns.Nth))
+	if ns, known := j.Age(); known {
+		e.uint("age_ns", ns)
+	} else {
+		e.null("age_ns")
+	}
+	if j.Then == life.ThenNothing {
+		e.null("then")
+		e.null("then_after_ns")
+	} else {
+		e.str("then", string(j.Then))
+		e.uint("then_after_ns", j.ThenNS-min(j.ThenNS, j.BootNS))
+	}
+	e.key("process")
+	processObject(e, &j.Process)
+	lineageFields(e, j.Ancestry, j.AncestryWhy)
+	now := &j.Process
+	if now.Exec != nil {
+		now = now.Exec
+	}
+	unitField(e, &j.Placement, now.Cgroup, nil)
+	containerField(e, "container", j.Placement.Container)
+	p.created(j.Created)
+	return p.end()
+}
+
+// Join prints one line for each process that moved in. Visitors, who left or
+// ended without a program of their own, are counted at the namespace's end.
+func (p *textPrinter) Join(j *life.Join) error {
+	if !p.opt.Life || !j.Occupant() {
+		return nil
+	}
+	var b strings.Builder
+	b.WriteString(p.timeOf(j.BootNS))
+	b.WriteString("  netns " + p.paint.strong(fmt.Sprintf("%-10d", j.Netns.Inum)) + "  ")
+	b.WriteString(movedText(j) + "  ")
+	b.WriteString(p.paint.place(placeText(&j.Placement)) + "  ")
+	b.WriteString(label(&j.Process, parentIn(j.Ancestry, -1), maxLineCommand) + thenText(&j.Process, maxLineCommand))
+	for _, a := range ancestorTexts(j.Ancestry, j.AncestryWhy != "", j.AncestryWhy) {
+		b.WriteString(p.paint.faint("  < " + a))
+	}
+	if j.Created == nil {
+		b.WriteString("  creation not seen\n")
+		return write(p.w, b.String())
+	}
+	b.WriteString("  " + makerText(j.Created) + " in " + p.paint.place(placeText(&j.Created.Placement)) + "\n")
+	return write(p.w, b.String())
+}
+
+// movedText says when a process came in, and if it is there as what it was
+// before.
+func movedText(j *life.Join) string {
+	out := "entered"
+	if ns, known := j.Age(); known {
+		out += " after " + durationText(ns)
+	}
+	if j.Then == life.ThenNothing {
+		out += ", no exec since"
+	}
+	return out
+}

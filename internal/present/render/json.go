@@ -1,0 +1,397 @@
+package render
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/blame"
+	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/lineage"
+	"github.com/nsblame/nsblame/internal/explain/unit"
+)
+
+// schemaVersion changes only when a field changes its meaning.
+const schemaVersion = 1
+
+// timeLayout is RFC 3339 with all nine digits, so that lines sort and align.
+const timeLayout = "2006-01-02T15:04:05.000000000Z07:00"
+
+type jsonPrinter struct {
+	w     io.Writer
+	clock clock
+	enc   encoder
+}
+
+// NewJSON returns a Printer that writes one JSON object a line to w, the
+// summary included.
+func NewJSON(w io.Writer) Printer { return &jsonPrinter{w: w} }
+
+func (p *jsonPrinter) Observe(ev event.Event) { p.clock.observe(ev) }
+
+func (p *jsonPrinter) Creation(c *Creation) error {
+	p.begin("netns_create")
+	p.creation(c)
+	return p.end()
+}
+
+// creation writes the fields of a creation.
+func (p *jsonPrinter) creation(c *Creation) {
+	e := &p.enc
+	p.time(c.BootNS)
+	e.flag("entry_missed", c.Netns.EntryMissed)
+	netnsFields(e, &c.Netns)
+	e.key("init")
+	e.open('[')
+	for i := range c.Netns.Init {
+		initObject(e, &c.Netns.Init[i])
+	}
+	e.close(']')
+	costField(e, &c.Netns)
+	e.key("process")
+	processObject(e, &c.Process)
+	if c.Child == nil {
+		e.null("child")
+	} else {
+		e.key("child")
+		processObject(e, c.Child)
+	}
+	ancestryFields(e, c)
+	placeFields(e, c)
+	chainField(e, c.chain())
+	originField(e, &c.Origin)
+}
+
+// placeFields writes where the creator belongs.
+func placeFields(e *encoder, c *Creation) {
+	unitField(e, &c.Placement, c.Process.Cgroup, c.Settings)
+	containerField(e, "container", c.Placement.Container)
+	if c.Placement.Outer != nil {
+		containerField(e, "outer_container", c.Placement.Outer)
+	}
+	if c.Placement.Monitor != nil {
+		containerField(e, "monitor_of", c.Placement.Monitor)
+	}
+}
+
+func chainField(e *encoder, links []blame.Link) {
+	e.key("chain")
+	e.open('[')
+	for _, l := range links {
+		e.open('{')
+		e.str("link", l.Name)
+		e.str("evidence", string(l.Evidence))
+		if l.Process == nil {
+			e.str("text", l.Text)
+		} else {
+			e.str("text", linkText(&l))
+		}
+		if l.Unit != "" {
+			e.str("unit", l.Unit)
+		}
+		if l.Process != nil {
+			e.key("process")
+			processObject(e, l.Process)
+			processList(e, "ancestry", l.Ancestry)
+		}
+		e.close('}')
+	}
+	e.close(']')
+}
+
+func originField(e *encoder, o *blame.Origin) {
+	e.key("origin")
+	e.open('{')
+	if o.Process == nil {
+		e.null("process")
+	} else {
+		e.key("process")
+		processObject(e, o.Process)
+	}
+	processList(e, "ancestry", o.Ancestry)
+	if o.AncestryWhy != "" {
+		e.bool("ancestry_truncated", true)
+		e.str("ancestry_why", o.AncestryWhy)
+	}
+	cgroup := ""
+	if o.Process != nil {
+		cgroup = o.Process.Cgroup
+	}
+	unitField(e, &o.Placement, cgroup, nil)
+	containerField(e, "container", o.Placement.Container)
+	e.str("trigger", string(o.Trigger))
+	e.str("evidence", string(o.Evidence))
+	if o.Why != "" {
+		e.str("why", o.Why)
+	}
+	e.close('}')
+}
+
+func (p *jsonPrinter) Loss(bootNS uint64, l *event.Loss) error {
+	e := p.begin("loss")
+	p.time(bootNS)
+	e.str("kind", string(l.Kind))
+	e.uint("count", l.Count)
+	return p.end()
+}
+
+func (p *jsonPrinter) Coverage(bootNS uint64, c *event.Coverage) error {
+	e := p.begin("coverage")
+	p.time(bootNS)
+	e.str("probe", c.Probe)
+	if c.Subsystem != "" {
+		e.str("subsystem", c.Subsystem)
+	}
+	e.flag("changed", c.Changed)
+	e.bool("live", c.Live)
+	e.str("how", c.How)
+	e.str("why", c.Why)
+	return p.end()
+}
+
+func (p *jsonPrinter) Damage(bootNS uint64, d *event.Damage) error {
+	e := p.begin("damage")
+	p.time(bootNS)
+	e.uint("offset", d.Offset)
+	e.uint("bytes", d.Bytes)
+	e.uint("blocks", d.Blocks)
+	e.bool("truncated", d.Truncated)
+	e.str("why", d.Why)
+	return p.end()
+}
+
+func (p *jsonPrinter) Summary(s Summary) error {
+	e := p.begin("summary")
+	e.uint("seen", s.Seen)
+	e.uint("printed", s.Printed)
+	if s.Life.Known {
+		e.uint("alive", s.Life.Alive)
+		e.uint("releasing", s.Life.Releasing)
+	} else {
+		e.null("alive")
+		e.null("releasing")
+	}
+	e.uint("lost", s.LostTotal())
+	e.uint("cut", s.Cut)
+	e.uint("bus_cut", s.BusCut)
+	if n := s.Life.Untold; n > 0 {
+		e.uint("joins_untold", n)
+	}
+	if s.Damages > 0 {
+		e.uint("damages", s.Damages)
+		e.uint("damaged_blocks", s.DamagedBlocks)
+		e.uint("damaged_bytes", s.DamagedBytes)
+	}
+	if s.Redacted != "" {
+		e.str("redacted", s.Redacted)
+	}
+	e.key("lost_by_kind")
+	e.open('{')
+	for _, kind := range slices.Sorted(maps.Keys(s.Lost)) {
+		// A kind comes out of a recording and may be anything.
+		e.comma()
+		e.text(string(kind))
+		e.b = append(e.b, ':')
+		e.b = fmt.Append(e.b, s.Lost[kind])
+	}
+	e.close('}')
+	return p.end()
+}
+
+// begin starts a line of the given type.
+func (p *jsonPrinter) begin(kind string) *encoder {
+	e := &p.enc
+	e.b = e.b[:0]
+	e.open('{')
+	e.uint("schema", schemaVersion)
+	e.key("type")
+	e.text(kind)
+	return e
+}
+
+// end closes the line and writes it.
+func (p *jsonPrinter) end() error {
+	p.enc.b = append(p.enc.b, '}', '\n')
+	if _, err := p.w.Write(p.enc.b); err != nil {
+		return fmt.Errorf("write json: %w", err)
+	}
+	return nil
+}
+
+// time writes both times; that of the day is null until a Host event tells it.
+func (p *jsonPrinter) time(bootNS uint64) {
+	e := &p.enc
+	if t, ok := p.clock.wall(bootNS); ok {
+		e.key("time")
+		e.b = append(t.AppendFormat(append(e.b, '"'), timeLayout), '"')
+	} else {
+		e.null("time")
+	}
+	e.uint("boot_ns", bootNS)
+}
+
+func netnsFields(e *encoder, n *event.NetnsCreate) {
+	e.key("netns")
+	e.open('{')
+	e.uint("inum", uint64(n.Inum))
+	e.uint("cookie", n.Cookie)
+	e.uint("parent_inum", uint64(n.ParentInum))
+	e.close('}')
+	e.str("call", string(n.Call))
+	if n.Errno == 0 {
+		e.null("error")
+	} else {
+		e.str("error", errnoName(n.Errno))
+	}
+	e.uint("duration_ns", n.DurationNS)
+}
+
+func initObject(e *encoder, i *event.Init) {
+	e.open('{')
+	e.str("op", i.Op)
+	e.str("subsystem", i.Subsystem)
+	e.uint("duration_ns", i.DurationNS)
+	if i.IPVS != nil {
+		e.key("ipvs")
+		e.open('{')
+		e.int("id", int64(i.IPVS.ID))
+		e.uint("size", uint64(i.IPVS.Size))
+		e.close('}')
+	}
+	e.close('}')
+}
+
+// processObject writes a PROCESS of the contract. Marks of what isn't whole
+// are absent unless set, but for argv_truncated.
+func processObject(e *encoder, p *lineage.Process) {
+	e.open('{')
+	e.uint("pid", uint64(p.ID.PID))
+	e.uint("tid", uint64(p.TID))
+	e.uint("start_ns", p.ID.StartNS)
+	e.str("comm", p.Comm)
+	e.strings("argv", p.Argv)
+	e.bool("argv_truncated", p.ArgvTruncated)
+	e.flag("argv_unread", p.ArgvUnread)
+	e.flag("argv_inherited", p.ArgvInherited)
+	e.str("exe", p.Exe)
+	e.flag("exe_truncated", p.ExeTruncated)
+	e.uint("uid", uint64(p.UID))
+	if p.CgroupUnknown {
+		e.null("cgroup")
+	} else {
+		e.str("cgroup", p.Cgroup)
+	}
+	e.flag("cgroup_truncated", p.CgroupTruncated)
+	e.flag("adopted", p.Adopted)
+	e.flag("unresolved", p.Unresolved)
+	e.bool("exited", p.Exited)
+	if p.Exited {
+		s := exitStatus(p.ExitCode)
+		e.uint("exit_code", uint64(s.code))
+		e.uint("exit_signal", uint64(s.signal))
+		e.uint("exit_ns", p.ExitNS)
+	}
+	if p.Exec != nil {
+		e.key("exec")
+		processObject(e, p.Exec)
+	}
+	e.close('}')
+}
+
+func ancestryFields(e *encoder, c *Creation) {
+	processList(e, "ancestry", c.Ancestry)
+	if c.AncestryTruncated {
+		e.bool("ancestry_truncated", true)
+		e.str("ancestry_why", c.AncestryWhy)
+	}
+	if n := c.Netns.AncestorsLost; n > 0 {
+		e.uint("ancestors_lost", uint64(n))
+	}
+}
+
+func processList(e *encoder, name string, list []lineage.Process) {
+	e.key(name)
+	e.open('[')
+	for i := range list {
+		processObject(e, &list[i])
+	}
+	e.close(']')
+}
+
+func unitField(e *encoder, u *cgroup.Placement, path string, settings []unit.Setting) {
+	if u.Unit == "" {
+		e.null("unit")
+		return
+	}
+	e.key("unit")
+	e.open('{')
+	e.str("name", u.Unit)
+	e.str("slice", u.Slice)
+	e.str("manager", string(u.Manager))
+	e.str("cgroup", path)
+	if u.SystemUnit != u.Unit {
+		e.str("system_unit", u.SystemUnit)
+	}
+	if u.Session != "" {
+		e.str("session", u.Session)
+	}
+	if u.HasOwner {
+		e.uint("owner_uid", uint64(u.OwnerUID))
+	}
+	e.key("settings")
+	e.open('[')
+	for i := range settings {
+		settingObject(e, &settings[i])
+	}
+	e.close(']')
+	e.close('}')
+}
+
+func settingObject(e *encoder, s *unit.Setting) {
+	e.open('{')
+	e.str("name", s.Name)
+	e.str("value", s.Value)
+	if s.File == "" {
+		e.null("file")
+		e.null("line")
+	} else {
+		e.str("file", s.File)
+		e.uint("line", uint64(s.Line))
+	}
+	e.str("evidence", string(s.Evidence))
+	e.close('}')
+}
+
+func containerField(e *encoder, name string, c *cgroup.Container) {
+	if c == nil {
+		e.null(name)
+		return
+	}
+	e.key(name)
+	e.open('{')
+	e.str("id", c.ID)
+	e.str("runtime", c.Runtime)
+	if c.Pod != "" {
+		e.str("pod", c.Pod)
+	}
+	e.close('}')
+}
+
+// chain returns the links known from the kernel, and then those given.
+func (c *Creation) chain() []blame.Link {
+	links := []blame.Link{{Name: "creator", Evidence: blame.Kernel, Text: creatorText(c, maxTreeCommand)}}
+	if c.Placement.Unit != "" {
+		links = append(links, blame.Link{Name: "unit", Evidence: blame.Kernel, Text: c.Placement.Unit})
+	}
+	return append(links, c.Links...)
+}
+
+// status is a decoded wait status.
+type status struct{ code, signal uint32 }
+
+// exitStatus decodes task_struct.exit_code.
+func exitStatus(raw uint32) status {
+	return status{code: raw >> 8 & 0xff, signal: raw & 0x7f}
+}

@@ -1,0 +1,104 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/blame"
+)
+
+func (p *jsonPrinter) Load(l *blame.Load) error {
+	e := p.begin("netns_init")
+	p.time(l.BootNS)
+	n := &l.Init
+	e.str("subsystem", n.Subsystem)
+	if n.Op == "" {
+		e.null("op")
+	} else {
+		e.str("op", n.Op)
+	}
+	e.uint("namespaces", uint64(n.Namespaces))
+	e.uint("unfinished", uint64(n.Unfinished))
+	e.uint("duration_ns", n.DurationNS)
+	if n.Errno == 0 {
+		e.null("error")
+	} else {
+		e.str("error", errnoName(n.Errno))
+	}
+	c := NewCreation(l.Case)
+	e.key("process")
+	processObject(e, &c.Process)
+	ancestryFields(e, c)
+	placeFields(e, c)
+	chainField(e, loadChain(c))
+	originField(e, &c.Origin)
+	return p.end()
+}
+
+// loadChain begins with the process that loaded the module.
+func loadChain(c *Creation) []blame.Link {
+	links := c.chain()
+	links[0].Name = "loader"
+	return links
+}
+
+// Load prints what loading a module did, as Creation does.
+func (p *textPrinter) Load(l *blame.Load) error {
+	if p.opt.Tree {
+		return write(p.w, p.loadTree(l))
+	}
+	return write(p.w, p.loadLine(l))
+}
+
+// loadText is what was done to which namespaces.
+func (p *textPrinter) loadText(n *event.NetnsInit) string {
+	out := fmt.Sprintf("module %s initialised %s namespace%s in %s",
+		p.paint.strong(fitEscaped(n.Subsystem, maxName)), p.paint.strong(fmt.Sprint(n.Namespaces)),
+		plural(uint64(n.Namespaces)), durationText(n.DurationNS))
+	if n.Op != "" {
+		out += " (" + fitEscaped(n.Op, maxName) + ")"
+	}
+	if n.Unfinished > 0 {
+		out += fmt.Sprintf(", the end of %d not seen", n.Unfinished)
+	}
+	if n.Errno != 0 {
+		out += ", " + p.paint.bad("failed: "+failure(n.Errno))
+	}
+	return out
+}
+
+func (p *textPrinter) loadLine(l *blame.Load) string {
+	c := NewCreation(l.Case)
+	var b strings.Builder
+	b.WriteString(p.timeOf(l.BootNS) + "  " + p.loadText(&l.Init) + "  ")
+	b.WriteString(p.paint.place(placeText(&c.Placement)) + "  ")
+	b.WriteString(creatorText(c, maxLineCommand))
+	for _, a := range ancestorTexts(c.Ancestry, c.AncestryTruncated, c.AncestryWhy) {
+		b.WriteString(p.paint.faint("  < " + a))
+	}
+	if text := originText(c); text != "" {
+		b.WriteString("  " + p.paint.strong(text))
+	}
+	b.WriteByte('\n')
+	return b.String()
+}
+
+func (p *textPrinter) loadTree(l *blame.Load) string {
+	c := NewCreation(l.Case)
+	b := block{paint: p.paint}
+	b.text.WriteString(p.timeOf(l.BootNS) + "  " + p.loadText(&l.Init) + "\n")
+	b.row("by", label(&c.Process, c.parent(-1), maxTreeCommand)+" "+detail(&c.Process), blame.Kernel)
+	b.causes(c)
+	b.text.WriteByte('\n')
+	return b.text.String()
+}
+
+// coverageText says from when on a probe was live, or was not any more.
+func (p *textPrinter) coverageText(bootNS uint64, c *event.Coverage) string {
+	text := p.timeOf(bootNS) + "  probe " + fitEscaped(c.Probe, maxName)
+	if c.Live {
+		return text + " of module " + fitEscaped(c.Subsystem, maxName) + " is live (" + fitEscaped(c.How, maxName) + ")\n"
+	}
+	return text + " is not live any more: " + fitEscaped(c.Why, maxTreeCommand) + "\n"
+}

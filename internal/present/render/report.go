@@ -1,0 +1,490 @@
+package render
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/blame"
+	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/report"
+)
+
+// How much text and Markdown show of a report. JSON has all that is kept.
+const (
+	maxReportCommand = 512
+	maxReportUnits   = 20
+	maxReportDamage  = 4
+	maxReportCosts   = 20 // of all creations
+	maxCauseCosts    = 5  // of a cause's
+)
+
+// ReportText writes a report for people.
+func ReportText(w io.Writer, r *report.Report, color bool) error {
+	return write(w, plainText{paint: palette(color)}.document(newDocument(r)))
+}
+
+// ReportMarkdown writes a report to paste into a ticket. What a traced process
+// has chosen stands in code spans and code blocks, which it cannot end.
+func ReportMarkdown(w io.Writer, r *report.Report) error {
+	return write(w, markdown{}.document(newDocument(r)))
+}
+
+// span is a piece of a sentence: words of nsblame's, or a value.
+type span struct {
+	text  string
+	value bool
+}
+
+// phrase is a line of a report. It is safe to show on a terminal.
+type phrase []span
+
+// words are nsblame's own, which may have names in them.
+func words(format string, args ...any) span { return span{text: escape(fmt.Sprintf(format, args...))} }
+
+// spoken are words that are safe to show already.
+func spoken(text string) span { return span{text: text} }
+
+// value is something that was observed, made safe to show by the caller.
+func value(text string) span { return span{text: text, value: true} }
+
+func (p phrase) plain() string {
+	var b strings.Builder
+	for _, s := range p {
+		b.WriteString(s.text)
+	}
+	return b.String()
+}
+
+// document is a report as text and Markdown lay it out.
+type document struct {
+	title    phrase
+	complete bool // nothing was missed
+	gaps     []phrase
+	costs    *listing
+	causes   []section
+	loads    []phrase
+	suspects []phrase
+	units    []phrase
+}
+
+// listing is a list below a sentence.
+type listing struct {
+	title phrase
+	items []phrase
+}
+
+// section is a cause.
+type section struct {
+	number   int
+	title    phrase
+	rows     []row
+	example  string
+	remedies []action
+}
+
+type row struct {
+	title string
+	text  phrase
+}
+
+// action is a remedy.
+type action struct {
+	do, cost phrase
+	file     string
+	contents string
+	commands []string
+}
+
+// reportWriter turns a report into a document.
+type reportWriter struct {
+	r     *report.Report
+	clock clock
+}
+
+func newDocument(r *report.Report) *document {
+	w := reportWriter{r: r, clock: reportClock(r)}
+	d := &document{title: w.title(), gaps: w.gaps()}
+	if d.complete = len(d.gaps) == 0; d.complete {
+		d.gaps = []phrase{{words("Nothing was lost or cut, and every probe was live")}}
+	}
+	d.costs = costListing(r)
+	for i := range r.Causes {
+		d.causes = append(d.causes, w.section(i, &r.Causes[i]))
+	}
+	d.loads = w.loads()
+	d.suspects, d.units = w.suspects()
+	return d
+}
+
+func reportClock(r *report.Report) clock {
+	if r.Host == nil {
+		return clock{}
+	}
+	var c clock
+	c.observe(event.Event{Body: r.Host})
+	c.steps = []clockStep{{offset: r.ClockOffsetNS}}
+	return c
+}
+
+// at is a time with its day.
+func (w *reportWriter) at(boot uint64) string {
+	if t, ok := w.clock.wall(boot); ok {
+		return t.Format("2006-01-02 15:04:05")
+	}
+	return fmt.Sprintf("+%d.%03d", boot/1e9, boot/1e6%1e3)
+}
+
+// lasting is a duration that may be long.
+func lasting(ns uint64) string {
+	if ns < 60*uint64(time.Second) {
+		return durationText(ns)
+	}
+	if ns > uint64(1<<63-1) {
+		return strconv.FormatUint(ns/1e9, 10) + "s"
+	}
+	return time.Duration(ns).Round(time.Second).String()
+}
+
+func counted(n uint64, what string) string { return fmt.Sprintf("%d %s%s", n, what, plural(n)) }
+
+func (w *reportWriter) title() phrase {
+	r := w.r
+	p := phrase{words("%s", counted(r.Selected-r.Failed, "network namespace")), words(" created")}
+	if r.Failed > 0 {
+		p = append(p, words(" and %d failed", r.Failed))
+	}
+	p = append(p, words(" from %s to %s (%s)", w.at(r.From), w.at(r.Until), lasting(r.Until-min(r.From, r.Until))))
+	if n := len(r.Causes); n > 0 {
+		p = append(p, words(", by %s", counted(uint64(n), "cause")))
+	}
+	if r.FilteredOut > 0 {
+		p = append(p, words("; %d more left out by the filters", r.FilteredOut))
+	}
+	return p
+}
+
+// gaps are what was not observed, in words.
+func (w *reportWriter) gaps() []phrase {
+	g := &w.r.Gaps
+	var out []phrase
+	add := func(spans ...span) { out = append(out, spans) }
+	if !w.r.Whole {
+		add(words("The stream breaks off: what came after is not known"))
+	}
+	for _, kind := range slices.Sorted(maps.Keys(g.Lost)) {
+		if n := g.Lost[kind]; n > 0 {
+			add(words("Lost %d: ", n), spoken(lossText(kind)))
+		}
+	}
+	for i := range g.Damage {
+		if i == maxReportDamage {
+			break
+		}
+		d := &g.Damage[i]
+		text := fmt.Sprintf("The recording cannot be read from byte %d on for %d bytes (at least %s)", d.Offset, d.Bytes, counted(d.Blocks, "block"))
+		if d.Truncated {
+			text = fmt.Sprintf("The recording ends within a block: %d bytes from byte %d on cannot be read", d.Bytes, d.Offset)
+		}
+		add(words("%s: ", text), value(fitEscaped(d.Why, maxName)))
+	}
+	if more := g.Damages - min(g.Damages, uint64(min(len(g.Damage), maxReportDamage))); more > 0 {
+		add(words("The recording cannot be read in %d more places, %d bytes in all", more, g.DamagedBytes))
+	}
+	for i := range g.Dead {
+		p := &g.Dead[i]
+		add(words("The probe "), value(fitEscaped(p.Probe, maxName)), words(" was not live: "), value(fitEscaped(p.Why, maxReportCommand)))
+	}
+	if !w.r.Endings.Seen {
+		add(words("The end of namespaces was not seen: how long they lived and which are alive is not known"))
+	}
+	if w.r.Endings.Lost > 0 {
+		add(words("Up to %d ends of namespaces were missed: what seems to be alive may not be", w.r.Endings.Lost))
+	}
+	if g.Cut > 0 {
+		add(words("Of %s not all was recorded", counted(g.Cut, "creation")))
+	}
+	if g.BusCut > 0 {
+		add(words("%s not captured far enough", counted(g.BusCut, "bus message")))
+	}
+	if w.r.Ungrouped > 0 {
+		add(words("%s of further causes, of which there are too many", counted(w.r.Ungrouped, "creation")))
+	}
+	return out
+}
+
+// partyText is a unit with the user whose it is.
+func partyText(p *report.Party) string {
+	name := unitName(p.Unit)
+	if p.Manager == cgroup.ManagerUser && p.HasOwner {
+		return fmt.Sprintf("%s (user %d)", name, p.OwnerUID)
+	}
+	if p.Manager == cgroup.ManagerUser {
+		return name + " (user)"
+	}
+	return name
+}
+
+func argvText(argv []string) string { return string(appendArgv(nil, argv, maxReportCommand)) }
+
+// what names a cause.
+func (w *reportWriter) what(c *report.Cause) phrase {
+	command := value(argvText(c.Command))
+	if c.Comm != "" || len(c.Command) == 0 {
+		command = value(commText(c.Comm))
+	}
+	var p phrase
+	switch c.Trigger {
+	case blame.TriggerCommand:
+		p = phrase{command}
+		if c.CommandTruncated {
+			p = append(p, words(" (cut)"))
+		}
+		if c.Origin.Unit != "" {
+			p = append(p, words(" in "), value(partyText(&c.Origin)))
+		}
+	case blame.TriggerUnknown:
+		p = phrase{words("Unknown, through "), command}
+		if c.Creator.Unit != "" {
+			p = append(p, words(" in "), value(partyText(&c.Creator)))
+		}
+	case blame.TriggerRestart:
+		p = phrase{words("Restarts of "), value(partyText(&c.Origin))}
+	case blame.TriggerBoot:
+		p = phrase{words("The boot, for "), value(partyText(&c.Origin))}
+	default:
+		p = phrase{words("The %s ", c.Trigger), value(partyText(&c.Origin))}
+	}
+	return p
+}
+
+func (w *reportWriter) section(i int, c *report.Cause) section {
+	s := section{number: i + 1, title: w.what(c)}
+	s.title = append(s.title, words(": %s", times(c)))
+	add := func(title string, spans ...span) { s.rows = append(s.rows, row{title, spans}) }
+	if c.Creator.Unit != "" {
+		add("in", value(partyText(&c.Creator)))
+	}
+	for j := range c.Settings {
+		set := &c.Settings[j]
+		text := set.Name + "=" + set.Value
+		if set.File != "" {
+			text += fmt.Sprintf(" at %s:%d", set.File, set.Line)
+		}
+		add("setting", value(fitEscaped(text, maxReportCommand)))
+	}
+	for j := range c.Example.Links {
+		if l := &c.Example.Links[j]; l.Name == "because" {
+			add("because", value(fitEscaped(l.Text, maxReportCommand)))
+		}
+	}
+	if c.Why != "" {
+		add("unknown", spoken(fitEscaped(c.Why, maxReportCommand)))
+	}
+	tally := func(title string, t *report.Tally, text func([]string) string) {
+		for j := range t.Values {
+			add(title, value(text(t.Values[j].Value)), words(" (%d)", t.Values[j].Count))
+			title = ""
+		}
+		if t.Others > 0 {
+			add(title, words("others (%d)", t.Others))
+		}
+	}
+	tally("run by", &c.RunBy, argvText)
+	tally("container", &c.Containers, func(v []string) string { return fitEscaped(strings.Join(v, ""), maxName) })
+	tally("occupants", &c.Occupants, argvText)
+	if c.Untold > 0 {
+		title := ""
+		if len(c.Occupants.Values) == 0 {
+			title = "occupants"
+		}
+		add(title, words("more, only counted (%d)", c.Untold))
+	}
+	if c.Visits > 0 {
+		add("visited", words("%s, by who left again or ended there without a program of its own", counted(c.Visits, "time")))
+	}
+	if c.Failed > 0 {
+		var errs []string
+		for _, n := range slices.Sorted(maps.Keys(c.Errors)) {
+			errs = append(errs, fmt.Sprintf("%s (%d)", failure(n), c.Errors[n]))
+		}
+		add("failed", spoken(fmt.Sprintf("%d: %s", c.Failed, strings.Join(errs, ", "))))
+	}
+	add("when", w.when(c)...)
+	if c.Life.N > 0 {
+		add("lived", words("%s", spreadText(&c.Life, lasting)))
+	}
+	if w.r.Endings.Seen {
+		if c.Alive == 0 {
+			add("alive", words("none at the end"))
+		} else {
+			add("alive", words("%d at the end, the oldest since %s", c.Alive, w.at(c.OldestAlive)))
+		}
+	}
+	for j := range c.Spent {
+		sp := &c.Spent[j]
+		title := "spent"
+		if j > 0 {
+			title = ""
+		}
+		what := words("creating")
+		if sp.What != report.Whole {
+			what = value(fitEscaped(sp.What, maxName))
+		}
+		add(title, words("%s in ", durationText(sp.Sum)), what, words(": each %s", spreadText(&sp.Spread, durationText)))
+	}
+	if c.Costs != nil {
+		title := "cost"
+		for _, p := range costPhrases(c.Costs, maxCauseCosts) {
+			add(title, p...)
+			title = ""
+		}
+	}
+	if c.Teardown.N > 0 {
+		add("teardown", words("%s", spreadText(&c.Teardown, durationText)))
+	}
+	var evidence []string
+	for _, e := range slices.Sorted(maps.Keys(c.Evidence)) {
+		evidence = append(evidence, fmt.Sprintf("%s (%d)", fitEscaped(string(e), maxName), c.Evidence[e]))
+	}
+	add("evidence", spoken(strings.Join(evidence, ", ")))
+	if c.Similar > 0 {
+		add("similar", words("%s the same program with other arguments", counted(uint64(c.Similar), "other cause")))
+	}
+	s.example = (&textPrinter{clock: w.clock}).tree(NewCreation(c.Example))
+	for j := range c.Remedies {
+		s.remedies = append(s.remedies, newAction(&c.Remedies[j]))
+	}
+	return s
+}
+
+func times(c *report.Cause) string {
+	text := counted(c.Count, "time")
+	if c.Failed > 0 {
+		text += fmt.Sprintf(", %d failed", c.Failed)
+	}
+	return text
+}
+
+// when tells the rhythm.
+func (w *reportWriter) when(c *report.Cause) phrase {
+	if c.Count == 1 {
+		return phrase{words("once, at %s", w.at(c.First))}
+	}
+	p := phrase{words("%s to %s", w.at(c.First), w.at(c.Last))}
+	r := &c.Rhythm
+	if r.Bursts < c.Count {
+		p = append(p, words(", in %s", counted(r.Bursts, "burst")))
+	}
+	if r.Interval.N == 0 {
+		return p
+	}
+	if r.Periodic {
+		p = append(p, words(", periodic, every %s", spreadText(&r.Interval, lasting)))
+	} else {
+		p = append(p, words(", not periodic, intervals of %s", spreadText(&r.Interval, lasting)))
+	}
+	return p
+}
+
+// spreadText is the median with what lies around it.
+func spreadText(s *report.Spread, text func(uint64) string) string {
+	if s.Min == s.Max {
+		return text(s.Median)
+	}
+	out := fmt.Sprintf("%s (median; quartiles %s and %s, least %s, most %s)", text(s.Median), text(s.Q1), text(s.Q3), text(s.Min), text(s.Max))
+	if s.Unused > 0 {
+		out += fmt.Sprintf(", of the first %d of %d", s.N-s.Unused, s.N)
+	}
+	return out
+}
+
+func newAction(m *report.Remedy) action {
+	a := action{do: phrase{words("%s", m.Do)}}
+	if m.Cost != "" {
+		a.cost = phrase{words("%s", m.Cost)}
+	}
+	if m.File != nil {
+		a.file, a.contents = quoteName(m.File.Path, maxTreeCommand), m.File.Contents
+	}
+	for _, argv := range m.Commands {
+		a.commands = append(a.commands, string(appendArgv(nil, argv, maxTreeCommand)))
+	}
+	return a
+}
+
+// maxReportLoads bounds the modules that text and Markdown show.
+const maxReportLoads = 20
+
+const loadsTitle = "Modules that were loaded meanwhile, and what that did to the namespaces that there were"
+
+// loads tells which modules were loaded, by whom, and what that cost.
+func (w *reportWriter) loads() []phrase {
+	var list []phrase
+	for i := range w.r.Loads {
+		if i == maxReportLoads {
+			break
+		}
+		l := &w.r.Loads[i]
+		p := phrase{
+			value(fitEscaped(l.Subsystem, maxName)),
+			words(": %s initialised in %s, ", counted(l.Namespaces, "namespace"), durationText(l.Sum)),
+			words("%s", counted(l.Count, "time")),
+		}
+		if l.Failed > 0 {
+			p = append(p, words(", %d of them failed", l.Failed))
+		}
+		list = append(list, append(append(p, words(": ")), w.what(l.Cause)...))
+	}
+	if more := uint64(len(w.r.Loads)-len(list)) + w.r.LoadsUngrouped; more > 0 {
+		list = append(list, phrase{words("and %d more", more)})
+	}
+	return list
+}
+
+// suspects tells who was there and created none, and how sure that is.
+func (w *reportWriter) suspects() (text, units []phrase) {
+	s := &w.r.Suspects
+	if !s.Known {
+		return []phrase{{words("Which units were there all the time is not known: %s", s.Why)}}, nil
+	}
+	span := fmt.Sprintf("between %s and %s", w.at(w.r.From), w.at(w.r.Until))
+	if s.Cleared {
+		text = append(text, phrase{words("Looked at and cleared: these units were active at both ends and neither made nor, by fork or D-Bus, caused a namespace %s. Coverage was complete and nothing was lost", span)})
+	} else {
+		text = append(text, phrase{words("Not seen to create any, which does not clear them: these units were active at both ends, and nothing shows that they made or caused a namespace %s. But %s", span, strings.Join(s.Doubts, "; "))})
+	}
+	text = append(text, phrase{words("What a unit asks of others over other ways than D-Bus, such as a container runtime's socket, is not followed")})
+	if s.Unknown > 0 {
+		text = append(text, phrase{words("Who caused %s is not known: any of them may have", counted(s.Unknown, "creation"))})
+	}
+	if s.Why != "" {
+		text = append(text, phrase{words("The list may not be whole: %s", s.Why)})
+	}
+	for i := range s.Units {
+		if i == maxReportUnits {
+			break
+		}
+		u := &s.Units[i]
+		units = append(units, phrase{value(partyText(&u.Party)), words(" (%s)", processesText(u.Processes))})
+	}
+	if more := len(s.Units) - len(units) + s.Others; more > 0 {
+		units = append(units, phrase{words("and %d more", more)})
+	}
+	if len(units) == 0 {
+		units = append(units, phrase{words("none")})
+	}
+	return text, units
+}
+
+func processesText(n uint32) string {
+	if n == 1 {
+		return "1 process"
+	}
+	return fmt.Sprintf("%d processes", n)
+}

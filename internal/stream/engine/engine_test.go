@@ -1,0 +1,343 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/blame"
+	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/life"
+	"github.com/nsblame/nsblame/internal/explain/lineage"
+	"github.com/nsblame/nsblame/internal/present/render"
+)
+
+// script is a source that plays events, and ends early when it is told to, as
+// a live one does.
+type script struct {
+	events []event.Event
+	wakes  []uint64
+}
+
+func (s *script) Next(ctx context.Context) (event.Event, error) {
+	if ctx.Err() != nil || len(s.events) == 0 {
+		return event.Event{}, io.EOF
+	}
+	ev := s.events[0]
+	s.events = s.events[1:]
+	return ev, nil
+}
+
+func (s *script) Ask(event.Question) {}
+
+func (s *script) WakeAt(boot uint64) { s.wakes = append(s.wakes, boot) }
+
+// tape is a printer that remembers.
+type tape struct {
+	inums    []uint32
+	ends     []string
+	joins    []string
+	losses   []event.LossKind
+	coverage []string
+	loads    []string
+	summary  *render.Summary
+}
+
+func (t *tape) Observe(event.Event) {}
+func (t *tape) Creation(c *render.Creation) error {
+	t.inums = append(t.inums, c.Netns.Inum)
+	return nil
+}
+
+func (t *tape) Join(j *life.Join) error {
+	t.joins = append(t.joins, fmt.Sprintf("%d %s", j.Netns.Inum, j.Then))
+	return nil
+}
+
+func (t *tape) End(e *life.End) error {
+	step := "released"
+	if e.Free != nil {
+		step = "freed"
+	}
+	t.ends = append(t.ends, fmt.Sprintf("%s %d after %d", step, e.Inum(), len(t.inums)))
+	return nil
+}
+
+func (t *tape) Loss(_ uint64, l *event.Loss) error {
+	t.losses = append(t.losses, l.Kind)
+	return nil
+}
+
+func (t *tape) Coverage(_ uint64, c *event.Coverage) error {
+	t.coverage = append(t.coverage, c.Probe)
+	return nil
+}
+
+func (t *tape) Load(l *blame.Load) error {
+	t.loads = append(t.loads, l.Init.Subsystem)
+	return nil
+}
+
+func (t *tape) Damage(uint64, *event.Damage) error { return nil }
+
+func (t *tape) Summary(s render.Summary) error {
+	t.summary = &s
+	return nil
+}
+
+func at(boot uint64, b event.Body) event.Event { return event.Event{BootNS: boot, Body: b} }
+
+func created(boot uint64, inum uint32) event.Event {
+	return at(boot, &event.NetnsCreate{
+		Serial: uint64(inum), Inum: inum, Call: event.CallUnshare, Creator: event.ProcessID{PID: inum, StartNS: 1},
+	})
+}
+
+func TestRun(t *testing.T) {
+	src := &script{events: []event.Event{
+		at(0, &event.Host{ExecWaitNS: 100}),
+		at(1, &event.Coverage{Probe: "copy_net_ns", Live: true}),
+		created(10, 1),
+		at(20, &event.Loss{Kind: event.LossCreation, Count: 2}),
+		at(30, &event.Exit{Process: event.ProcessID{PID: 1, StartNS: 1}}),
+		created(40, 2),
+		at(50, &event.End{Seen: 4}),
+	}}
+	var out tape
+	sum, err := Run(context.Background(), src, Options{Printer: &out})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := render.Summary{Seen: 4, Printed: 2, Cut: 2, Lost: map[event.LossKind]uint64{event.LossCreation: 2}}
+	if diff := cmp.Diff(want, sum); diff != "" {
+		t.Errorf("summary (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(&want, out.summary); diff != "" {
+		t.Errorf("printed summary (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]uint32{1, 2}, out.inums); diff != "" {
+		t.Errorf("printed (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]uint64{110, 0, 140, 0}, src.wakes); diff != "" {
+		t.Errorf("deadlines (-want +got):\n%s", diff)
+	}
+	if len(out.losses) != 1 || len(out.coverage) != 1 {
+		t.Errorf("losses %v, coverage %v", out.losses, out.coverage)
+	}
+}
+
+// witness is an observer that remembers.
+type witness struct {
+	events   int
+	selected map[uint32]bool
+	refuses  uint32
+	joined   []uint32
+}
+
+var errWitness = errors.New("that one")
+
+func (w *witness) Observe(ev event.Event) error {
+	w.events++
+	if n, ok := ev.Body.(*event.NetnsCreate); ok && w.refuses == n.Inum {
+		return errWitness
+	}
+	return nil
+}
+
+func (w *witness) Join(j *life.Join) { w.joined = append(w.joined, j.Netns.Inum) }
+
+func (w *witness) Load(*blame.Load, bool) {}
+
+func (w *witness) Case(c *blame.Case, selected bool) { w.selected[c.Netns.Inum] = selected }
+
+// Observers are told of all, also of what is not printed, and without a printer.
+// The error of one ends the run.
+func TestObservers(t *testing.T) {
+	stream := func() *script {
+		return &script{events: []event.Event{created(1, 1), created(2, 2), at(3, &event.End{Seen: 2})}}
+	}
+	w := &witness{selected: make(map[uint32]bool)}
+	failed := Filter{FailedOnly: true}
+	src := stream()
+	src.events[1].Body.(*event.NetnsCreate).Errno = 28
+	sum, err := Run(context.Background(), src, Options{Observers: []Observer{w}, Filter: failed})
+	if err != nil || sum.Printed != 1 || w.events != 3 {
+		t.Errorf("%+v, %v, %d events", sum, err, w.events)
+	}
+	if diff := cmp.Diff(map[uint32]bool{1: false, 2: true}, w.selected); diff != "" {
+		t.Errorf("selected (-want +got):\n%s", diff)
+	}
+	w = &witness{selected: make(map[uint32]bool), refuses: 2}
+	if _, err := Run(context.Background(), stream(), Options{Observers: []Observer{w}}); !errors.Is(err, errWitness) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestRunEndsWithTheCount(t *testing.T) {
+	src := &script{events: []event.Event{created(1, 1), created(2, 2), created(3, 3), created(4, 4)}}
+	var out tape
+	sum, err := Run(context.Background(), src, Options{Printer: &out, Count: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sum.Printed != 2 || len(out.inums) != 2 || out.summary == nil {
+		t.Errorf("printed %d: %v, summary %v", sum.Printed, out.inums, out.summary)
+	}
+}
+
+// ended is a stream in which a namespace is gone before its creation is
+// printed, one is older, and one stays.
+func ended() *script {
+	return &script{events: []event.Event{
+		at(0, &event.Host{ExecWaitNS: 1000}),
+		at(1, &event.Coverage{Probe: "__put_net", Live: true}),
+		at(1, &event.Coverage{Probe: "net_free", Live: true}),
+		created(10, 1),
+		at(11, &event.NetnsRelease{Serial: 1, Inum: 1, CreatedNS: 10}),
+		at(12, &event.NetnsFree{Serial: 1, Inum: 1, CreatedNS: 10, ReleasedNS: 11}),
+		at(13, &event.NetnsRelease{Inum: 7}),
+		at(14, &event.Exit{Process: event.ProcessID{PID: 1, StartNS: 1}}),
+		created(20, 2),
+		at(30, &event.End{Seen: 2}),
+	}}
+}
+
+// An end is printed after its creation, and one of an older namespace at once.
+func TestRunPrintsEnds(t *testing.T) {
+	var out tape
+	sum, err := Run(context.Background(), ended(), Options{Printer: &out})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"released 7 after 0", "released 1 after 1", "freed 1 after 1"}, out.ends); diff != "" {
+		t.Errorf("ends (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(life.Counts{Known: true, Alive: 1}, sum.Life); diff != "" {
+		t.Errorf("counts (-want +got):\n%s", diff)
+	}
+}
+
+// The filter holds for ends as for creations. Of one whose creation is not
+// known it cannot be told.
+func TestRunFiltersEnds(t *testing.T) {
+	var out tape
+	sum, err := Run(context.Background(), ended(), Options{Printer: &out, Filter: Filter{UIDs: []uint32{5}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out.ends) > 0 || sum.Life.Alive != 0 {
+		t.Errorf("printed %v, %d alive", out.ends, sum.Life.Alive)
+	}
+}
+
+// A stream that breaks off without an End still yields what waits.
+func TestRunFlushes(t *testing.T) {
+	var out tape
+	src := &script{events: []event.Event{at(0, &event.Host{ExecWaitNS: 1e9}), created(1, 1)}}
+	if _, err := Run(context.Background(), src, Options{Printer: &out}); err != nil {
+		t.Fatal(err)
+	}
+	if len(out.inums) != 1 {
+		t.Errorf("printed %v", out.inums)
+	}
+}
+
+func TestRunGivesBackTheWriteError(t *testing.T) {
+	src := &script{events: []event.Event{created(1, 1)}}
+	_, err := Run(context.Background(), src, Options{Printer: render.NewJSON(closed{})})
+	if err == nil {
+		t.Error("no error")
+	}
+}
+
+type closed struct{}
+
+func (closed) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+func TestFilter(t *testing.T) {
+	exec := &lineage.Process{Comm: "systemd-hostnam"}
+	c := &render.Creation{
+		Case: &blame.Case{
+			Creation: &lineage.Creation{
+				Process: lineage.Process{Comm: "(ostnamed)", UID: 5, Exec: exec},
+				Child:   &lineage.Process{Comm: "child"},
+			},
+			Placement: cgroup.Placement{Unit: `foo\x2dbar.service`, Container: &cgroup.Container{ID: "abcdef"}},
+		},
+	}
+	for _, tt := range []struct {
+		name   string
+		filter Filter
+		want   bool
+	}{
+		{"none", Filter{}, true},
+		{"unit by name", Filter{Units: []string{`foo\x2dbar.service`}}, true},
+		{"unit by pattern", Filter{Units: []string{"x", "foo*"}}, true},
+		{"other unit", Filter{Units: []string{"foo"}}, false},
+		{"comm", Filter{Comms: []string{"(ostnamed)"}}, true},
+		{"comm after exec", Filter{Comms: []string{"systemd-*"}}, true},
+		{"comm of the child", Filter{Comms: []string{"child"}}, true},
+		{"other comm", Filter{Comms: []string{"systemd"}}, false},
+		{"container by prefix", Filter{Containers: []string{"abc"}}, true},
+		{"other container", Filter{Containers: []string{"bc"}}, false},
+		{"uid", Filter{UIDs: []uint32{5}}, true},
+		{"other uid", Filter{UIDs: []uint32{0}}, false},
+		{"failed", Filter{FailedOnly: true}, false},
+		{"all must match", Filter{UIDs: []uint32{5}, Comms: []string{"x"}}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := tt.filter.Match(c); got != tt.want {
+				t.Errorf("Match = %v", got)
+			}
+		})
+	}
+}
+
+// The JSON of a run is whole lines, whatever the stream.
+func TestRunPrintsWholeLines(t *testing.T) {
+	var buf bytes.Buffer
+	src := &script{events: []event.Event{created(1, 1), at(2, &event.End{Seen: 1})}}
+	if _, err := Run(context.Background(), src, Options{Printer: render.NewJSON(&buf)}); err != nil {
+		t.Fatal(err)
+	}
+	if n := bytes.Count(buf.Bytes(), []byte("\n")); n != 2 || !bytes.HasSuffix(buf.Bytes(), []byte("}\n")) {
+		t.Errorf("%d lines:\n%s", n, buf.Bytes())
+	}
+}
+
+// The loading of a module is subject to the filters, and creates nothing.
+func TestLoads(t *testing.T) {
+	stream := func() *script {
+		return &script{events: []event.Event{
+			at(1, &event.Cgroup{ID: 1, Path: "/user.slice/user-0.slice/session-1.scope"}),
+			at(1, &event.Process{ID: event.ProcessID{PID: 5, StartNS: 1}, Comm: "modprobe", Cgroup: 1}),
+			at(2, &event.NetnsInit{By: event.ProcessID{PID: 5, StartNS: 1}, Comm: "modprobe", Subsystem: "ip_vs"}),
+			at(3, &event.NetnsInit{By: event.ProcessID{PID: 5, StartNS: 1}, Comm: "modprobe", Subsystem: "sit", Errno: 12}),
+			at(4, &event.End{}),
+		}}
+	}
+	for _, tc := range []struct {
+		filter Filter
+		want   []string
+	}{
+		{Filter{}, []string{"ip_vs", "sit"}},
+		{Filter{Comms: []string{"modprobe"}, Units: []string{"session-*"}}, []string{"ip_vs", "sit"}},
+		{Filter{Comms: []string{"insmod"}}, nil},
+		{Filter{FailedOnly: true}, []string{"sit"}},
+	} {
+		var out tape
+		sum, err := Run(context.Background(), stream(), Options{Printer: &out, Filter: tc.filter})
+		if err != nil || sum.Seen != 0 || sum.Printed != 0 {
+			t.Errorf("%+v, %v", sum, err)
+		}
+		if diff := cmp.Diff(tc.want, out.loads); diff != "" {
+			t.Errorf("%+v (-want +got):\n%s", tc.filter, diff)
+		}
+	}
+}

@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/nsblame/nsblame/internal/explain/lineage"
+	"github.com/nsblame/nsblame/internal/present/render"
+)
+
+// Filter selects creations. Each field that is set must match; of several
+// values in a field one must. Units and comms are patterns as of path.Match.
+type Filter struct {
+	// Units match the name of the creator's unit.
+	Units []string
+	// Comms match the comm of the creator, of the child born in the namespace,
+	// or what either became by the exec that followed.
+	Comms []string
+	// Containers match the container's id, or the beginning of it.
+	Containers []string
+	// UIDs match the creator's real user id.
+	UIDs []uint32
+	// FailedOnly selects the creations that failed.
+	FailedOnly bool
+}
+
+// Match reports whether the filter selects the creation.
+func (f Filter) Match(c *render.Creation) bool {
+	return (len(f.Units) == 0 || matchAny(f.Units, c.Placement.Unit)) &&
+		(len(f.Comms) == 0 || f.matchComm(&c.Process) || f.matchComm(c.Child)) &&
+		(len(f.Containers) == 0 || f.matchContainer(c)) &&
+		(len(f.UIDs) == 0 || slices.Contains(f.UIDs, c.Process.UID)) &&
+		(!f.FailedOnly || c.Netns.Errno != 0)
+}
+
+// All reports whether the filter selects every creation.
+func (f Filter) All() bool {
+	return len(f.Units) == 0 && len(f.Comms) == 0 && len(f.Containers) == 0 && len(f.UIDs) == 0 && !f.FailedOnly
+}
+
+func (f Filter) matchComm(p *lineage.Process) bool {
+	return p != nil && (matchAny(f.Comms, p.Comm) || f.matchComm(p.Exec))
+}
+
+func (f Filter) matchContainer(c *render.Creation) bool {
+	return c.Placement.Container != nil && slices.ContainsFunc(f.Containers, func(prefix string) bool {
+		return strings.HasPrefix(c.Placement.Container.ID, prefix)
+	})
+}
+
+func matchAny(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		// a unit's own name may hold what a pattern would escape (foo\x2dbar)
+		if pattern == name {
+			return true
+		}
+		// patterns are checked where they are parsed
+		ok, err := path.Match(pattern, name)
+		return err == nil && ok
+	})
+}

@@ -1,0 +1,106 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/stream/redact"
+)
+
+// flushAfter is how long an event waits at most for its block to be written.
+const flushAfter = time.Second
+
+// Sink takes a stream down. Flush may be called while Write is.
+type Sink interface {
+	// Write takes an event.
+	Write(ev event.Event) error
+	// Flush writes what waits.
+	Flush() error
+	// Close ends the recording in good order.
+	Close() error
+}
+
+// Recorded is a source that takes down what it passes on. What is passed on is
+// what is taken down: with its arguments redacted, if that was asked for.
+type Recorded struct {
+	Source
+	sink Sink
+	mode redact.Mode
+	// stop ends the run when the sink fails while the source is silent.
+	stop context.CancelFunc
+
+	mu    sync.Mutex
+	armed bool
+	ended bool
+	timer *time.Timer
+}
+
+// Record returns a source that passes on src and takes it down. stop must end
+// the context that Next is called with.
+func Record(src Source, sink Sink, mode redact.Mode, stop context.CancelFunc) *Recorded {
+	return &Recorded{Source: src, sink: sink, mode: mode, stop: stop}
+}
+
+// Next implements Source. It returns io.EOF once the recording is closed.
+func (r *Recorded) Next(ctx context.Context) (event.Event, error) {
+	ev, err := r.Source.Next(ctx)
+	if errors.Is(err, io.EOF) {
+		if err := r.close(); err != nil {
+			return event.Event{}, err
+		}
+		return event.Event{}, io.EOF
+	}
+	if err != nil {
+		return event.Event{}, errors.Join(err, r.sink.Flush())
+	}
+	ev = r.mode.Event(ev)
+	if err := r.sink.Write(ev); err != nil {
+		return event.Event{}, err
+	}
+	r.arm()
+	return ev, nil
+}
+
+// Waits implements Waiter.
+func (r *Recorded) Waits() bool { return waits(r.Source) }
+
+// arm has a flush follow. Where nothing comes, nothing wakes.
+func (r *Recorded) arm() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.armed {
+		return
+	}
+	r.armed = true
+	if r.timer == nil {
+		r.timer = time.AfterFunc(flushAfter, r.flush)
+		return
+	}
+	r.timer.Reset(flushAfter)
+}
+
+func (r *Recorded) flush() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.armed || r.ended {
+		return
+	}
+	r.armed = false
+	if r.sink.Flush() != nil {
+		r.stop() // the sink gives the error again, to whoever writes next
+	}
+}
+
+func (r *Recorded) close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = true
+	if r.timer != nil {
+		r.timer.Stop()
+	}
+	return r.sink.Close()
+}

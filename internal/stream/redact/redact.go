@@ -1,0 +1,224 @@
+// Package redact takes the values of arguments out of the stream of events
+// before they are written down or shown.
+//
+// It keeps what tells who did what: the program (argv[0], the executable), the
+// number of arguments, and the names of options. All that can hold an argument
+// elsewhere in the stream goes: of a bus message, what follows the first
+// arguments by which a unit is named. Names of units, paths of cgroups and
+// files, and names of processes stay; a secret that somebody puts into one of
+// those is not found.
+package redact
+
+import (
+	"encoding/binary"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/dbuswire"
+)
+
+// Mode says which values are replaced.
+type Mode string
+
+// The modes.
+const (
+	// None replaces nothing.
+	None Mode = ""
+	// Secrets replaces what looks like a secret: see secret.
+	Secrets Mode = "secrets"
+	// All replaces every argument but the name of the program.
+	All Mode = "all"
+)
+
+// Mark stands in the place of what was replaced.
+const Mark = "[redacted]"
+
+// Event returns the event as it may be written. What has to be changed is
+// copied.
+func (m Mode) Event(ev event.Event) event.Event {
+	if m == None {
+		return ev
+	}
+	switch b := ev.Body.(type) {
+	case *event.Host:
+		c := *b
+		c.Redacted = string(m)
+		ev.Body = &c
+	case *event.Program:
+		if len(b.Argv) > 0 {
+			c := *b
+			c.Argv = m.argv(b.Argv)
+			ev.Body = &c
+		}
+	case *event.BusMessage:
+		c := *b
+		c.Data, c.Size = messages(b.Data, b.Size)
+		ev.Body = &c
+	case *event.Unit:
+		c := *b
+		c.Unit.Description = m.text(b.Unit.Description)
+		ev.Body = &c
+	}
+	return ev
+}
+
+// text is free text, which for a transient unit is its command line.
+func (m Mode) text(s string) string {
+	if s == "" {
+		return s
+	}
+	marked := func(arg string) bool { return strings.Contains(arg, Mark) }
+	if m == Secrets && !slices.ContainsFunc(m.argv(append([]string{""}, strings.Fields(s)...)), marked) {
+		return s
+	}
+	return Mark
+}
+
+// argv replaces the values in an argument list. A program that has overwritten
+// its arguments may have all of them in the first, whatever is left behind it:
+// what it did not need is empty.
+func (m Mode) argv(list []string) []string {
+	out := make([]string, len(list))
+	out[0] = list[0]
+	if i := strings.IndexAny(list[0], " \t\n"); i >= 0 && m == All {
+		out[0] = list[0][:i] + " " + Mark
+	}
+	next := false // the argument is the value of the option before it
+	for i, arg := range list[1:] {
+		switch {
+		case m == All:
+			out[i+1] = Mark
+		case next:
+			out[i+1], next = Mark, false
+		default:
+			out[i+1], next = secret(arg)
+		}
+	}
+	if m == Secrets && list[0] != "" {
+		out[0], _ = secret(list[0])
+	}
+	return out
+}
+
+var (
+	// secretName is what names of options and variables have in them that stand
+	// for a secret.
+	secretName = regexp.MustCompile(`(?i)(passw|passphrase|passwd|pwd|secret|token|credential|api[-_.]?key|access[-_.]?key|private[-_.]?key|auth|cookie|session[-_.]?id|signature|bearer|^-*pass$|^-*key$)`)
+	// userinfo is a password in a URL.
+	userinfo = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[^/@\s]*@`)
+	// header is a line of HTTP that authenticates; inline is an assignment within
+	// a longer text, such as a script.
+	header = regexp.MustCompile(`(?i)\b((?:proxy-)?authorization|cookie|x-[a-z-]*(?:token|key|auth)[a-z-]*)(\s*:\s*)[^'"]+`)
+	inline = regexp.MustCompile(`(?i)([A-Za-z0-9_.-]*(?:passw|passwd|pwd|secret|token|credential|api[-_]?key|access[-_]?key)[A-Za-z0-9_.-]*)(=|\s*:\s*|\s+)("[^"]*"?|'[^']*'?|[^\s'";&|]+)`)
+	// wellKnown are tokens that are known by their looks: of AWS, GitHub, GitLab,
+	// Slack, Google, JSON Web Tokens, and keys in PEM.
+	wellKnown = regexp.MustCompile(`(?:AKIA|ASIA)[A-Z0-9]{16}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{20,}|xox[abprs]-[A-Za-z0-9-]{10,}|AIza[A-Za-z0-9_-]{35}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*|-----BEGIN[\s\S]*`)
+	// opaque is a long run of characters as keys are made of.
+	opaque = regexp.MustCompile(`^[A-Za-z0-9+/_=-]{32,}$`)
+	// short are options of one letter that are followed at once by a password,
+	// as of mysql and sshpass.
+	short = regexp.MustCompile(`^-p.+$`)
+)
+
+// secret returns an argument without what looks like a secret, and whether the
+// next one is the value of this.
+func secret(arg string) (out string, next bool) {
+	if name, _, ok := strings.Cut(arg, "="); ok && !strings.ContainsAny(name, " \t\n/:") {
+		if secretName.MatchString(name) {
+			return name + "=" + Mark, false
+		}
+	}
+	if strings.HasPrefix(arg, "-") && !strings.ContainsAny(arg, "= \t\n") && secretName.MatchString(arg) {
+		return arg, true
+	}
+	if short.MatchString(arg) && !strings.HasPrefix(arg, "--") && !number.MatchString(arg[2:]) {
+		return arg[:2] + Mark, false
+	}
+	if name, value, ok := strings.Cut(arg, "="); ok && opaque.MatchString(value) && mixed(value) {
+		return name + "=" + Mark, false
+	}
+	if opaque.MatchString(arg) && mixed(arg) {
+		return Mark, false
+	}
+	arg = userinfo.ReplaceAllString(arg, "${1}"+Mark+"@")
+	arg = header.ReplaceAllString(arg, "${1}${2}"+Mark)
+	arg = inline.ReplaceAllString(arg, "${1}${2}"+Mark)
+	return wellKnown.ReplaceAllString(arg, Mark), false
+}
+
+// number is what -p more often takes: a port, a pid.
+var number = regexp.MustCompile(`^[0-9.:/]+$`)
+
+// mixed reports whether text has digits and letters: a long path or word is no
+// key.
+func mixed(s string) bool {
+	return strings.ContainsAny(s, "0123456789") && strings.IndexFunc(s, func(r rune) bool { return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' }) >= 0
+}
+
+// named are the messages whose arguments name units and names of the bus, and
+// hold nothing else.
+var named = map[string]bool{
+	"JobNew": true, "JobRemoved": true, "NameOwnerChanged": true, "ActivationRequest": true, "StartServiceByName": true,
+}
+
+const transient = "StartTransientUnit"
+
+// messages returns the messages of a send, up to the first of which arguments have
+// to be taken out, and how long the send is from there. What a client says to be let
+// in is left out.
+func messages(data []byte, size uint32) ([]byte, uint32) {
+	parts := dbuswire.ParseAll(data)
+	switch {
+	case len(parts) == 0 && len(data) == int(size):
+		return nil, 0
+	case len(parts) == 0:
+		return nil, size
+	}
+	begin, end := parts[0].Offset, 0
+	for _, p := range parts {
+		kept := message(data[p.Offset:], &p.Message, p.Err)
+		end = p.Offset + kept
+		if kept < p.Message.Size || p.Err != nil {
+			break
+		}
+	}
+	if end <= begin {
+		return nil, size
+	}
+	return data[begin:end], size - min(size, uint32(begin))
+}
+
+// message returns how much of a message is left, of its arguments only those by
+// which a unit is named. The properties of a transient unit hold its command line,
+// the text of an error or of another service's call may hold anything.
+func message(data []byte, m *dbuswire.Message, err error) int {
+	switch {
+	case errors.Is(err, dbuswire.ErrTruncated):
+		return len(data) // it ends before the arguments
+	case err != nil:
+		return 0
+	}
+	_, _, _, job := dbuswire.StartJob(m, m.Destination)
+	body := bodyStart(data, m.Size)
+	switch {
+	case m.Member == transient:
+		for _, arg := range m.Args[:min(2, len(m.Args))] {
+			body = (body+3)&^3 + 4 + len(arg.Text) + 1
+		}
+	case job, named[m.Member]:
+		body = m.Size
+	}
+	return min(body, len(data))
+}
+
+// bodyStart is where the arguments of a message of that size begin.
+func bodyStart(data []byte, size int) int {
+	order := binary.ByteOrder(binary.LittleEndian)
+	if data[0] == 'B' {
+		order = binary.BigEndian
+	}
+	return size - int(order.Uint32(data[4:]))
+}
