@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nsblame/nsblame/internal/explain/unit"
+	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/observe/kernel"
 	"github.com/nsblame/nsblame/internal/observe/systemd"
 )
@@ -87,7 +87,9 @@ type oneManager struct {
 	err error
 }
 
-func (m oneManager) Boot(context.Context) (unit.Boot, error)   { return unit.Boot{Version: "247"}, m.err }
+func (m oneManager) Boot(context.Context) (event.ManagerBoot, error) {
+	return event.ManagerBoot{Version: "247"}, m.err
+}
 func (m oneManager) NamesFailed(context.Context) (bool, error) { return m.has, m.err }
 
 func TestDoctorSystemd(t *testing.T) {

@@ -4,14 +4,14 @@ import (
 	"context"
 	"errors"
 
-	"github.com/nsblame/nsblame/internal/explain/unit"
+	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/observe/kernel"
 	"github.com/nsblame/nsblame/internal/observe/systemd"
 )
 
 // manager is what doctor asks of systemd.
 type manager interface {
-	Boot(context.Context) (unit.Boot, error)
+	Boot(context.Context) (event.ManagerBoot, error)
 	NamesFailed(context.Context) (bool, error)
 }
 

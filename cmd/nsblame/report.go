@@ -9,8 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/blame"
-	"github.com/nsblame/nsblame/internal/explain/life"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/report"
 	"github.com/nsblame/nsblame/internal/present/render"
 	"github.com/nsblame/nsblame/internal/stream/engine"
@@ -153,9 +152,9 @@ func (c collector) Observe(ev event.Event) error {
 }
 
 // Case takes the next creation.
-func (c collector) Case(k *blame.Case, selected bool) {
+func (c collector) Case(k *finding.Attribution, selected bool) {
 	c.Add(k, selected, render.NewCreation(k).Cut())
 }
 
 // Join takes the next process that moved into a namespace.
-func (c collector) Join(j *life.Join) { c.Joined(j) }
+func (c collector) Join(j *finding.Join) { c.Joined(j) }

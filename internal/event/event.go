@@ -1,10 +1,5 @@
 package event
 
-import (
-	"github.com/nsblame/nsblame/internal/explain/cgroup"
-	"github.com/nsblame/nsblame/internal/explain/unit"
-)
-
 // Event is one observation with the moment it was made.
 type Event struct {
 	// BootNS is the time since boot in nanoseconds, suspend included
@@ -506,9 +501,9 @@ type BusMessage struct {
 // Question names a unit about which a manager is asked.
 type Question struct {
 	// Unit is the unit's name, Manager whose it is; UID is the user with
-	// cgroup.ManagerUser, otherwise 0.
+	// ManagerUser, otherwise 0.
 	Unit    string
-	Manager cgroup.Manager
+	Manager Manager
 	UID     uint32
 	// Run is the run for the sake of which is asked, by the first process that
 	// the manager forked for it; zero where that is not known. Cgroup is the
@@ -524,9 +519,9 @@ type Unit struct {
 	// Why says why there is no answer, in words; empty if there is one.
 	Why string
 	// Unit is what the manager and the unit's files say.
-	Unit unit.Unit
+	Unit UnitState
 	// Boot is how far the manager had come.
-	Boot unit.Boot
+	Boot ManagerBoot
 	// Peer is the process whose connection the unit was started for, zero for
 	// none and where it is not known (any more). A Process event for it
 	// precedes.

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
 
@@ -28,7 +28,7 @@ type Blamer struct {
 	over    bool
 	asks    []event.Question
 	waiting []*lineage.Creation
-	loads   []*Load
+	loads   []*finding.PernetInit
 	// news and newsOfLoads are set when what waits may be solved by now.
 	news, newsOfLoads bool
 	// runs are the latest runs of each unit in which a namespace was made, in
@@ -190,12 +190,12 @@ func (b *Blamer) Submit(list ...*lineage.Creation) {
 
 // Ready returns the creations whose causes are found, as far as they can be,
 // in the order in which they were handed over. The others wait for answers.
-func (b *Blamer) Ready() []*Case {
+func (b *Blamer) Ready() []*finding.Attribution {
 	if !b.news {
 		return nil
 	}
 	b.news = false
-	var done []*Case
+	var done []*finding.Attribution
 	rest := b.waiting[:0]
 	for _, c := range b.waiting {
 		if s, ok := b.solve(c); ok {
@@ -211,14 +211,14 @@ func (b *Blamer) Ready() []*Case {
 
 // Flush returns the creations that still wait, their questions being taken for
 // unanswered. It is for a stream that has ended.
-func (b *Blamer) Flush() []*Case {
-	var done []*Case
+func (b *Blamer) Flush() []*finding.Attribution {
+	var done []*finding.Attribution
 	for range 2 * maxSteps { // each answer may raise the next question
 		b.giveUp()
 		done = append(done, b.Ready()...)
 	}
 	for _, c := range b.waiting {
-		done = append(done, NewCase(c))
+		done = append(done, finding.NewAttribution(c))
 	}
 	b.waiting = nil
 	return done
@@ -274,12 +274,12 @@ func (b *Blamer) upToDate(q event.Question, at uint64) bool {
 // runOf tells in which run of which service a process is, by its cgroup and
 // the process below the manager from which it descends.
 func runOf(p *lineage.Process, ancestry []lineage.Process, at uint64) (run, bool) {
-	pl := Place(p)
+	pl := finding.Place(p)
 	if !strings.HasSuffix(pl.Unit, ".service") || pl.Container != nil {
 		return run{}, false
 	}
 	own := owner{manager: pl.Manager}
-	if pl.Manager == cgroup.ManagerUser {
+	if pl.Manager == event.ManagerUser {
 		if !pl.HasOwner {
 			return run{}, false
 		}
@@ -306,11 +306,11 @@ func firstOf(p *lineage.Process, ancestry []lineage.Process, own owner) event.Pr
 // isManager reports whether a process is that manager: pid 1, or the systemd
 // in the init.scope of a user's.
 func isManager(p *lineage.Process, own owner) bool {
-	if own.manager == cgroup.ManagerSystem {
+	if own.manager == event.ManagerSystem {
 		return p.ID.PID == 1
 	}
-	pl := Place(p)
-	return pl.Unit == "init.scope" && pl.Manager == cgroup.ManagerUser && pl.HasOwner && pl.OwnerUID == own.uid
+	pl := finding.Place(p)
+	return pl.Unit == "init.scope" && pl.Manager == event.ManagerUser && pl.HasOwner && pl.OwnerUID == own.uid
 }
 
 // memory is a map that forgets the oldest entries.

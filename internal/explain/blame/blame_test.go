@@ -12,10 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/cgroup"
 	"github.com/nsblame/nsblame/internal/explain/dbuswire"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
-	"github.com/nsblame/nsblame/internal/explain/unit"
 )
 
 // story tells a Blamer what happened, and what a manager would answer.
@@ -26,22 +25,22 @@ type story struct {
 	now     uint64 // ms since boot
 	serial  uint64
 	cgroups map[string]event.CgroupID
-	starts  map[uint32]uint64    // of the processes, by pid
-	units   map[string]unit.Unit // answers, by name
-	boot    unit.Boot
-	done    []*Case
-	loads   []*Load
+	starts  map[uint32]uint64          // of the processes, by pid
+	units   map[string]event.UnitState // answers, by name
+	boot    event.ManagerBoot
+	done    []*finding.Attribution
+	loads   []*finding.PernetInit
 }
 
 const ms = 1_000_000
 
 func tell(t *testing.T) *story {
 	t.Helper()
-	s := &story{t: t, tree: lineage.NewTree(), cgroups: make(map[string]event.CgroupID), starts: make(map[uint32]uint64), units: make(map[string]unit.Unit)}
+	s := &story{t: t, tree: lineage.NewTree(), cgroups: make(map[string]event.CgroupID), starts: make(map[uint32]uint64), units: make(map[string]event.UnitState)}
 	s.blamer = New(s.tree)
 	s.see(&event.Host{})
 	s.see(&event.Coverage{Probe: BusProbe, Live: true})
-	s.boot = unit.Boot{UserspaceUS: 1, FinishUS: 2}
+	s.boot = event.ManagerBoot{UserspaceUS: 1, FinishUS: 2}
 	s.process(1, 0, "/init.scope", "/usr/lib/systemd/systemd", "/sbin/init")
 	s.send(1, systemBus, method("org.example.nobody", "/", "org.example", "Hello")) // tells who listens there
 	s.process(20, 1, "/system.slice/dbus.service", "/usr/bin/dbus-daemon", "dbus-daemon", "--system")
@@ -220,11 +219,11 @@ func refusal() *dbus.Message {
 }
 
 // hostnamed is what systemd says of it.
-func hostnamed() unit.Unit {
-	return unit.Unit{
+func hostnamed() event.UnitState {
+	return event.UnitState{
 		Name: "systemd-hostnamed.service", Names: []string{"systemd-hostnamed.service", "dbus-" + hostname1 + ".service"},
 		BusName: hostname1, Type: "notify", PrivateNetwork: true,
-		Settings: []unit.Setting{{Name: "PrivateNetwork", Value: "yes", File: "/lib/x.service", Line: 26, Evidence: unit.EvidenceFile}},
+		Settings: []event.UnitSetting{{Name: "PrivateNetwork", Value: "yes", File: "/lib/x.service", Line: 26, Source: event.SettingFromFile}},
 	}
 }
 
@@ -276,7 +275,7 @@ func withHostnamed(t *testing.T) *story {
 	t.Helper()
 	s := tell(t)
 	s.units["systemd-hostnamed.service"] = hostnamed()
-	s.units["cron.service"] = unit.Unit{Name: "cron.service", Type: "simple"}
+	s.units["cron.service"] = event.UnitState{Name: "cron.service", Type: "simple"}
 	return s
 }
 
@@ -479,7 +478,7 @@ func TestManyMessagesThatCanNotBeRead(t *testing.T) {
 func TestARequestThatCanNotBeRead(t *testing.T) {
 	for _, late := range []bool{false, true} {
 		s := tell(t)
-		s.units["foo.service"] = unit.Unit{Name: "foo.service", Type: "simple", PrivateNetwork: true}
+		s.units["foo.service"] = event.UnitState{Name: "foo.service", Type: "simple", PrivateNetwork: true}
 		s.caller(41, "systemctl", "start", "foo")
 		s.caller(43, "odd")
 		data := encode(t, job("StartUnit", "foo.service"))
@@ -536,7 +535,7 @@ func TestAnActivationBeforeTheManagerNotesTheEnd(t *testing.T) {
 			u.TriggeredBy = []string{"systemd-hostnamed.socket"}
 			u.InactiveEnterUS, u.InactiveExitUS = (s.now+1)*1000, (s.now+2)*1000
 			s.units["systemd-hostnamed.service"] = u
-			s.units["systemd-hostnamed.socket"] = unit.Unit{Name: "systemd-hostnamed.socket", SubState: "running"}
+			s.units["systemd-hostnamed.socket"] = event.UnitState{Name: "systemd-hostnamed.socket", SubState: "running"}
 			s.now += 100
 			s.service(45, "systemd-hostnamed.service")
 			s.want("command 41 cron.service (kernel)", tc.want)
@@ -586,7 +585,7 @@ func TestAnActivationThatFailedIsBlamedForNothing(t *testing.T) {
 func TestARequestBeforeAGapIsBlamedForNothing(t *testing.T) {
 	for _, gap := range []bool{false, true} {
 		s := tell(t)
-		s.units["foo.service"] = unit.Unit{Name: "foo.service", Type: "simple", PrivateNetwork: true}
+		s.units["foo.service"] = event.UnitState{Name: "foo.service", Type: "simple", PrivateNetwork: true}
 		s.caller(41, "systemctl")
 		s.send(41, private, job("StartUnit", "foo.service"))
 		if gap {
@@ -647,7 +646,7 @@ func TestStartJobs(t *testing.T) {
 	for _, member := range []string{"StartUnit", "RestartUnit", "ReloadOrRestartUnit"} {
 		t.Run(member, func(t *testing.T) {
 			s := tell(t)
-			s.units["foo.service"] = unit.Unit{Name: "foo.service", Type: "simple", PrivateNetwork: true}
+			s.units["foo.service"] = event.UnitState{Name: "foo.service", Type: "simple", PrivateNetwork: true}
 			s.caller(41, "systemctl", "start", "foo")
 			s.send(41, private, job(member, "foo.service"))
 			s.service(42, "foo.service")
@@ -658,7 +657,7 @@ func TestStartJobs(t *testing.T) {
 
 func TestARefusedStartIsBlamedForNothing(t *testing.T) {
 	s := tell(t)
-	s.units["foo.service"] = unit.Unit{Name: "foo.service", Type: "simple", PrivateNetwork: true}
+	s.units["foo.service"] = event.UnitState{Name: "foo.service", Type: "simple", PrivateNetwork: true}
 	s.caller(41, "denied")
 	s.send(41, toBus, job("StartUnit", "foo.service"))
 	s.fromBus(41, refusal())
@@ -674,18 +673,18 @@ func TestAStartOfARunningUnitIsBlamedForNothing(t *testing.T) {
 	s.caller(41, "systemctl")
 	s.send(41, private, job("StartUnit", "foo.service"))
 	s.now += 100
-	s.units["foo.service"] = unit.Unit{
+	s.units["foo.service"] = event.UnitState{
 		Name: "foo.service", Type: "simple", PrivateNetwork: true, TriggeredBy: []string{"foo.timer"},
 		InactiveEnterUS: (s.now - 50) * 1000, InactiveExitUS: (s.now - 10) * 1000,
 	}
-	s.units["foo.timer"] = unit.Unit{Name: "foo.timer", LastTriggerUS: (s.now - 11) * 1000}
+	s.units["foo.timer"] = event.UnitState{Name: "foo.timer", LastTriggerUS: (s.now - 11) * 1000}
 	s.service(42, "foo.service")
 	s.want("timer foo.timer (manager)")
 }
 
 func TestCrashLoop(t *testing.T) {
 	s := tell(t)
-	foo := unit.Unit{Name: "foo.service", Type: "simple", PrivateNetwork: true, Restart: "always"}
+	foo := event.UnitState{Name: "foo.service", Type: "simple", PrivateNetwork: true, Restart: "always"}
 	s.units["foo.service"] = foo
 	s.caller(41, "systemctl")
 	s.send(41, private, job("StartUnit", "foo.service"))
@@ -701,7 +700,7 @@ func TestCrashLoop(t *testing.T) {
 // The manager is asked only after the first run has crashed already.
 func TestCrashLoopAskedLate(t *testing.T) {
 	s := tell(t)
-	s.units["foo.service"] = unit.Unit{
+	s.units["foo.service"] = event.UnitState{
 		Name: "foo.service", Type: "simple", PrivateNetwork: true, Restart: "always", NRestarts: 1, MainPID: 99,
 	}
 	s.caller(41, "systemctl")
@@ -713,10 +712,10 @@ func TestCrashLoopAskedLate(t *testing.T) {
 // The caller was itself started by a timer.
 func TestTheChainGoesOn(t *testing.T) {
 	s := withHostnamed(t)
-	s.units["job.service"] = unit.Unit{
+	s.units["job.service"] = event.UnitState{
 		Name: "job.service", Type: "oneshot", TriggeredBy: []string{"job.timer"}, InactiveExitUS: s.now * 1000,
 	}
-	s.units["job.timer"] = unit.Unit{Name: "job.timer", LastTriggerUS: s.now*1000 - 1}
+	s.units["job.timer"] = event.UnitState{Name: "job.timer", LastTriggerUS: s.now*1000 - 1}
 	s.process(40, 1, "/system.slice/job.service", "/bin/sh", "sh", "-c", "hostnamectl")
 	s.process(41, 40, "/system.slice/job.service", "/usr/bin/hostnamectl", "hostnamectl")
 	s.send(41, toBus, getHostname())
@@ -729,7 +728,7 @@ func TestTheChainGoesOn(t *testing.T) {
 // for later is its own doing, also if it was not up when systemd was asked first.
 func TestWhatAServiceAsksForWhileItStarts(t *testing.T) {
 	s := withHostnamed(t)
-	middle := unit.Unit{Name: "middle.service", Type: "notify"}
+	middle := event.UnitState{Name: "middle.service", Type: "notify"}
 	s.caller(41, "systemctl", "start", "middle")
 	s.send(41, private, job("StartUnit", "middle.service"))
 	middle.InactiveExitUS = s.now*1000 + 500
@@ -761,11 +760,11 @@ func TestDevice(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := tell(t)
-			foo := unit.Unit{Name: "foo.service", Type: "simple", PrivateNetwork: true, InactiveExitUS: s.now * 1000}
+			foo := event.UnitState{Name: "foo.service", Type: "simple", PrivateNetwork: true, InactiveExitUS: s.now * 1000}
 			for i := range tt.devices {
 				name := fmt.Sprintf("dev-%d.device", i)
-				foo.Dependents = append(foo.Dependents, unit.Dependent{Name: name, Dependency: "WantedBy"})
-				s.units[name] = unit.Unit{Name: name, ActiveEnterUS: s.now*1000 - 1}
+				foo.Dependents = append(foo.Dependents, event.UnitDependent{Name: name, Dependency: "WantedBy"})
+				s.units[name] = event.UnitState{Name: name, ActiveEnterUS: s.now*1000 - 1}
 			}
 			s.units["foo.service"] = foo
 			s.service(42, "foo.service")
@@ -780,7 +779,7 @@ func TestAskedWhileTheRestartIsAwaited(t *testing.T) {
 	s := tell(t)
 	s.caller(41, "systemctl")
 	s.send(41, private, job("StartUnit", "foo.service"))
-	s.units["foo.service"] = unit.Unit{
+	s.units["foo.service"] = event.UnitState{
 		Name: "foo.service", Type: "simple", PrivateNetwork: true, Restart: "always", SubState: "auto-restart",
 		ConditionUS: s.now * 1000, InactiveEnterUS: s.now*1000 + 10_000, InactiveExitUS: s.now*1000 + 10_001,
 	}
@@ -791,7 +790,7 @@ func TestAskedWhileTheRestartIsAwaited(t *testing.T) {
 // A start that was asked for between two runs of a crash loop.
 func TestAStartWhileTheRestartIsAwaited(t *testing.T) {
 	s := tell(t)
-	foo := unit.Unit{Name: "foo.service", Type: "simple", PrivateNetwork: true, Restart: "always"}
+	foo := event.UnitState{Name: "foo.service", Type: "simple", PrivateNetwork: true, Restart: "always"}
 	s.units["foo.service"] = foo
 	s.caller(40, "systemctl")
 	s.send(40, private, job("StartUnit", "foo.service"))
@@ -808,17 +807,17 @@ func TestAStartWhileTheRestartIsAwaited(t *testing.T) {
 
 func TestBoot(t *testing.T) {
 	s := tell(t)
-	s.boot = unit.Boot{UserspaceUS: 1, FinishUS: 0}
-	s.units["foo.service"] = unit.Unit{Name: "foo.service", Type: "simple", PrivateNetwork: true, InactiveExitUS: s.now * 1000}
+	s.boot = event.ManagerBoot{UserspaceUS: 1, FinishUS: 0}
+	s.units["foo.service"] = event.UnitState{Name: "foo.service", Type: "simple", PrivateNetwork: true, InactiveExitUS: s.now * 1000}
 	s.service(42, "foo.service")
 	s.want("boot foo.service (manager)")
 }
 
 func TestDependency(t *testing.T) {
 	s := tell(t)
-	s.units["foo.service"] = unit.Unit{
+	s.units["foo.service"] = event.UnitState{
 		Name: "foo.service", Type: "simple", PrivateNetwork: true,
-		Dependents: []unit.Dependent{{Name: "bar.target", Dependency: "WantedBy"}},
+		Dependents: []event.UnitDependent{{Name: "bar.target", Dependency: "WantedBy"}},
 	}
 	s.caller(41, "systemctl", "start", "bar.target")
 	s.send(41, private, job("StartUnit", "bar.target"))
@@ -828,7 +827,7 @@ func TestDependency(t *testing.T) {
 
 func TestCommandsActByThemselves(t *testing.T) {
 	s := tell(t)
-	s.units["cron.service"] = unit.Unit{Name: "cron.service", Type: "simple"}
+	s.units["cron.service"] = event.UnitState{Name: "cron.service", Type: "simple"}
 	s.caller(41, "unshare", "-n")
 	s.create(41, "/system.slice/cron.service")
 	s.process(50, 1, "/user.slice/user-1000.slice/session-3.scope", "/usr/bin/unshare", "unshare", "-n")
@@ -868,7 +867,7 @@ func TestUserManager(t *testing.T) {
 	s := tell(t)
 	const base = "/user.slice/user-1000.slice/user@1000.service"
 	s.process(100, 1, base+"/init.scope", "/usr/lib/systemd/systemd", "systemd", "--user")
-	s.units["foo.service"] = unit.Unit{Name: "foo.service", Type: "simple", Manager: cgroup.ManagerUser, PrivateNetwork: true}
+	s.units["foo.service"] = event.UnitState{Name: "foo.service", Type: "simple", Manager: event.ManagerUser, PrivateNetwork: true}
 	s.process(41, 1, "/user.slice/user-1000.slice/session-3.scope", "/usr/bin/systemctl", "systemctl", "--user")
 	s.see(&event.BusMessage{
 		Sender: s.id(41), Bus: 3, Path: "/run/user/1000/systemd/private", PeerPID: 100, Data: encode(t, job("StartUnit", "foo.service")),
@@ -883,7 +882,7 @@ func TestTheOtherManagersUnitOfTheSameName(t *testing.T) {
 	s := tell(t)
 	const base = "/user.slice/user-1000.slice/user@1000.service"
 	s.process(100, 1, base+"/init.scope", "/usr/lib/systemd/systemd", "systemd", "--user")
-	s.units["foo.service"] = unit.Unit{Name: "foo.service", Type: "simple", PrivateNetwork: true}
+	s.units["foo.service"] = event.UnitState{Name: "foo.service", Type: "simple", PrivateNetwork: true}
 	s.caller(41, "systemctl")
 	s.send(41, private, job("StartUnit", "foo.service"))
 	s.forked(42, 100, base+"/app.slice/foo.service", "(foo)")
@@ -965,7 +964,7 @@ func TestAnEarlierJobEndsNoRequest(t *testing.T) {
 			removed(s, 40, 5)
 			s.send(41, private, job("StartUnit", "foo.service"))
 			removed(s, 43, tc.last)
-			s.units["foo.service"] = unit.Unit{
+			s.units["foo.service"] = event.UnitState{
 				Name: "foo.service", Type: "simple", PrivateNetwork: true, InactiveExitUS: (s.now + 1) * 1000,
 			}
 			s.now += 100
@@ -987,7 +986,7 @@ func TestAStartThatIsDoneBeforeTheNamespaceIsMade(t *testing.T) {
 	s.id(42) // is forked
 	s.says(41, "JobRemoved", 5, "crash.service", "done")
 	s.now += 100
-	s.units["crash.service"] = unit.Unit{
+	s.units["crash.service"] = event.UnitState{
 		Name: "crash.service", Type: "simple", PrivateNetwork: true, Restart: "always", SubState: "auto-restart",
 		ConditionUS: checked * 1000, InactiveEnterUS: (s.now + 50) * 1000, InactiveExitUS: (s.now + 51) * 1000, NRestarts: 1,
 	}
@@ -999,7 +998,7 @@ func TestAStartThatIsDoneBeforeTheNamespaceIsMade(t *testing.T) {
 // that has yet to make its namespace and nobody else was seen asking.
 func TestARequestBehindTheForkIsBlamedForNothing(t *testing.T) {
 	s := tell(t)
-	s.units["foo.service"] = unit.Unit{Name: "foo.service", Type: "simple", PrivateNetwork: true}
+	s.units["foo.service"] = event.UnitState{Name: "foo.service", Type: "simple", PrivateNetwork: true}
 	s.id(42) // is forked
 	s.caller(41, "systemctl", "start", "foo")
 	s.send(41, private, job("StartUnit", "foo.service"))
@@ -1013,7 +1012,7 @@ func TestARequestBeforeALossIsInferred(t *testing.T) {
 		event.LossBus: "command 41 cron.service (inferred)", event.LossCreation: "command 41 cron.service (kernel)",
 	} {
 		s := tell(t)
-		s.units["foo.service"] = unit.Unit{Name: "foo.service", Type: "simple", PrivateNetwork: true}
+		s.units["foo.service"] = event.UnitState{Name: "foo.service", Type: "simple", PrivateNetwork: true}
 		s.caller(41, "systemctl", "start", "foo")
 		s.send(41, private, job("StartUnit", "foo.service"))
 		s.see(&event.Loss{Kind: kind, Count: 1})

@@ -8,8 +8,9 @@ import (
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/cgroup"
 	"github.com/nsblame/nsblame/internal/explain/dbuswire"
+	"github.com/nsblame/nsblame/internal/explain/evidence"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
 
@@ -30,7 +31,7 @@ type caller struct {
 
 // owner is whose manager a message or a unit belongs to.
 type owner struct {
-	manager cgroup.Manager
+	manager event.Manager
 	uid     uint32
 }
 
@@ -112,9 +113,9 @@ type request struct {
 	// caller is who asked; for an activation that is the one whose call found
 	// the name without an owner.
 	caller   caller
-	known    bool     // that caller is known
-	why      string   // why it is not
-	evidence Evidence // how it is known
+	known    bool              // that caller is known
+	why      string            // why it is not
+	evidence evidence.Evidence // how it is known
 	// name is the bus name that was to be activated, empty for other requests.
 	name string
 	// others counts the further calls that waited for the same start.
@@ -205,7 +206,7 @@ const (
 func socketOwner(socket string) (owner, bool) {
 	switch socket {
 	case systemBus, systemBusOld, systemPrivate:
-		return owner{manager: cgroup.ManagerSystem}, true
+		return owner{manager: event.ManagerSystem}, true
 	}
 	rest, isUser := strings.CutPrefix(socket, userSockets)
 	user, what, _ := strings.Cut(rest, "/")
@@ -213,7 +214,7 @@ func socketOwner(socket string) (owner, bool) {
 	if !isUser || err != nil || what != "bus" && what != "systemd/private" {
 		return owner{}, false
 	}
-	return owner{manager: cgroup.ManagerUser, uid: uint32(uid)}, true
+	return owner{manager: event.ManagerUser, uid: uint32(uid)}, true
 }
 
 // hear takes a message in.
@@ -309,7 +310,7 @@ func (t *traffic) unreadable(at uint64, own owner, b *event.BusMessage, m *dbusw
 			break
 		}
 		if r.owner == own && r.caller.process.ID != u.by {
-			r.evidence = weaker(Inferred, r.evidence)
+			r.evidence = evidence.Weaker(evidence.Inferred, r.evidence)
 		}
 	}
 }
@@ -384,7 +385,7 @@ func describe(tree *lineage.Tree, b *event.BusMessage) caller {
 // through its launcher, which asks systemd over a connection of its own.
 func (t *traffic) startJob(at uint64, own owner, b *event.BusMessage, m *dbuswire.Message, method, unit string, tree *lineage.Tree) {
 	c := describe(tree, b)
-	r := &request{at: at, owner: own, unit: unit, method: method, serial: m.Serial, bus: b.Bus, sender: b.Sender.PID, caller: c, known: true, evidence: Kernel}
+	r := &request{at: at, owner: own, unit: unit, method: method, serial: m.Serial, bus: b.Bus, sender: b.Sender.PID, caller: c, known: true, evidence: evidence.Kernel}
 	if isLauncher(&c.process) {
 		t.activate(r, b.Bus)
 	}
@@ -396,12 +397,12 @@ var busUnits = []string{"dbus.service", "dbus-broker.service"}
 
 // inBusUnit reports whether a process is part of a bus's own service: anybody
 // can give a program the name of a bus's.
-func inBusUnit(p *lineage.Process) bool { return slices.Contains(busUnits, Place(p).Unit) }
+func inBusUnit(p *lineage.Process) bool { return slices.Contains(busUnits, finding.Place(p).Unit) }
 
 // isBusOf reports whether a process is a bus that opened its socket itself.
 func isBusOf(p *lineage.Process, own owner) bool {
-	pl := Place(p)
-	return inBusUnit(p) && pl.Manager == own.manager && (own.manager == cgroup.ManagerSystem || pl.OwnerUID == own.uid)
+	pl := finding.Place(p)
+	return inBusUnit(p) && pl.Manager == own.manager && (own.manager == event.ManagerSystem || pl.OwnerUID == own.uid)
 }
 
 // isLauncher reports whether a process is dbus-broker's launcher, which alone
@@ -419,7 +420,7 @@ func isBusDaemon(p *lineage.Process) bool {
 // isUnitlessBus reports whether a process is a bus where there are no units. A
 // program that only has the name makes a culprit unknown, never a wrong one.
 func isUnitlessBus(p lineage.Process) bool {
-	return path.Base(p.Exe) == "dbus-daemon" && Place(&p).Unit == ""
+	return path.Base(p.Exe) == "dbus-daemon" && finding.Place(&p).Unit == ""
 }
 
 // The signals by which a manager says that a job is there, and that it is over
@@ -503,7 +504,7 @@ func (t *traffic) signal(at uint64, own owner, b *event.BusMessage, m *dbuswire.
 		return
 	}
 	if unit, ok := dbuswire.ActivationRequest(m); ok && t.whole(unit) {
-		r := &request{at: at, owner: own, unit: unit, method: activationRequest, bus: b.Bus, evidence: Kernel}
+		r := &request{at: at, owner: own, unit: unit, method: activationRequest, bus: b.Bus, evidence: evidence.Kernel}
 		t.activate(r, b.Bus)
 		t.remember(r)
 		return
@@ -524,7 +525,7 @@ func (t *traffic) missed() {
 		c.dropped = true
 	}
 	for _, r := range t.requests {
-		r.evidence = weaker(Inferred, r.evidence)
+		r.evidence = evidence.Weaker(evidence.Inferred, r.evidence)
 	}
 }
 
@@ -678,7 +679,7 @@ func (r *request) doubt(messages []unread) {
 	if slices.ContainsFunc(messages, func(u unread) bool {
 		return u.mayRequest() && u.mayRival(r.caller.process.ID, r.at)
 	}) {
-		r.evidence = weaker(Inferred, r.evidence)
+		r.evidence = evidence.Weaker(evidence.Inferred, r.evidence)
 	}
 }
 
@@ -699,7 +700,7 @@ func (r *request) settle(name string) {
 		r.why = "a message that could not be read may have called " + name + " before the first call that was seen"
 	case len(c.list) == 0:
 		// sent before the name lost its owner, and read after it
-		r.caller, r.known, r.evidence, r.call = c.before.caller, true, Inferred, c.before.serial
+		r.caller, r.known, r.evidence, r.call = c.before.caller, true, evidence.Inferred, c.before.serial
 	default:
 		first := c.list[0].caller
 		r.caller, r.known, r.others, r.call = first, true, len(c.list)-1, c.list[0].serial
@@ -707,7 +708,7 @@ func (r *request) settle(name string) {
 		r.doubt(unreads)
 		if c.mayBeRivalled(busName{r.bus, name}, unreads) ||
 			slices.ContainsFunc(c.list, func(c call) bool { return c.caller.process.ID != first.process.ID }) {
-			r.evidence = Inferred
+			r.evidence = evidence.Inferred
 		}
 	}
 }

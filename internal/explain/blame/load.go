@@ -4,45 +4,36 @@ import (
 	"slices"
 
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
 
-// Load is what the loading of a module did to the namespaces that there were,
-// with its causes.
-type Load struct {
-	// Init is the observation itself.
-	Init event.NetnsInit
-	// Case has the process that loaded the module, its ancestors and its place,
-	// and the causes, all as of a creation; there is no namespace in it.
-	*Case
-}
-
 // load makes a Load whose causes are not known yet.
-func (b *Blamer) load(at uint64, n *event.NetnsInit) *Load {
+func (b *Blamer) load(at uint64, n *event.NetnsInit) *finding.PernetInit {
 	c := &lineage.Creation{BootNS: at}
 	c.Process, c.Ancestry, c.AncestryWhy = b.tree.Lineage(n.By)
 	c.Process.TID, c.Process.Comm = n.TID, n.Comm
 	c.AncestryTruncated = c.AncestryWhy != ""
 	c.Netns.AncestorsLost = n.AncestorsLost
 	c.Netns.Errno = n.Errno
-	return &Load{Init: *n, Case: NewCase(c)}
+	return &finding.PernetInit{Init: *n, Attribution: finding.NewAttribution(c)}
 }
 
 // Loads returns the loadings of modules whose causes are found, as far as they
 // can be, in their order. The others wait for answers.
-func (b *Blamer) Loads() []*Load {
+func (b *Blamer) Loads() []*finding.PernetInit {
 	if !b.newsOfLoads {
 		return nil
 	}
 	b.newsOfLoads = false
-	var done []*Load
-	b.loads = slices.DeleteFunc(b.loads, func(l *Load) bool {
-		s := &solver{Blamer: b, out: NewCase(l.Creation)}
+	var done []*finding.PernetInit
+	b.loads = slices.DeleteFunc(b.loads, func(l *finding.PernetInit) bool {
+		s := &solver{Blamer: b, out: finding.NewAttribution(l.Creation)}
 		s.loading()
 		if s.open {
 			return false
 		}
-		l.Case = s.out
+		l.Attribution = s.out
 		done = append(done, l)
 		return true
 	})
@@ -50,8 +41,8 @@ func (b *Blamer) Loads() []*Load {
 }
 
 // FlushLoads is as Flush, after which it is called.
-func (b *Blamer) FlushLoads() []*Load {
-	var done []*Load
+func (b *Blamer) FlushLoads() []*finding.PernetInit {
+	var done []*finding.PernetInit
 	for range 2 * maxSteps {
 		b.giveUp()
 		done = append(done, b.Loads()...)

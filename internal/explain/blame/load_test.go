@@ -7,7 +7,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/unit"
 )
 
 // load is a module's loading by a process.
@@ -36,11 +35,11 @@ func (s *story) wantLoads(origins ...string) {
 func TestLoads(t *testing.T) {
 	const job, session = "/system.slice/job.service", "/user.slice/user-1000.slice/session-3.scope"
 	s := tell(t)
-	s.units["cron.service"] = unit.Unit{Name: "cron.service", Type: "simple"}
-	s.units["job.service"] = unit.Unit{
+	s.units["cron.service"] = event.UnitState{Name: "cron.service", Type: "simple"}
+	s.units["job.service"] = event.UnitState{
 		Name: "job.service", Type: "oneshot", TriggeredBy: []string{"job.timer"}, InactiveExitUS: s.now * 1000,
 	}
-	s.units["job.timer"] = unit.Unit{Name: "job.timer", LastTriggerUS: s.now*1000 - 1}
+	s.units["job.timer"] = event.UnitState{Name: "job.timer", LastTriggerUS: s.now*1000 - 1}
 	s.caller(41, "modprobe", "ip_vs")
 	s.load(41, "nf_conntrack")
 	s.load(41, "ip_vs")

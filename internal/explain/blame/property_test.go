@@ -6,8 +6,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
-	"github.com/nsblame/nsblame/internal/explain/unit"
 )
 
 // Whatever is said on the buses and answered by managers, each creation comes
@@ -50,7 +50,7 @@ func TestEveryCreationHasOneCase(t *testing.T) {
 			case 6:
 				s.fromBus(pid(), refusal())
 			case 7:
-				s.units[name()] = unit.Unit{
+				s.units[name()] = event.UnitState{
 					Name: name(), BusName: hostname1, Type: rapid.SampledFrom([]string{"simple", "oneshot"}).Draw(rt, "type"),
 					NRestarts: rapid.Uint32Range(0, 2).Draw(rt, "restarts"), MainPID: pid(), TriggeredBy: []string{"c.timer"},
 					InactiveExitUS: rapid.Uint64Range(0, s.now*1000).Draw(rt, "exit"), LastTriggerUS: rapid.Uint64Range(0, s.now*1000).Draw(rt, "trigger"),
@@ -84,12 +84,12 @@ func TestCutMessages(t *testing.T) {
 	whole := encode(t, job("StartUnit", "foo.service"))
 	for n := range whole {
 		s := tell(t)
-		s.units["foo.service"] = unit.Unit{Name: "foo.service", Type: "simple", PrivateNetwork: true}
+		s.units["foo.service"] = event.UnitState{Name: "foo.service", Type: "simple", PrivateNetwork: true}
 		s.caller(41, "systemctl")
 		s.see(&event.BusMessage{Sender: s.id(41), Bus: 1, Path: private, PeerPID: 1, Data: whole[:n], Size: uint32(len(whole))})
 		s.service(42, "foo.service")
 		o := s.done[0].Origin
-		if o.Trigger == TriggerUnknown {
+		if o.Trigger == finding.TriggerUnknown {
 			continue
 		}
 		// the mode, which comes last, says nothing of the unit

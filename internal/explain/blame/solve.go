@@ -8,6 +8,8 @@ import (
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/evidence"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 	"github.com/nsblame/nsblame/internal/explain/unit"
 )
@@ -18,15 +20,15 @@ const maxSteps = 8
 // solver finds the causes of one creation with what is known by now.
 type solver struct {
 	*Blamer
-	out *Case
+	out *finding.Attribution
 	// open is set when an answer is needed that is not there yet.
 	open  bool
 	steps int
 }
 
 // solve returns the case of a creation, or false if answers are missing.
-func (b *Blamer) solve(c *lineage.Creation) (*Case, bool) {
-	s := &solver{Blamer: b, out: NewCase(c)}
+func (b *Blamer) solve(c *lineage.Creation) (*finding.Attribution, bool) {
+	s := &solver{Blamer: b, out: finding.NewAttribution(c)}
 	s.creation()
 	return s.out, !s.open
 }
@@ -86,7 +88,7 @@ func madeByManager(c *lineage.Creation) bool {
 		return false
 	}
 	p, parent := &c.Process, &c.Ancestry[0]
-	manager := parent.ID.PID == 1 || path.Base(parent.Exe) == "systemd" && Place(parent).Unit == "init.scope"
+	manager := parent.ID.PID == 1 || path.Base(parent.Exe) == "systemd" && finding.Place(parent).Unit == "init.scope"
 	return manager && (p.ArgvInherited || path.Base(p.Exe) == "systemd-executor")
 }
 
@@ -94,25 +96,25 @@ func madeByManager(c *lineage.Creation) bool {
 func (s *solver) settings(byManager bool, facts *event.Unit) {
 	if facts.Why != "" {
 		if byManager {
-			s.link("setting", Unknown, "made by the manager for one of the unit's settings; which is not known: "+facts.Why)
+			s.link("setting", evidence.Unknown, "made by the manager for one of the unit's settings; which is not known: "+facts.Why)
 		}
 		return
 	}
-	network := facts.Unit.Network()
+	network := unit.NetworkOf(&facts.Unit)
 	s.out.Settings = network.Settings
 	switch {
 	case byManager && !network.Effect.Creates():
-		s.link("setting", Unknown, "made by the manager, but none of the unit's settings that are in force now does that")
+		s.link("setting", evidence.Unknown, "made by the manager, but none of the unit's settings that are in force now does that")
 	case byManager:
 		for _, set := range network.Settings {
-			s.link("setting", Evidence(set.Evidence), settingText(set))
+			s.link("setting", evidence.Evidence(set.Source), settingText(set))
 		}
 	default:
-		s.link("setting", Manager, "none: the unit's own program made it")
+		s.link("setting", evidence.Manager, "none: the unit's own program made it")
 	}
 }
 
-func settingText(s unit.Setting) string {
+func settingText(s event.UnitSetting) string {
 	text := s.Name + "=" + s.Value
 	if s.File != "" {
 		text += fmt.Sprintf(" at %s:%d", s.File, s.Line)
@@ -145,7 +147,7 @@ const maxCrashNS = 2e9
 
 // inCrashLoop reports whether the main process of a service did it right after
 // an automatic restart. That they belong together is shown by the time alone.
-func (s *solver) inCrashLoop(r run, u *unit.Unit, p *lineage.Process) bool {
+func (s *solver) inCrashLoop(r run, u *event.UnitState, p *lineage.Process) bool {
 	return u.NRestarts > 0 && p.ID == r.first && r.at-p.ID.StartNS <= maxCrashNS
 }
 
@@ -263,7 +265,7 @@ func (s *solver) onlyTrigger(r run, facts *event.Unit) bool {
 	if only == "" || s.open {
 		return false
 	}
-	s.triggeredBy(r, only, Manager)
+	s.triggeredBy(r, only, evidence.Manager)
 	return true
 }
 
@@ -311,26 +313,26 @@ func sinceBoot(facts *event.Unit, us uint64) uint64 {
 
 // --- restart ---
 
-func (s *solver) restart(r run, u *unit.Unit) {
+func (s *solver) restart(r run, u *event.UnitState) {
 	text := "automatic restart"
 	if u.Restart != "" {
 		text += " by Restart=" + u.Restart
 	}
 	text += fmt.Sprintf(", %d so far", u.NRestarts)
-	how := &Restart{Policy: u.Restart}
+	how := &finding.Restart{Policy: u.Restart}
 	if before, ok := s.before(r); ok {
 		if p, ok := s.ends.get(before.first); ok {
 			how.Ended = &p.ExitCode
 			text += howEnded(p)
 		}
 	}
-	ev := Manager
+	ev := evidence.Manager
 	if !madeByManager(s.out.Creation) {
-		ev = Inferred
+		ev = evidence.Inferred
 	}
 	s.because(ev, text, r.unit)
 	s.out.Links[len(s.out.Links)-1].Restart = how
-	s.origin(Origin{Trigger: TriggerRestart, Unit: r.unit, Placement: placement(r.owner, r.unit)})
+	s.origin(finding.Origin{Trigger: finding.TriggerRestart, Unit: r.unit, Placement: placement(r.owner, r.unit)})
 }
 
 // howEnded says how the process of the run before ended.
@@ -419,7 +421,7 @@ func (s *solver) requestsNaming(r run, facts *event.Unit, names func(*request) b
 		case q.at <= ended && !q.restarts() && !(q.activation && ranBefore && s.goneBy(before, q.at)):
 			if q.activation && ranBefore && s.goneBy(before, r.at) {
 				inferred := *q
-				inferred.evidence = weaker(Inferred, q.evidence)
+				inferred.evidence = evidence.Weaker(evidence.Inferred, q.evidence)
 				early = append(early, &inferred)
 			}
 		case ended != 0 && q.at > ended && strings.HasPrefix(q.method, "Try"):
@@ -463,7 +465,7 @@ func (s *solver) request(r run, facts *event.Unit) *request {
 	if _, _, exact := s.window(r, facts); !exact && len(list) > 1 {
 		// nothing tells which of them came to nothing
 		latest := *list[len(list)-1]
-		latest.evidence = Inferred
+		latest.evidence = evidence.Inferred
 		return &latest
 	}
 	for _, q := range slices.Backward(list) {
@@ -494,7 +496,7 @@ func (s *solver) asked(r run, q *request) {
 	if q.others > 0 {
 		text += fmt.Sprintf(", for which %d more waited", q.others)
 	}
-	s.because(weaker(Kernel, q.evidence), text, r.unit)
+	s.because(evidence.Weaker(evidence.Kernel, q.evidence), text, r.unit)
 	if q.activation {
 		s.out.Links[len(s.out.Links)-1].BusName = q.name
 	}
@@ -503,7 +505,7 @@ func (s *solver) asked(r run, q *request) {
 		return
 	}
 	c := &q.caller
-	s.out.Links = append(s.out.Links, Link{
+	s.out.Links = append(s.out.Links, finding.Link{
 		Name: "asked by", Evidence: q.evidence, Process: &c.process, Ancestry: c.ancestry,
 	})
 	s.goOn(c, q.at)
@@ -535,7 +537,7 @@ func (s *solver) dependency(r run, facts *event.Unit) bool {
 		return s.timedDependency(r, facts)
 	}
 	q := list[len(list)-1]
-	s.because(Manager, fmt.Sprintf("dependency of %s (%s)", q.unit, how[q.unit]), q.unit)
+	s.because(evidence.Manager, fmt.Sprintf("dependency of %s (%s)", q.unit, how[q.unit]), q.unit)
 	s.asked(r, q)
 	return true
 }
@@ -544,8 +546,8 @@ func (s *solver) dependency(r run, facts *event.Unit) bool {
 const maxDependents = 16
 
 // dependents are the units of one type that can bring this one up.
-func dependents(facts *event.Unit, kind string) []unit.Dependent {
-	var list []unit.Dependent
+func dependents(facts *event.Unit, kind string) []event.UnitDependent {
+	var list []event.UnitDependent
 	for _, d := range facts.Unit.Dependents {
 		if path.Ext(d.Name) == kind && len(list) < maxDependents {
 			list = append(list, d)
@@ -575,8 +577,8 @@ func (s *solver) timedDependency(r run, facts *event.Unit) bool {
 				continue
 			}
 			if at := sinceBoot(timer, timer.Unit.LastTriggerUS); at > ended && at <= until {
-				s.because(Manager, fmt.Sprintf("dependency of %s (%s)", d.Name, d.Dependency), d.Name)
-				s.triggeredBy(r, t, Manager)
+				s.because(evidence.Manager, fmt.Sprintf("dependency of %s (%s)", d.Name, d.Dependency), d.Name)
+				s.triggeredBy(r, t, evidence.Manager)
 				return true
 			}
 		}
@@ -609,29 +611,29 @@ func (s *solver) device(r run, facts *event.Unit) bool {
 	if only == "" || s.open {
 		return false
 	}
-	s.triggeredBy(r, only, Manager)
+	s.triggeredBy(r, only, evidence.Manager)
 	return true
 }
 
 // --- triggers ---
 
-var triggersByType = map[string]Trigger{
-	".timer": TriggerTimer, ".socket": TriggerSocket, ".path": TriggerPath,
-	".automount": TriggerPath, ".device": TriggerDevice,
+var triggersByType = map[string]finding.Trigger{
+	".timer": finding.TriggerTimer, ".socket": finding.TriggerSocket, ".path": finding.TriggerPath,
+	".automount": finding.TriggerPath, ".device": finding.TriggerDevice,
 }
 
 // trigger returns the timer, socket or path unit that began the run.
-func (s *solver) trigger(r run, u *unit.Unit) (name string, ev Evidence) {
+func (s *solver) trigger(r run, u *event.UnitState) (name string, ev evidence.Evidence) {
 	for _, t := range triggersOf(r, u) {
 		facts := s.unitFact(r.ask(t))
 		if facts == nil || facts.Why != "" {
 			continue
 		}
 		if _, ok := unit.AcceptedFrom(r.unit); ok && u.InactiveExitUS == 0 && path.Ext(t) == ".socket" {
-			return t, Inferred // the run is over and forgotten; its name tells
+			return t, evidence.Inferred // the run is over and forgotten; its name tells
 		}
 		if ev := unit.StartedBy(u, &facts.Unit); ev != "" {
-			return t, Evidence(ev)
+			return t, ev
 		}
 	}
 	return "", ""
@@ -639,7 +641,7 @@ func (s *solver) trigger(r run, u *unit.Unit) (name string, ev Evidence) {
 
 // triggersOf are the units that can have triggered the run. An instance for an
 // accepted connection that is gone has no relations any more, but its name.
-func triggersOf(r run, u *unit.Unit) []string {
+func triggersOf(r run, u *event.UnitState) []string {
 	if _, ok := unit.AcceptedFrom(r.unit); ok && len(u.TriggeredBy) == 0 {
 		template, _, _ := strings.Cut(r.unit, "@")
 		return []string{template + ".socket"}
@@ -659,15 +661,15 @@ func (s *solver) triggered(r run, facts *event.Unit) bool {
 	return true
 }
 
-func (s *solver) triggeredBy(r run, name string, ev Evidence) {
+func (s *solver) triggeredBy(r run, name string, ev evidence.Evidence) {
 	kind := triggersByType[path.Ext(name)]
 	text := fmt.Sprintf("%s %s", kind, name)
-	if from, ok := unit.AcceptedFrom(r.unit); ok && kind == TriggerSocket {
+	if from, ok := unit.AcceptedFrom(r.unit); ok && kind == finding.TriggerSocket {
 		text += connection(from)
 	}
 	s.because(ev, text, name)
-	o := Origin{Trigger: kind, Unit: name, Placement: placement(r.owner, name)}
-	if facts, ok := s.fact(r.question()); ok && kind == TriggerSocket && !facts.Peer.IsZero() {
+	o := finding.Origin{Trigger: kind, Unit: name, Placement: placement(r.owner, name)}
+	if facts, ok := s.fact(r.question()); ok && kind == finding.TriggerSocket && !facts.Peer.IsZero() {
 		p, ancestry, why := s.tree.Lineage(facts.Peer)
 		o.Process, o.Ancestry, o.AncestryWhy = &p, ancestry, why
 	}
@@ -686,54 +688,48 @@ func connection(a unit.Accepted) string {
 
 func (s *solver) boot(r run) {
 	text := "started with the machine"
-	if r.owner.manager == cgroup.ManagerUser {
+	if r.owner.manager == event.ManagerUser {
 		text = "started with the user's manager"
 	}
-	s.because(Manager, text, r.unit)
-	s.origin(Origin{Trigger: TriggerBoot, Unit: r.unit, Placement: placement(r.owner, r.unit)})
+	s.because(evidence.Manager, text, r.unit)
+	s.origin(finding.Origin{Trigger: finding.TriggerBoot, Unit: r.unit, Placement: placement(r.owner, r.unit)})
 }
 
 // --- links ---
 
 func placement(own owner, name string) cgroup.Placement {
-	return cgroup.Placement{Unit: name, Manager: own.manager, OwnerUID: own.uid, HasOwner: own.manager == cgroup.ManagerUser}
+	return cgroup.Placement{Unit: name, Manager: own.manager, OwnerUID: own.uid, HasOwner: own.manager == event.ManagerUser}
 }
 
-func (s *solver) link(name string, ev Evidence, text string) {
-	s.out.Links = append(s.out.Links, Link{Name: name, Evidence: ev, Text: text})
+func (s *solver) link(name string, ev evidence.Evidence, text string) {
+	s.out.Links = append(s.out.Links, finding.Link{Name: name, Evidence: ev, Text: text})
 }
 
-func (s *solver) because(ev Evidence, text, unitName string) {
-	s.out.Links = append(s.out.Links, Link{Name: "because", Evidence: ev, Text: text, Unit: unitName})
+func (s *solver) because(ev evidence.Evidence, text, unitName string) {
+	s.out.Links = append(s.out.Links, finding.Link{Name: "because", Evidence: ev, Text: text, Unit: unitName})
 }
 
 func (s *solver) command(p *lineage.Process, ancestry []lineage.Process, why string) {
-	pl := Place(p)
-	s.origin(Origin{
-		Trigger: TriggerCommand, Process: p, Ancestry: ancestry, AncestryWhy: why, Unit: pl.Unit, Placement: pl,
+	pl := finding.Place(p)
+	s.origin(finding.Origin{
+		Trigger: finding.TriggerCommand, Process: p, Ancestry: ancestry, AncestryWhy: why, Unit: pl.Unit, Placement: pl,
 	})
 }
 
 func (s *solver) unknown(why string) {
-	s.origin(Origin{Trigger: TriggerUnknown, Why: why})
+	s.origin(finding.Origin{Trigger: finding.TriggerUnknown, Why: why})
 }
 
 // origin ends the chain. Its evidence is that of the weakest link.
-func (s *solver) origin(o Origin) {
-	o.Evidence = Kernel
-	if o.Trigger == TriggerUnknown {
-		o.Evidence = Unknown
+func (s *solver) origin(o finding.Origin) {
+	o.Evidence = evidence.Kernel
+	if o.Trigger == finding.TriggerUnknown {
+		o.Evidence = evidence.Unknown
 	}
 	for _, l := range s.out.Links {
 		if l.Name == "because" || l.Name == "asked by" {
-			o.Evidence = weaker(o.Evidence, l.Evidence)
+			o.Evidence = evidence.Weaker(o.Evidence, l.Evidence)
 		}
 	}
 	s.out.Origin = o
-}
-
-var strength = []Evidence{Unknown, Inferred, Log, File, Manager, Kernel}
-
-func weaker(a, b Evidence) Evidence {
-	return strength[min(slices.Index(strength, a), max(0, slices.Index(strength, b)))]
 }

@@ -1,16 +1,9 @@
 package cgroup
 
-import "strings"
+import (
+	"strings"
 
-// Manager is the kind of systemd instance that a unit belongs to.
-type Manager string
-
-// The managers of units.
-const (
-	// ManagerSystem is pid 1.
-	ManagerSystem Manager = "system"
-	// ManagerUser is a user's (or a capsule's) own manager.
-	ManagerUser Manager = "user"
+	"github.com/nsblame/nsblame/internal/event"
 )
 
 // Placement is what a cgroup's path says about the processes in it. What the
@@ -24,7 +17,7 @@ type Placement struct {
 	// host's and are not looked at.
 	Unit string
 	// Manager is whose unit it is, empty without one.
-	Manager Manager
+	Manager event.Manager
 	// Slice is the innermost slice that Unit is in, in the terms of Manager;
 	// "-.slice" if it is in none. Without a Unit it is that of the cgroup.
 	Slice string
@@ -82,7 +75,7 @@ func parseUnits(path string) Placement {
 		p.OwnerUID, p.HasOwner = sliceOwner(slice)
 		return p
 	}
-	p.Manager = ManagerSystem
+	p.Manager = event.ManagerSystem
 	p.Session = sessionOf(unit)
 	uid, hasUID, isManager := userManager(component)
 	p.OwnerUID, p.HasOwner = uid, hasUID
@@ -96,7 +89,7 @@ func parseUnits(path string) Placement {
 	// systemd 206, and systemd still reads it so.
 	slice, unit, _, _ = cutUnit(rest)
 	if unit != "" {
-		p.Unit, p.Slice, p.Manager = unit, slice, ManagerUser
+		p.Unit, p.Slice, p.Manager = unit, slice, event.ManagerUser
 	}
 	return p
 }

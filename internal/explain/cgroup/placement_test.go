@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nsblame/nsblame/internal/event"
 )
 
 const (
@@ -22,12 +23,12 @@ func TestParse(t *testing.T) {
 	nspawn := func(id string) *Container { return &Container{ID: id, Runtime: RuntimeNspawn} }
 	// system is the placement of a unit of pid 1's.
 	system := func(slice, unit string) Placement {
-		return Placement{Unit: unit, SystemUnit: unit, Manager: ManagerSystem, Slice: slice}
+		return Placement{Unit: unit, SystemUnit: unit, Manager: event.ManagerSystem, Slice: slice}
 	}
 	// user is the placement of a unit of user 1000's manager.
 	user := func(slice, unit string) Placement {
 		return Placement{
-			Unit: unit, Manager: ManagerUser, Slice: slice,
+			Unit: unit, Manager: event.ManagerUser, Slice: slice,
 			SystemUnit: "user@1000.service", OwnerUID: 1000, HasOwner: true,
 		}
 	}
@@ -85,20 +86,20 @@ func TestParse(t *testing.T) {
 		{"login session of cron's pam, v1", "/user.slice/user-1000.slice/session-c12.scope", session("c12")},
 		{
 			"session without id", "/user.slice/user-1000.slice/session-.scope",
-			Placement{Unit: "session-.scope", SystemUnit: "session-.scope", Manager: ManagerSystem, Slice: "user-1000.slice", OwnerUID: 1000, HasOwner: true},
+			Placement{Unit: "session-.scope", SystemUnit: "session-.scope", Manager: event.ManagerSystem, Slice: "user-1000.slice", OwnerUID: 1000, HasOwner: true},
 		},
 		{
 			"session with a bad id", "/user.slice/user-1000.slice/session-a-b.scope",
-			Placement{Unit: "session-a-b.scope", SystemUnit: "session-a-b.scope", Manager: ManagerSystem, Slice: "user-1000.slice", OwnerUID: 1000, HasOwner: true},
+			Placement{Unit: "session-a-b.scope", SystemUnit: "session-a-b.scope", Manager: event.ManagerSystem, Slice: "user-1000.slice", OwnerUID: 1000, HasOwner: true},
 		},
 		{
 			"unit below a session (systemd 205)", "/user.slice/user-1000.slice/session-2.scope/waldo.slice/foobar.service",
-			Placement{Unit: "foobar.service", Manager: ManagerUser, Slice: "waldo.slice", SystemUnit: "session-2.scope", Session: "2", OwnerUID: 1000, HasOwner: true},
+			Placement{Unit: "foobar.service", Manager: event.ManagerUser, Slice: "waldo.slice", SystemUnit: "session-2.scope", Session: "2", OwnerUID: 1000, HasOwner: true},
 		},
 		{"user manager", "/user.slice/user-1000.slice/user@1000.service/init.scope", user(rootSlice, "init.scope")},
 		{
 			"user manager, bare, v1", "/user.slice/user-1000.slice/user@1000.service",
-			Placement{Unit: "user@1000.service", SystemUnit: "user@1000.service", Manager: ManagerSystem, Slice: "user-1000.slice", OwnerUID: 1000, HasOwner: true},
+			Placement{Unit: "user@1000.service", SystemUnit: "user@1000.service", Manager: event.ManagerSystem, Slice: "user-1000.slice", OwnerUID: 1000, HasOwner: true},
 		},
 		{"user service", "/user.slice/user-1000.slice/user@1000.service/app.slice/pipewire.service", user("app.slice", "pipewire.service")},
 		{
@@ -111,18 +112,18 @@ func TestParse(t *testing.T) {
 		},
 		{
 			"root's manager", "/user.slice/user-0.slice/user@0.service/app.slice/foo.service",
-			Placement{Unit: "foo.service", Manager: ManagerUser, Slice: "app.slice", SystemUnit: "user@0.service", HasOwner: true},
+			Placement{Unit: "foo.service", Manager: event.ManagerUser, Slice: "app.slice", SystemUnit: "user@0.service", HasOwner: true},
 		},
 		{"manager of nobody", "/user.slice/user@.service/server.service", Placement{Slice: "user.slice"}},
 		{"manager of a name", "/user.slice/user-x.slice/user@x.service/server.service", system("user-x.slice", "user@x.service")},
 		{
 			"uid that means none", "/user.slice/user-4294967295.slice/session-1.scope",
-			Placement{Unit: "session-1.scope", SystemUnit: "session-1.scope", Manager: ManagerSystem, Slice: "user-4294967295.slice", Session: "1"},
+			Placement{Unit: "session-1.scope", SystemUnit: "session-1.scope", Manager: event.ManagerSystem, Slice: "user-4294967295.slice", Session: "1"},
 		},
 		{"uid too large", "/user.slice/user-4294967296.slice", Placement{Slice: "user-4294967296.slice"}},
 		{
 			"capsule (systemd 256)", "/capsule.slice/capsule@foo.service/app.slice/bar.service",
-			Placement{Unit: "bar.service", Manager: ManagerUser, Slice: "app.slice", SystemUnit: "capsule@foo.service"},
+			Placement{Unit: "bar.service", Manager: event.ManagerUser, Slice: "app.slice", SystemUnit: "capsule@foo.service"},
 		},
 
 		// docker.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nsblame/nsblame/internal/event"
 	"pgregory.net/rapid"
 )
 
@@ -90,7 +91,7 @@ func TestDelegatedSubtree(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		below := pathGen().Draw(t, "below")
 		p := Parse("/system.slice/foo.service/" + below)
-		if p.Unit != "foo.service" || p.Slice != "system.slice" || p.Manager != ManagerSystem || p.Session != "" || p.HasOwner {
+		if p.Unit != "foo.service" || p.Slice != "system.slice" || p.Manager != event.ManagerSystem || p.Session != "" || p.HasOwner {
 			t.Fatalf("%+v", p)
 		}
 	})

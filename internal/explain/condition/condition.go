@@ -15,8 +15,7 @@ import (
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/blame"
-	"github.com/nsblame/nsblame/internal/explain/life"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/report"
 )
 
@@ -197,7 +196,7 @@ func (j *Judge) unjudged() error {
 }
 
 // Case takes a creation with its causes.
-func (j *Judge) Case(c *blame.Case, selected bool) {
+func (j *Judge) Case(c *finding.Attribution, selected bool) {
 	serial, created := c.Netns.Serial, c.Netns.Errno == 0
 	over := j.over[serial]
 	delete(j.over, serial)
@@ -210,7 +209,7 @@ func (j *Judge) Case(c *blame.Case, selected bool) {
 	if created && (c.Process.CgroupUnknown || c.Process.CgroupTruncated) {
 		j.unplaced++
 	}
-	if c.Origin.Trigger == blame.TriggerUnknown {
+	if c.Origin.Trigger == finding.TriggerUnknown {
 		j.unknown++
 	}
 	for i, cond := range j.conditions {
@@ -221,13 +220,13 @@ func (j *Judge) Case(c *blame.Case, selected bool) {
 }
 
 // Join takes who moved into a namespace, about which no condition is.
-func (*Judge) Join(*life.Join) {}
+func (*Judge) Join(*finding.Join) {}
 
 // Load takes what loading a module did, which creates no namespace.
-func (j *Judge) Load(*blame.Load, bool) {}
+func (j *Judge) Load(*finding.PernetInit, bool) {}
 
 // about reports whether a creation meets the condition by itself.
-func (c Condition) about(k *blame.Case) bool {
+func (c Condition) about(k *finding.Attribution) bool {
 	created := k.Netns.Errno == 0
 	switch c.Name {
 	case Created:
@@ -239,7 +238,7 @@ func (c Condition) about(k *blame.Case) bool {
 	case Failed:
 		return !created
 	case Unknown:
-		return k.Origin.Trigger == blame.TriggerUnknown
+		return k.Origin.Trigger == finding.TriggerUnknown
 	}
 	return false
 }

@@ -9,8 +9,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/blame"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 	"github.com/nsblame/nsblame/internal/explain/report"
 )
@@ -59,13 +59,13 @@ func (s *story) see(bodies ...event.Body) *story {
 
 // create is a creation in a unit, caused by another.
 func (s *story) create(serial uint64, errno uint32, unit, origin string) *story {
-	k := &blame.Case{
+	k := &finding.Attribution{
 		Creation:  &lineage.Creation{Netns: event.NetnsCreate{Serial: serial, Errno: errno}},
 		Placement: cgroup.Placement{Unit: unit},
-		Origin:    blame.Origin{Trigger: blame.TriggerCommand, Unit: origin},
+		Origin:    finding.Origin{Trigger: finding.TriggerCommand, Unit: origin},
 	}
 	if origin == "" {
-		k.Origin.Trigger = blame.TriggerUnknown
+		k.Origin.Trigger = finding.TriggerUnknown
 	}
 	s.see(&k.Netns)
 	s.Case(k, true)
@@ -144,10 +144,10 @@ func TestLeakedNeedsTheProbe(t *testing.T) {
 // known.
 func TestWhatCounts(t *testing.T) {
 	s := judge(t, "created", "leaked").see(watched())
-	k := &blame.Case{Creation: &lineage.Creation{Netns: event.NetnsCreate{Serial: 1}}}
+	k := &finding.Attribution{Creation: &lineage.Creation{Netns: event.NetnsCreate{Serial: 1}}}
 	s.see(&k.Netns)
 	s.Case(k, false)
-	k = &blame.Case{Creation: &lineage.Creation{Netns: event.NetnsCreate{Serial: 2}}}
+	k = &finding.Attribution{Creation: &lineage.Creation{Netns: event.NetnsCreate{Serial: 2}}}
 	s.see(&k.Netns, &event.NetnsRelease{Serial: 2})
 	s.Case(k, true)
 	s.see(end(2)).want("created: 1")
@@ -161,7 +161,7 @@ func TestLeakedProperty(t *testing.T) {
 		alive := make(map[uint64]bool)
 		n := uint64(rapid.IntRange(0, 20).Draw(rt, "n"))
 		for serial := range n {
-			k := &blame.Case{Creation: &lineage.Creation{Netns: event.NetnsCreate{Serial: serial + 1}}}
+			k := &finding.Attribution{Creation: &lineage.Creation{Netns: event.NetnsCreate{Serial: serial + 1}}}
 			s.see(&k.Netns)
 			selected, gone := rapid.Bool().Draw(rt, "selected"), rapid.IntRange(0, 2).Draw(rt, "gone")
 			if gone == 1 {

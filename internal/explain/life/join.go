@@ -4,9 +4,7 @@ import (
 	"slices"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/blame"
-	"github.com/nsblame/nsblame/internal/explain/cgroup"
-	"github.com/nsblame/nsblame/internal/explain/lineage"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 )
 
 const (
@@ -17,59 +15,9 @@ const (
 	maxHeldJoins = 1 << 7
 )
 
-// Then is what a thread did that came into a namespace.
-type Then string
-
-// What a thread can do.
-const (
-	// ThenNothing: neither of the others in the time for which that is awaited:
-	// it is in the namespace as what it was before.
-	ThenNothing Then = ""
-	// ThenExec: it called exec, so that a program runs in the namespace.
-	ThenExec Then = "exec"
-	// ThenLeft: it left for another namespace.
-	ThenLeft Then = "left"
-	// ThenEnded: it ended.
-	ThenEnded Then = "ended"
-)
-
-// Join is a process that came into a namespace.
-type Join struct {
-	// BootNS is when it did, nanoseconds since boot.
-	BootNS uint64
-	// Created is the creation, as in End.
-	Created *blame.Case
-	// Netns is the observation itself.
-	Netns event.NetnsJoin
-	// Process is the process, as it was then; its Exec is the one after the exec
-	// with ThenExec. Ancestry are its ancestors, nearest first; AncestryWhy says
-	// why they don't reach the root, if they don't.
-	Process     lineage.Process
-	Ancestry    []lineage.Process
-	AncestryWhy string
-	// Placement is where it belongs by its cgroup, after the exec.
-	Placement cgroup.Placement
-	// Then is what it did next, ThenNS when, 0 with ThenNothing.
-	Then   Then
-	ThenNS uint64
-}
-
-// Age is how old the namespace was, from the beginning of its creation, in
-// nanoseconds. It is not known where that was not seen.
-func (j *Join) Age() (ns uint64, known bool) {
-	if j.Netns.CreatedNS == 0 || j.BootNS < j.Netns.CreatedNS {
-		return 0, false
-	}
-	return j.BootNS - j.Netns.CreatedNS, true
-}
-
-// Occupant reports whether somebody moved in, rather than came for a visit:
-// left again, or ended in there without a program of its own.
-func (j *Join) Occupant() bool { return j.Then == ThenExec || j.Then == ThenNothing }
-
 // pendingJoin waits for what becomes of it.
 type pendingJoin struct {
-	*Join
+	*finding.Join
 	deadline uint64
 }
 
@@ -84,20 +32,20 @@ func (b *Book) join(at uint64, n *event.NetnsJoin) {
 		b.droppedJoins++
 		return
 	}
-	j := &Join{BootNS: at, Netns: *n, Process: p, Ancestry: ancestry, AncestryWhy: why}
+	j := &finding.Join{BootNS: at, Netns: *n, Process: p, Ancestry: ancestry, AncestryWhy: why}
 	b.pending = append(b.pending, pendingJoin{j, at + b.execWait})
 }
 
 // settle notes what became of a join, and tells it, unless it must wait or is
 // not shown.
-func (b *Book) settle(j *Join, then Then, at uint64) {
+func (b *Book) settle(j *finding.Join, then finding.Then, at uint64) {
 	j.Then, j.ThenNS = then, at
 	now := &j.Process
-	if then == ThenExec {
+	if then == finding.ThenExec {
 		after, _, _ := b.tree.Lineage(j.Process.ID)
 		j.Process.Exec, now = &after, &after
 	}
-	j.Placement = blame.Place(now)
+	j.Placement = finding.Place(now)
 	l := b.lives[j.Netns.Serial]
 	switch {
 	case l == nil:
@@ -113,7 +61,7 @@ func (b *Book) settle(j *Join, then Then, at uint64) {
 }
 
 // settleIf settles those that wait for which become says so.
-func (b *Book) settleIf(at uint64, become func(pendingJoin) (Then, bool)) {
+func (b *Book) settleIf(at uint64, become func(pendingJoin) (finding.Then, bool)) {
 	if len(b.pending) == 0 {
 		return
 	}
@@ -122,7 +70,7 @@ func (b *Book) settleIf(at uint64, become func(pendingJoin) (Then, bool)) {
 		if !known {
 			return false
 		}
-		if then == ThenNothing {
+		if then == finding.ThenNothing {
 			at = 0
 		}
 		b.settle(p.Join, then, at)
@@ -132,40 +80,40 @@ func (b *Book) settleIf(at uint64, become func(pendingJoin) (Then, bool)) {
 
 // follow settles the joins about which an event decides.
 func (b *Book) follow(ev event.Event) {
-	b.settleIf(ev.BootNS, func(p pendingJoin) (Then, bool) { return ThenNothing, ev.BootNS >= p.deadline })
-	b.settleIf(ev.BootNS, func(p pendingJoin) (Then, bool) { return p.after(ev.Body) })
+	b.settleIf(ev.BootNS, func(p pendingJoin) (finding.Then, bool) { return finding.ThenNothing, ev.BootNS >= p.deadline })
+	b.settleIf(ev.BootNS, func(p pendingJoin) (finding.Then, bool) { return p.after(ev.Body) })
 }
 
 // after tells what an event says of a join.
-func (p pendingJoin) after(body event.Body) (Then, bool) {
+func (p pendingJoin) after(body event.Body) (finding.Then, bool) {
 	n := &p.Netns
 	switch body := body.(type) {
 	case *event.NetnsLeave:
 		if body.Ending {
-			return ThenEnded, body.Serial == n.Serial && body.TID == n.TID
+			return finding.ThenEnded, body.Serial == n.Serial && body.TID == n.TID
 		}
-		return ThenLeft, body.Serial == n.Serial && body.TID == n.TID
+		return finding.ThenLeft, body.Serial == n.Serial && body.TID == n.TID
 	case *event.Exec:
 		if body.Serial != n.Serial {
-			return ThenLeft, body.Process == n.Process
+			return finding.ThenLeft, body.Process == n.Process
 		}
-		return ThenExec, body.Process == n.Process
+		return finding.ThenExec, body.Process == n.Process
 	case *event.Exit:
-		return ThenEnded, body.Process == n.Process
+		return finding.ThenEnded, body.Process == n.Process
 	case *event.NetnsCreate:
 		// by unshare the thread itself goes on to another one
-		return ThenLeft, body.Call == event.CallUnshare && body.Errno == 0 && body.TID == n.TID && body.Creator == n.Process
+		return finding.ThenLeft, body.Call == event.CallUnshare && body.Errno == 0 && body.TID == n.TID && body.Creator == n.Process
 	case *event.NetnsRelease:
-		return ThenNothing, body.Serial == n.Serial
+		return finding.ThenNothing, body.Serial == n.Serial
 	case *event.Damage, *event.End:
-		return ThenNothing, true
+		return finding.ThenNothing, true
 	}
-	return ThenNothing, false
+	return finding.ThenNothing, false
 }
 
 // Joins returns the joins that are to be told since the last call, in the order
 // in which it was decided what became of them.
-func (b *Book) Joins() []*Join {
+func (b *Book) Joins() []*finding.Join {
 	list := b.joins
 	b.joins = nil
 	return list
@@ -186,7 +134,7 @@ func (b *Book) Deadline() uint64 {
 // Flush settles the joins that still wait. It is for a stream that breaks off
 // without an End.
 func (b *Book) Flush() {
-	b.settleIf(0, func(pendingJoin) (Then, bool) { return ThenNothing, true })
+	b.settleIf(0, func(pendingJoin) (finding.Then, bool) { return finding.ThenNothing, true })
 }
 
 // untold is how many joins of a namespace were counted but not told.

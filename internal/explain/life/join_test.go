@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 )
 
 var joiner = event.ProcessID{PID: 40, StartNS: 4}
@@ -20,22 +21,22 @@ func TestThen(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
 		after    []event.Body
-		want     Then
+		want     finding.Then
 		occupant bool
 	}{
-		{"exec", []event.Body{&event.Exec{Process: joiner, Serial: 5}}, ThenExec, true},
-		{"exec elsewhere", []event.Body{&event.Exec{Process: joiner, Serial: 6}}, ThenLeft, false},
-		{"leaves", []event.Body{&event.NetnsLeave{Serial: 5, Process: joiner, TID: 41}}, ThenLeft, false},
-		{"thread ends", []event.Body{&event.NetnsLeave{Serial: 5, Process: joiner, TID: 41, Ending: true}}, ThenEnded, false},
-		{"ends", []event.Body{&event.Exit{Process: joiner}}, ThenEnded, false},
-		{"makes another", []event.Body{&event.NetnsCreate{Serial: 9, Creator: joiner, TID: 41, Call: event.CallUnshare}}, ThenLeft, false},
-		{"another thread leaves", []event.Body{&event.NetnsLeave{Serial: 5, Process: joiner, TID: 42}, &event.Clock{}}, ThenNothing, true},
-		{"leaves another", []event.Body{&event.NetnsLeave{Serial: 6, Process: joiner, TID: 41}, &event.Clock{}}, ThenNothing, true},
-		{"fails to make another", []event.Body{&event.NetnsCreate{Serial: 9, Creator: joiner, TID: 41, Call: event.CallUnshare, Errno: 28}, &event.Clock{}}, ThenNothing, true},
-		{"a child in another", []event.Body{&event.NetnsCreate{Serial: 9, Creator: joiner, TID: 41, Call: event.CallClone}, &event.Clock{}}, ThenNothing, true},
-		{"nothing", []event.Body{&event.Clock{}}, ThenNothing, true},
-		{"released", []event.Body{&event.NetnsRelease{Serial: 5}}, ThenNothing, true},
-		{"end", []event.Body{&event.End{}}, ThenNothing, true},
+		{"exec", []event.Body{&event.Exec{Process: joiner, Serial: 5}}, finding.ThenExec, true},
+		{"exec elsewhere", []event.Body{&event.Exec{Process: joiner, Serial: 6}}, finding.ThenLeft, false},
+		{"leaves", []event.Body{&event.NetnsLeave{Serial: 5, Process: joiner, TID: 41}}, finding.ThenLeft, false},
+		{"thread ends", []event.Body{&event.NetnsLeave{Serial: 5, Process: joiner, TID: 41, Ending: true}}, finding.ThenEnded, false},
+		{"ends", []event.Body{&event.Exit{Process: joiner}}, finding.ThenEnded, false},
+		{"makes another", []event.Body{&event.NetnsCreate{Serial: 9, Creator: joiner, TID: 41, Call: event.CallUnshare}}, finding.ThenLeft, false},
+		{"another thread leaves", []event.Body{&event.NetnsLeave{Serial: 5, Process: joiner, TID: 42}, &event.Clock{}}, finding.ThenNothing, true},
+		{"leaves another", []event.Body{&event.NetnsLeave{Serial: 6, Process: joiner, TID: 41}, &event.Clock{}}, finding.ThenNothing, true},
+		{"fails to make another", []event.Body{&event.NetnsCreate{Serial: 9, Creator: joiner, TID: 41, Call: event.CallUnshare, Errno: 28}, &event.Clock{}}, finding.ThenNothing, true},
+		{"a child in another", []event.Body{&event.NetnsCreate{Serial: 9, Creator: joiner, TID: 41, Call: event.CallClone}, &event.Clock{}}, finding.ThenNothing, true},
+		{"nothing", []event.Body{&event.Clock{}}, finding.ThenNothing, true},
+		{"released", []event.Body{&event.NetnsRelease{Serial: 5}}, finding.ThenNothing, true},
+		{"end", []event.Body{&event.End{}}, finding.ThenNothing, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newStage("__put_net", "net_free")
@@ -68,7 +69,7 @@ func TestThen(t *testing.T) {
 			if age, known := j.Age(); !known || age != 5 {
 				t.Errorf("age %d", age)
 			}
-			if (j.Process.Exec != nil) != (tt.want == ThenExec) || (j.ThenNS == 0) != (tt.want == ThenNothing) {
+			if (j.Process.Exec != nil) != (tt.want == finding.ThenExec) || (j.ThenNS == 0) != (tt.want == finding.ThenNothing) {
 				t.Errorf("%+v", j)
 			}
 			if s.book.Deadline() != 0 || s.book.Joins() != nil {
@@ -95,7 +96,7 @@ func TestJoinWaitsForItsCreation(t *testing.T) {
 		if (len(list) == 1) != show {
 			t.Fatalf("%d joins, shown: %t", len(list), show)
 		}
-		if show && (list[0].Created == nil || list[0].Then != ThenExec) {
+		if show && (list[0].Created == nil || list[0].Then != finding.ThenExec) {
 			t.Errorf("%+v", list[0])
 		}
 	}
@@ -115,7 +116,7 @@ func TestUntold(t *testing.T) {
 	s.feed(22, &event.NetnsJoins{Serial: 2, Joins: 4})
 	s.feed(22, &event.NetnsJoins{Serial: 3, Joins: 9})
 	s.feed(30, &event.End{})
-	if diff := cmp.Diff(Counts{Known: true, Alive: 1, Untold: 10}, s.book.Counts()); diff != "" {
+	if diff := cmp.Diff(finding.Counts{Known: true, Alive: 1, Untold: 10}, s.book.Counts()); diff != "" {
 		t.Errorf("counts (-want +got):\n%s", diff)
 	}
 	if list := s.book.Joins(); len(list) != 2 {
@@ -144,8 +145,8 @@ func TestManyJoins(t *testing.T) {
 }
 
 func ExampleJoin_Occupant() {
-	for _, then := range []Then{ThenExec, ThenNothing, ThenLeft, ThenEnded} {
-		fmt.Printf("%q %t\n", then, (&Join{Then: then}).Occupant())
+	for _, then := range []finding.Then{finding.ThenExec, finding.ThenNothing, finding.ThenLeft, finding.ThenEnded} {
+		fmt.Printf("%q %t\n", then, (&finding.Join{Then: then}).Occupant())
 	}
 	// Output:
 	// "exec" true

@@ -2,7 +2,7 @@ package life
 
 import (
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/blame"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 )
 
 // maxKept bounds the creations that a Ledger keeps with their causes.
@@ -20,7 +20,7 @@ type Ledger struct {
 	begun bool
 	// alive has the creations that have not ended, nil as long as the causes of
 	// one are not known.
-	alive map[uint64]*blame.Case
+	alive map[uint64]*finding.Attribution
 	// sees is set where the stream would tell of ends, gaps where it may lack
 	// some.
 	sees, gaps bool
@@ -28,11 +28,11 @@ type Ledger struct {
 	ended     bool
 	forgotten uint64
 	// byInum has the creations in alive, once somebody looks one up.
-	byInum map[uint32][]*blame.Case
+	byInum map[uint32][]*finding.Attribution
 }
 
 // NewLedger returns one that has seen nothing.
-func NewLedger() *Ledger { return &Ledger{alive: make(map[uint64]*blame.Case)} }
+func NewLedger() *Ledger { return &Ledger{alive: make(map[uint64]*finding.Attribution)} }
 
 // Observe takes the next event of the stream.
 func (l *Ledger) Observe(ev event.Event) error {
@@ -70,17 +70,17 @@ func (l *Ledger) Observe(ev event.Event) error {
 }
 
 // Case takes a creation with its causes.
-func (l *Ledger) Case(c *blame.Case, _ bool) {
+func (l *Ledger) Case(c *finding.Attribution, _ bool) {
 	if _, alive := l.alive[c.Netns.Serial]; alive && c.Netns.Errno == 0 {
 		l.alive[c.Netns.Serial] = c
 	}
 }
 
 // Join does nothing: list looks itself at who is in a namespace.
-func (*Ledger) Join(*Join) {}
+func (*Ledger) Join(*finding.Join) {}
 
 // Load does nothing: what loading a module did created no namespace.
-func (*Ledger) Load(*blame.Load, bool) {}
+func (*Ledger) Load(*finding.PernetInit, bool) {}
 
 // By says by what a namespace and its creation are known to belong together.
 type By string
@@ -97,7 +97,7 @@ const (
 // Match is a creation that was looked up.
 type Match struct {
 	// Case is the creation, nil where it is not known; then Why says why.
-	Case *blame.Case
+	Case *finding.Attribution
 	By   By
 	Why  string
 }
@@ -113,7 +113,7 @@ func (l *Ledger) Find(inum uint32, cookie uint64, goesOn bool) Match {
 	if l.byInum == nil {
 		l.index()
 	}
-	var last *blame.Case
+	var last *finding.Attribution
 	for _, c := range l.byInum[inum] {
 		switch {
 		case cookie != 0 && c.Netns.Cookie == cookie:
@@ -140,7 +140,7 @@ func (l *Ledger) Find(inum uint32, cookie uint64, goesOn bool) Match {
 
 // index makes looking up quick: there may be as many to look up as there are.
 func (l *Ledger) index() {
-	l.byInum = make(map[uint32][]*blame.Case)
+	l.byInum = make(map[uint32][]*finding.Attribution)
 	for _, c := range l.alive {
 		if c != nil {
 			l.byInum[c.Netns.Inum] = append(l.byInum[c.Netns.Inum], c)

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/blame"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
 
@@ -23,7 +23,7 @@ func ledger(t *testing.T, cookie uint64, then ...event.Body) *Ledger {
 			t.Fatal(err)
 		}
 	}
-	l.Case(&blame.Case{Creation: &lineage.Creation{BootNS: 3, Netns: create}}, true)
+	l.Case(&finding.Attribution{Creation: &lineage.Creation{BootNS: 3, Netns: create}}, true)
 	return l
 }
 
@@ -70,7 +70,7 @@ func TestFind(t *testing.T) {
 // second is the one.
 func TestFindTheLatest(t *testing.T) {
 	l := ledger(t, 0, &event.NetnsCreate{Serial: 2, Inum: 40}, &event.NetnsCreate{Serial: 3, Errno: 28})
-	second := &blame.Case{Creation: &lineage.Creation{BootNS: 9, Netns: event.NetnsCreate{Serial: 2, Inum: 40}}}
+	second := &finding.Attribution{Creation: &lineage.Creation{BootNS: 9, Netns: event.NetnsCreate{Serial: 2, Inum: 40}}}
 	l.Case(second, true)
 	if m := l.Find(40, 0, true); m.Case != second {
 		t.Errorf("%+v", m)

@@ -11,7 +11,7 @@ import (
 	"slices"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/blame"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
 
@@ -30,80 +30,13 @@ const releaseProbe = "__put_net"
 // freeProbes are those of which one tells that a teardown is finished.
 var freeProbes = map[string]bool{"net_free": true, "net_passive_dec": true, "proc_free_inum": true}
 
-// Release is the moment when the last reference to a namespace was dropped.
-type Release struct {
-	// BootNS is when it was, nanoseconds since boot.
-	BootNS uint64
-	// Netns is the observation itself.
-	Netns event.NetnsRelease
-	// By is the process whose thread did it, as it was then, nil where it was
-	// none's doing. Ancestry are its ancestors, nearest first; AncestryWhy says
-	// why they don't reach the root, if they don't.
-	By          *lineage.Process
-	Ancestry    []lineage.Process
-	AncestryWhy string
-}
-
-// End is a step in the end of a namespace: its release, or with Free set the
-// end of its teardown.
-type End struct {
-	// BootNS is when it was, nanoseconds since boot.
-	BootNS uint64
-	// Created is the creation without its chain and with the nearest ancestor
-	// only. It is nil if it is not known: the namespace is older than nsblame,
-	// or the creation was lost.
-	Created *blame.Case
-	// Release is nil if it was not seen.
-	Release *Release
-	// Free is nil for the release itself.
-	Free *event.NetnsFree
-	// Final is set for a release after which the end of the teardown will not
-	// be seen, because no probe does.
-	Final bool
-}
-
-// Inum is the namespace's inode number.
-func (e *End) Inum() uint32 {
-	if e.Free != nil {
-		return e.Free.Inum
-	}
-	return e.Release.Netns.Inum
-}
-
-// Cookie is the namespace's cookie, 0 where it has none.
-func (e *End) Cookie() uint64 {
-	if e.Free != nil {
-		return e.Free.Cookie
-	}
-	return e.Release.Netns.Cookie
-}
-
-// Lifetime is the time from the beginning of the creation to the release, in
-// nanoseconds. It is not known where either was not seen.
-func (e *End) Lifetime() (ns uint64, known bool) {
-	var created, released uint64
-	if e.Free != nil {
-		created, released = e.Free.CreatedNS, e.Free.ReleasedNS
-	}
-	if e.Release != nil {
-		created, released = e.Release.Netns.CreatedNS, e.Release.BootNS
-	}
-	if e.Created != nil {
-		created = e.Created.BootNS
-	}
-	if created == 0 || released < created {
-		return 0, false
-	}
-	return released - created, true
-}
-
 // Book holds the namespaces that are there, by their creations.
 type Book struct {
 	tree  *lineage.Tree
 	lives map[uint64]*life
 	// releases of namespaces whose creation is not known wait for the end of
 	// the teardown.
-	releases map[releaseKey]*Release
+	releases map[releaseKey]*finding.Release
 	// over counts the lives of which nothing more should come.
 	over int
 	// sees and frees are set where the probes of releases and of the ends of
@@ -113,7 +46,7 @@ type Book struct {
 	// execWait is how long it is awaited what becomes of who moves in.
 	execWait uint64
 	pending  []pendingJoin
-	joins    []*Join
+	joins    []*finding.Join
 	// untold counts those who moved in and were only counted, in namespaces
 	// that are gone.
 	untold uint64
@@ -131,11 +64,11 @@ type releaseKey struct {
 // life is a namespace from its creation to its end.
 type life struct {
 	fate    fate
-	created *blame.Case
-	release *Release
-	held    []End
+	created *finding.Attribution
+	release *finding.Release
+	held    []finding.End
 	// heldJoins wait as the ends do.
-	heldJoins []*Join
+	heldJoins []*finding.Join
 	// told counts the joins that were told one by one, of total.
 	told, total uint32
 }
@@ -151,7 +84,7 @@ const (
 
 // New returns a Book that looks processes up in a tree.
 func New(tree *lineage.Tree) *Book {
-	return &Book{tree: tree, lives: make(map[uint64]*life), releases: make(map[releaseKey]*Release)}
+	return &Book{tree: tree, lives: make(map[uint64]*life), releases: make(map[releaseKey]*finding.Release)}
 }
 
 // Observe takes the next event of the stream, after the tree has. If that is
@@ -159,7 +92,7 @@ func New(tree *lineage.Tree) *Book {
 // that end.
 //
 // Who moved in is told by Joins.
-func (b *Book) Observe(ev event.Event) *End {
+func (b *Book) Observe(ev event.Event) *finding.End {
 	b.follow(ev)
 	switch body := ev.Body.(type) {
 	case *event.Host:
@@ -204,8 +137,8 @@ func (b *Book) begin(n *event.NetnsCreate) {
 	b.lives[n.Serial] = &life{}
 }
 
-func (b *Book) release(at uint64, n *event.NetnsRelease) *End {
-	r := &Release{BootNS: at, Netns: *n}
+func (b *Book) release(at uint64, n *event.NetnsRelease) *finding.End {
+	r := &finding.Release{BootNS: at, Netns: *n}
 	if !n.By.IsZero() {
 		p, ancestry, why := b.tree.Lineage(n.By)
 		p.TID, p.Comm = n.TID, n.Comm
@@ -216,11 +149,11 @@ func (b *Book) release(at uint64, n *event.NetnsRelease) *End {
 	} else {
 		b.await(releaseKey{n.Inum, at}, r)
 	}
-	return b.tell(n.Serial, End{BootNS: at, Release: r, Final: !b.frees})
+	return b.tell(n.Serial, finding.End{BootNS: at, Release: r, Final: !b.frees})
 }
 
 // await keeps a release for the end of the teardown.
-func (b *Book) await(key releaseKey, r *Release) {
+func (b *Book) await(key releaseKey, r *finding.Release) {
 	switch {
 	case !b.frees:
 	case len(b.releases) >= maxLives:
@@ -230,8 +163,8 @@ func (b *Book) await(key releaseKey, r *Release) {
 	}
 }
 
-func (b *Book) free(at uint64, n *event.NetnsFree) *End {
-	e := End{BootNS: at, Free: n}
+func (b *Book) free(at uint64, n *event.NetnsFree) *finding.End {
+	e := finding.End{BootNS: at, Free: n}
 	if l := b.lives[n.Serial]; l != nil {
 		e.Release = l.release
 	} else {
@@ -243,7 +176,7 @@ func (b *Book) free(at uint64, n *event.NetnsFree) *End {
 }
 
 // tell notes an end and returns it, unless it must wait or is not shown.
-func (b *Book) tell(serial uint64, e End) *End {
+func (b *Book) tell(serial uint64, e finding.End) *finding.End {
 	l := b.lives[serial]
 	if l == nil {
 		return &e
@@ -272,7 +205,7 @@ func (b *Book) tell(serial uint64, e End) *End {
 // Decide says whether a creation is shown, and returns the ends that waited
 // for that, in their order. Who moved in and waited for it is told by Joins, and
 // did so before.
-func (b *Book) Decide(c *blame.Case, show bool) []End {
+func (b *Book) Decide(c *finding.Attribution, show bool) []finding.End {
 	serial := c.Netns.Serial
 	l := b.lives[serial]
 	if l == nil || l.fate != undecided || c.Netns.Errno != 0 {
@@ -287,7 +220,7 @@ func (b *Book) Decide(c *blame.Case, show bool) []End {
 		}
 	}
 	l.heldJoins = nil
-	var ready []End
+	var ready []finding.End
 	held := l.held
 	l.held = nil
 	for _, e := range held {
@@ -299,8 +232,8 @@ func (b *Book) Decide(c *blame.Case, show bool) []End {
 }
 
 // brief is what is kept of a creation for as long as the namespace is there.
-func brief(c *blame.Case) *blame.Case {
-	return &blame.Case{
+func brief(c *finding.Attribution) *finding.Attribution {
+	return &finding.Attribution{
 		Creation: &lineage.Creation{
 			BootNS: c.BootNS, Netns: c.Netns, Process: c.Process, Child: c.Child,
 			Ancestry: slices.Clone(c.Ancestry[:min(1, len(c.Ancestry))]),
@@ -309,26 +242,9 @@ func brief(c *blame.Case) *blame.Case {
 	}
 }
 
-// Counts are the creations that were shown and have not ended.
-type Counts struct {
-	// Known is set where releases are seen; the others are 0 if they are not.
-	Known bool
-	// Alive are those that have not been released.
-	Alive uint64
-	// Releasing are those whose teardown is not finished, where that is seen.
-	Releasing uint64
-	// Forgotten counts the creations and releases that were not followed
-	// because there were too many at once.
-	Forgotten uint64
-	// Untold counts those who moved in and were not told one by one.
-	Untold uint64
-	// DroppedJoins counts those who would have been, but came when too many did.
-	DroppedJoins uint64
-}
-
 // Counts returns the figures as of now.
-func (b *Book) Counts() Counts {
-	c := Counts{Known: b.sees, Forgotten: b.forgotten, Untold: b.untold, DroppedJoins: b.droppedJoins}
+func (b *Book) Counts() finding.Counts {
+	c := finding.Counts{Known: b.sees, Forgotten: b.forgotten, Untold: b.untold, DroppedJoins: b.droppedJoins}
 	for _, l := range b.lives {
 		c.Untold += l.untold()
 	}

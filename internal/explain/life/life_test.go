@@ -7,7 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/blame"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
 
@@ -26,7 +26,7 @@ func newStage(probes ...string) *stage {
 	return s
 }
 
-func (s *stage) feed(at uint64, b event.Body) *End {
+func (s *stage) feed(at uint64, b event.Body) *finding.End {
 	ev := event.Event{BootNS: at, Body: b}
 	s.tree.Observe(ev)
 	return s.book.Observe(ev)
@@ -36,8 +36,8 @@ func creation(serial uint64, inum uint32) event.NetnsCreate {
 	return event.NetnsCreate{Serial: serial, Inum: inum}
 }
 
-func caseOf(n event.NetnsCreate) *blame.Case {
-	return blame.NewCase(&lineage.Creation{BootNS: n.Serial, Netns: n})
+func caseOf(n event.NetnsCreate) *finding.Attribution {
+	return finding.NewAttribution(&lineage.Creation{BootNS: n.Serial, Netns: n})
 }
 
 func (s *stage) create(n event.NetnsCreate) { s.feed(n.Serial, &n) }
@@ -68,7 +68,7 @@ func TestEndWaitsForItsCreation(t *testing.T) {
 				t.Errorf("%+v", e)
 			}
 		}
-		if diff := cmp.Diff(Counts{Known: true}, s.book.Counts()); diff != "" {
+		if diff := cmp.Diff(finding.Counts{Known: true}, s.book.Counts()); diff != "" {
 			t.Errorf("counts (-want +got):\n%s", diff)
 		}
 	}
@@ -122,7 +122,7 @@ func TestWithoutFree(t *testing.T) {
 	if e := s.feed(6, &event.NetnsRelease{Serial: 5, Inum: 100}); e == nil || !e.Final {
 		t.Fatalf("%+v", e)
 	}
-	if c := s.book.Counts(); c != (Counts{Known: true}) {
+	if c := s.book.Counts(); c != (finding.Counts{Known: true}) {
 		t.Errorf("%+v", c)
 	}
 	// those that have ended make room
@@ -132,7 +132,7 @@ func TestWithoutFree(t *testing.T) {
 		s.book.Decide(caseOf(n), true)
 		s.feed(i+11, &event.NetnsRelease{Serial: n.Serial, Inum: 100})
 	}
-	if c := s.book.Counts(); c != (Counts{Known: true}) {
+	if c := s.book.Counts(); c != (finding.Counts{Known: true}) {
 		t.Errorf("%+v", c)
 	}
 }
@@ -159,7 +159,7 @@ func TestCountsNeedTheProbe(t *testing.T) {
 	n := creation(5, 100)
 	s.create(n)
 	s.book.Decide(caseOf(n), true)
-	if c := s.book.Counts(); c != (Counts{}) {
+	if c := s.book.Counts(); c != (finding.Counts{}) {
 		t.Errorf("%+v", c)
 	}
 }
@@ -195,7 +195,7 @@ func TestEveryEndOnce(t *testing.T) {
 			all = append(all, &state{n: creation(uint64(i+1), uint32(i%3)), show: rapid.Bool().Draw(t, "show")})
 			s.create(all[i].n)
 		}
-		told := func(e *End) {
+		told := func(e *finding.End) {
 			if e == nil {
 				return
 			}

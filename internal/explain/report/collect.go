@@ -7,11 +7,10 @@ import (
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/blame"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
-	ends "github.com/nsblame/nsblame/internal/explain/life"
+	"github.com/nsblame/nsblame/internal/explain/evidence"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
-	"github.com/nsblame/nsblame/internal/explain/unit"
 )
 
 // Bounds of what is kept; what goes beyond is counted.
@@ -152,7 +151,7 @@ func (c *Collector) damage(b *event.Damage) {
 
 // Add takes a creation with its causes. Those that were not selected only count
 // against the suspects.
-func (c *Collector) Add(k *blame.Case, selected, cut bool) {
+func (c *Collector) Add(k *finding.Attribution, selected, cut bool) {
 	c.involve(k)
 	r := &c.report
 	if !selected {
@@ -209,7 +208,7 @@ func (c *Collector) settle(serial uint64, l *life) {
 func (l *life) untold() uint64 { return uint64(l.joins - min(l.joins, l.noticed)) }
 
 // Joined takes a process that moved into a namespace whose case was selected.
-func (c *Collector) Joined(j *ends.Join) {
+func (c *Collector) Joined(j *finding.Join) {
 	l := c.lives[j.Netns.Serial]
 	if l == nil {
 		return
@@ -229,7 +228,7 @@ func (c *Collector) Joined(j *ends.Join) {
 
 // occupant is the command line of a process that moved in, or its name where
 // that tells more.
-func occupant(p *lineage.Process, j *ends.Join) []string {
+func occupant(p *lineage.Process, j *finding.Join) []string {
 	if len(p.Argv) == 0 || p.ArgvInherited {
 		return []string{p.Comm}
 	}
@@ -238,7 +237,7 @@ func occupant(p *lineage.Process, j *ends.Join) []string {
 
 // group finds the cause that a case belongs to; nil if there is no room for a
 // new one.
-func (c *Collector) group(k *blame.Case) *group {
+func (c *Collector) group(k *finding.Attribution) *group {
 	cause, key, like := identify(k)
 	g, known := c.groups[key]
 	if known {
@@ -257,16 +256,16 @@ func (c *Collector) group(k *blame.Case) *group {
 // identify reads out of a case what makes its root cause: where it began and
 // with which command, in which unit the namespace was made, by which setting
 // and on which way. like is the same without the command's arguments.
-func identify(k *blame.Case) (cause Cause, key, like string) {
+func identify(k *finding.Attribution) (cause Cause, key, like string) {
 	o := &k.Origin
 	cause = Cause{
 		Trigger: o.Trigger, Origin: party(&o.Placement), Creator: party(&k.Placement), Settings: decisive(k),
-		Errors: make(map[uint32]uint64), Evidence: make(map[blame.Evidence]uint64),
+		Errors: make(map[uint32]uint64), Evidence: make(map[evidence.Evidence]uint64),
 	}
 	p, ancestry, place := o.Process, o.Ancestry, &o.Placement
 	var own []string
 	switch {
-	case o.Trigger == blame.TriggerUnknown:
+	case o.Trigger == finding.TriggerUnknown:
 		cause.Why = strings.ReplaceAll(o.Why, k.Placement.Unit, cause.Creator.Unit)
 		if k.Placement.Unit == "" {
 			cause.Why = o.Why
@@ -276,7 +275,7 @@ func identify(k *blame.Case) (cause Cause, key, like string) {
 		if p.Exec != nil {
 			p = p.Exec
 		}
-	case o.Trigger != blame.TriggerCommand:
+	case o.Trigger != finding.TriggerCommand:
 		p = nil // a socket's peer is somebody else each time
 	}
 	if p != nil {
@@ -308,9 +307,9 @@ func identify(k *blame.Case) (cause Cause, key, like string) {
 
 // decisive are the unit's settings that made the namespace. A unit may have such
 // settings, and yet its program have made this one by itself.
-func decisive(k *blame.Case) []unit.Setting {
-	made := slices.ContainsFunc(k.Links, func(l blame.Link) bool {
-		return l.Name == "setting" && slices.ContainsFunc(k.Settings, func(s unit.Setting) bool {
+func decisive(k *finding.Attribution) []event.UnitSetting {
+	made := slices.ContainsFunc(k.Links, func(l finding.Link) bool {
+		return l.Name == "setting" && slices.ContainsFunc(k.Settings, func(s event.UnitSetting) bool {
 			return strings.HasPrefix(l.Text, s.Name+"=")
 		})
 	})
@@ -328,14 +327,14 @@ func runtimeOf(p *cgroup.Placement) string {
 }
 
 // actor is the process that a creation goes back to.
-func actor(k *blame.Case) event.ProcessID {
+func actor(k *finding.Attribution) event.ProcessID {
 	if k.Origin.Process != nil {
 		return k.Origin.Process.ID
 	}
 	return k.Process.ID
 }
 
-func (g *group) add(k *blame.Case) {
+func (g *group) add(k *finding.Attribution) {
 	if g.Count == 0 {
 		g.First = k.BootNS
 	}
@@ -376,9 +375,9 @@ func (g *group) add(k *blame.Case) {
 
 // parent is the command line that the process at the origin was started from,
 // nil where that tells nothing: the machine's first process.
-func parent(k *blame.Case) []string {
+func parent(k *finding.Attribution) []string {
 	o := &k.Origin
-	if o.Trigger != blame.TriggerCommand || o.Process == nil || len(o.Ancestry) == 0 || o.Ancestry[0].ID.PID == 1 {
+	if o.Trigger != finding.TriggerCommand || o.Process == nil || len(o.Ancestry) == 0 || o.Ancestry[0].ID.PID == 1 {
 		return nil
 	}
 	p := &o.Ancestry[0]
@@ -484,7 +483,7 @@ func (c *Collector) endingsSeen() Endings {
 }
 
 // processes calls f for every process that a case names.
-func processes(k *blame.Case, f func(*lineage.Process)) {
+func processes(k *finding.Attribution, f func(*lineage.Process)) {
 	each := func(list []lineage.Process) {
 		for i := range list {
 			f(&list[i])

@@ -12,9 +12,9 @@ import (
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/blame"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
-	ends "github.com/nsblame/nsblame/internal/explain/life"
+	"github.com/nsblame/nsblame/internal/explain/evidence"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
-	"github.com/nsblame/nsblame/internal/explain/unit"
 )
 
 // story feeds a collector.
@@ -39,7 +39,7 @@ func (s *story) at(boot uint64, bodies ...event.Body) {
 }
 
 // create adds a creation with its causes and returns its serial.
-func (s *story) create(boot uint64, k *blame.Case) uint64 {
+func (s *story) create(boot uint64, k *finding.Attribution) uint64 {
 	s.serial++
 	k.BootNS, k.Netns.Serial = boot, s.serial
 	s.at(boot, &k.Netns)
@@ -62,39 +62,39 @@ func process(n uint32, path string, argv ...string) lineage.Process {
 const cronPath = "/system.slice/cron.service"
 
 // plain is a command that made a namespace by itself.
-func plain(n uint32, path string, argv ...string) *blame.Case {
+func plain(n uint32, path string, argv ...string) *finding.Attribution {
 	c := &lineage.Creation{
 		Netns:    event.NetnsCreate{DurationNS: 3e6, Init: []event.Init{{Subsystem: "ip_vs", DurationNS: 1e6}}},
 		Process:  process(n, path, argv...),
 		Ancestry: []lineage.Process{process(50, path, "sh", "-c", "job"), process(1, "/init.scope", "init")},
 	}
-	k := blame.NewCase(c)
-	k.Origin = blame.Origin{
-		Trigger: blame.TriggerCommand, Process: &c.Process, Ancestry: c.Ancestry, Evidence: blame.Kernel,
+	k := finding.NewAttribution(c)
+	k.Origin = finding.Origin{
+		Trigger: finding.TriggerCommand, Process: &c.Process, Ancestry: c.Ancestry, Evidence: evidence.Kernel,
 		Unit: k.Placement.Unit, Placement: k.Placement,
 	}
 	return k
 }
 
 // ofUnit is a namespace that a manager made for a unit.
-func ofUnit(n uint32, path string) *blame.Case {
+func ofUnit(n uint32, path string) *finding.Attribution {
 	k := plain(n, path, "(service)")
 	k.Process.ArgvInherited = true
-	k.Settings = []unit.Setting{{Name: "PrivateNetwork", Value: "yes", File: "/lib/systemd/system/" + k.Placement.Unit, Line: 26, Evidence: unit.EvidenceFile}}
-	k.Links = []blame.Link{{Name: "setting", Evidence: blame.File, Text: "PrivateNetwork=yes at /lib/systemd/system/x:26"}}
+	k.Settings = []event.UnitSetting{{Name: "PrivateNetwork", Value: "yes", File: "/lib/systemd/system/" + k.Placement.Unit, Line: 26, Source: event.SettingFromFile}}
+	k.Links = []finding.Link{{Name: "setting", Evidence: evidence.File, Text: "PrivateNetwork=yes at /lib/systemd/system/x:26"}}
 	return k
 }
 
 // hostnamed is the case that nsblame was built for.
-func hostnamed(n uint32, argv ...string) *blame.Case {
+func hostnamed(n uint32, argv ...string) *finding.Attribution {
 	k := ofUnit(n, "/system.slice/systemd-hostnamed.service")
 	asker := process(n+1000, cronPath, argv...)
 	ancestry := []lineage.Process{process(50, cronPath, "sh", "-c", "x"), process(20, cronPath, "cron", "-f"), process(1, "/init.scope", "init")}
 	k.Links = append(k.Links,
-		blame.Link{Name: "because", Evidence: blame.Kernel, Text: fmt.Sprintf("D-Bus activation of org.freedesktop.hostname1, for which %d more waited", n), Unit: "systemd-hostnamed.service", BusName: "org.freedesktop.hostname1"},
-		blame.Link{Name: "asked by", Evidence: blame.Kernel, Process: &asker, Ancestry: ancestry})
-	k.Origin = blame.Origin{
-		Trigger: blame.TriggerCommand, Process: &asker, Ancestry: ancestry, Evidence: blame.Kernel,
+		finding.Link{Name: "because", Evidence: evidence.Kernel, Text: fmt.Sprintf("D-Bus activation of org.freedesktop.hostname1, for which %d more waited", n), Unit: "systemd-hostnamed.service", BusName: "org.freedesktop.hostname1"},
+		finding.Link{Name: "asked by", Evidence: evidence.Kernel, Process: &asker, Ancestry: ancestry})
+	k.Origin = finding.Origin{
+		Trigger: finding.TriggerCommand, Process: &asker, Ancestry: ancestry, Evidence: evidence.Kernel,
 		Unit: "cron.service", Placement: cgroup.Parse(cronPath),
 	}
 	return k
@@ -122,7 +122,7 @@ func TestTheSeedCase(t *testing.T) {
 	if c.Count != 42 || !c.Rhythm.Periodic || c.Rhythm.Interval.N != 41 || c.Life.N != 41 || c.Life.Median != 30*second || c.Teardown.Median != 4e6 {
 		t.Errorf("%+v", c)
 	}
-	if c.Alive != 1 || c.OldestAlive != 42*120*second+3*second || c.Evidence[blame.Kernel] != 42 {
+	if c.Alive != 1 || c.OldestAlive != 42*120*second+3*second || c.Evidence[evidence.Kernel] != 42 {
 		t.Errorf("alive %d since %d, evidence %v", c.Alive, c.OldestAlive, c.Evidence)
 	}
 	if len(c.Spent) != 2 || c.Spent[0].What != Whole || c.Spent[0].Sum != 42*3e6 || c.Spent[1].What != "ip_vs" || c.Spent[1].Median != 1e6 {
@@ -137,40 +137,40 @@ func TestWhatBelongsTogether(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		causes int
-		make   func(i uint32) *blame.Case
+		make   func(i uint32) *finding.Attribution
 	}{
-		{"pids", 1, func(i uint32) *blame.Case { return plain(100+i, cronPath, "job", fmt.Sprint(100+i)) }},
-		{"arguments", 3, func(i uint32) *blame.Case { return plain(100+i, cronPath, "job", fmt.Sprint(i)) }},
-		{"sessions", 1, func(i uint32) *blame.Case {
+		{"pids", 1, func(i uint32) *finding.Attribution { return plain(100+i, cronPath, "job", fmt.Sprint(100+i)) }},
+		{"arguments", 3, func(i uint32) *finding.Attribution { return plain(100+i, cronPath, "job", fmt.Sprint(i)) }},
+		{"sessions", 1, func(i uint32) *finding.Attribution {
 			return plain(100+i, fmt.Sprintf("/user.slice/user-1000.slice/session-%d.scope", i), "unshare")
 		}},
-		{"users", 3, func(i uint32) *blame.Case {
+		{"users", 3, func(i uint32) *finding.Attribution {
 			return plain(100+i, fmt.Sprintf("/user.slice/user-%d.slice/user@%[1]d.service/app.slice/x.service", 1000+i), "unshare")
 		}},
-		{"connections", 1, func(i uint32) *blame.Case {
+		{"connections", 1, func(i uint32) *finding.Attribution {
 			k := ofUnit(100+i, fmt.Sprintf("/system.slice/system-chat.slice/chat@%d-%d-0.service", i, 900+i))
 			k.Settings[0].File = "/etc/systemd/system/chat@.service"
 			peer := process(900+i, cronPath, "nc", fmt.Sprint(i))
-			k.Origin = blame.Origin{Trigger: blame.TriggerSocket, Unit: "chat.socket", Placement: cgroup.Placement{Unit: "chat.socket", Manager: cgroup.ManagerSystem}, Process: &peer, Evidence: blame.Manager}
-			k.Links = append(k.Links, blame.Link{Name: "because", Text: fmt.Sprintf("socket chat.socket, a connection from pid %d", i), Unit: "chat.socket"})
+			k.Origin = finding.Origin{Trigger: finding.TriggerSocket, Unit: "chat.socket", Placement: cgroup.Placement{Unit: "chat.socket", Manager: event.ManagerSystem}, Process: &peer, Evidence: evidence.Manager}
+			k.Links = append(k.Links, finding.Link{Name: "because", Text: fmt.Sprintf("socket chat.socket, a connection from pid %d", i), Unit: "chat.socket"})
 			return k
 		}},
-		{"instances that somebody has named", 3, func(i uint32) *blame.Case {
+		{"instances that somebody has named", 3, func(i uint32) *finding.Attribution {
 			return plain(100+i, fmt.Sprintf("/system.slice/system-job.slice/job@x%d.service", i), "job")
 		}},
-		{"restarts", 1, func(i uint32) *blame.Case {
+		{"restarts", 1, func(i uint32) *finding.Attribution {
 			k := ofUnit(100+i, "/system.slice/crash.service")
 			code := uint32(3 << 8)
-			k.Links = append(k.Links, blame.Link{Name: "because", Text: fmt.Sprintf("automatic restart, %d so far", i), Unit: "crash.service", Restart: &blame.Restart{Policy: "always", Ended: &code}})
-			k.Origin = blame.Origin{Trigger: blame.TriggerRestart, Unit: "crash.service", Placement: cgroup.Placement{Unit: "crash.service"}, Evidence: blame.Manager}
+			k.Links = append(k.Links, finding.Link{Name: "because", Text: fmt.Sprintf("automatic restart, %d so far", i), Unit: "crash.service", Restart: &finding.Restart{Policy: "always", Ended: &code}})
+			k.Origin = finding.Origin{Trigger: finding.TriggerRestart, Unit: "crash.service", Placement: cgroup.Placement{Unit: "crash.service"}, Evidence: evidence.Manager}
 			return k
 		}},
-		{"unknown, of transient units", 1, func(i uint32) *blame.Case {
+		{"unknown, of transient units", 1, func(i uint32) *finding.Attribution {
 			k := plain(100+i, fmt.Sprintf("/system.slice/run-u%d.service", i), "job")
-			k.Origin = blame.Origin{Trigger: blame.TriggerUnknown, Evidence: blame.Unknown, Why: "nobody was seen asking for " + k.Placement.Unit + " to be started"}
+			k.Origin = finding.Origin{Trigger: finding.TriggerUnknown, Evidence: evidence.Unknown, Why: "nobody was seen asking for " + k.Placement.Unit + " to be started"}
 			return k
 		}},
-		{"containers", 1, func(i uint32) *blame.Case {
+		{"containers", 1, func(i uint32) *finding.Attribution {
 			return plain(100+i, fmt.Sprintf("/system.slice/docker-%064x.scope", i), "unshare")
 		}},
 	} {
@@ -382,14 +382,14 @@ func TestCountsAddUp(t *testing.T) {
 // known what became of it when they are gone.
 func TestOccupants(t *testing.T) {
 	s := newStory()
-	daemon := func(n uint32) *blame.Case { return plain(n, cronPath, "dockerd") }
+	daemon := func(n uint32) *finding.Attribution { return plain(n, cronPath, "dockerd") }
 	nginx := process(300, "/system.slice/docker-x.scope", "nginx", "-g", "daemon off;")
 	shell := process(301, cronPath, "sh", "-c", "300")
 	shell.ArgvInherited, shell.Comm = true, "runc"
 	visitor := process(302, cronPath, "bridge")
-	join := func(serial uint64, p lineage.Process, then ends.Then) *ends.Join {
-		j := &ends.Join{Netns: event.NetnsJoin{Serial: serial}, Process: p, Then: then}
-		if then == ends.ThenExec {
+	join := func(serial uint64, p lineage.Process, then finding.Then) *finding.Join {
+		j := &finding.Join{Netns: event.NetnsJoin{Serial: serial}, Process: p, Then: then}
+		if then == finding.ThenExec {
 			after := p
 			j.Process = shell
 			j.Process.Exec = &after
@@ -403,12 +403,12 @@ func TestOccupants(t *testing.T) {
 	at := 10 * second
 	one, two, three := serials[0], serials[1], serials[2]
 	s.at(at, &event.NetnsJoin{Serial: one}, &event.NetnsJoin{Serial: one}, &event.NetnsJoin{Serial: two}, &event.NetnsJoin{Serial: three})
-	s.Joined(join(one, nginx, ends.ThenExec))
-	s.Joined(join(two, nginx, ends.ThenExec))
-	s.Joined(join(three, shell, ends.ThenNothing))
+	s.Joined(join(one, nginx, finding.ThenExec))
+	s.Joined(join(two, nginx, finding.ThenExec))
+	s.Joined(join(three, shell, finding.ThenNothing))
 	s.at(at, &event.NetnsRelease{Serial: one, Joins: 9}, &event.NetnsFree{Serial: one, DurationNS: 1}, &event.NetnsJoins{Serial: two, Joins: 4})
-	s.Joined(join(one, visitor, ends.ThenLeft))
-	s.Joined(join(77, visitor, ends.ThenLeft))
+	s.Joined(join(one, visitor, finding.ThenLeft))
+	s.Joined(join(77, visitor, finding.ThenLeft))
 	c := s.causes(t, 1)[0]
 	want := Tally{Values: []Counted{{[]string{"nginx", "-g", "daemon off;"}, 2}, {[]string{"runc"}, 1}}}
 	if diff := cmp.Diff(want, c.Occupants); diff != "" {

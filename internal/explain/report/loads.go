@@ -3,7 +3,7 @@ package report
 import (
 	"fmt"
 
-	"github.com/nsblame/nsblame/internal/explain/blame"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 )
 
 // maxLoads bounds the groups of loadings that are kept; what goes beyond is
@@ -26,11 +26,11 @@ type Loaded struct {
 }
 
 // Load takes what the loading of a module did.
-func (c *Collector) Load(l *blame.Load, selected bool) {
+func (c *Collector) Load(l *finding.PernetInit, selected bool) {
 	if !selected {
 		return
 	}
-	cause, key, _ := identify(l.Case)
+	cause, key, _ := identify(l.Attribution)
 	key = fmt.Sprintf("%q %s", l.Init.Subsystem, key)
 	i, known := c.loads[key]
 	if !known && len(c.loads) == maxLoads {

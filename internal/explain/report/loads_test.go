@@ -7,19 +7,19 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/blame"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 )
 
-func loaded(subsystem string, namespaces, errno uint32, by *blame.Case) *blame.Load {
-	return &blame.Load{
-		Init: event.NetnsInit{Subsystem: subsystem, Namespaces: namespaces, DurationNS: 5, Errno: errno}, Case: by,
+func loaded(subsystem string, namespaces, errno uint32, by *finding.Attribution) *finding.PernetInit {
+	return &finding.PernetInit{
+		Init: event.NetnsInit{Subsystem: subsystem, Namespaces: namespaces, DurationNS: 5, Errno: errno}, Attribution: by,
 	}
 }
 
 // Loadings belong together by module and cause; they are no creations.
 func TestLoads(t *testing.T) {
 	s := newStory()
-	modprobe := func(n uint32) *blame.Case { return plain(n, cronPath, "modprobe", "ip_vs") }
+	modprobe := func(n uint32) *finding.Attribution { return plain(n, cronPath, "modprobe", "ip_vs") }
 	s.Load(loaded("nf_conntrack", 2, 0, modprobe(60)), true)
 	s.Load(loaded("ip_vs", 2, 0, modprobe(60)), true)
 	s.Load(loaded("ip_vs", 3, 12, modprobe(61)), true)

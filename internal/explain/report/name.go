@@ -50,7 +50,7 @@ func stable(name string, p *cgroup.Placement) string {
 	if kind != ".scope" {
 		return name
 	}
-	if p.Manager == cgroup.ManagerUser {
+	if p.Manager == event.ManagerUser {
 		if m := desktopName.FindStringSubmatch(name); m != nil {
 			return m[1] + "*" + m[2]
 		}
@@ -72,7 +72,7 @@ func party(p *cgroup.Placement) Party {
 	name := stable(p.Unit, p)
 	return Party{
 		Unit: name, Pattern: name != p.Unit,
-		Manager: p.Manager, OwnerUID: p.OwnerUID, HasOwner: p.HasOwner && p.Manager == cgroup.ManagerUser,
+		Manager: p.Manager, OwnerUID: p.OwnerUID, HasOwner: p.HasOwner && p.Manager == event.ManagerUser,
 	}
 }
 

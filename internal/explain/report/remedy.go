@@ -9,8 +9,8 @@ import (
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/blame"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
-	"github.com/nsblame/nsblame/internal/explain/unit"
 )
 
 // RemedyKind is the kind of a remedy.
@@ -60,17 +60,17 @@ func remedies(c *Cause, r *Report) []Remedy {
 	var list []Remedy
 	add := func(more ...Remedy) { list = append(list, more...) }
 	switch k.Origin.Trigger {
-	case blame.TriggerUnknown:
+	case finding.TriggerUnknown:
 		add(learnMore(c, r))
-	case blame.TriggerRestart:
+	case finding.TriggerRestart:
 		add(fixFailure(c))
-	case blame.TriggerTimer:
+	case finding.TriggerTimer:
 		add(timerInterval(c))
-	case blame.TriggerSocket:
+	case finding.TriggerSocket:
 		add(socket(c))
-	case blame.TriggerPath, blame.TriggerDevice, blame.TriggerBoot:
+	case finding.TriggerPath, finding.TriggerDevice, finding.TriggerBoot:
 		add(started(c))
-	case blame.TriggerCommand:
+	case finding.TriggerCommand:
 		add(ofCommand(c)...)
 	}
 	if d, ok := dropIn(c); ok {
@@ -81,14 +81,14 @@ func remedies(c *Cause, r *Report) []Remedy {
 
 // systemctl is a command line for the manager that a unit belongs to.
 func systemctl(p *Party, args ...string) []string {
-	if p.Manager == cgroup.ManagerUser {
+	if p.Manager == event.ManagerUser {
 		return append([]string{"systemctl", "--user"}, args...)
 	}
 	return append([]string{"systemctl"}, args...)
 }
 
 func journal(p *Party, unit string) []string {
-	if p.Manager == cgroup.ManagerUser {
+	if p.Manager == event.ManagerUser {
 		return []string{"journalctl", "--user", "--unit", unit}
 	}
 	return []string{"journalctl", "--unit", unit}
@@ -96,7 +96,7 @@ func journal(p *Party, unit string) []string {
 
 // unitDir is where the administrator's settings of a unit go.
 func unitDir(p *Party) string {
-	if p.Manager == cgroup.ManagerUser {
+	if p.Manager == event.ManagerUser {
 		return "/etc/systemd/user"
 	}
 	return "/etc/systemd/system"
@@ -118,7 +118,7 @@ const dropInName = "zz-no-private-network.conf"
 
 // dropIn turns PrivateNetwork off, if that is what made the namespaces.
 func dropIn(c *Cause) (Remedy, bool) {
-	i := slices.IndexFunc(c.Settings, func(s unit.Setting) bool { return s.Name == unit.SettingPrivate })
+	i := slices.IndexFunc(c.Settings, func(s event.UnitSetting) bool { return s.Name == event.SettingPrivate })
 	if i < 0 || c.Settings[i].Value != "yes" {
 		return Remedy{}, false
 	}
@@ -176,7 +176,7 @@ func lostIsolation(c *Cause) string {
 	text := fmt.Sprintf("%s then runs in the network of the machine: it can reach what the machine reaches, "+
 		"open ports and the abstract unix sockets of others, where now it has a loopback interface only; "+
 		"its other settings (IPAddressDeny=, RestrictAddressFamilies=, …) stay in force", c.Creator.Unit)
-	if slices.ContainsFunc(c.Settings, func(s unit.Setting) bool { return s.Name == unit.SettingJoins }) {
+	if slices.ContainsFunc(c.Settings, func(s event.UnitSetting) bool { return s.Name == event.SettingJoins }) {
 		text += "; units that share its namespace no longer do"
 	}
 	return text
@@ -210,7 +210,7 @@ func ofCommand(c *Cause) []Remedy {
 }
 
 // startedUnit is the unit that the first request of the chain was about.
-func startedUnit(k *blame.Case) string {
+func startedUnit(k *finding.Attribution) string {
 	for i := range k.Links {
 		if l := &k.Links[i]; l.Name == "because" && l.Unit != "" {
 			return stable(l.Unit, &k.Placement)
@@ -220,8 +220,8 @@ func startedUnit(k *blame.Case) string {
 }
 
 // activated reports whether the chain begins with an activation over D-Bus.
-func activated(k *blame.Case) bool {
-	return slices.ContainsFunc(k.Links, func(l blame.Link) bool {
+func activated(k *finding.Attribution) bool {
+	return slices.ContainsFunc(k.Links, func(l finding.Link) bool {
 		return l.Name == "because" && (l.BusName != "" || strings.HasPrefix(l.Text, "D-Bus activation"))
 	})
 }
@@ -400,7 +400,7 @@ func socket(c *Cause) Remedy {
 // started is for what can only be looked at.
 func started(c *Cause) Remedy {
 	u := c.Origin.Unit
-	if c.Trigger == blame.TriggerBoot {
+	if c.Trigger == finding.TriggerBoot {
 		return Remedy{
 			Kind: FewerStarts, Do: u + " is started with the machine, once: nothing needs to be done about that",
 			Commands: [][]string{systemctl(&c.Origin, "status", u)},

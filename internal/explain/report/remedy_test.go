@@ -10,11 +10,12 @@ import (
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/blame"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
-	"github.com/nsblame/nsblame/internal/explain/unit"
+	"github.com/nsblame/nsblame/internal/explain/evidence"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 )
 
 // remedyOf is the remedy of a kind for a creation.
-func remedyOf(t *testing.T, kind RemedyKind, k *blame.Case, more ...event.Body) Remedy {
+func remedyOf(t *testing.T, kind RemedyKind, k *finding.Attribution, more ...event.Body) Remedy {
 	t.Helper()
 	s := newStory()
 	s.at(0, more...)
@@ -65,7 +66,7 @@ func TestDropIn(t *testing.T) {
 	}
 	// a transient unit has no file to change
 	k = ofUnit(100, "/system.slice/run-u1.service")
-	k.Settings[0] = unit.Setting{Name: unit.SettingPrivate, Value: "yes", Evidence: unit.EvidenceManager}
+	k.Settings[0] = event.UnitSetting{Name: event.SettingPrivate, Value: "yes", Source: event.SettingFromManager}
 	if got := remedyOf(t, DropIn, k); got.File != nil {
 		t.Errorf("%+v", got)
 	}
@@ -113,14 +114,14 @@ func TestCallInstead(t *testing.T) {
 }
 
 func TestTriggers(t *testing.T) {
-	triggered := func(trigger blame.Trigger, name string, path string) *blame.Case {
+	triggered := func(trigger finding.Trigger, name string, path string) *finding.Attribution {
 		k := ofUnit(100, path)
-		k.Origin = blame.Origin{Trigger: trigger, Unit: name, Placement: cgroup.Placement{Unit: name, Manager: cgroup.ManagerSystem}, Evidence: blame.Manager}
+		k.Origin = finding.Origin{Trigger: trigger, Unit: name, Placement: cgroup.Placement{Unit: name, Manager: event.ManagerSystem}, Evidence: evidence.Manager}
 		return k
 	}
-	crash := triggered(blame.TriggerRestart, "crash.service", "/system.slice/crash.service")
+	crash := triggered(finding.TriggerRestart, "crash.service", "/system.slice/crash.service")
 	code, signal := uint32(3<<8), uint32(9)
-	crash.Links = append(crash.Links, blame.Link{Name: "because", Restart: &blame.Restart{Policy: "always", Ended: &code}})
+	crash.Links = append(crash.Links, finding.Link{Name: "because", Restart: &finding.Restart{Policy: "always", Ended: &code}})
 	got := remedyOf(t, FixFailure, crash)
 	if !strings.Contains(got.Do, "by Restart=always; a run before ended with exit code 3") || !strings.Contains(got.Cost, "StartLimitBurst=") {
 		t.Errorf("%+v", got)
@@ -136,17 +137,17 @@ func TestTriggers(t *testing.T) {
 	if got := remedyOf(t, FixFailure, crash); strings.Contains(got.Do, "ended") {
 		t.Errorf("it was not seen how it ended: %+v", got)
 	}
-	if got := remedyOf(t, TimerInterval, triggered(blame.TriggerTimer, "x.timer", "/system.slice/x.service")); !strings.Contains(got.Do, "x.timer") {
+	if got := remedyOf(t, TimerInterval, triggered(finding.TriggerTimer, "x.timer", "/system.slice/x.service")); !strings.Contains(got.Do, "x.timer") {
 		t.Errorf("%+v", got)
 	}
-	if got := remedyOf(t, SocketAccept, triggered(blame.TriggerSocket, "chat.socket", "/system.slice/system-chat.slice/chat@3-341-0.service")); !strings.Contains(got.Do, "Accept=no") {
+	if got := remedyOf(t, SocketAccept, triggered(finding.TriggerSocket, "chat.socket", "/system.slice/system-chat.slice/chat@3-341-0.service")); !strings.Contains(got.Do, "Accept=no") {
 		t.Errorf("%+v", got)
 	}
 	// a socket unit without Accept=yes is not told to change that
-	if got := remedyOf(t, FewerStarts, triggered(blame.TriggerSocket, "x.socket", "/system.slice/x.service")); strings.Contains(got.Do, "Accept") {
+	if got := remedyOf(t, FewerStarts, triggered(finding.TriggerSocket, "x.socket", "/system.slice/x.service")); strings.Contains(got.Do, "Accept") {
 		t.Errorf("%+v", got)
 	}
-	remedyOf(t, FewerStarts, triggered(blame.TriggerBoot, "x.service", "/system.slice/x.service"))
+	remedyOf(t, FewerStarts, triggered(finding.TriggerBoot, "x.service", "/system.slice/x.service"))
 }
 
 func TestContainers(t *testing.T) {
@@ -162,9 +163,9 @@ func TestContainers(t *testing.T) {
 
 // What to do about the unknown follows from what was missing.
 func TestLearnMore(t *testing.T) {
-	unknown := func(why string) *blame.Case {
+	unknown := func(why string) *finding.Attribution {
 		k := ofUnit(100, "/system.slice/x.service")
-		k.Origin = blame.Origin{Trigger: blame.TriggerUnknown, Evidence: blame.Unknown, Why: why}
+		k.Origin = finding.Origin{Trigger: finding.TriggerUnknown, Evidence: evidence.Unknown, Why: why}
 		return k
 	}
 	for _, tt := range []struct {

@@ -2,9 +2,8 @@ package report
 
 import (
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/blame"
-	"github.com/nsblame/nsblame/internal/explain/cgroup"
-	"github.com/nsblame/nsblame/internal/explain/unit"
+	"github.com/nsblame/nsblame/internal/explain/evidence"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 )
 
 // ReleaseProbe is the probe whose coverage tells whether the end of namespaces
@@ -95,7 +94,7 @@ type Party struct {
 	// Pattern is set if something was left out.
 	Pattern bool
 	// Manager, OwnerUID and HasOwner are as in cgroup.Placement.
-	Manager  cgroup.Manager
+	Manager  event.Manager
 	OwnerUID uint32
 	HasOwner bool
 }
@@ -103,7 +102,7 @@ type Party struct {
 // Cause is a root cause with all that it did.
 type Cause struct {
 	// Trigger is the kind of beginning.
-	Trigger blame.Trigger
+	Trigger finding.Trigger
 	// Origin is the unit that it began in, without a Unit where there is none.
 	Origin Party
 	// Command is the command line that it began with; empty where no command
@@ -120,12 +119,12 @@ type Cause struct {
 	// Creator is the unit in which the namespaces were made.
 	Creator Party
 	// Settings are those of the creating unit that made the namespaces.
-	Settings []unit.Setting
+	Settings []event.UnitSetting
 	// Activated is the bus name whose activation was asked for.
 	Activated string
 	// Restarted is the latest automatic restart, one of which it is known how the
 	// run before ended if there is one; nil for other causes.
-	Restarted *blame.Restart
+	Restarted *finding.Restart
 	// Containers are those in which it was done, RunBy the command lines of the
 	// parents of the process at the origin.
 	Containers, RunBy Tally
@@ -158,10 +157,10 @@ type Cause struct {
 	// Costs is what they are made of, where that was asked for and measured.
 	Costs *Costs
 	// Evidence counts the creations by that of their origin.
-	Evidence map[blame.Evidence]uint64
+	Evidence map[evidence.Evidence]uint64
 	// Example is one of them with its chain: the first of those with the
 	// strongest evidence.
-	Example *blame.Case
+	Example *finding.Attribution
 	// Remedies are what ends it, and what that costs.
 	Remedies []Remedy
 }

@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/blame"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
 
@@ -98,7 +98,7 @@ func (s *suspects) active(a *event.Active) {
 }
 
 // involve takes out whoever had a part in a creation.
-func (s *suspects) involve(k *blame.Case) {
+func (s *suspects) involve(k *finding.Attribution) {
 	processes(k, func(p *lineage.Process) {
 		if p.CgroupUnknown || p.CgroupTruncated {
 			return
@@ -113,7 +113,7 @@ func (s *suspects) involve(k *blame.Case) {
 			s.name(stable(name, &k.Placement))
 		}
 	}
-	if k.Origin.Trigger == blame.TriggerUnknown {
+	if k.Origin.Trigger == finding.TriggerUnknown {
 		s.unknown++
 	}
 	if k.Process.CgroupUnknown || k.Process.CgroupTruncated {

@@ -1,5 +1,7 @@
 package unit
 
+import "github.com/nsblame/nsblame/internal/event"
+
 // Effect is what a unit's settings make systemd do about the network namespace
 // when it starts one of the unit's processes.
 type Effect string
@@ -31,12 +33,12 @@ type Network struct {
 	Effect Effect
 	// Settings are those responsible, the decisive one first. It is empty for
 	// EffectNone, except where a setting says so explicitly.
-	Settings []Setting
+	Settings []event.UnitSetting
 	// Shares are the units that a namespace is shared with.
 	Shares []string
 }
 
-// Network tells what the unit's settings, as they are in force, do about its
+// NetworkOf tells what the unit's settings, as they are in force, do about its
 // network namespace (src/core/exec-invoke.c, exec_invoke;
 // src/core/namespace.c, setup_shareable_ns and open_shareable_ns_path;
 // src/core/unit.c, unit_setup_exec_runtime).
@@ -45,30 +47,19 @@ type Network struct {
 // systemd 254 has not the privilege to create one, and starts the program
 // without; a creation below such a unit is then the program's doing, whatever
 // Network says.
-func (u *Unit) Network() Network {
+func NetworkOf(u *event.UnitState) Network {
 	switch {
 	case u.NetworkNamespacePath != "":
-		return Network{Effect: EffectJoin, Settings: u.SettingsNamed(SettingPath)}
+		return Network{Effect: EffectJoin, Settings: u.SettingsNamed(event.SettingPath)}
 	case u.PrivateNetwork && len(u.JoinsNamespaceOf) > 0:
 		return Network{
 			Effect:   EffectCreateOrJoin,
-			Settings: append(u.SettingsNamed(SettingPrivate), u.SettingsNamed(SettingJoins)...),
+			Settings: append(u.SettingsNamed(event.SettingPrivate), u.SettingsNamed(event.SettingJoins)...),
 			Shares:   u.JoinsNamespaceOf,
 		}
 	case u.PrivateNetwork:
-		return Network{Effect: EffectCreate, Settings: u.SettingsNamed(SettingPrivate)}
+		return Network{Effect: EffectCreate, Settings: u.SettingsNamed(event.SettingPrivate)}
 	default:
-		return Network{Effect: EffectNone, Settings: u.SettingsNamed(SettingPrivate)}
+		return Network{Effect: EffectNone, Settings: u.SettingsNamed(event.SettingPrivate)}
 	}
-}
-
-// SettingsNamed returns the settings of that name, in the order of the files.
-func (u *Unit) SettingsNamed(name string) []Setting {
-	var found []Setting
-	for _, s := range u.Settings {
-		if s.Name == name {
-			found = append(found, s)
-		}
-	}
-	return found
 }

@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/evidence"
 )
 
 // maxTriggerDelayUS is how long after its trigger a run that is over may have
@@ -21,17 +24,17 @@ const maxTriggerDelayUS = 1_000_000
 // src/core/socket.c, socket_enter_running and socket_trigger_notify;
 // src/core/path.c likewise). So if nothing but the trigger happened between the
 // end of the run before and the beginning of this one, it was the trigger:
-// EvidenceManager. After the run the end of the one before is no longer known;
-// a timer that elapsed right before the run is then EvidenceInferred.
+// evidence.Manager. After the run the end of the one before is no longer known;
+// a timer that elapsed right before the run is then evidence.Inferred.
 //
 // Both units must have been asked about after the run began.
-func StartedBy(run, trigger *Unit) Evidence {
+func StartedBy(run, trigger *event.UnitState) evidence.Evidence {
 	if run.InactiveExitUS == 0 || run.NRestarts > 0 || !slices.Contains(run.TriggeredBy, trigger.Name) {
 		return ""
 	}
 	if path.Ext(trigger.Name) == ".socket" {
 		if _, ok := AcceptedFrom(run.Name); ok && instanceOf(run.Name, trigger.Name) {
-			return EvidenceManager
+			return evidence.Manager
 		}
 	}
 	at := triggeredAtUS(trigger)
@@ -39,15 +42,15 @@ func StartedBy(run, trigger *Unit) Evidence {
 	case at == 0 || at > run.InactiveExitUS:
 		return ""
 	case run.Running() && at >= run.InactiveEnterUS:
-		return EvidenceManager
+		return evidence.Manager
 	case !run.Running() && run.InactiveExitUS-at <= maxTriggerDelayUS:
-		return EvidenceInferred
+		return evidence.Inferred
 	}
 	return ""
 }
 
 // triggeredAtUS is when the trigger last acted, 0 if that isn't known.
-func triggeredAtUS(trigger *Unit) uint64 {
+func triggeredAtUS(trigger *event.UnitState) uint64 {
 	if path.Ext(trigger.Name) == ".timer" {
 		return trigger.LastTriggerUS
 	}

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/cgroup"
-	"github.com/nsblame/nsblame/internal/explain/unit"
 	"github.com/nsblame/nsblame/internal/observe/clock"
 )
 
@@ -34,12 +32,12 @@ type Answerer struct {
 
 	mu     sync.Mutex
 	queues map[manager]*queue
-	boots  map[manager]unit.Boot
+	boots  map[manager]event.ManagerBoot
 }
 
 // manager names one manager.
 type manager struct {
-	kind cgroup.Manager
+	kind event.Manager
 	uid  uint32
 }
 
@@ -53,7 +51,7 @@ func NewAnswerer(give func(*event.Unit)) *Answerer {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	return &Answerer{
 		ctx: ctx, cancel: cancel, give: give,
-		queues: make(map[manager]*queue), boots: make(map[manager]unit.Boot),
+		queues: make(map[manager]*queue), boots: make(map[manager]event.ManagerBoot),
 	}
 }
 
@@ -112,7 +110,7 @@ func (a *Answerer) Close() {
 func (a *Answerer) answer(to manager, q event.Question) *event.Unit {
 	out := &event.Unit{Question: q, MonotonicLagNS: clock.MonotonicLag()}
 	client := System()
-	if q.Manager == cgroup.ManagerUser {
+	if q.Manager == event.ManagerUser {
 		client = User(q.UID)
 	}
 	var err error
@@ -130,14 +128,14 @@ func (a *Answerer) answer(to manager, q event.Question) *event.Unit {
 	}
 	if out.Boot, err = a.boot(to, client); err != nil {
 		// a boot that no run can lie in: what is known of the unit still counts
-		out.Boot = unit.Boot{UserspaceUS: math.MaxUint64}
+		out.Boot = event.ManagerBoot{UserspaceUS: math.MaxUint64}
 	}
 	return out
 }
 
 // boot asks how far the manager has come, until the system's has come all the
 // way. A user's may be another one by now.
-func (a *Answerer) boot(to manager, client *Client) (unit.Boot, error) {
+func (a *Answerer) boot(to manager, client *Client) (event.ManagerBoot, error) {
 	a.mu.Lock()
 	known, ok := a.boots[to]
 	a.mu.Unlock()
@@ -145,7 +143,7 @@ func (a *Answerer) boot(to manager, client *Client) (unit.Boot, error) {
 		return known, nil
 	}
 	b, err := client.Boot(a.ctx)
-	if err == nil && b.FinishUS != 0 && to.kind == cgroup.ManagerSystem {
+	if err == nil && b.FinishUS != 0 && to.kind == event.ManagerSystem {
 		a.mu.Lock()
 		a.boots[to] = b
 		a.mu.Unlock()

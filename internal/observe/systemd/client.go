@@ -7,11 +7,8 @@ import (
 	"io/fs"
 	"time"
 
-	"github.com/nsblame/nsblame/internal/explain/unit"
-
 	"github.com/godbus/dbus/v5"
-
-	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/event"
 )
 
 // ErrNoManager is returned where no systemd manager answers: a machine without
@@ -39,7 +36,7 @@ const (
 // Client asks one manager. It keeps no connection (see the package comment) and
 // may be used by several goroutines.
 type Client struct {
-	manager  cgroup.Manager
+	manager  event.Manager
 	ownerUID uint32
 	// endpoints are tried in turn while there is no permission.
 	endpoints []endpoint
@@ -50,7 +47,7 @@ type Client struct {
 // it on its private socket; without, the system bus is used.
 func System() *Client {
 	return &Client{
-		manager:   cgroup.ManagerSystem,
+		manager:   event.ManagerSystem,
 		endpoints: []endpoint{{path: privateSystem}, {path: systemBus, bus: true}},
 		read:      readUnitFile,
 	}
@@ -62,7 +59,7 @@ func System() *Client {
 // Whatever it says, the user can have made up.
 func User(uid uint32) *Client {
 	return &Client{
-		manager:   cgroup.ManagerUser,
+		manager:   event.ManagerUser,
 		ownerUID:  uid,
 		endpoints: []endpoint{{path: fmt.Sprintf(privateUser, uid), uid: uid}},
 		read:      readUnitFile,
@@ -72,7 +69,7 @@ func User(uid uint32) *Client {
 // Unit returns what the manager knows of a loaded unit, by any of its names,
 // and reads its files. It returns ErrNoUnit for one that isn't loaded, and
 // doesn't load it. Files that can't be read are noted in Unit.Problems.
-func (c *Client) Unit(ctx context.Context, name string) (unit.Unit, error) {
+func (c *Client) Unit(ctx context.Context, name string) (event.UnitState, error) {
 	return c.unit(ctx, "GetUnit", name)
 }
 
@@ -80,12 +77,12 @@ func (c *Client) Unit(ctx context.Context, name string) (unit.Unit, error) {
 // (src/core/dbus-manager.c, method_load_unit). It starts nothing, and the
 // manager forgets the unit again. It is for units that are known to have run,
 // and the state of that run is gone.
-func (c *Client) Load(ctx context.Context, name string) (unit.Unit, error) {
+func (c *Client) Load(ctx context.Context, name string) (event.UnitState, error) {
 	return c.unit(ctx, "LoadUnit", name)
 }
 
-func (c *Client) unit(ctx context.Context, method, name string) (unit.Unit, error) {
-	var u unit.Unit
+func (c *Client) unit(ctx context.Context, method, name string) (event.UnitState, error) {
+	var u event.UnitState
 	err := c.ask(ctx, func(ctx context.Context, conn *dbus.Conn) error {
 		props, err := unitProperties(ctx, conn, method, name)
 		if err != nil {
@@ -95,7 +92,7 @@ func (c *Client) unit(ctx context.Context, method, name string) (unit.Unit, erro
 		return nil
 	})
 	if err != nil {
-		return unit.Unit{}, fmt.Errorf("ask systemd about %s: %w", name, err)
+		return event.UnitState{}, fmt.Errorf("ask systemd about %s: %w", name, err)
 	}
 	u.Manager, u.OwnerUID = c.manager, c.ownerUID
 	locate(&u, c.read)
@@ -103,8 +100,8 @@ func (c *Client) unit(ctx context.Context, method, name string) (unit.Unit, erro
 }
 
 // Boot returns how far the manager has come with its start.
-func (c *Client) Boot(ctx context.Context) (unit.Boot, error) {
-	var b unit.Boot
+func (c *Client) Boot(ctx context.Context) (event.ManagerBoot, error) {
+	var b event.ManagerBoot
 	err := c.ask(ctx, func(ctx context.Context, conn *dbus.Conn) error {
 		return errors.Join(
 			managerProperty(ctx, conn, "Version", &b.Version),
@@ -113,7 +110,7 @@ func (c *Client) Boot(ctx context.Context) (unit.Boot, error) {
 		)
 	})
 	if err != nil {
-		return unit.Boot{}, fmt.Errorf("ask systemd about its start: %w", err)
+		return event.ManagerBoot{}, fmt.Errorf("ask systemd about its start: %w", err)
 	}
 	return b, nil
 }

@@ -10,8 +10,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/nsblame/nsblame/internal/explain/unit"
+	"github.com/nsblame/nsblame/internal/event"
 )
 
 // FuzzReadSettings: a setting that is said to be in force stands in one of the
@@ -35,9 +34,9 @@ func FuzzReadSettings(f *testing.F) {
 		for _, s := range list {
 			checkSetting(t, files, s)
 			switch s.Name {
-			case unit.SettingPrivate:
+			case event.SettingPrivate:
 				private++
-			case unit.SettingPath:
+			case event.SettingPath:
 				path++
 			}
 		}
@@ -54,18 +53,18 @@ func FuzzReadSettings(f *testing.F) {
 	})
 }
 
-func checkSetting(t *testing.T, files map[string][]byte, s unit.Setting) {
+func checkSetting(t *testing.T, files map[string][]byte, s event.UnitSetting) {
 	t.Helper()
 	switch s.Name {
-	case unit.SettingPrivate:
+	case event.SettingPrivate:
 		if s.Value != "yes" && s.Value != "no" {
 			t.Fatalf("%+v", s)
 		}
-	case unit.SettingPath:
+	case event.SettingPath:
 		if !strings.HasPrefix(s.Value, "/") && !strings.HasPrefix(s.Value, "%") && !strings.HasPrefix(s.Value, "-") {
 			t.Fatalf("%+v", s)
 		}
-	case unit.SettingJoins:
+	case event.SettingJoins:
 		if s.Value == "" {
 			t.Fatalf("%+v", s)
 		}
@@ -73,7 +72,7 @@ func checkSetting(t *testing.T, files map[string][]byte, s unit.Setting) {
 		t.Fatalf("no setting of networks: %+v", s)
 	}
 	ends := bytes.Count(files[s.File], []byte("\n")) + bytes.Count(files[s.File], []byte("\r")) + bytes.Count(files[s.File], []byte{0})
-	if s.Line < 1 || s.Line > ends+1 || s.Evidence != unit.EvidenceFile {
+	if s.Line < 1 || s.Line > ends+1 || s.Source != event.SettingFromFile {
 		t.Fatalf("%+v in a file with %d ends of lines", s, ends)
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/unit"
 
 	"github.com/google/go-cmp/cmp"
@@ -62,7 +64,7 @@ func run(t *testing.T, argv ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-func ask(t *testing.T, c *Client, name string) unit.Unit {
+func ask(t *testing.T, c *Client, name string) event.UnitState {
 	t.Helper()
 	u, err := c.Unit(t.Context(), name)
 	if err != nil {
@@ -72,16 +74,16 @@ func ask(t *testing.T, c *Client, name string) unit.Unit {
 }
 
 // await asks until the answer is as wanted.
-func await(t *testing.T, name string, wanted func(*unit.Unit) bool) unit.Unit {
+func await(t *testing.T, name string, wanted func(*event.UnitState) bool) event.UnitState {
 	t.Helper()
-	return awaitAnswer(t, name, func(u *unit.Unit, err error) bool { return err == nil && wanted(u) })
+	return awaitAnswer(t, name, func(u *event.UnitState, err error) bool { return err == nil && wanted(u) })
 }
 
 // patience bounds a wait: machines are emulated, and others' load is on them.
 const patience = 2 * time.Minute
 
 // awaitAnswer asks until the answer, which may be an error, is as wanted.
-func awaitAnswer(t *testing.T, name string, wanted func(*unit.Unit, error) bool) unit.Unit {
+func awaitAnswer(t *testing.T, name string, wanted func(*event.UnitState, error) bool) event.UnitState {
 	t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		u, err := System().Unit(t.Context(), name)
@@ -142,11 +144,11 @@ func TestLiveHostnamed(t *testing.T) {
 	if u.Name != name || !slices.Equal(u.Names, []string{alias, name}) {
 		t.Errorf("names %q, %q", u.Name, u.Names)
 	}
-	want := unit.Network{Effect: unit.EffectCreate, Settings: []unit.Setting{{
+	want := unit.Network{Effect: unit.EffectCreate, Settings: []event.UnitSetting{{
 		Name: "PrivateNetwork", Value: "yes", File: u.FragmentPath,
-		Line: lineOf(t, u.FragmentPath, "PrivateNetwork=yes"), Evidence: unit.EvidenceFile,
+		Line: lineOf(t, u.FragmentPath, "PrivateNetwork=yes"), Source: event.SettingFromFile,
 	}}}
-	if diff := cmp.Diff(want, u.Network()); diff != "" {
+	if diff := cmp.Diff(want, unit.NetworkOf(&u)); diff != "" {
 		t.Error(diff)
 	}
 	if u.BusName != "org.freedesktop.hostname1" || u.ActiveState != "active" || !u.Running() || u.NRestarts != 0 {
@@ -161,7 +163,7 @@ func TestLiveHostnamed(t *testing.T) {
 }
 
 // checkCgroup holds the cgroup's id against the file system's.
-func checkCgroup(t *testing.T, u *unit.Unit) {
+func checkCgroup(t *testing.T, u *event.UnitState) {
 	t.Helper()
 	if u.ControlGroupID == 0 && run(t, "systemctl", "show", "--property=ControlGroupId", u.Name) == "" {
 		return // it came with systemd 251
@@ -182,10 +184,10 @@ func TestLiveDropIn(t *testing.T) {
 	install(t, map[string]string{name + ".d/x.conf": "# nothing\n[Service]\nPrivateNetwork=off\n"})
 	run(t, "systemctl", "restart", name)
 	u := ask(t, System(), name)
-	want := unit.Network{Effect: unit.EffectNone, Settings: []unit.Setting{
-		{Name: "PrivateNetwork", Value: "no", File: dropIn, Line: 3, Evidence: unit.EvidenceFile},
+	want := unit.Network{Effect: unit.EffectNone, Settings: []event.UnitSetting{
+		{Name: "PrivateNetwork", Value: "no", File: dropIn, Line: 3, Source: event.SettingFromFile},
 	}}
-	if diff := cmp.Diff(want, u.Network()); diff != "" {
+	if diff := cmp.Diff(want, unit.NetworkOf(&u)); diff != "" {
 		t.Error(diff)
 	}
 	// The file changes, and the manager isn't told: what it has in force counts.
@@ -193,7 +195,7 @@ func TestLiveDropIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	u = ask(t, System(), name)
-	if n := u.Network(); n.Effect != unit.EffectNone || len(n.Settings) != 0 || !u.NeedDaemonReload {
+	if n := unit.NetworkOf(&u); n.Effect != unit.EffectNone || len(n.Settings) != 0 || !u.NeedDaemonReload {
 		t.Errorf("changed file: %+v, reload needed: %t", n, u.NeedDaemonReload)
 	}
 	os.Remove(dropIn)
@@ -204,7 +206,7 @@ func TestLiveDropIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	u = ask(t, System(), name)
-	if n := u.Network(); n.Effect != unit.EffectCreate || n.Settings[0].File != u.FragmentPath {
+	if n := unit.NetworkOf(&u); n.Effect != unit.EffectCreate || n.Settings[0].File != u.FragmentPath {
 		t.Errorf("new drop-in: %+v", n)
 	}
 	os.Remove(dropIn)
@@ -216,15 +218,15 @@ func TestLiveTransient(t *testing.T) {
 	run(t, "systemd-run", "--unit=tr", "-p", "PrivateNetwork=yes", "sleep", "60")
 	defer run(t, "systemctl", "stop", "tr")
 	u := ask(t, System(), "tr.service")
-	n := u.Network()
-	if !u.Transient || n.Effect != unit.EffectCreate || len(n.Settings) != 1 || n.Settings[0].Evidence != unit.EvidenceManager {
+	n := unit.NetworkOf(&u)
+	if !u.Transient || n.Effect != unit.EffectCreate || len(n.Settings) != 1 || n.Settings[0].Source != event.SettingFromManager {
 		t.Errorf("%+v of %+v", n, u)
 	}
 	t.Logf("settings %+v, drop-ins %q", n.Settings, u.DropInPaths)
 	checkCgroup(t, &u)
 	run(t, "systemd-run", "--unit=gone", "--wait", "-p", "PrivateNetwork=yes", "true")
 	// unloaded some time after its end
-	awaitAnswer(t, "gone.service", func(_ *unit.Unit, err error) bool { return errors.Is(err, ErrNoUnit) })
+	awaitAnswer(t, "gone.service", func(_ *event.UnitState, err error) bool { return errors.Is(err, ErrNoUnit) })
 	if u, err := System().Load(t.Context(), "gone.service"); !errors.Is(err, ErrNoUnit) {
 		t.Errorf("gone, loaded: %+v, %v", u, err)
 	}
@@ -249,29 +251,29 @@ func TestLiveJoins(t *testing.T) {
 	}
 	a, b, c, d := ask(t, System(), "ja.service"), ask(t, System(), "jb.service"), ask(t, System(), "jc.service"), ask(t, System(), "jd@x.service")
 	// whether the other side knows differs from one systemd to the next
-	for _, u := range []*unit.Unit{&b, &d} {
-		if n := u.Network(); n.Effect != unit.EffectCreateOrJoin {
+	for _, u := range []*event.UnitState{&b, &d} {
+		if n := unit.NetworkOf(u); n.Effect != unit.EffectCreateOrJoin {
 			t.Errorf("%s: %+v", u.Name, n)
 		}
 	}
 	if netns("ja") != netns("jb") || netns("ja") != netns("jd@x") {
 		t.Error("not the same namespace")
 	}
-	want := []unit.Setting{
-		{Name: "PrivateNetwork", Value: "yes", File: b.FragmentPath, Line: 5, Evidence: unit.EvidenceFile},
-		{Name: "JoinsNamespaceOf", Value: "ja.service", File: b.FragmentPath, Line: 2, Evidence: unit.EvidenceFile},
+	want := []event.UnitSetting{
+		{Name: "PrivateNetwork", Value: "yes", File: b.FragmentPath, Line: 5, Source: event.SettingFromFile},
+		{Name: "JoinsNamespaceOf", Value: "ja.service", File: b.FragmentPath, Line: 2, Source: event.SettingFromFile},
 	}
-	if diff := cmp.Diff(want, b.Network().Settings); diff != "" {
+	if diff := cmp.Diff(want, unit.NetworkOf(&b).Settings); diff != "" {
 		t.Error(diff)
 	}
-	if !a.Network().Effect.Creates() {
-		t.Errorf("the other side: %+v", a.Network())
+	if !unit.NetworkOf(&a).Effect.Creates() {
+		t.Errorf("the other side: %+v", unit.NetworkOf(&a))
 	}
-	if d.FragmentPath != filepath.Join(runtimeUnits, "jd@.service") || d.Network().Settings[1].Line != 2 {
+	if d.FragmentPath != filepath.Join(runtimeUnits, "jd@.service") || unit.NetworkOf(&d).Settings[1].Line != 2 {
 		t.Errorf("instance: %+v", d)
 	}
-	want = []unit.Setting{{Name: "NetworkNamespacePath", Value: "/run/netns/%p", File: c.FragmentPath, Line: 4, Evidence: unit.EvidenceFile}}
-	if diff := cmp.Diff(unit.Network{Effect: unit.EffectJoin, Settings: want}, c.Network()); diff != "" {
+	want = []event.UnitSetting{{Name: "NetworkNamespacePath", Value: "/run/netns/%p", File: c.FragmentPath, Line: 4, Source: event.SettingFromFile}}
+	if diff := cmp.Diff(unit.Network{Effect: unit.EffectJoin, Settings: want}, unit.NetworkOf(&c)); diff != "" {
 		t.Error(diff)
 	}
 	if c.NetworkNamespacePath != "/run/netns/jc" || netns("jc") == netns("ja") {
@@ -289,7 +291,7 @@ func TestLiveRestart(t *testing.T) {
 	if first.NRestarts != 0 || first.Restart != "always" {
 		t.Errorf("first: %+v", first)
 	}
-	again := await(t, "re.service", func(u *unit.Unit) bool { return u.NRestarts == 2 && u.SubState == "running" })
+	again := await(t, "re.service", func(u *event.UnitState) bool { return u.NRestarts == 2 && u.SubState == "running" })
 	if again.InvocationID == first.InvocationID || again.Result != "success" || again.ExecMainStatus != 0 {
 		t.Errorf("again: %+v", again)
 	}
@@ -310,9 +312,9 @@ func TestLivePath(t *testing.T) {
 	if err := os.WriteFile("/run/pa.file", []byte("x"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	u := await(t, "pa.service", func(u *unit.Unit) bool { return u.SubState == "running" })
+	u := await(t, "pa.service", func(u *event.UnitState) bool { return u.SubState == "running" })
 	trigger := ask(t, System(), "pa.path")
-	if got := unit.StartedBy(&u, &trigger); got != unit.EvidenceManager {
+	if got := unit.StartedBy(&u, &trigger); got != evidence.Manager {
 		t.Errorf("by the path: %q of %+v and %+v", got, u, trigger)
 	}
 	run(t, "systemctl", "stop", "pa.service")
@@ -340,7 +342,7 @@ func TestLiveUserManager(t *testing.T) {
 		"systemd-run", "--user", "--unit=us", "-p", "PrivateNetwork=yes", "-p", "PrivateUsers=yes", "sleep", "60")
 	t.Log(out)
 	u := ask(t, User(uid), "us.service")
-	if u.Manager != cgroup.ManagerUser || u.OwnerUID != uid || u.Network().Effect != unit.EffectCreate || !u.Transient {
+	if u.Manager != event.ManagerUser || u.OwnerUID != uid || unit.NetworkOf(&u).Effect != unit.EffectCreate || !u.Transient {
 		t.Errorf("%+v", u)
 	}
 	checkCgroup(t, &u)
@@ -381,11 +383,11 @@ func TestLiveMaskedAndLinked(t *testing.T) {
 	run(t, "systemctl", "start", "ma-alias", "li")
 	defer run(t, "systemctl", "stop", "li")
 	u := ask(t, System(), "ma-alias.service")
-	if u.Name != "ma.service" || u.Network().Settings[0].File != runtimeUnits+"/ma.service" {
+	if u.Name != "ma.service" || unit.NetworkOf(&u).Settings[0].File != runtimeUnits+"/ma.service" {
 		t.Errorf("alias: %+v", u)
 	}
 	u = ask(t, System(), "li.service")
-	if n := u.Network(); n.Effect != unit.EffectCreate || n.Settings[0].Line != 2 {
+	if n := unit.NetworkOf(&u); n.Effect != unit.EffectCreate || n.Settings[0].Line != 2 {
 		t.Errorf("linked: %+v", u)
 	}
 	t.Logf("linked: %s", u.FragmentPath)
@@ -395,7 +397,7 @@ func TestLiveMaskedAndLinked(t *testing.T) {
 	defer run(t, "systemctl", "unmask", "--runtime", "ma.service")
 	run(t, "systemctl", "daemon-reload")
 	u = ask(t, System(), "ma.service")
-	if u.LoadState != "masked" || len(u.Problems) != 0 || u.Network().Effect != unit.EffectNone {
+	if u.LoadState != "masked" || len(u.Problems) != 0 || unit.NetworkOf(&u).Effect != unit.EffectNone {
 		t.Errorf("masked while it runs: %+v", u)
 	}
 	if u, err := System().Load(t.Context(), "no-such.service"); !errors.Is(err, ErrNoUnit) {
@@ -416,11 +418,11 @@ func TestLiveBootAndDependents(t *testing.T) {
 	if !b.During(u.InactiveExitUS) || b.FinishUS != 0 && b.During(monotonic(t)+1) {
 		t.Errorf("%+v, cron began at %d", b, u.InactiveExitUS)
 	}
-	if !slices.Contains(u.Dependents, unit.Dependent{Name: "multi-user.target", Dependency: "WantedBy"}) {
+	if !slices.Contains(u.Dependents, event.UnitDependent{Name: "multi-user.target", Dependency: "WantedBy"}) {
 		t.Errorf("%+v", u.Dependents)
 	}
 	for _, name := range []string{"-.slice", "init.scope", "multi-user.target", "-.mount", "dbus.socket", "system.slice"} {
-		if u := ask(t, System(), name); u.Name != name || u.Network().Effect != unit.EffectNone {
+		if u := ask(t, System(), name); u.Name != name || unit.NetworkOf(&u).Effect != unit.EffectNone {
 			t.Errorf("%+v", u)
 		}
 	}
@@ -469,9 +471,9 @@ func TestLiveParser(t *testing.T) {
 		private, path := "no", ""
 		for _, s := range settings {
 			switch s.Name {
-			case unit.SettingPrivate:
+			case event.SettingPrivate:
 				private = s.Value
-			case unit.SettingPath:
+			case event.SettingPath:
 				path = s.Value
 			}
 		}

@@ -3,9 +3,8 @@ package systemd
 import (
 	"encoding/hex"
 
-	"github.com/nsblame/nsblame/internal/explain/unit"
-
 	"github.com/godbus/dbus/v5"
+	"github.com/nsblame/nsblame/internal/event"
 )
 
 // properties are a unit's, by name. Those that are missing or of another type
@@ -33,8 +32,8 @@ var dependencies = []string{
 // newUnit takes the properties of org.freedesktop.systemd1.Unit and of the
 // interface of its type (src/core/dbus-unit.c, dbus-service.c, dbus-execute.c,
 // dbus-timer.c).
-func newUnit(p properties) unit.Unit {
-	u := unit.Unit{
+func newUnit(p properties) event.UnitState {
+	u := event.UnitState{
 		Name:             p.str("Id"),
 		Names:            p.strs("Names"),
 		Description:      p.str("Description"),
@@ -63,12 +62,12 @@ func newUnit(p properties) unit.Unit {
 }
 
 // setStart takes what has to do with how the unit is started.
-func setStart(u *unit.Unit, p properties) {
+func setStart(u *event.UnitState, p properties) {
 	u.TriggeredBy = p.strs("TriggeredBy")
 	u.Triggers = p.strs("Triggers")
 	for _, d := range dependencies {
 		for _, name := range p.strs(d) {
-			u.Dependents = append(u.Dependents, unit.Dependent{Name: name, Dependency: d})
+			u.Dependents = append(u.Dependents, event.UnitDependent{Name: name, Dependency: d})
 		}
 	}
 	if job := get[[]any](p, "Job"); len(job) > 0 { // (uo): id, path
@@ -82,7 +81,7 @@ func setStart(u *unit.Unit, p properties) {
 	u.ExecMainStatus = get[int32](p, "ExecMainStatus")
 }
 
-func setTimes(u *unit.Unit, p properties) {
+func setTimes(u *event.UnitState, p properties) {
 	u.LastTriggerUS = p.u64("LastTriggerUSecMonotonic")
 	u.StateChangeUS = p.u64("StateChangeTimestampMonotonic")
 	u.ConditionUS = p.u64("ConditionTimestampMonotonic")

@@ -7,8 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nsblame/nsblame/internal/explain/unit"
-
+	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/observe/systemd/unitfile"
 )
 
@@ -29,7 +28,7 @@ var errTooManyDropIns = fmt.Errorf("more than %d drop-ins, the rest was not read
 // depends on the type that its name ends in. fragment may be empty.
 //
 // Files that can't be read are left out, and the error names them all.
-func ReadSettings(read ReadFile, name, fragment string, dropIns []string) ([]unit.Setting, error) {
+func ReadSettings(read ReadFile, name, fragment string, dropIns []string) ([]event.UnitSetting, error) {
 	f := inForce{section: execSection(name)}
 	var problems []error
 	if len(dropIns) > maxDropIns {
@@ -62,9 +61,9 @@ func execSection(name string) string { return execSections[path.Ext(name)] }
 // inForce collects the settings while file after file is read.
 type inForce struct {
 	section string
-	private *unit.Setting
-	path    *unit.Setting
-	joins   []unit.Setting
+	private *event.UnitSetting
+	path    *event.UnitSetting
+	joins   []event.UnitSetting
 }
 
 func (f *inForce) file(read ReadFile, file string) error {
@@ -74,7 +73,7 @@ func (f *inForce) file(read ReadFile, file string) error {
 	}
 	assignments, err := unitfile.Parse(text)
 	for _, a := range assignments {
-		f.apply(a, unit.Setting{Name: a.Name, Value: a.Value, File: file, Line: a.Line, Evidence: unit.EvidenceFile})
+		f.apply(a, event.UnitSetting{Name: a.Name, Value: a.Value, File: file, Line: a.Line, Source: event.SettingFromFile})
 	}
 	if err != nil {
 		return fmt.Errorf("read %s: %w", file, err)
@@ -85,19 +84,19 @@ func (f *inForce) file(read ReadFile, file string) error {
 // apply does what the setting's own parser does (src/core/load-fragment.c:
 // config_parse_unit_deps, config_parse_unit_path_printf;
 // src/shared/conf-parser.c: config_parse_bool).
-func (f *inForce) apply(a unitfile.Assignment, s unit.Setting) {
+func (f *inForce) apply(a unitfile.Assignment, s event.UnitSetting) {
 	switch {
-	case a.Section == "Unit" && a.Name == unit.SettingJoins:
+	case a.Section == "Unit" && a.Name == event.SettingJoins:
 		if a.Value != "" {
 			f.joins = append(f.joins, s)
 		}
 	case f.section == "" || a.Section != f.section:
-	case a.Name == unit.SettingPrivate:
+	case a.Name == event.SettingPrivate:
 		if v, ok := unitfile.Bool(a.Value); ok {
 			s.Value = yesNo(v)
 			f.private = &s
 		}
-	case a.Name == unit.SettingPath:
+	case a.Name == event.SettingPath:
 		if a.Value == "" {
 			f.path = nil
 		} else if isPath(a.Value) {
@@ -111,9 +110,9 @@ func isPath(value string) bool {
 	return (value[0] == '/' || value[0] == '%') && !slices.Contains(strings.Split(value, "/"), "..")
 }
 
-func (f *inForce) settings() []unit.Setting {
-	var all []unit.Setting
-	for _, s := range []*unit.Setting{f.private, f.path} {
+func (f *inForce) settings() []event.UnitSetting {
+	var all []event.UnitSetting
+	for _, s := range []*event.UnitSetting{f.private, f.path} {
 		if s != nil {
 			all = append(all, *s)
 		}
@@ -130,13 +129,13 @@ func yesNo(v bool) string {
 
 // locate fills in the unit's Settings: what the manager has in force, with the
 // file and line of each where a file agrees with the manager.
-func locate(u *unit.Unit, read ReadFile) {
+func locate(u *event.UnitState, read ReadFile) {
 	inFiles, err := ReadSettings(read, u.Name, u.FragmentPath, u.DropInPaths)
 	u.Problems = append(u.Problems, lines(err)...)
 	for _, s := range inFiles {
 		if agrees(u, s) {
 			if wroteItself(u, s.File) {
-				s.Evidence = unit.EvidenceManager
+				s.Source = event.SettingFromManager
 			}
 			u.Settings = append(u.Settings, s)
 		}
@@ -155,11 +154,11 @@ func lines(err error) []string {
 // agrees reports whether what a file says is in force. A value with specifiers
 // can't be compared, nor can a dependency on an alias: the manager gives what
 // they stand for. There the file is believed unless it was changed.
-func agrees(u *unit.Unit, s unit.Setting) bool {
+func agrees(u *event.UnitState, s event.UnitSetting) bool {
 	switch s.Name {
-	case unit.SettingPrivate:
+	case event.SettingPrivate:
 		return s.Value == yesNo(u.PrivateNetwork)
-	case unit.SettingPath:
+	case event.SettingPath:
 		if strings.Contains(s.Value, "%") {
 			return u.NetworkNamespacePath != "" && !u.NeedDaemonReload
 		}
@@ -176,28 +175,28 @@ func words(value string) []string {
 
 // wroteItself reports whether the manager wrote the file: it keeps the settings
 // of transient units in one (src/basic/path-lookup.c, the transient directory).
-func wroteItself(u *unit.Unit, file string) bool {
+func wroteItself(u *event.UnitState, file string) bool {
 	return u.Transient && strings.Contains(file, "/systemd/transient/")
 }
 
 // addUnlocated adds what is in force and stands in no file.
-func addUnlocated(u *unit.Unit) {
+func addUnlocated(u *event.UnitState) {
 	add := func(name, value string) {
-		u.Settings = append(u.Settings, unit.Setting{Name: name, Value: value, Evidence: unit.EvidenceManager})
+		u.Settings = append(u.Settings, event.UnitSetting{Name: name, Value: value, Source: event.SettingFromManager})
 	}
-	if u.PrivateNetwork && len(u.SettingsNamed(unit.SettingPrivate)) == 0 {
-		add(unit.SettingPrivate, yesNo(true))
+	if u.PrivateNetwork && len(u.SettingsNamed(event.SettingPrivate)) == 0 {
+		add(event.SettingPrivate, yesNo(true))
 	}
-	if u.NetworkNamespacePath != "" && len(u.SettingsNamed(unit.SettingPath)) == 0 {
-		add(unit.SettingPath, u.NetworkNamespacePath)
+	if u.NetworkNamespacePath != "" && len(u.SettingsNamed(event.SettingPath)) == 0 {
+		add(event.SettingPath, u.NetworkNamespacePath)
 	}
 	var named []string
-	for _, s := range u.SettingsNamed(unit.SettingJoins) {
+	for _, s := range u.SettingsNamed(event.SettingJoins) {
 		named = append(named, words(s.Value)...)
 	}
 	for _, other := range u.JoinsNamespaceOf {
 		if !slices.Contains(named, other) {
-			add(unit.SettingJoins, other)
+			add(event.SettingJoins, other)
 		}
 	}
 }

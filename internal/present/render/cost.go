@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/blame"
+	"github.com/nsblame/nsblame/internal/explain/evidence"
 )
 
 // maxLineCosts and maxTreeCosts are how many subsystems text shows of a
@@ -120,8 +120,8 @@ func (b *block) cost(n *event.NetnsCreate) {
 	shown := min(maxTreeCosts, len(list))
 	title := "cost"
 	for i := range list[:shown] {
-		b.row(title, fmt.Sprintf("%-9s %s", durationText(list[i].DurationNS), opText(&list[i])), blame.Kernel)
+		b.row(title, fmt.Sprintf("%-9s %s", durationText(list[i].DurationNS), opText(&list[i])), evidence.Kernel)
 		title = ""
 	}
-	b.row(title, restText(n, shown, list), blame.Kernel)
+	b.row(title, restText(n, shown, list), evidence.Kernel)
 }

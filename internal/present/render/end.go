@@ -5,12 +5,11 @@ import (
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/blame"
-	"github.com/nsblame/nsblame/internal/explain/life"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
 
-func (p *jsonPrinter) End(end *life.End) error {
+func (p *jsonPrinter) End(end *finding.End) error {
 	kind := "netns_release"
 	if end.Free != nil {
 		kind = "netns_free"
@@ -33,7 +32,7 @@ func (p *jsonPrinter) End(end *life.End) error {
 	return p.end()
 }
 
-func releaseFields(e *encoder, r *life.Release) {
+func releaseFields(e *encoder, r *finding.Release) {
 	if r.Netns.Held == event.HeldUnknown {
 		e.null("held")
 	} else {
@@ -70,7 +69,7 @@ func lineageFields(e *encoder, ancestry []lineage.Process, why string) {
 }
 
 // created refers to the creation: boot_ns and the process are the same there.
-func (p *jsonPrinter) created(c *blame.Case) {
+func (p *jsonPrinter) created(c *finding.Attribution) {
 	e := &p.enc
 	if c == nil {
 		e.null("created")
@@ -103,7 +102,7 @@ func (p *jsonPrinter) created(c *blame.Case) {
 
 // End prints one line for each namespace: once it is gone, or if that will not
 // be seen, once it is released.
-func (p *textPrinter) End(e *life.End) error {
+func (p *textPrinter) End(e *finding.End) error {
 	if !p.opt.Life || e.Free == nil && !e.Final {
 		return nil
 	}
@@ -120,12 +119,12 @@ func (p *textPrinter) End(e *life.End) error {
 }
 
 // makerText says who made a namespace.
-func makerText(c *blame.Case) string {
+func makerText(c *finding.Attribution) string {
 	return "made by " + strings.TrimPrefix(creatorText(NewCreation(c), maxLineAncestor), "by ")
 }
 
 // goneText says how long a namespace lived, and how long it took to go.
-func goneText(e *life.End) string {
+func goneText(e *finding.End) string {
 	out := "gone"
 	if e.Final {
 		out = "released"
@@ -146,7 +145,7 @@ func goneText(e *life.End) string {
 }
 
 // heldText says what held a namespace last, and who let it go.
-func heldText(r *life.Release) string {
+func heldText(r *finding.Release) string {
 	if r == nil {
 		return "release not seen"
 	}
@@ -177,7 +176,7 @@ func heldText(r *life.Release) string {
 }
 
 // aliveText is what the summary says of those that have not ended.
-func aliveText(c life.Counts) string {
+func aliveText(c finding.Counts) string {
 	if !c.Known {
 		return ""
 	}

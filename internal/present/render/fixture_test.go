@@ -5,11 +5,10 @@ import (
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/blame"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
-	"github.com/nsblame/nsblame/internal/explain/life"
+	"github.com/nsblame/nsblame/internal/explain/evidence"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
-	"github.com/nsblame/nsblame/internal/explain/unit"
 )
 
 const containerID = "9ec39b91f3d70e1beff50a308f77067065ea6be0d91a3378375056cd4422cf3d"
@@ -123,18 +122,18 @@ func scenarios() []struct {
 	caller.Exe = "/usr/bin/hostnamectl"
 	shell := exited(process(339, "sh", "sh", "-c", "/etc/cron.d/x"), 0)
 	cronPlace := cgroup.Parse("/system.slice/cron.service")
-	asked.Settings = []unit.Setting{{
-		Name: "PrivateNetwork", Value: "yes", File: "/lib/systemd/system/systemd-hostnamed.service", Line: 26, Evidence: unit.EvidenceFile,
+	asked.Settings = []event.UnitSetting{{
+		Name: "PrivateNetwork", Value: "yes", File: "/lib/systemd/system/systemd-hostnamed.service", Line: 26, Source: event.SettingFromFile,
 	}}
-	asked.Origin = blame.Origin{
-		Trigger: blame.TriggerCommand, Process: &caller, Ancestry: []lineage.Process{shell, cron, systemd()},
-		Unit: "cron.service", Placement: cronPlace, Evidence: blame.Inferred,
+	asked.Origin = finding.Origin{
+		Trigger: finding.TriggerCommand, Process: &caller, Ancestry: []lineage.Process{shell, cron, systemd()},
+		Unit: "cron.service", Placement: cronPlace, Evidence: evidence.Inferred,
 	}
-	asked.Links = []blame.Link{
-		{Name: "setting", Evidence: blame.File, Text: "PrivateNetwork=yes at /lib/systemd/system/systemd-hostnamed.service:26"},
-		{Name: "asked by", Evidence: blame.Kernel, Process: &caller, Ancestry: asked.Origin.Ancestry},
-		{Name: "because", Evidence: blame.Inferred, Text: "D-Bus activation of org.freedesktop.hostname1"},
-		{Name: "much too long a name", Evidence: blame.Log, Text: "\x1b[2J"},
+	asked.Links = []finding.Link{
+		{Name: "setting", Evidence: evidence.File, Text: "PrivateNetwork=yes at /lib/systemd/system/systemd-hostnamed.service:26"},
+		{Name: "asked by", Evidence: evidence.Kernel, Process: &caller, Ancestry: asked.Origin.Ancestry},
+		{Name: "because", Evidence: evidence.Inferred, Text: "D-Bus activation of org.freedesktop.hostname1"},
+		{Name: "much too long a name", Evidence: "log", Text: "\x1b[2J"},
 	}
 
 	killed := exited(process(339, "sh", "sh", "-c", "hostnamectl --static &"), 9)
@@ -160,15 +159,15 @@ func scenarios() []struct {
 }
 
 // ends are the ends of namespaces that the golden files show.
-func ends() []*life.End {
+func ends() []*finding.End {
 	all := scenarios()
-	hostnamed, clone, bad := all[0].c.Case, all[2].c.Case, all[len(all)-1].c.Case
+	hostnamed, clone, bad := all[0].c.Attribution, all[2].c.Attribution, all[len(all)-1].c.Attribution
 	service := exited(*hostnamed.Process.Exec, 0)
 	ip := process(950, "ip", "ip", "netns", "del", "blue")
 	threaded := process(960, "worker", "./server")
 	threaded.TID = 963
-	release := func(c *blame.Case, ms uint64, held event.Held, exiting bool, by *lineage.Process) *life.Release {
-		r := &life.Release{BootNS: at(1, 41, 38, ms), By: by}
+	release := func(c *finding.Attribution, ms uint64, held event.Held, exiting bool, by *lineage.Process) *finding.Release {
+		r := &finding.Release{BootNS: at(1, 41, 38, ms), By: by}
 		r.Netns = event.NetnsRelease{Inum: 4026532700, Cookie: 9, Held: held, Exiting: exiting, Joins: uint32(ms / 3)}
 		if c != nil {
 			r.Netns.Inum, r.Netns.Cookie, r.Netns.CreatedNS = c.Netns.Inum, c.Netns.Cookie, c.BootNS
@@ -178,18 +177,18 @@ func ends() []*life.End {
 		}
 		return r
 	}
-	free := func(c *blame.Case, r *life.Release) *life.End {
+	free := func(c *finding.Attribution, r *finding.Release) *finding.End {
 		f := &event.NetnsFree{Inum: 4026532701, WaitNS: 3_000_000, DurationNS: 12_000_000}
 		if r != nil {
 			f.Inum, f.Cookie = r.Netns.Inum, r.Netns.Cookie
 			f.CreatedNS, f.ReleasedNS = r.Netns.CreatedNS, r.BootNS
 		}
-		return &life.End{BootNS: at(1, 41, 38, 900), Created: c, Release: r, Free: f}
+		return &finding.End{BootNS: at(1, 41, 38, 900), Created: c, Release: r, Free: f}
 	}
 	last := release(hostnamed, 0, event.HeldProcess, true, &service)
 	cut := release(nil, 5, event.HeldUnknown, false, &threaded)
 	cut.AncestryWhy = "the parent is not known"
-	return []*life.End{
+	return []*finding.End{
 		{BootNS: last.BootNS, Created: hostnamed, Release: last},
 		free(hostnamed, last),
 		free(clone, release(clone, 1, event.HeldClone, false, &clone.Process)),
@@ -204,11 +203,11 @@ func ends() []*life.End {
 }
 
 // joins are those who moved in that the golden files show.
-func joins() []*life.Join {
+func joins() []*finding.Join {
 	all := scenarios()
-	hostnamed, bad := all[0].c.Case, all[len(all)-1].c.Case
-	join := func(c *blame.Case, p lineage.Process, then life.Then, how event.JoinHow) *life.Join {
-		j := &life.Join{
+	hostnamed, bad := all[0].c.Attribution, all[len(all)-1].c.Attribution
+	join := func(c *finding.Attribution, p lineage.Process, then finding.Then, how event.JoinHow) *finding.Join {
+		j := &finding.Join{
 			BootNS: at(1, 41, 9, 0), Created: c, Process: p, Ancestry: []lineage.Process{systemd()},
 			Placement: cgroup.Parse(p.Cgroup), Then: then, ThenNS: at(1, 41, 9, 2),
 			Netns: event.NetnsJoin{Inum: 4026532700, Cookie: 9, How: how, Nth: 3},
@@ -228,14 +227,14 @@ func joins() []*life.Join {
 	runtime.Exec = &nginx
 	visitor := process(980, "dockerd", "dockerd", "-H", "fd://")
 	visitor.TID = 985
-	lost := join(nil, visitor, life.ThenNothing, event.JoinSetns)
+	lost := join(nil, visitor, finding.ThenNothing, event.JoinSetns)
 	lost.ThenNS, lost.AncestryWhy = 0, "the parent is not known"
-	return []*life.Join{
-		join(hostnamed, runtime, life.ThenExec, event.JoinFork),
-		join(hostnamed, visitor, life.ThenLeft, event.JoinSetns),
-		join(hostnamed, exited(visitor, 0), life.ThenEnded, event.JoinSetns),
+	return []*finding.Join{
+		join(hostnamed, runtime, finding.ThenExec, event.JoinFork),
+		join(hostnamed, visitor, finding.ThenLeft, event.JoinSetns),
+		join(hostnamed, exited(visitor, 0), finding.ThenEnded, event.JoinSetns),
 		lost,
-		join(bad, bad.Process, life.ThenExec, event.JoinSetns),
+		join(bad, bad.Process, finding.ThenExec, event.JoinSetns),
 	}
 }
 
@@ -258,21 +257,21 @@ func costly(n event.NetnsCreate) event.NetnsCreate {
 }
 
 // loads are modules that did something to the namespaces that there were.
-func loads() []*blame.Load {
-	load := func(n event.NetnsInit, p lineage.Process, ancestry ...lineage.Process) *blame.Load {
-		c := blame.NewCase(&lineage.Creation{BootNS: at(1, 41, 8, 100), Process: p, Ancestry: ancestry})
-		c.Origin = blame.Origin{Trigger: blame.TriggerUnknown, Why: "nobody knows", Evidence: blame.Unknown}
-		return &blame.Load{Init: n, Case: c}
+func loads() []*finding.PernetInit {
+	load := func(n event.NetnsInit, p lineage.Process, ancestry ...lineage.Process) *finding.PernetInit {
+		c := finding.NewAttribution(&lineage.Creation{BootNS: at(1, 41, 8, 100), Process: p, Ancestry: ancestry})
+		c.Origin = finding.Origin{Trigger: finding.TriggerUnknown, Why: "nobody knows", Evidence: evidence.Unknown}
+		return &finding.PernetInit{Init: n, Attribution: c}
 	}
 	modprobe := process(970, "modprobe", "modprobe", "ip_vs")
 	asked := load(event.NetnsInit{
 		Subsystem: "ip_vs", Op: "__ip_vs_init", Namespaces: 12, DurationNS: 4_500_000,
 	}, modprobe, process(969, "sh", "sh", "/etc/cron.hourly/x"), systemd())
-	asked.Origin = blame.Origin{
-		Trigger: blame.TriggerCommand, Process: &modprobe, Ancestry: asked.Ancestry, Evidence: blame.Kernel,
+	asked.Origin = finding.Origin{
+		Trigger: finding.TriggerCommand, Process: &modprobe, Ancestry: asked.Ancestry, Evidence: evidence.Kernel,
 	}
 	evil := process(971, "\x1b[2J", "\x1b[2J", "\xff")
-	return []*blame.Load{asked, load(event.NetnsInit{
+	return []*finding.PernetInit{asked, load(event.NetnsInit{
 		Subsystem: "evil\x1b]0;\a", Op: "\u202e", Namespaces: 1, Unfinished: 1, Errno: 12,
 	}, evil)}
 }
@@ -292,4 +291,4 @@ func hostile(n event.NetnsCreate) *Creation {
 }
 
 // unblamed is a creation whose causes nobody looked for.
-func unblamed(c *lineage.Creation) *Creation { return NewCreation(blame.NewCase(c)) }
+func unblamed(c *lineage.Creation) *Creation { return NewCreation(finding.NewAttribution(c)) }

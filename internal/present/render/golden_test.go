@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/life"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -77,7 +77,7 @@ func stream(t *testing.T, p Printer) {
 		event.LossTable: 3, event.LossCreation: 2, event.LossRecord: 0,
 	}}))
 	do(p.Summary(Summary{Seen: 1, Printed: 1}))
-	do(p.Summary(Summary{Seen: 4, Printed: 4, Life: life.Counts{Known: true, Alive: 2, Releasing: 1, Untold: 7}}))
+	do(p.Summary(Summary{Seen: 4, Printed: 4, Life: finding.Counts{Known: true, Alive: 2, Releasing: 1, Untold: 7}}))
 }
 
 // golden compares got with a file of testdata, or writes it with -update.

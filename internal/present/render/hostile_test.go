@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/life"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 )
 
 // hostileStrings are what processes, units, cgroups and files are named so that
@@ -38,7 +38,7 @@ func TestHostileGolden(t *testing.T) {
 			err := errors.Join(
 				p.Coverage(1, &event.Coverage{Probe: s.text, How: s.text, Why: s.text}),
 				p.Creation(c),
-				p.End(&life.End{BootNS: 2, Release: &life.Release{Netns: event.NetnsRelease{Inum: 9, Comm: s.text, Held: event.Held(s.text)}, By: &c.Process}}),
+				p.End(&finding.End{BootNS: 2, Release: &finding.Release{Netns: event.NetnsRelease{Inum: 9, Comm: s.text, Held: event.Held(s.text)}, By: &c.Process}}),
 				p.Loss(3, &event.Loss{Kind: event.LossKind(s.text), Count: 1}),
 				p.Damage(4, &event.Damage{Why: s.text}),
 				p.Summary(Summary{Seen: 1, Lost: map[event.LossKind]uint64{event.LossKind(s.text): 1}, Redacted: s.text}),

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/nsblame/nsblame/internal/explain/life"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 )
 
-func (p *jsonPrinter) Join(j *life.Join) error {
+func (p *jsonPrinter) Join(j *finding.Join) error {
 	e := p.begin("netns_join")
 	p.time(j.BootNS)
 	identityField(e, j.Netns.Inum, j.Netns.Cookie)
@@ -18,7 +18,7 @@ func (p *jsonPrinter) Join(j *life.Join) error {
 	} else {
 		e.null("age_ns")
 	}
-	if j.Then == life.ThenNothing {
+	if j.Then == finding.ThenNothing {
 		e.null("then")
 		e.null("then_after_ns")
 	} else {
@@ -40,7 +40,7 @@ func (p *jsonPrinter) Join(j *life.Join) error {
 
 // Join prints one line for each process that moved in. Visitors, who left or
 // ended without a program of their own, are counted at the namespace's end.
-func (p *textPrinter) Join(j *life.Join) error {
+func (p *textPrinter) Join(j *finding.Join) error {
 	if !p.opt.Life || !j.Occupant() {
 		return nil
 	}
@@ -63,12 +63,12 @@ func (p *textPrinter) Join(j *life.Join) error {
 
 // movedText says when a process came in, and if it is there as what it was
 // before.
-func movedText(j *life.Join) string {
+func movedText(j *finding.Join) string {
 	out := "entered"
 	if ns, known := j.Age(); known {
 		out += " after " + durationText(ns)
 	}
-	if j.Then == life.ThenNothing {
+	if j.Then == finding.ThenNothing {
 		out += ", no exec since"
 	}
 	return out

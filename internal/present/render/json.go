@@ -7,10 +7,10 @@ import (
 	"slices"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/blame"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/evidence"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
-	"github.com/nsblame/nsblame/internal/explain/unit"
 )
 
 // schemaVersion changes only when a field changes its meaning.
@@ -76,7 +76,7 @@ func placeFields(e *encoder, c *Creation) {
 	}
 }
 
-func chainField(e *encoder, links []blame.Link) {
+func chainField(e *encoder, links []finding.Link) {
 	e.key("chain")
 	e.open('[')
 	for _, l := range links {
@@ -101,7 +101,7 @@ func chainField(e *encoder, links []blame.Link) {
 	e.close(']')
 }
 
-func originField(e *encoder, o *blame.Origin) {
+func originField(e *encoder, o *finding.Origin) {
 	e.key("origin")
 	e.open('{')
 	if o.Process == nil {
@@ -320,7 +320,7 @@ func processList(e *encoder, name string, list []lineage.Process) {
 	e.close(']')
 }
 
-func unitField(e *encoder, u *cgroup.Placement, path string, settings []unit.Setting) {
+func unitField(e *encoder, u *cgroup.Placement, path string, settings []event.UnitSetting) {
 	if u.Unit == "" {
 		e.null("unit")
 		return
@@ -349,7 +349,7 @@ func unitField(e *encoder, u *cgroup.Placement, path string, settings []unit.Set
 	e.close('}')
 }
 
-func settingObject(e *encoder, s *unit.Setting) {
+func settingObject(e *encoder, s *event.UnitSetting) {
 	e.open('{')
 	e.str("name", s.Name)
 	e.str("value", s.Value)
@@ -360,7 +360,7 @@ func settingObject(e *encoder, s *unit.Setting) {
 		e.str("file", s.File)
 		e.uint("line", uint64(s.Line))
 	}
-	e.str("evidence", string(s.Evidence))
+	e.str("evidence", string(s.Source))
 	e.close('}')
 }
 
@@ -380,10 +380,10 @@ func containerField(e *encoder, name string, c *cgroup.Container) {
 }
 
 // chain returns the links known from the kernel, and then those given.
-func (c *Creation) chain() []blame.Link {
-	links := []blame.Link{{Name: "creator", Evidence: blame.Kernel, Text: creatorText(c, maxTreeCommand)}}
+func (c *Creation) chain() []finding.Link {
+	links := []finding.Link{{Name: "creator", Evidence: evidence.Kernel, Text: creatorText(c, maxTreeCommand)}}
 	if c.Placement.Unit != "" {
-		links = append(links, blame.Link{Name: "unit", Evidence: blame.Kernel, Text: c.Placement.Unit})
+		links = append(links, finding.Link{Name: "unit", Evidence: evidence.Kernel, Text: c.Placement.Unit})
 	}
 	return append(links, c.Links...)
 }

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/blame"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/inventory"
 	"github.com/nsblame/nsblame/internal/explain/life"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
@@ -302,7 +302,7 @@ func (p *listText) block(b *block, n *inventory.Namespace) {
 	}
 	b.text.WriteByte('\n')
 	for _, name := range n.Names() {
-		b.row("name", quoteName(name.Name, maxName)+" ("+name.By+")", blame.Kernel)
+		b.row("name", quoteName(name.Name, maxName)+" ("+name.By+")", evidence.Kernel)
 	}
 	p.ageRow(b, n)
 	p.occupants(b, n)
@@ -313,10 +313,10 @@ func (p *listText) block(b *block, n *inventory.Namespace) {
 		return "not received yet, to socket " + fileText(&n.Messages[i])
 	})
 	if n.Unheld {
-		b.row("held by", p.nothing(n), blame.Kernel)
+		b.row("held by", p.nothing(n), evidence.Kernel)
 	}
 	if k := n.Kernel; k != nil {
-		b.row("owner", fmt.Sprintf("user namespace %d, of uid %d", k.UserInum, k.OwnerUID), blame.Kernel)
+		b.row("owner", fmt.Sprintf("user namespace %d, of uid %d", k.UserInum, k.OwnerUID), evidence.Kernel)
 	}
 	p.creation(b, n)
 }
@@ -328,20 +328,20 @@ func (p *listText) ageRow(b *block, n *inventory.Namespace) {
 	}
 	switch n.Age.Bound {
 	case inventory.Exact:
-		b.row("since", since, blame.Kernel)
+		b.row("since", since, evidence.Kernel)
 	case inventory.AtLeast:
-		b.row("since", since+" at the latest", blame.Kernel)
+		b.row("since", since+" at the latest", evidence.Kernel)
 	case inventory.Inferred:
-		b.row("since", since+", when the oldest process in it started", blame.Inferred)
+		b.row("since", since+", when the oldest process in it started", evidence.Inferred)
 	case inventory.Unknown:
-		b.row("since", "unknown", blame.Unknown)
+		b.row("since", "unknown", evidence.Unknown)
 	}
 }
 
 // occupants adds who is in a namespace; of the initial one only how many.
 func (p *listText) occupants(b *block, n *inventory.Namespace) {
 	if n.Initial {
-		b.row("in it", inText(n), blame.Kernel)
+		b.row("in it", inText(n), evidence.Kernel)
 		return
 	}
 	rows(b, "in it", len(n.Listed), n.Processes, func(i int) string {
@@ -361,11 +361,11 @@ func (p *listText) occupants(b *block, n *inventory.Namespace) {
 // rows adds a row for each that is listed, and how many there are besides.
 func rows(b *block, title string, listed int, all uint64, text func(int) string) {
 	for i := range listed {
-		b.row(title, text(i), blame.Kernel)
+		b.row(title, text(i), evidence.Kernel)
 		title = ""
 	}
 	if more := all - min(all, uint64(listed)); more > 0 {
-		b.row(title, fmt.Sprintf("%s %d more", ellipsis, more), blame.Kernel)
+		b.row(title, fmt.Sprintf("%s %d more", ellipsis, more), evidence.Kernel)
 	}
 }
 
@@ -415,7 +415,7 @@ func (p *listText) creation(b *block, n *inventory.Namespace) {
 	switch {
 	case n.Initial:
 	case m.Case == nil:
-		b.row("by", "unknown: "+fitEscaped(m.Why, maxName), blame.Unknown)
+		b.row("by", "unknown: "+fitEscaped(m.Why, maxName), evidence.Unknown)
 	default:
 		c := &Creation{m.Case}
 		b.creator(c)

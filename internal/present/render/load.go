@@ -5,10 +5,11 @@ import (
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/blame"
+	"github.com/nsblame/nsblame/internal/explain/evidence"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 )
 
-func (p *jsonPrinter) Load(l *blame.Load) error {
+func (p *jsonPrinter) Load(l *finding.PernetInit) error {
 	e := p.begin("netns_init")
 	p.time(l.BootNS)
 	n := &l.Init
@@ -26,7 +27,7 @@ func (p *jsonPrinter) Load(l *blame.Load) error {
 	} else {
 		e.str("error", errnoName(n.Errno))
 	}
-	c := NewCreation(l.Case)
+	c := NewCreation(l.Attribution)
 	e.key("process")
 	processObject(e, &c.Process)
 	ancestryFields(e, c)
@@ -37,14 +38,14 @@ func (p *jsonPrinter) Load(l *blame.Load) error {
 }
 
 // loadChain begins with the process that loaded the module.
-func loadChain(c *Creation) []blame.Link {
+func loadChain(c *Creation) []finding.Link {
 	links := c.chain()
 	links[0].Name = "loader"
 	return links
 }
 
 // Load prints what loading a module did, as Creation does.
-func (p *textPrinter) Load(l *blame.Load) error {
+func (p *textPrinter) Load(l *finding.PernetInit) error {
 	if p.opt.Tree {
 		return write(p.w, p.loadTree(l))
 	}
@@ -68,8 +69,8 @@ func (p *textPrinter) loadText(n *event.NetnsInit) string {
 	return out
 }
 
-func (p *textPrinter) loadLine(l *blame.Load) string {
-	c := NewCreation(l.Case)
+func (p *textPrinter) loadLine(l *finding.PernetInit) string {
+	c := NewCreation(l.Attribution)
 	var b strings.Builder
 	b.WriteString(p.timeOf(l.BootNS) + "  " + p.loadText(&l.Init) + "  ")
 	b.WriteString(p.paint.place(placeText(&c.Placement)) + "  ")
@@ -84,11 +85,11 @@ func (p *textPrinter) loadLine(l *blame.Load) string {
 	return b.String()
 }
 
-func (p *textPrinter) loadTree(l *blame.Load) string {
-	c := NewCreation(l.Case)
+func (p *textPrinter) loadTree(l *finding.PernetInit) string {
+	c := NewCreation(l.Attribution)
 	b := block{paint: p.paint}
 	b.text.WriteString(p.timeOf(l.BootNS) + "  " + p.loadText(&l.Init) + "\n")
-	b.row("by", label(&c.Process, c.parent(-1), maxTreeCommand)+" "+detail(&c.Process), blame.Kernel)
+	b.row("by", label(&c.Process, c.parent(-1), maxTreeCommand)+" "+detail(&c.Process), evidence.Kernel)
 	b.causes(c)
 	b.text.WriteByte('\n')
 	return b.text.String()

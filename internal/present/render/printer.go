@@ -5,8 +5,7 @@ import (
 	"time"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/blame"
-	"github.com/nsblame/nsblame/internal/explain/life"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
 
@@ -20,12 +19,12 @@ type Printer interface {
 	// Creation prints one creation of a network namespace.
 	Creation(c *Creation) error
 	// Join prints who moved into a namespace.
-	Join(j *life.Join) error
+	Join(j *finding.Join) error
 	// End prints a step in the end of a namespace.
-	End(e *life.End) error
+	End(e *finding.End) error
 	// Load prints what the loading of a module did to the namespaces that there
 	// were.
-	Load(l *blame.Load) error
+	Load(l *finding.PernetInit) error
 	// Loss prints that something was lost, at a time since boot.
 	Loss(bootNS uint64, l *event.Loss) error
 	// Coverage prints which probe is live from a time since boot on, or that
@@ -38,10 +37,10 @@ type Printer interface {
 }
 
 // Creation is what is printed of one creation.
-type Creation struct{ *blame.Case }
+type Creation struct{ *finding.Attribution }
 
 // NewCreation returns what is printed of a case.
-func NewCreation(c *blame.Case) *Creation { return &Creation{Case: c} }
+func NewCreation(c *finding.Attribution) *Creation { return &Creation{Attribution: c} }
 
 // Summary holds the closing figures of a trace or a replay.
 type Summary struct {
@@ -50,7 +49,7 @@ type Summary struct {
 	// Printed counts those that passed the filters.
 	Printed uint64
 	// Life tells what became of the printed ones.
-	Life life.Counts
+	Life finding.Counts
 	// Cut counts the printed ones with a truncated string or ancestry.
 	Cut uint64
 	// BusCut counts the bus messages of which too little was captured to tell

@@ -14,8 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/blame"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 	"pgregory.net/rapid"
 )
@@ -86,11 +86,11 @@ func anyCreation() *rapid.Generator[*Creation] {
 			c.Child = &child
 		}
 		out := unblamed(c)
-		out.Links = []blame.Link{{Name: anyString().Draw(t, "link"), Evidence: "\x1b", Text: anyString().Draw(t, "text")}}
+		out.Links = []finding.Link{{Name: anyString().Draw(t, "link"), Evidence: "\x1b", Text: anyString().Draw(t, "text")}}
 		if rapid.Bool().Draw(t, "placement") {
 			s := func() string { return anyString().Draw(t, "placement string") }
 			out.Placement = cgroup.Placement{
-				Unit: s(), Manager: cgroup.Manager(s()), Slice: s(), SystemUnit: s(), Session: s(),
+				Unit: s(), Manager: event.Manager(s()), Slice: s(), SystemUnit: s(), Session: s(),
 				Container: &cgroup.Container{ID: s(), Runtime: s(), Pod: s()},
 				Outer:     &cgroup.Container{ID: s(), Runtime: s()},
 				Monitor:   &cgroup.Container{ID: s(), Runtime: s()},

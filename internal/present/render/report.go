@@ -10,8 +10,7 @@ import (
 	"time"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/blame"
-	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/report"
 )
 
@@ -221,10 +220,10 @@ func (w *reportWriter) gaps() []phrase {
 // partyText is a unit with the user whose it is.
 func partyText(p *report.Party) string {
 	name := unitName(p.Unit)
-	if p.Manager == cgroup.ManagerUser && p.HasOwner {
+	if p.Manager == event.ManagerUser && p.HasOwner {
 		return fmt.Sprintf("%s (user %d)", name, p.OwnerUID)
 	}
-	if p.Manager == cgroup.ManagerUser {
+	if p.Manager == event.ManagerUser {
 		return name + " (user)"
 	}
 	return name
@@ -240,7 +239,7 @@ func (w *reportWriter) what(c *report.Cause) phrase {
 	}
 	var p phrase
 	switch c.Trigger {
-	case blame.TriggerCommand:
+	case finding.TriggerCommand:
 		p = phrase{command}
 		if c.CommandTruncated {
 			p = append(p, words(" (cut)"))
@@ -248,14 +247,14 @@ func (w *reportWriter) what(c *report.Cause) phrase {
 		if c.Origin.Unit != "" {
 			p = append(p, words(" in "), value(partyText(&c.Origin)))
 		}
-	case blame.TriggerUnknown:
+	case finding.TriggerUnknown:
 		p = phrase{words("Unknown, through "), command}
 		if c.Creator.Unit != "" {
 			p = append(p, words(" in "), value(partyText(&c.Creator)))
 		}
-	case blame.TriggerRestart:
+	case finding.TriggerRestart:
 		p = phrase{words("Restarts of "), value(partyText(&c.Origin))}
-	case blame.TriggerBoot:
+	case finding.TriggerBoot:
 		p = phrase{words("The boot, for "), value(partyText(&c.Origin))}
 	default:
 		p = phrase{words("The %s ", c.Trigger), value(partyText(&c.Origin))}

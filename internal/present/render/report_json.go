@@ -5,7 +5,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/report"
 )
 
@@ -253,7 +253,7 @@ func partyFields(e *encoder, p *report.Party) {
 	e.str("name", p.Unit)
 	e.bool("pattern", p.Pattern)
 	e.str("manager", string(p.Manager))
-	if p.Manager == cgroup.ManagerUser && p.HasOwner {
+	if p.Manager == event.ManagerUser && p.HasOwner {
 		e.uint("owner_uid", uint64(p.OwnerUID))
 	}
 }

@@ -14,11 +14,11 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/blame"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/evidence"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 	"github.com/nsblame/nsblame/internal/explain/report"
-	"github.com/nsblame/nsblame/internal/explain/unit"
 )
 
 // reportOf is the report of some creations, in a stream with all that can be
@@ -45,7 +45,7 @@ func reportOf(broken bool, list ...*Creation) *report.Report {
 	for i, k := range list {
 		k.Netns.Serial = uint64(i + 1)
 		see(k.BootNS, &k.Netns)
-		c.Add(k.Case, true, k.Cut())
+		c.Add(k.Attribution, true, k.Cut())
 		if i%2 == 0 {
 			see(k.BootNS+3e9, &event.NetnsRelease{Serial: k.Netns.Serial}, &event.NetnsFree{Serial: k.Netns.Serial, DurationNS: 2e6})
 		}
@@ -114,15 +114,15 @@ func TestReportGolden(t *testing.T) {
 func anyReport(t *rapid.T) *report.Report {
 	list := rapid.SliceOfN(anyCreation(), 1, 3).Draw(t, "creations")
 	for _, k := range list {
-		k.Origin.Trigger = rapid.SampledFrom([]blame.Trigger{
-			blame.TriggerCommand, blame.TriggerTimer, blame.TriggerSocket, blame.TriggerPath, blame.TriggerRestart, blame.TriggerBoot, blame.TriggerUnknown,
+		k.Origin.Trigger = rapid.SampledFrom([]finding.Trigger{
+			finding.TriggerCommand, finding.TriggerTimer, finding.TriggerSocket, finding.TriggerPath, finding.TriggerRestart, finding.TriggerBoot, finding.TriggerUnknown,
 		}).Draw(t, "trigger")
 		k.Origin.Unit, k.Origin.Why = anyString().Draw(t, "unit"), markup().Draw(t, "why")
 		k.Origin.Placement.Unit, k.Placement.Unit = markup().Draw(t, "origin unit"), markup().Draw(t, "own unit")
-		k.Settings = []unit.Setting{{Name: "PrivateNetwork", Value: "yes", File: "/etc/" + markup().Draw(t, "file")}}
+		k.Settings = []event.UnitSetting{{Name: "PrivateNetwork", Value: "yes", File: "/etc/" + markup().Draw(t, "file")}}
 		k.Links = append(k.Links,
-			blame.Link{Name: "setting", Text: "PrivateNetwork=yes"},
-			blame.Link{Name: "because", Text: markup().Draw(t, "text"), BusName: markup().Draw(t, "bus name"), Unit: markup().Draw(t, "link unit")})
+			finding.Link{Name: "setting", Text: "PrivateNetwork=yes"},
+			finding.Link{Name: "because", Text: markup().Draw(t, "text"), BusName: markup().Draw(t, "bus name"), Unit: markup().Draw(t, "link unit")})
 		k.Process.Argv = append(k.Process.Argv, markup().Draw(t, "arg"))
 	}
 	return reportOf(rapid.Bool().Draw(t, "broken"), list...)
@@ -237,13 +237,13 @@ func named(a, b string) *Creation {
 		Netns: event.NetnsCreate{Call: event.Call(a), Inum: 9, Init: []event.Init{{Op: a, Subsystem: b, DurationNS: 1}}},
 	})
 	k.Placement = cgroup.Placement{
-		Unit: a, Slice: b, Session: a, SystemUnit: b, Manager: cgroup.ManagerSystem,
+		Unit: a, Slice: b, Session: a, SystemUnit: b, Manager: event.ManagerSystem,
 		Container: &cgroup.Container{ID: a, Runtime: b, Pod: a}, Outer: &cgroup.Container{ID: b, Runtime: a},
 	}
-	k.Settings = []unit.Setting{{Name: a, Value: b, File: "/" + a, Line: 1, Evidence: unit.EvidenceFile}}
-	k.Links = []blame.Link{{Name: "because", Text: a, BusName: b, Unit: a, Evidence: blame.Kernel}, {Name: a, Text: b, Evidence: blame.Evidence(a)}}
+	k.Settings = []event.UnitSetting{{Name: a, Value: b, File: "/" + a, Line: 1, Source: event.SettingFromFile}}
+	k.Links = []finding.Link{{Name: "because", Text: a, BusName: b, Unit: a, Evidence: evidence.Kernel}, {Name: a, Text: b, Evidence: evidence.Evidence(a)}}
 	k.Origin.Unit, k.Origin.Why, k.Origin.Placement = b, a, k.Placement
-	k.Origin.Trigger = []blame.Trigger{blame.TriggerCommand, blame.TriggerTimer, blame.TriggerUnknown, blame.TriggerBoot}[len(b)%4]
+	k.Origin.Trigger = []finding.Trigger{finding.TriggerCommand, finding.TriggerTimer, finding.TriggerUnknown, finding.TriggerBoot}[len(b)%4]
 	return k
 }
 

@@ -11,8 +11,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/blame"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
 
@@ -216,7 +216,7 @@ func (p *textPrinter) line(c *Creation) string {
 func originText(c *Creation) string {
 	o := &c.Origin
 	switch {
-	case o.Trigger == blame.TriggerUnknown:
+	case o.Trigger == finding.TriggerUnknown:
 		return "origin unknown"
 	case o.Process != nil && o.Process.ID == c.Process.ID:
 		return ""
@@ -339,7 +339,7 @@ func unitText(p *cgroup.Placement) string {
 		}
 	}
 	switch {
-	case p.Manager != cgroup.ManagerUser:
+	case p.Manager != event.ManagerUser:
 		return name
 	case p.HasOwner:
 		return fmt.Sprintf("%s (user %d)", name, p.OwnerUID)

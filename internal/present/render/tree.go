@@ -7,7 +7,8 @@ import (
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/blame"
+	"github.com/nsblame/nsblame/internal/explain/evidence"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
 
@@ -49,7 +50,7 @@ type block struct {
 }
 
 // row adds a line. The title of a row that continues the one above is empty.
-func (b *block) row(title, text string, evidence blame.Evidence) {
+func (b *block) row(title, text string, evidence evidence.Evidence) {
 	line := fmt.Sprintf("  %-*s%s", titleWidth, title, text)
 	pad := max(2, evidenceFrom-width(line))
 	b.text.WriteString(line)
@@ -79,17 +80,17 @@ func (b *block) creator(c *Creation) {
 	if process.Exec != nil {
 		text += ", then " + commandText(process.Exec, nil, maxTreeCommand) + exeText(process.Exec)
 	}
-	b.row("by", text, blame.Kernel)
-	b.row("call", callText(&c.Netns), blame.Kernel)
+	b.row("by", text, evidence.Kernel)
+	b.row("call", callText(&c.Netns), evidence.Kernel)
 	switch {
 	case c.Child != nil:
 		text := pidText(c.Child) + " " + detail(c.Child)
 		if c.Child.Exec != nil {
 			text += ", then " + commandText(c.Child.Exec, nil, maxTreeCommand) + exeText(c.Child.Exec)
 		}
-		b.row("child", text, blame.Kernel)
+		b.row("child", text, evidence.Kernel)
 	case c.Netns.Call == event.CallClone && c.Netns.Errno == 0:
-		b.row("child", "unknown", blame.Unknown)
+		b.row("child", "unknown", evidence.Unknown)
 	}
 }
 
@@ -110,7 +111,7 @@ func (b *block) place(c *Creation) {
 	p := &c.Placement
 	title := "in"
 	add := func(text string) {
-		b.row(title, text, blame.Kernel)
+		b.row(title, text, evidence.Kernel)
 		title = ""
 	}
 	if p.Unit != "" {
@@ -140,7 +141,7 @@ func (b *block) place(c *Creation) {
 		return
 	}
 	if c.Process.CgroupUnknown {
-		b.row(title, "cgroup unknown", blame.Unknown)
+		b.row(title, "cgroup unknown", evidence.Unknown)
 		return
 	}
 	add("no unit, cgroup " + fitEscaped(c.Process.Cgroup, maxName))
@@ -154,7 +155,7 @@ func (b *block) ancestry(c *Creation) {
 	adopted := c.Process.Adopted
 	for i := range c.Ancestry {
 		a := &c.Ancestry[i]
-		evidence := blame.Kernel
+		evidence := evidence.Kernel
 		if adopted {
 			evidence += ", found at start"
 		}
@@ -163,7 +164,7 @@ func (b *block) ancestry(c *Creation) {
 		indent = min(indent+2, maxTreeIndent)
 	}
 	if c.AncestryTruncated {
-		b.row(title, strings.Repeat(" ", indent)+unknownAncestors(c.AncestryWhy), blame.Unknown)
+		b.row(title, strings.Repeat(" ", indent)+unknownAncestors(c.AncestryWhy), evidence.Unknown)
 	}
 }
 
@@ -178,7 +179,7 @@ func (b *block) oldLog(n *event.NetnsCreate) {
 		if ipvs.Size != 0 {
 			size = strconv.FormatUint(uint64(ipvs.Size), 10)
 		}
-		b.row("old log", fmt.Sprintf("IPVS: Creating netns size=%s id=%d", size, ipvs.ID), blame.Kernel)
+		b.row("old log", fmt.Sprintf("IPVS: Creating netns size=%s id=%d", size, ipvs.ID), evidence.Kernel)
 	}
 }
 
@@ -234,7 +235,7 @@ func tellsExe(p *lineage.Process) bool {
 
 // linkText is a link in words: what it says, or the process that it is about
 // and whence that came.
-func linkText(l *blame.Link) string {
+func linkText(l *finding.Link) string {
 	text := fitEscaped(l.Text, maxTreeCommand)
 	if l.Process == nil {
 		return text
@@ -255,10 +256,10 @@ func descent(p *lineage.Process, ancestry []lineage.Process) string {
 }
 
 // origin adds where the chain begins.
-func (b *block) origin(o *blame.Origin) {
+func (b *block) origin(o *finding.Origin) {
 	text := string(o.Trigger)
 	switch {
-	case o.Trigger == blame.TriggerUnknown && o.Why != "":
+	case o.Trigger == finding.TriggerUnknown && o.Why != "":
 		text += ": " + fitEscaped(o.Why, maxTreeCommand)
 	case o.Process != nil:
 		text = label(o.Process, parentIn(o.Ancestry, -1), maxTreeCommand)

@@ -8,19 +8,18 @@ import (
 	"testing"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/blame"
-	"github.com/nsblame/nsblame/internal/explain/life"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/stream/recording"
 )
 
 // cases is an observer that keeps what was concluded, by serial.
-type cases map[uint64]*blame.Case
+type cases map[uint64]*finding.Attribution
 
-func (cases) Observe(event.Event) error         { return nil }
-func (cases) Join(*life.Join)                   {}
-func (c cases) Case(k *blame.Case, _ bool)      { c[k.Netns.Serial] = k }
-func (cases) Load(*blame.Load, bool)            {}
-func (c cases) parent(serial uint64) (s string) { return fmt.Sprint(c[serial].Ancestry[0].Comm) }
+func (cases) Observe(event.Event) error             { return nil }
+func (cases) Join(*finding.Join)                    {}
+func (c cases) Case(k *finding.Attribution, _ bool) { c[k.Netns.Serial] = k }
+func (cases) Load(*finding.PernetInit, bool)        {}
+func (c cases) parent(serial uint64) (s string)     { return fmt.Sprint(c[serial].Ancestry[0].Comm) }
 
 // changing is a stream in which a parent becomes another program before each
 // creation of its children.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/blame"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/life"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 	"github.com/nsblame/nsblame/internal/present/render"
@@ -47,12 +48,12 @@ type Observer interface {
 	Observe(ev event.Event) error
 	// Case takes every creation with its causes; selected tells whether it passed
 	// the filter. Those that come when enough were printed are left out.
-	Case(c *blame.Case, selected bool)
+	Case(c *finding.Attribution, selected bool)
 	// Join takes who moved into a namespace whose creation passed the filter.
-	Join(j *life.Join)
+	Join(j *finding.Join)
 	// Load takes every loading of a module that did something to the namespaces
 	// that there were, likewise.
-	Load(l *blame.Load, selected bool)
+	Load(l *finding.PernetInit, selected bool)
 }
 
 // Options say what is printed, and when it is enough.
@@ -190,7 +191,7 @@ func (r *run) observe(ev event.Event) error {
 
 // end prints the end of a namespace that was shown, or whose creation is not
 // known: whether a filter would have selected that cannot be told.
-func (r *run) end(e *life.End) error {
+func (r *run) end(e *finding.End) error {
 	if e.Created == nil && !r.opt.Filter.All() || r.full() {
 		return nil
 	}
@@ -224,7 +225,7 @@ func earlier(a, b uint64) uint64 {
 // full reports whether as many were printed as asked for.
 func (r *run) full() bool { return r.opt.Count > 0 && r.summary.Printed == r.opt.Count }
 
-func (r *run) cases(list []*blame.Case) error {
+func (r *run) cases(list []*finding.Attribution) error {
 	for _, c := range list {
 		if r.full() {
 			return nil
@@ -259,7 +260,7 @@ func (r *run) print(c *render.Creation, selected bool) error {
 			return err
 		}
 	}
-	ends := r.book.Decide(c.Case, selected)
+	ends := r.book.Decide(c.Attribution, selected)
 	if err := r.joins(); err != nil {
 		return err
 	}
@@ -273,12 +274,12 @@ func (r *run) print(c *render.Creation, selected bool) error {
 
 // loads prints what the loading of modules did to namespaces. Those that failed
 // did so as creations do.
-func (r *run) loads(list []*blame.Load) error {
+func (r *run) loads(list []*finding.PernetInit) error {
 	for _, l := range list {
 		if r.full() {
 			return nil
 		}
-		selected := r.opt.Filter.Match(render.NewCreation(l.Case))
+		selected := r.opt.Filter.Match(render.NewCreation(l.Attribution))
 		for _, o := range r.opt.Observers {
 			o.Load(l, selected)
 		}
@@ -297,9 +298,9 @@ type silent struct{}
 
 func (silent) Observe(event.Event)                    {}
 func (silent) Creation(*render.Creation) error        { return nil }
-func (silent) Join(*life.Join) error                  { return nil }
-func (silent) End(*life.End) error                    { return nil }
-func (silent) Load(*blame.Load) error                 { return nil }
+func (silent) Join(*finding.Join) error               { return nil }
+func (silent) End(*finding.End) error                 { return nil }
+func (silent) Load(*finding.PernetInit) error         { return nil }
 func (silent) Loss(uint64, *event.Loss) error         { return nil }
 func (silent) Coverage(uint64, *event.Coverage) error { return nil }
 func (silent) Damage(uint64, *event.Damage) error     { return nil }

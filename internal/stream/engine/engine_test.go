@@ -11,9 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/blame"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
-	"github.com/nsblame/nsblame/internal/explain/life"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 	"github.com/nsblame/nsblame/internal/present/render"
 )
@@ -55,12 +54,12 @@ func (t *tape) Creation(c *render.Creation) error {
 	return nil
 }
 
-func (t *tape) Join(j *life.Join) error {
+func (t *tape) Join(j *finding.Join) error {
 	t.joins = append(t.joins, fmt.Sprintf("%d %s", j.Netns.Inum, j.Then))
 	return nil
 }
 
-func (t *tape) End(e *life.End) error {
+func (t *tape) End(e *finding.End) error {
 	step := "released"
 	if e.Free != nil {
 		step = "freed"
@@ -79,7 +78,7 @@ func (t *tape) Coverage(_ uint64, c *event.Coverage) error {
 	return nil
 }
 
-func (t *tape) Load(l *blame.Load) error {
+func (t *tape) Load(l *finding.PernetInit) error {
 	t.loads = append(t.loads, l.Init.Subsystem)
 	return nil
 }
@@ -150,11 +149,11 @@ func (w *witness) Observe(ev event.Event) error {
 	return nil
 }
 
-func (w *witness) Join(j *life.Join) { w.joined = append(w.joined, j.Netns.Inum) }
+func (w *witness) Join(j *finding.Join) { w.joined = append(w.joined, j.Netns.Inum) }
 
-func (w *witness) Load(*blame.Load, bool) {}
+func (w *witness) Load(*finding.PernetInit, bool) {}
 
-func (w *witness) Case(c *blame.Case, selected bool) { w.selected[c.Netns.Inum] = selected }
+func (w *witness) Case(c *finding.Attribution, selected bool) { w.selected[c.Netns.Inum] = selected }
 
 // Observers are told of all, also of what is not printed, and without a printer.
 // The error of one ends the run.
@@ -218,7 +217,7 @@ func TestRunPrintsEnds(t *testing.T) {
 	if diff := cmp.Diff([]string{"released 7 after 0", "released 1 after 1", "freed 1 after 1"}, out.ends); diff != "" {
 		t.Errorf("ends (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(life.Counts{Known: true, Alive: 1}, sum.Life); diff != "" {
+	if diff := cmp.Diff(finding.Counts{Known: true, Alive: 1}, sum.Life); diff != "" {
 		t.Errorf("counts (-want +got):\n%s", diff)
 	}
 }
@@ -263,7 +262,7 @@ func (closed) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 func TestFilter(t *testing.T) {
 	exec := &lineage.Process{Comm: "systemd-hostnam"}
 	c := &render.Creation{
-		Case: &blame.Case{
+		Attribution: &finding.Attribution{
 			Creation: &lineage.Creation{
 				Process: lineage.Process{Comm: "(ostnamed)", UID: 5, Exec: exec},
 				Child:   &lineage.Process{Comm: "child"},

@@ -13,9 +13,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/blame"
 	"github.com/nsblame/nsblame/internal/explain/condition"
-	"github.com/nsblame/nsblame/internal/explain/life"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/report"
 	"github.com/nsblame/nsblame/internal/present/render"
 	"github.com/nsblame/nsblame/internal/stream/recording"
@@ -29,11 +28,11 @@ func (c collected) Observe(ev event.Event) error {
 	return nil
 }
 
-func (c collected) Case(k *blame.Case, selected bool) {
+func (c collected) Case(k *finding.Attribution, selected bool) {
 	c.Add(k, selected, render.NewCreation(k).Cut())
 }
 
-func (c collected) Join(j *life.Join) { c.Joined(j) }
+func (c collected) Join(j *finding.Join) { c.Joined(j) }
 
 // judged feeds the conditions.
 type judged struct{ *condition.Judge }

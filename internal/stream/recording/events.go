@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/unit"
 )
 
 // kinds are what a record can be about, in the order in which they stand in the
@@ -299,26 +298,26 @@ func walkUnit(c *codec, u *event.Unit) {
 	c.u64("monotonic_lag_ns", &u.MonotonicLagNS)
 }
 
-func walkBoot(c *codec, b *unit.Boot) {
+func walkBoot(c *codec, b *event.ManagerBoot) {
 	c.bytes("version", &b.Version)
 	c.u64("userspace_us", &b.UserspaceUS)
 	c.u64("finish_us", &b.FinishUS)
 }
 
-func walkSetting(c *codec, s *unit.Setting) {
+func walkSetting(c *codec, s *event.UnitSetting) {
 	word(c, "name", &s.Name)
 	c.bytes("value", &s.Value)
 	c.bytes("file", &s.File)
 	c.int("line", &s.Line)
-	word(c, "evidence", &s.Evidence)
+	word(c, "evidence", &s.Source)
 }
 
-func walkDependent(c *codec, d *unit.Dependent) {
+func walkDependent(c *codec, d *event.UnitDependent) {
 	c.bytes("name", &d.Name)
 	word(c, "dependency", &d.Dependency)
 }
 
-func walkFacts(c *codec, u *unit.Unit) {
+func walkFacts(c *codec, u *event.UnitState) {
 	c.bytes("name", &u.Name)
 	c.strings("names", &u.Names)
 	word(c, "manager", &u.Manager)

@@ -19,7 +19,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/unit"
 )
 
 var options = Options{Stream: [16]byte{1, 2}, Sync: [16]byte{0xab, 0xcd, 3: 7, 15: 0x11}}
@@ -454,7 +453,7 @@ func TestSet(t *testing.T) {
 // again, until the run is forgotten.
 func TestAnswersAreRestated(t *testing.T) {
 	run := event.ProcessID{PID: 7, StartNS: 7}
-	answer := &event.Unit{Question: event.Question{Unit: "a.service", Run: run}, Unit: unit.Unit{Name: "a.service"}}
+	answer := &event.Unit{Question: event.Question{Unit: "a.service", Run: run}, Unit: event.UnitState{Name: "a.service"}}
 	for _, forgotten := range []bool{false, true} {
 		var first, second bytes.Buffer
 		w, err := NewWriter(&first, options)
@@ -669,7 +668,7 @@ func FuzzRecord(f *testing.F) {
 // Every event of the vocabulary has a row in the table, and is drawn by the
 // tests above.
 func TestEveryEventHasAForm(t *testing.T) {
-	source, err := os.ReadFile("../event/event.go")
+	source, err := os.ReadFile("../../event/event.go")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/dbuswire"
-	"github.com/nsblame/nsblame/internal/explain/unit"
 )
 
 func argvOf(m Mode, argv ...string) []string {
@@ -207,7 +206,7 @@ func TestHostAndDescription(t *testing.T) {
 	if host.Redacted != "all" {
 		t.Error("the head doesn't say so")
 	}
-	u := &event.Unit{Unit: unit.Unit{Name: "a.service", Description: "/bin/x --token=abc"}}
+	u := &event.Unit{Unit: event.UnitState{Name: "a.service", Description: "/bin/x --token=abc"}}
 	for _, m := range []Mode{All, Secrets} {
 		if got := m.Event(event.Event{Body: u}).Body.(*event.Unit); got.Unit.Description != Mark || got.Unit.Name != "a.service" {
 			t.Errorf("%+v", got.Unit)

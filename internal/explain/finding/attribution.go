@@ -1,34 +1,11 @@
-package blame
+package finding
 
 import (
-	"slices"
-
+	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
-	"github.com/nsblame/nsblame/internal/explain/unit"
 )
-
-// Evidence says what a link of a chain rests on.
-type Evidence string
-
-// The kinds of evidence, from the strongest to the weakest.
-const (
-	// Kernel: a probe saw it.
-	Kernel Evidence = "kernel"
-	// Manager: systemd said so.
-	Manager Evidence = "manager"
-	// File: it stands in a unit file.
-	File Evidence = "file"
-	// Log: a log says so.
-	Log Evidence = "log"
-	// Inferred: concluded from the order of times alone.
-	Inferred Evidence = "inferred"
-	// Unknown: nothing shows it.
-	Unknown Evidence = "unknown"
-)
-
-// Strength orders the kinds of evidence: what is stronger is greater.
-func (e Evidence) Strength() int { return slices.Index(strength, e) }
 
 // Trigger is what set a creation going in the first place.
 type Trigger string
@@ -56,7 +33,7 @@ type Link struct {
 	// Name is the kind of step, in a word or two.
 	Name string
 	// Evidence is what it rests on.
-	Evidence Evidence
+	Evidence evidence.Evidence
 	// Text says it in words. It may hold any byte.
 	Text string
 	// Process is the process that the link is about, if it is about one, with
@@ -99,19 +76,19 @@ type Origin struct {
 	// Manager.
 	Placement cgroup.Placement
 	// Evidence is that of the chain's weakest link.
-	Evidence Evidence
+	Evidence evidence.Evidence
 	// Why says, with TriggerUnknown, why the chain ends.
 	Why string
 }
 
-// Case is a creation with its causes.
-type Case struct {
+// Attribution is a creation with its causes.
+type Attribution struct {
 	*lineage.Creation
 	// Placement is where the creator belongs by its cgroup.
 	Placement cgroup.Placement
 	// Settings are the unit's settings that have to do with its network
 	// namespace.
-	Settings []unit.Setting
+	Settings []event.UnitSetting
 	// Links lead from the unit to the origin. The creator and its unit, with
 	// which every chain begins, are not repeated here.
 	Links []Link
@@ -119,9 +96,9 @@ type Case struct {
 	Origin Origin
 }
 
-// NewCase returns a creation whose causes are not known.
-func NewCase(c *lineage.Creation) *Case {
-	return &Case{Creation: c, Placement: Place(&c.Process), Origin: Origin{Trigger: TriggerUnknown, Evidence: Unknown}}
+// NewAttribution returns a creation whose causes are not known.
+func NewAttribution(c *lineage.Creation) *Attribution {
+	return &Attribution{Creation: c, Placement: Place(&c.Process), Origin: Origin{Trigger: TriggerUnknown, Evidence: evidence.Unknown}}
 }
 
 // Place reads what a process's cgroup says.

@@ -1,22 +1,29 @@
-package unit
+package event
 
-import "github.com/nsblame/nsblame/internal/explain/cgroup"
+// SettingSource says who told a setting.
+type SettingSource string
 
-// Evidence says how a fact is known, in the terms of nsblame's chains.
-type Evidence string
-
-// The kinds of evidence that this package gives.
+// The sources of settings.
 const (
-	// EvidenceFile: it stands in a unit file.
-	EvidenceFile Evidence = "file"
-	// EvidenceManager: the manager says so.
-	EvidenceManager Evidence = "manager"
-	// EvidenceInferred: it follows from the order of times alone.
-	EvidenceInferred Evidence = "inferred"
+	// SettingFromFile: it stands in a unit file.
+	SettingFromFile SettingSource = "file"
+	// SettingFromManager: the manager says so.
+	SettingFromManager SettingSource = "manager"
 )
 
-// Setting is a setting of a unit that has to do with its network namespace.
-type Setting struct {
+// Manager is the kind of systemd instance that a unit belongs to.
+type Manager string
+
+// The managers of units.
+const (
+	// ManagerSystem is pid 1.
+	ManagerSystem Manager = "system"
+	// ManagerUser is a user's (or a capsule's) own manager.
+	ManagerUser Manager = "user"
+)
+
+// UnitSetting is a setting of a unit that has to do with its network namespace.
+type UnitSetting struct {
 	// Name is PrivateNetwork, NetworkNamespacePath or JoinsNamespaceOf.
 	Name string
 	// Value is "yes" or "no" for PrivateNetwork. For the others it is as
@@ -27,11 +34,11 @@ type Setting struct {
 	File string
 	// Line is the line in File, from 1, on which the setting stands.
 	Line int
-	// Evidence is EvidenceFile for a file that somebody wrote, and
-	// EvidenceManager for what only the manager has: the setting of a transient
+	// Source is SettingFromFile for a file that somebody wrote, and
+	// SettingFromManager for what only the manager has: the setting of a transient
 	// unit (whose file the manager itself wrote), one that came in by the other
 	// unit's JoinsNamespaceOf, or one whose file was changed since.
-	Evidence Evidence
+	Source SettingSource
 }
 
 // The settings that decide on a unit's network namespace
@@ -42,8 +49,8 @@ const (
 	SettingJoins   = "JoinsNamespaceOf"
 )
 
-// Dependent is a unit that brings another one up, or down and up again.
-type Dependent struct {
+// UnitDependent is a unit that brings another one up, or down and up again.
+type UnitDependent struct {
 	// Name is the unit that depends.
 	Name string
 	// Dependency is the manager's property that says how: RequiredBy,
@@ -52,16 +59,16 @@ type Dependent struct {
 	Dependency string
 }
 
-// Unit is what a manager knows of a unit at the time of the question. What the
+// UnitState is what a manager knows of a unit at the time of the question. What the
 // manager didn't say (an older systemd, another type of unit) is zero.
-type Unit struct {
+type UnitState struct {
 	// Name is the unit's principal name (property Id).
 	Name string
 	// Names are all its names, Name included: aliases such as
 	// dbus-org.freedesktop.hostname1.service are what others may call it.
 	Names []string
 	// Manager is whose unit it is.
-	Manager cgroup.Manager
+	Manager Manager
 	// OwnerUID is the user whose manager it is, with ManagerUser.
 	OwnerUID uint32
 	// Description is free text.
@@ -107,7 +114,7 @@ type Unit struct {
 	// by its own setting or by theirs.
 	JoinsNamespaceOf []string
 	// Settings tells where these three are set, in the order of the files.
-	Settings []Setting
+	Settings []UnitSetting
 	// Problems says, for people, which files could not be read and why.
 	Problems []string
 
@@ -119,7 +126,7 @@ type Unit struct {
 	// LastTriggerUS is when a timer last elapsed.
 	LastTriggerUS uint64
 	// Dependents are the units that can have brought it up.
-	Dependents []Dependent
+	Dependents []UnitDependent
 	// JobID is the manager's job for it, 0 for none.
 	JobID uint32
 
@@ -154,10 +161,21 @@ type Unit struct {
 }
 
 // Running reports whether a run that has begun isn't over.
-func (u *Unit) Running() bool { return u.InactiveExitUS > u.InactiveEnterUS }
+func (u *UnitState) Running() bool { return u.InactiveExitUS > u.InactiveEnterUS }
 
-// Boot is how far a manager has come.
-type Boot struct {
+// SettingsNamed returns the settings of that name, in the order of the files.
+func (u *UnitState) SettingsNamed(name string) []UnitSetting {
+	var found []UnitSetting
+	for _, s := range u.Settings {
+		if s.Name == name {
+			found = append(found, s)
+		}
+	}
+	return found
+}
+
+// ManagerBoot is how far a manager has come.
+type ManagerBoot struct {
 	// Version is systemd's, as the distribution writes it.
 	Version string
 	// UserspaceUS is when the manager started.
@@ -170,6 +188,6 @@ type Boot struct {
 // system's manager in the boot, for a user's in the first login. Jobs that
 // something else asked for in that time are not told apart from the manager's
 // own.
-func (b Boot) During(us uint64) bool {
+func (b ManagerBoot) During(us uint64) bool {
 	return us >= b.UserspaceUS && (b.FinishUS == 0 || us <= b.FinishUS)
 }

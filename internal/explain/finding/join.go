@@ -1,0 +1,57 @@
+package finding
+
+import (
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/lineage"
+)
+
+// Then is what a thread did that came into a namespace.
+type Then string
+
+// What a thread can do.
+const (
+	// ThenNothing: neither of the others in the time for which that is awaited:
+	// it is in the namespace as what it was before.
+	ThenNothing Then = ""
+	// ThenExec: it called exec, so that a program runs in the namespace.
+	ThenExec Then = "exec"
+	// ThenLeft: it left for another namespace.
+	ThenLeft Then = "left"
+	// ThenEnded: it ended.
+	ThenEnded Then = "ended"
+)
+
+// Join is a process that came into a namespace.
+type Join struct {
+	// BootNS is when it did, nanoseconds since boot.
+	BootNS uint64
+	// Created is the creation, as in End.
+	Created *Attribution
+	// Netns is the observation itself.
+	Netns event.NetnsJoin
+	// Process is the process, as it was then; its Exec is the one after the exec
+	// with ThenExec. Ancestry are its ancestors, nearest first; AncestryWhy says
+	// why they don't reach the root, if they don't.
+	Process     lineage.Process
+	Ancestry    []lineage.Process
+	AncestryWhy string
+	// Placement is where it belongs by its cgroup, after the exec.
+	Placement cgroup.Placement
+	// Then is what it did next, ThenNS when, 0 with ThenNothing.
+	Then   Then
+	ThenNS uint64
+}
+
+// Age is how old the namespace was, from the beginning of its creation, in
+// nanoseconds. It is not known where that was not seen.
+func (j *Join) Age() (ns uint64, known bool) {
+	if j.Netns.CreatedNS == 0 || j.BootNS < j.Netns.CreatedNS {
+		return 0, false
+	}
+	return j.BootNS - j.Netns.CreatedNS, true
+}
+
+// Occupant reports whether somebody moved in, rather than came for a visit:
+// left again, or ended in there without a program of its own.
+func (j *Join) Occupant() bool { return j.Then == ThenExec || j.Then == ThenNothing }

@@ -1,0 +1,13 @@
+package finding
+
+import "github.com/nsblame/nsblame/internal/event"
+
+// PernetInit is what the loading of a module did to the namespaces that there
+// were, with its causes.
+type PernetInit struct {
+	// Init is the observation itself.
+	Init event.NetnsInit
+	// Attribution has the process that loaded the module, its ancestors and its
+	// place, and the causes, all as of a creation; there is no namespace in it.
+	*Attribution
+}
