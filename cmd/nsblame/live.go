@@ -95,7 +95,7 @@ func (f *liveFlags) validate(cmd *cobra.Command) error {
 
 // attachLive attaches the probes.
 func attachLive(_ context.Context, f *liveFlags) (source, error) {
-	return engine.OpenLive(probe.Options{
+	return openMachine(probe.Options{
 		BufferSize: int(f.bufferSize),
 		ExecWait:   f.execWait,
 		Version:    readVersion().Version,

@@ -1,4 +1,4 @@
-package engine
+package main
 
 import (
 	"context"
@@ -18,66 +18,66 @@ import (
 // none meanwhile. Who won't wait sends a second signal.
 const lastAnswers = 5 * time.Second
 
-// Live is the running machine as a source: what the probes see, and what the
+// machine is the running machine as a source: what the probes see, and what the
 // service managers say.
-type Live struct {
+type machine struct {
 	probes   *probe.Source
 	answerer *systemd.Answerer
 }
 
-// OpenLive attaches the probes. See probe.Open for its errors.
-func OpenLive(opt probe.Options) (*Live, error) {
+// openMachine attaches the probes. See probe.Open for its errors.
+func openMachine(opt probe.Options) (*machine, error) {
 	probes, err := probe.Open(opt)
 	if err != nil {
 		return nil, err
 	}
-	l := &Live{probes: probes}
-	l.answerer = systemd.NewAnswerer(l.answered)
-	return l, nil
+	m := &machine{probes: probes}
+	m.answerer = systemd.NewAnswerer(m.answered)
+	return m, nil
 }
 
 // answered puts an answer into the stream. If the unit was started for a
 // connection over a unix socket, whose it was goes before it.
-func (l *Live) answered(u *event.Unit) {
+func (m *machine) answered(u *event.Unit) {
 	list := []event.Body{u}
 	if from, ok := unit.AcceptedFrom(u.Question.Unit); ok && from.PID != 0 {
-		peer, facts := l.probes.Describe(from.PID)
+		peer, facts := m.probes.Describe(from.PID)
 		u.Peer = peer
 		list = append(facts, u)
 	}
 	// fails only once the source is closed, when nobody reads it
-	_ = l.probes.Inject(list...)
+	_ = m.probes.Inject(list...)
 }
 
-// Next implements Source. Once the probes are detached, answers that were
+// Next implements engine.Source. Once the probes are detached, answers that were
 // asked for are waited for.
-func (l *Live) Next(ctx context.Context) (event.Event, error) {
-	ev, err := l.probes.Next(ctx)
+func (m *machine) Next(ctx context.Context) (event.Event, error) {
+	ev, err := m.probes.Next(ctx)
 	if !errors.Is(err, io.EOF) {
 		return ev, err
 	}
-	l.answerer.Wait(lastAnswers)
-	return l.probes.Next(ctx)
+	m.answerer.Wait(lastAnswers)
+	return m.probes.Next(ctx)
 }
 
-// Waits implements Waiter.
-func (l *Live) Waits() bool { return l.probes.Waits() }
+// Waits implements engine.Waiter.
+func (m *machine) Waits() bool { return m.probes.Waits() }
 
-// WakeAt implements Source.
-func (l *Live) WakeAt(bootNS uint64) { l.probes.WakeAt(bootNS) }
+// WakeAt implements engine.Source.
+func (m *machine) WakeAt(bootNS uint64) { m.probes.WakeAt(bootNS) }
 
-// Ask implements Source.
-func (l *Live) Ask(q event.Question) { l.answerer.Ask(q) }
+// Ask implements engine.Source.
+func (m *machine) Ask(q event.Question) { m.answerer.Ask(q) }
 
 // Needs are the capabilities that are still needed when all is attached:
 // besides those of the probes, what it takes to reach the socket of another
 // user's manager.
-func (l *Live) Needs() []kernel.Capability {
-	return append(l.probes.Needs(), kernel.CapDACOverride)
+func (m *machine) Needs() []kernel.Capability {
+	return append(m.probes.Needs(), kernel.CapDACOverride)
 }
 
 // Close detaches the probes.
-func (l *Live) Close() error {
-	l.answerer.Close()
-	return l.probes.Close()
+func (m *machine) Close() error {
+	m.answerer.Close()
+	return m.probes.Close()
 }
