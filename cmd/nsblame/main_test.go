@@ -151,8 +151,8 @@ func fakeStream(how string) []event.Event {
 	}
 	const second = uint64(1e9)
 	at(0, &event.Host{Kernel: "6.1.0", CgroupHierarchy: "unified"},
-		&event.Coverage{Probe: "copy_net_ns", Live: true, How: "fentry"},
-		&event.Coverage{Probe: "unix_stream_sendmsg", Live: true, How: "fentry"},
+		&event.Coverage{Probe: "copy_net_ns", Live: true, AttachMethod: "fentry"},
+		&event.Coverage{Probe: "unix_stream_sendmsg", Live: true, AttachMethod: "fentry"},
 		&event.Coverage{Probe: report.ReleaseProbe, Live: how != "blind", Why: "it was refused"},
 		&event.Cgroup{ID: 1, Path: "/system.slice/cron.service"}, &event.Cgroup{ID: 2, Path: "/init.scope"},
 		&event.Active{Cgroups: []event.Population{

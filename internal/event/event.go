@@ -88,7 +88,7 @@ type Process struct {
 	ID ProcessID
 	// Parent is the process that forked it, also when that is gone since; for
 	// a process older than nsblame it is the parent at the time nsblame
-	// started (see Adopted). Zero for pid 1 and kthreadd, and where unknown.
+	// started (see Preexisting). Zero for pid 1 and kthreadd, and where unknown.
 	Parent ProcessID
 	// Program is the image that it runs.
 	Program ProgramID
@@ -98,10 +98,10 @@ type Process struct {
 	UID uint32
 	// Cgroup is the cgroup that it is in (or was in when it ended).
 	Cgroup CgroupID
-	// Adopted is set when Parent was read from task_struct.real_parent rather
+	// Preexisting is set when Parent was read from task_struct.real_parent rather
 	// than noted at the fork: the process is older than nsblame, and its real
 	// parent may have ended before.
-	Adopted bool
+	Preexisting bool
 	// AncestryCut is set when the process has ancestors that nsblame no longer
 	// keeps: the chain of parents was longer than the bound, or the table full.
 	AncestryCut bool
@@ -389,8 +389,8 @@ type NetnsJoin struct {
 	Comm    string
 	// How is the way in.
 	How JoinHow
-	// Nth counts who came into the namespace, this one included.
-	Nth uint32
+	// Ordinal counts who came into the namespace, this one included.
+	Ordinal uint32
 }
 
 // JoinHow is the way into a namespace.
@@ -416,21 +416,21 @@ type NetnsLeave struct {
 	Ending bool
 }
 
-// NetnsJoins counts, at the end of a stream, who moved into a namespace that is
+// NetnsJoinCount counts, at the end of a stream, who moved into a namespace that is
 // still there, where not all of them were told by a NetnsJoin.
-type NetnsJoins struct {
+type NetnsJoinCount struct {
 	// Serial is the creation's.
 	Serial uint64
 	// Joins counts them, told or not.
 	Joins uint32
 }
 
-// NetnsInit says that a module which was being loaded had every network
+// PernetInit says that a module which was being loaded had every network
 // namespace that there was initialised for one of its subsystems (struct
 // pernet_operations, net/core/net_namespace.c). Its BootNS is when the first one
 // began. Process events for the process that loaded it and its ancestors
 // precede it.
-type NetnsInit struct {
+type PernetInit struct {
 	// By is the process that loaded the module, TID its thread, Comm its name.
 	By   ProcessID
 	TID  uint32
@@ -608,8 +608,8 @@ type Coverage struct {
 	Changed bool
 	// Live is set when the probe is attached.
 	Live bool
-	// How is the way it is attached ("fentry", "tp_btf"), empty if it is not.
-	How string
+	// AttachMethod says how it is attached ("fentry", "tp_btf"), empty if it is not.
+	AttachMethod string
 	// Why says why it is not attached, and what to do.
 	Why string
 }
@@ -620,26 +620,26 @@ type End struct {
 	Seen uint64
 }
 
-func (*Host) body()         {}
-func (*Clock) body()        {}
-func (*Program) body()      {}
-func (*Process) body()      {}
-func (*Cgroup) body()       {}
-func (*Active) body()       {}
-func (*Forget) body()       {}
-func (*NetnsCreate) body()  {}
-func (*NetnsChild) body()   {}
-func (*Exec) body()         {}
-func (*Exit) body()         {}
-func (*NetnsRelease) body() {}
-func (*NetnsFree) body()    {}
-func (*NetnsJoin) body()    {}
-func (*NetnsLeave) body()   {}
-func (*NetnsJoins) body()   {}
-func (*NetnsInit) body()    {}
-func (*Damage) body()       {}
-func (*BusMessage) body()   {}
-func (*Unit) body()         {}
-func (*Loss) body()         {}
-func (*Coverage) body()     {}
-func (*End) body()          {}
+func (*Host) body()           {}
+func (*Clock) body()          {}
+func (*Program) body()        {}
+func (*Process) body()        {}
+func (*Cgroup) body()         {}
+func (*Active) body()         {}
+func (*Forget) body()         {}
+func (*NetnsCreate) body()    {}
+func (*NetnsChild) body()     {}
+func (*Exec) body()           {}
+func (*Exit) body()           {}
+func (*NetnsRelease) body()   {}
+func (*NetnsFree) body()      {}
+func (*NetnsJoin) body()      {}
+func (*NetnsLeave) body()     {}
+func (*NetnsJoinCount) body() {}
+func (*PernetInit) body()     {}
+func (*Damage) body()         {}
+func (*BusMessage) body()     {}
+func (*Unit) body()           {}
+func (*Loss) body()           {}
+func (*Coverage) body()       {}
+func (*End) body()            {}

@@ -117,7 +117,7 @@ func (b *Blamer) Observe(ev event.Event) {
 		}
 	case *event.NetnsCreate:
 		b.askEarly(ev.BootNS, body)
-	case *event.NetnsInit:
+	case *event.PernetInit:
 		b.loads = append(b.loads, b.load(ev.BootNS, body))
 		b.newsOfLoads = true
 	}

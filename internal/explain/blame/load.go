@@ -9,7 +9,7 @@ import (
 )
 
 // load makes a Load whose causes are not known yet.
-func (b *Blamer) load(at uint64, n *event.NetnsInit) *finding.PernetInit {
+func (b *Blamer) load(at uint64, n *event.PernetInit) *finding.PernetInit {
 	c := &lineage.Creation{BootNS: at}
 	c.Process, c.Ancestry, c.AncestryWhy = b.tree.Lineage(n.By)
 	c.Process.TID, c.Process.Comm = n.TID, n.Comm

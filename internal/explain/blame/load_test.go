@@ -11,7 +11,7 @@ import (
 
 // load is a module's loading by a process.
 func (s *story) load(pid uint32, module string) {
-	s.see(&event.NetnsInit{By: s.id(pid), TID: pid, Comm: "modprobe", Subsystem: module, Namespaces: 3})
+	s.see(&event.PernetInit{By: s.id(pid), TID: pid, Comm: "modprobe", Subsystem: module, Namespaces: 3})
 }
 
 func (s *story) wantLoads(origins ...string) {
@@ -69,7 +69,7 @@ func TestLoadsByTheKernel(t *testing.T) {
 func TestLoadsAreFlushed(t *testing.T) {
 	s := tell(t)
 	s.process(80, 1, "/system.slice/a.service", "/usr/bin/modprobe", "modprobe", "x")
-	s.blamer.Observe(event.Event{BootNS: s.now, Body: &event.NetnsInit{By: s.id(80), Subsystem: "x"}})
+	s.blamer.Observe(event.Event{BootNS: s.now, Body: &event.PernetInit{By: s.id(80), Subsystem: "x"}})
 	if early := s.blamer.Loads(); len(early) != 0 {
 		t.Errorf("%d loads without an answer", len(early))
 	}

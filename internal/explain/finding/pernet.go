@@ -6,7 +6,7 @@ import "github.com/nsblame/nsblame/internal/event"
 // were, with its causes.
 type PernetInit struct {
 	// Init is the observation itself.
-	Init event.NetnsInit
+	Init event.PernetInit
 	// Attribution has the process that loaded the module, its ancestors and its
 	// place, and the causes, all as of a creation; there is no namespace in it.
 	*Attribution

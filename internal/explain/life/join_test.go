@@ -13,7 +13,7 @@ import (
 var joiner = event.ProcessID{PID: 40, StartNS: 4}
 
 func joinOf(serial uint64, nth uint32) *event.NetnsJoin {
-	return &event.NetnsJoin{Serial: serial, Process: joiner, TID: 41, Comm: "mover", How: event.JoinSetns, CreatedNS: serial, Nth: nth}
+	return &event.NetnsJoin{Serial: serial, Process: joiner, TID: 41, Comm: "mover", How: event.JoinSetns, CreatedNS: serial, Ordinal: nth}
 }
 
 // What becomes of who moves in decides whether it is an occupant.
@@ -113,8 +113,8 @@ func TestUntold(t *testing.T) {
 	}
 	s.feed(20, &event.NetnsRelease{Serial: 1, Joins: 8})
 	s.feed(21, &event.NetnsFree{Serial: 1})
-	s.feed(22, &event.NetnsJoins{Serial: 2, Joins: 4})
-	s.feed(22, &event.NetnsJoins{Serial: 3, Joins: 9})
+	s.feed(22, &event.NetnsJoinCount{Serial: 2, Joins: 4})
+	s.feed(22, &event.NetnsJoinCount{Serial: 3, Joins: 9})
 	s.feed(30, &event.End{})
 	if diff := cmp.Diff(finding.Counts{Known: true, Alive: 1, Untold: 10}, s.book.Counts()); diff != "" {
 		t.Errorf("counts (-want +got):\n%s", diff)

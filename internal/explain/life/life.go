@@ -108,7 +108,7 @@ func (b *Book) Observe(ev event.Event) *finding.End {
 		return b.free(ev.BootNS, body)
 	case *event.NetnsJoin:
 		b.join(ev.BootNS, body)
-	case *event.NetnsJoins:
+	case *event.NetnsJoinCount:
 		if l := b.lives[body.Serial]; l != nil {
 			l.total = body.Joins
 		}

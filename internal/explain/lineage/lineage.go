@@ -43,9 +43,9 @@ type Process struct {
 	Exited   bool
 	ExitCode uint32
 	ExitNS   uint64
-	// Adopted is set when its parent was not seen forking it but found in
+	// Preexisting is set when its parent was not seen forking it but found in
 	// place when nsblame started.
-	Adopted bool
+	Preexisting bool
 	// Unresolved is set when only the identity is known.
 	Unresolved bool
 	// Exec is the process after the exec that followed the creation, nil if

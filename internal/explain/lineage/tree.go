@@ -220,7 +220,7 @@ func (t *Tree) process(id event.ProcessID) Process {
 	}
 	out := Process{
 		ID: id, TID: id.PID,
-		Comm: p.Comm, UID: p.UID, Adopted: p.Adopted,
+		Comm: p.Comm, UID: p.UID, Preexisting: p.Preexisting,
 		Exited: p.Exited, ExitNS: p.ExitNS, ExitCode: p.ExitCode,
 	}
 	t.setCgroup(&out, p.Cgroup)

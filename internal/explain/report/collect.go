@@ -111,7 +111,7 @@ func (c *Collector) Observe(ev event.Event) {
 			l.noticed++
 			l.awaited++
 		}
-	case *event.NetnsJoins:
+	case *event.NetnsJoinCount:
 		if l := c.lives[b.Serial]; l != nil {
 			l.joins = b.Joins
 		}

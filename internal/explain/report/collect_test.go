@@ -406,7 +406,7 @@ func TestOccupants(t *testing.T) {
 	s.Joined(join(one, nginx, finding.ThenExec))
 	s.Joined(join(two, nginx, finding.ThenExec))
 	s.Joined(join(three, shell, finding.ThenNothing))
-	s.at(at, &event.NetnsRelease{Serial: one, Joins: 9}, &event.NetnsFree{Serial: one, DurationNS: 1}, &event.NetnsJoins{Serial: two, Joins: 4})
+	s.at(at, &event.NetnsRelease{Serial: one, Joins: 9}, &event.NetnsFree{Serial: one, DurationNS: 1}, &event.NetnsJoinCount{Serial: two, Joins: 4})
 	s.Joined(join(one, visitor, finding.ThenLeft))
 	s.Joined(join(77, visitor, finding.ThenLeft))
 	c := s.causes(t, 1)[0]

@@ -12,7 +12,7 @@ import (
 
 func loaded(subsystem string, namespaces, errno uint32, by *finding.Attribution) *finding.PernetInit {
 	return &finding.PernetInit{
-		Init: event.NetnsInit{Subsystem: subsystem, Namespaces: namespaces, DurationNS: 5, Errno: errno}, Attribution: by,
+		Init: event.PernetInit{Subsystem: subsystem, Namespaces: namespaces, DurationNS: 5, Errno: errno}, Attribution: by,
 	}
 }
 

@@ -106,7 +106,7 @@ func processEvent(r *bpfProcessRecord) event.Event {
 		Comm:        text(r.Comm[:]),
 		UID:         r.Uid,
 		Cgroup:      event.CgroupID(r.Cgroup),
-		Adopted:     has(r.Flags, bpfProcessFlagsPROCESS_ADOPTED),
+		Preexisting: has(r.Flags, bpfProcessFlagsPROCESS_ADOPTED),
 		AncestryCut: has(r.Flags, bpfProcessFlagsPROCESS_CUT),
 		Exited:      has(r.Flags, bpfProcessFlagsPROCESS_EXITED),
 		ExitNS:      r.ExitNs,
@@ -210,7 +210,7 @@ func timed(r *bpfCreateRecord, own string, byOps bpfCreateFlags) string {
 // "symbol [module]".
 func initEvent(r *bpfInitRecord) event.Event {
 	op, _, _ := strings.Cut(text(r.Op[:]), " ")
-	return event.Event{BootNS: r.BootNs, Body: &event.NetnsInit{
+	return event.Event{BootNS: r.BootNs, Body: &event.PernetInit{
 		By:            processID(r.By),
 		TID:           r.Tid,
 		Comm:          text(r.Comm[:]),
@@ -292,7 +292,7 @@ func joinEvent(r *bpfJoinRecord) event.Event {
 		TID:       r.Tid,
 		Comm:      text(r.Comm[:]),
 		How:       how,
-		Nth:       r.Nth,
+		Ordinal:   r.Nth,
 	}}
 }
 

@@ -258,7 +258,7 @@ func TestDecodeInit(t *testing.T) {
 		Kind: uint32(bpfRecordKindREC_INIT), Error: 12, BootNs: 5, DurationNs: 6, By: bpfProcessKey{StartNs: 1, Pid: 2},
 		Tid: 3, Namespaces: 4, Unfinished: 1, AncestorsLost: 7,
 	}
-	want := &event.NetnsInit{
+	want := &event.PernetInit{
 		By: event.ProcessID{PID: 2, StartNS: 1}, TID: 3, Comm: "modprobe", Subsystem: "ip_vs", Op: "__ip_vs_init",
 		Namespaces: 4, Unfinished: 1, DurationNS: 6, Errno: 12, AncestorsLost: 7,
 	}

@@ -115,7 +115,7 @@ func (h *half) come(f *follower) *event.Coverage {
 	how, err := h.attachGroup(f.group)
 	switch {
 	case err == nil:
-		c.Live, c.How, f.live = true, string(how), true
+		c.Live, c.AttachMethod, f.live = true, string(how), true
 		return c
 	case kernel.Module(f.module, f.probe) != kernel.ModuleLoaded:
 		f.here = false
@@ -156,7 +156,7 @@ func (s *Source) catchUp() error {
 }
 
 // nameOperation completes what the kernel half could not name.
-func nameOperation(n *event.NetnsInit, r *bpfInitRecord) {
+func nameOperation(n *event.PernetInit, r *bpfInitRecord) {
 	if n.Op == "" && r.Init != 0 {
 		n.Op = kernel.SymbolAt(r.Init, n.Subsystem)
 	}

@@ -26,24 +26,24 @@ func (s *Source) pushJoins() error {
 }
 
 // joins reads the table of namespaces. Nothing is added to it any more.
-func (h *half) joins() ([]*event.NetnsJoins, error) {
+func (h *half) joins() ([]*event.NetnsJoinCount, error) {
 	var (
 		cursor ebpf.MapBatchCursor
 		keys   = make([]uint64, activeBatch)
 		values = make([]bpfLife, activeBatch)
-		list   []*event.NetnsJoins
+		list   []*event.NetnsJoinCount
 	)
 	for {
 		n, err := h.maps[bpfMapLives].BatchLookup(&cursor, keys, values, nil)
 		for i := range values[:n] {
 			if values[i].Serial != 0 && values[i].Joins > joinsTold {
-				list = append(list, &event.NetnsJoins{Serial: values[i].Serial, Joins: values[i].Joins})
+				list = append(list, &event.NetnsJoinCount{Serial: values[i].Serial, Joins: values[i].Joins})
 			}
 		}
 		if err == nil {
 			continue
 		}
-		slices.SortFunc(list, func(a, b *event.NetnsJoins) int { return cmp.Compare(a.Serial, b.Serial) })
+		slices.SortFunc(list, func(a, b *event.NetnsJoinCount) int { return cmp.Compare(a.Serial, b.Serial) })
 		if errors.Is(err, ebpf.ErrKeyNotExist) {
 			return list, nil
 		}

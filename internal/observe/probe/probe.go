@@ -474,7 +474,7 @@ func (h *half) attachGroups(list []group) error {
 		cov := event.Coverage{Probe: chosen.probe, Subsystem: chosen.module}
 		switch {
 		case err == nil:
-			cov.Live, cov.How = true, string(how)
+			cov.Live, cov.AttachMethod = true, string(how)
 			if f := h.follower(g); f != nil {
 				f.here, f.live = true, true
 			}

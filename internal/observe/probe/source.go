@@ -360,7 +360,7 @@ func (s *Source) take(raw []byte) {
 		s.identify(b, (*bpfBusRecord)(unsafe.Pointer(&raw[0])).Bus)
 	case *event.NetnsCreate:
 		b.Cost = s.costs.of(b.TID, ev.BootNS)
-	case *event.NetnsInit:
+	case *event.PernetInit:
 		nameOperation(b, (*bpfInitRecord)(unsafe.Pointer(&raw[0])))
 	case *event.NetnsRelease:
 		if b.Held == event.HeldFile && !s.half.live(mountProbe) {

@@ -42,7 +42,7 @@ func exited(p lineage.Process, code uint32) lineage.Process {
 // systemd is pid 1 as Debian starts it.
 func systemd() lineage.Process {
 	p := process(1, "systemd", "/sbin/init")
-	p.Exe, p.Adopted, p.Cgroup = "/usr/lib/systemd/systemd", true, "/init.scope"
+	p.Exe, p.Preexisting, p.Cgroup = "/usr/lib/systemd/systemd", true, "/init.scope"
 	return p
 }
 
@@ -73,7 +73,7 @@ func scenarios() []struct {
 	hostnamed.Exec = &became
 
 	cron := process(300, "cron", "/usr/sbin/cron", "-f", "-P")
-	cron.Adopted = true
+	cron.Preexisting = true
 
 	clone := created(4026532301)
 	clone.Call = event.CallClone
@@ -210,7 +210,7 @@ func joins() []*finding.Join {
 		j := &finding.Join{
 			BootNS: at(1, 41, 9, 0), Created: c, Process: p, Ancestry: []lineage.Process{systemd()},
 			Placement: cgroup.Parse(p.Cgroup), Then: then, ThenNS: at(1, 41, 9, 2),
-			Netns: event.NetnsJoin{Inum: 4026532700, Cookie: 9, How: how, Nth: 3},
+			Netns: event.NetnsJoin{Inum: 4026532700, Cookie: 9, How: how, Ordinal: 3},
 		}
 		if p.Exec != nil {
 			j.Placement = cgroup.Parse(p.Exec.Cgroup)
@@ -258,20 +258,20 @@ func costly(n event.NetnsCreate) event.NetnsCreate {
 
 // loads are modules that did something to the namespaces that there were.
 func loads() []*finding.PernetInit {
-	load := func(n event.NetnsInit, p lineage.Process, ancestry ...lineage.Process) *finding.PernetInit {
+	load := func(n event.PernetInit, p lineage.Process, ancestry ...lineage.Process) *finding.PernetInit {
 		c := finding.NewAttribution(&lineage.Creation{BootNS: at(1, 41, 8, 100), Process: p, Ancestry: ancestry})
 		c.Origin = finding.Origin{Trigger: finding.TriggerUnknown, Why: "nobody knows", Evidence: evidence.Unknown}
 		return &finding.PernetInit{Init: n, Attribution: c}
 	}
 	modprobe := process(970, "modprobe", "modprobe", "ip_vs")
-	asked := load(event.NetnsInit{
+	asked := load(event.PernetInit{
 		Subsystem: "ip_vs", Op: "__ip_vs_init", Namespaces: 12, DurationNS: 4_500_000,
 	}, modprobe, process(969, "sh", "sh", "/etc/cron.hourly/x"), systemd())
 	asked.Origin = finding.Origin{
 		Trigger: finding.TriggerCommand, Process: &modprobe, Ancestry: asked.Ancestry, Evidence: evidence.Kernel,
 	}
 	evil := process(971, "\x1b[2J", "\x1b[2J", "\xff")
-	return []*finding.PernetInit{asked, load(event.NetnsInit{
+	return []*finding.PernetInit{asked, load(event.PernetInit{
 		Subsystem: "evil\x1b]0;\a", Op: "\u202e", Namespaces: 1, Unfinished: 1, Errno: 12,
 	}, evil)}
 }

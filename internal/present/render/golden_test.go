@@ -45,7 +45,7 @@ func stream(t *testing.T, p Printer) {
 	var cut uint64
 	do(p.Loss(12_345_678_901, &event.Loss{Kind: event.LossTable, Count: 3}))
 	p.Observe(host)
-	do(p.Coverage(at(1, 0, 0, 0), &event.Coverage{Probe: "copy_net_ns", Live: true, How: "fentry"}))
+	do(p.Coverage(at(1, 0, 0, 0), &event.Coverage{Probe: "copy_net_ns", Live: true, AttachMethod: "fentry"}))
 	do(p.Coverage(at(1, 0, 0, 1), &event.Coverage{Probe: "__ip_vs_init", Why: "module ip_vs is not loaded: load it, or ignore this"}))
 	all := scenarios()
 	for _, s := range all {
@@ -64,7 +64,7 @@ func stream(t *testing.T, p Printer) {
 		do(p.Load(l))
 	}
 	do(p.Coverage(at(1, 41, 8, 500), &event.Coverage{
-		Probe: "__ip_vs_init", Subsystem: "ip_vs", Changed: true, Live: true, How: "kprobe",
+		Probe: "__ip_vs_init", Subsystem: "ip_vs", Changed: true, Live: true, AttachMethod: "kprobe",
 	}))
 	do(p.Coverage(at(1, 41, 8, 900), &event.Coverage{
 		Probe: "__ip_vs_init", Subsystem: "ip_vs", Changed: true, Why: "module ip_vs was unloaded",

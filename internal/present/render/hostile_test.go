@@ -36,7 +36,7 @@ func TestHostileGolden(t *testing.T) {
 		c := named(s.text, "plain")
 		for _, p := range printers {
 			err := errors.Join(
-				p.Coverage(1, &event.Coverage{Probe: s.text, How: s.text, Why: s.text}),
+				p.Coverage(1, &event.Coverage{Probe: s.text, AttachMethod: s.text, Why: s.text}),
 				p.Creation(c),
 				p.End(&finding.End{BootNS: 2, Release: &finding.Release{Netns: event.NetnsRelease{Inum: 9, Comm: s.text, Held: event.Held(s.text)}, By: &c.Process}}),
 				p.Loss(3, &event.Loss{Kind: event.LossKind(s.text), Count: 1}),

@@ -146,7 +146,7 @@ func (p *jsonPrinter) Coverage(bootNS uint64, c *event.Coverage) error {
 	}
 	e.flag("changed", c.Changed)
 	e.bool("live", c.Live)
-	e.str("how", c.How)
+	e.str("how", c.AttachMethod)
 	e.str("why", c.Why)
 	return p.end()
 }
@@ -284,7 +284,7 @@ func processObject(e *encoder, p *lineage.Process) {
 		e.str("cgroup", p.Cgroup)
 	}
 	e.flag("cgroup_truncated", p.CgroupTruncated)
-	e.flag("adopted", p.Adopted)
+	e.flag("adopted", p.Preexisting)
 	e.flag("unresolved", p.Unresolved)
 	e.bool("exited", p.Exited)
 	if p.Exited {

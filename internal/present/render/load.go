@@ -53,7 +53,7 @@ func (p *textPrinter) Load(l *finding.PernetInit) error {
 }
 
 // loadText is what was done to which namespaces.
-func (p *textPrinter) loadText(n *event.NetnsInit) string {
+func (p *textPrinter) loadText(n *event.PernetInit) string {
 	out := fmt.Sprintf("module %s initialised %s namespace%s in %s",
 		p.paint.strong(fitEscaped(n.Subsystem, maxName)), p.paint.strong(fmt.Sprint(n.Namespaces)),
 		plural(uint64(n.Namespaces)), durationText(n.DurationNS))
@@ -99,7 +99,7 @@ func (p *textPrinter) loadTree(l *finding.PernetInit) string {
 func (p *textPrinter) coverageText(bootNS uint64, c *event.Coverage) string {
 	text := p.timeOf(bootNS) + "  probe " + fitEscaped(c.Probe, maxName)
 	if c.Live {
-		return text + " of module " + fitEscaped(c.Subsystem, maxName) + " is live (" + fitEscaped(c.How, maxName) + ")\n"
+		return text + " of module " + fitEscaped(c.Subsystem, maxName) + " is live (" + fitEscaped(c.AttachMethod, maxName) + ")\n"
 	}
 	return text + " is not live any more: " + fitEscaped(c.Why, maxTreeCommand) + "\n"
 }

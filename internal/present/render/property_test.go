@@ -50,7 +50,7 @@ func anyProcess(depth int) *rapid.Generator[lineage.Process] {
 		}
 		for _, flag := range []*bool{
 			&p.ArgvTruncated, &p.ArgvUnread, &p.ExeTruncated, &p.CgroupTruncated, &p.CgroupUnknown,
-			&p.Exited, &p.Adopted, &p.Unresolved,
+			&p.Exited, &p.Preexisting, &p.Unresolved,
 		} {
 			*flag = rapid.Bool().Draw(t, "flag")
 		}
@@ -125,7 +125,7 @@ func printAll(t *rapid.T, p Printer, c *Creation) {
 	for _, err := range []error{
 		p.Creation(c),
 		p.Loss(c.BootNS, &event.Loss{Kind: event.LossKind(s), Count: 1}),
-		p.Coverage(c.BootNS, &event.Coverage{Probe: s, How: s, Why: s}),
+		p.Coverage(c.BootNS, &event.Coverage{Probe: s, AttachMethod: s, Why: s}),
 		p.Summary(Summary{Seen: 1, Lost: map[event.LossKind]uint64{event.LossKind(s): 2}}),
 	} {
 		if err != nil {

@@ -56,7 +56,7 @@ func reportOf(broken bool, list ...*Creation) *report.Report {
 		c.Joined(j)
 	}
 	if broken {
-		see(began, &event.NetnsJoins{Serial: 2, Joins: 40})
+		see(began, &event.NetnsJoinCount{Serial: 2, Joins: 40})
 		for _, l := range loads() {
 			c.Load(l, true)
 		}

@@ -152,7 +152,7 @@ func (b *block) ancestry(c *Creation) {
 	title, indent := "from", 0
 	// adopted is of the process whose parent comes next: the link was read,
 	// not seen being made.
-	adopted := c.Process.Adopted
+	adopted := c.Process.Preexisting
 	for i := range c.Ancestry {
 		a := &c.Ancestry[i]
 		evidence := evidence.Kernel
@@ -160,7 +160,7 @@ func (b *block) ancestry(c *Creation) {
 			evidence += ", found at start"
 		}
 		b.row(title, strings.Repeat(" ", indent)+label(a, c.parent(i), maxTreeCommand)+" "+detail(a), evidence)
-		title, adopted = "", a.Adopted
+		title, adopted = "", a.Preexisting
 		indent = min(indent+2, maxTreeIndent)
 	}
 	if c.AncestryTruncated {

@@ -316,8 +316,8 @@ func TestLoads(t *testing.T) {
 		return &script{events: []event.Event{
 			at(1, &event.Cgroup{ID: 1, Path: "/user.slice/user-0.slice/session-1.scope"}),
 			at(1, &event.Process{ID: event.ProcessID{PID: 5, StartNS: 1}, Comm: "modprobe", Cgroup: 1}),
-			at(2, &event.NetnsInit{By: event.ProcessID{PID: 5, StartNS: 1}, Comm: "modprobe", Subsystem: "ip_vs"}),
-			at(3, &event.NetnsInit{By: event.ProcessID{PID: 5, StartNS: 1}, Comm: "modprobe", Subsystem: "sit", Errno: 12}),
+			at(2, &event.PernetInit{By: event.ProcessID{PID: 5, StartNS: 1}, Comm: "modprobe", Subsystem: "ip_vs"}),
+			at(3, &event.PernetInit{By: event.ProcessID{PID: 5, StartNS: 1}, Comm: "modprobe", Subsystem: "sit", Errno: 12}),
 			at(4, &event.End{}),
 		}}
 	}

@@ -203,7 +203,7 @@ func hostile(tb testing.TB) (plain []byte, count uint16) {
 	image := event.ProgramID{Process: child, Exec: 1}
 	for i, b := range []event.Body{
 		&event.Host{Version: name, Kernel: name, Arch: name},
-		&event.Coverage{Probe: name, How: name, Why: name},
+		&event.Coverage{Probe: name, AttachMethod: name, Why: name},
 		&event.Cgroup{ID: 3, Path: "/system.slice/" + strings.ReplaceAll(name, "/", "") + ".service"},
 		&event.Program{ID: image, Argv: []string{name, strings.Repeat("\x01", 4096), strings.Repeat(" ", 4096)}, Exe: name},
 		&event.Process{ID: root, Comm: name},

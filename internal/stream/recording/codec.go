@@ -309,10 +309,20 @@ func define[T any](c *codec, typ string, v *T, walk func(*codec, *T)) (schema, d
 		if i > 0 {
 			fields, defs = fields+",", defs+","
 		}
-		fields += fmt.Sprintf(`{"name":%q,"type":%s,"default":%s}`, f.name, f.typ, f.def)
+		fields += fmt.Sprintf(`{"name":%q%s,"type":%s,"default":%s}`, f.name, aliases(typ+"."+f.name), f.typ, f.def)
 		defs += fmt.Sprintf(`%q:%s`, f.name, f.def)
 	}
 	def = "{" + defs + "}"
 	c.defined[typ] = def
-	return fmt.Sprintf(`{"type":"record","name":%q,"fields":[%s]}`, typ, fields), def
+	return fmt.Sprintf(`{"type":"record","name":%q%s,"fields":[%s]}`, typ, aliases(typ), fields), def
+}
+
+// aliases returns the attribute that names what a record or a field was called
+// by earlier versions.
+func aliases(name string) string {
+	old, renamed := formerNames[name]
+	if !renamed {
+		return ""
+	}
+	return fmt.Sprintf(`,"aliases":[%q]`, old)
 }

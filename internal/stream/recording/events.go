@@ -10,9 +10,10 @@ import (
 
 // kinds are what a record can be about, in the order in which they stand in the
 // schema's union. To add an event, add a function that walks over its fields
-// and a row at the end; to add a field, add a line to its function. Neither
-// removes the ability to read what earlier versions wrote: fields and kinds are
-// matched by their names. None is renamed, none is given another meaning.
+// and a row at the end; to add a field, add a line to its function. Earlier
+// recordings stay readable, because kinds and fields are matched by name. None
+// is given another meaning. One that is renamed gets a row in formerNames, and
+// the old name is never used again.
 var kinds = []kind{
 	kindOf("Segment", walkSegment),
 	kindOf("Close", walkClose),
@@ -37,8 +38,18 @@ var kinds = []kind{
 	kindOf("End", walkEnd),
 	kindOf("NetnsJoin", walkNetnsJoin),
 	kindOf("NetnsLeave", walkNetnsLeave),
-	kindOf("NetnsJoins", walkNetnsJoins),
-	kindOf("NetnsInit", walkNetnsInit),
+	kindOf("NetnsJoinCount", walkNetnsJoinCount),
+	kindOf("PernetInit", walkPernetInit),
+}
+
+// formerNames has the old name of each record and each field ("Record.field")
+// that was renamed. It goes into the schema as an Avro alias.
+var formerNames = map[string]string{
+	"NetnsJoinCount":         "NetnsJoins",
+	"PernetInit":             "NetnsInit",
+	"Coverage.attach_method": "how",
+	"NetnsJoin.ordinal":      "nth",
+	"Process.preexisting":    "adopted",
 }
 
 // segment begins a part of the file from which on everything is defined that
@@ -73,7 +84,7 @@ func walkClock(c *codec, k *event.Clock) { c.i64("offset_ns", &k.OffsetNS) }
 func walkCoverage(c *codec, v *event.Coverage) {
 	word(c, "probe", &v.Probe)
 	c.bool("live", &v.Live)
-	word(c, "how", &v.How)
+	word(c, "attach_method", &v.AttachMethod)
 	word(c, "why", &v.Why)
 	word(c, "subsystem", &v.Subsystem)
 	c.bool("changed", &v.Changed)
@@ -118,7 +129,7 @@ func walkProcess(c *codec, p *event.Process) {
 	c.bytes("comm", &p.Comm)
 	c.u32("uid", &p.UID)
 	cgroupID(c, "cgroup", &p.Cgroup)
-	c.bool("adopted", &p.Adopted)
+	c.bool("preexisting", &p.Preexisting)
 	c.bool("ancestry_cut", &p.AncestryCut)
 	c.bool("exited", &p.Exited)
 	c.u64("exit_ns", &p.ExitNS)
@@ -241,7 +252,7 @@ func walkNetnsJoin(c *codec, n *event.NetnsJoin) {
 	c.u32("tid", &n.TID)
 	c.bytes("comm", &n.Comm)
 	word(c, "how", &n.How)
-	c.u32("nth", &n.Nth)
+	c.u32("ordinal", &n.Ordinal)
 }
 
 func walkNetnsLeave(c *codec, n *event.NetnsLeave) {
@@ -251,12 +262,12 @@ func walkNetnsLeave(c *codec, n *event.NetnsLeave) {
 	c.bool("ending", &n.Ending)
 }
 
-func walkNetnsJoins(c *codec, n *event.NetnsJoins) {
+func walkNetnsJoinCount(c *codec, n *event.NetnsJoinCount) {
 	c.u64("serial", &n.Serial)
 	c.u32("joins", &n.Joins)
 }
 
-func walkNetnsInit(c *codec, n *event.NetnsInit) {
+func walkPernetInit(c *codec, n *event.PernetInit) {
 	process(c, "by", &n.By)
 	c.u32("tid", &n.TID)
 	c.bytes("comm", &n.Comm)

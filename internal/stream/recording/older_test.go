@@ -78,3 +78,16 @@ func TestOtherSchema(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Each former name is of something that is there, and is in no use again.
+func TestFormerNames(t *testing.T) {
+	for name, old := range formerNames {
+		record, field, isField := strings.Cut(name, ".")
+		if !strings.Contains(Schema, `"name":"`+record+`"`) || isField && !strings.Contains(Schema, `"name":"`+field+`","aliases":["`+old+`"]`) {
+			t.Errorf("%s, once %s, is not in the schema", name, old)
+		}
+	}
+	if got, want := strings.Count(Schema, `"aliases"`), len(formerNames); got != want {
+		t.Errorf("%d aliases in the schema, want %d", got, want)
+	}
+}
