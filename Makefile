@@ -23,6 +23,7 @@
 #   make build      ./nsblame
 #   make generate   the BPF objects and their Go bindings, from bpf/
 #   make lint       golangci-lint, built once into the cache
+#   make prose      the sentences of documents and help texts: none too long
 #   make deps       only install what is lacking
 
 GO     ?= go
@@ -43,6 +44,9 @@ RELEASES ?=
 ATTACH   ?=
 CELLS     = $(if $(ATTACH),$(foreach r,$(or $(RELEASES),bullseye bookworm trixie sid),$(foreach a,$(ATTACH),$(r):$(a))),$(RELEASES))
 
+# What is read for its sentences, beside the help of each verb.
+PROSE = README.md CONTRIBUTING.md 'docs/*.md' 'examples/*.md' internal/vmtest/README.md
+
 # What make bench measures: releases, each with ":" and a clock or with both.
 RUNS  ?= bookworm trixie
 METER ?=
@@ -54,7 +58,7 @@ SAMPLE_CELLS = bullseye:auto bookworm:kprobe trixie:auto sid:auto
 # Under the race detector: questions to the managers, a command, an end by signal.
 RACED        = ^(hostnamectl|record-command|trigger-timer)$$
 
-.PHONY: all build demo test vet unit race fuzz generate check-generated lint scenarios \
+.PHONY: all build demo test vet unit race fuzz generate check-generated lint prose scenarios \
 	test-matrix test-sample test-arm64 test-race bench deps deps-vm deps-arm64 deps-bpf deps-race
 all: build
 
@@ -99,6 +103,9 @@ check-generated: deps-bpf
 
 lint: $(LINTER)
 	$(LINTER) run ./...
+
+prose:
+	@$(GO) run ./internal/prose $(PROSE)
 
 $(LINTER):
 	@echo "building golangci-lint (once, some minutes)"
