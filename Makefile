@@ -14,6 +14,8 @@
 #                   a table of the verdicts; RUN, RELEASES and ATTACH narrow it,
 #                   KEEP as above, TABLE=file keeps the table
 #   make test-sample  what of the matrix is part of make test
+#   make corpus     the recordings of scenarios that go test replays, made anew:
+#                   only on purpose, for it changes all their golden files
 #   make test-arm64  nsblame on kernels for arm64
 #   make bench      what nsblame costs, beside what one would use in its place:
 #                   a table; RUNS="bookworm:instructions trixie:wall" narrows
@@ -55,11 +57,14 @@ METER ?=
 # kernel and of systemd.
 SAMPLE       = ^(unshare|clone|enospc|hostnamectl|start-systemctl|trigger-timer|doctor|joins|list|modules)$$
 SAMPLE_CELLS = bullseye:auto bookworm:kprobe trixie:auto sid:auto
+# Of other releases than Debian 12 the corpus has those.
+CORPUS       = cmd/nsblame/testdata/corpus
+CORPUS_ALSO  = bullseye trixie sid
 # Under the race detector: questions to the managers, a command, an end by signal.
 RACED        = ^(hostnamectl|record-command|trigger-timer)$$
 
 .PHONY: all build demo test vet unit race fuzz generate check-generated lint prose scenarios \
-	test-matrix test-sample test-arm64 test-race bench deps deps-vm deps-arm64 deps-bpf deps-race
+	corpus test-matrix test-sample test-arm64 test-race bench deps deps-vm deps-arm64 deps-bpf deps-race
 all: build
 
 build:
@@ -124,6 +129,16 @@ test-matrix: deps-vm
 
 test-sample: deps-vm
 	$(VMTEST) matrix -run '$(SAMPLE)' -cells '$(SAMPLE_CELLS)' $(if $(KEEP),-keep '$(KEEP)')
+
+corpus: deps-vm
+	@set -eu; tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
+	$(VMTEST) test -keep "$$tmp/bookworm"; \
+	$(VMTEST) matrix -run '$(SAMPLE)' -cells '$(CORPUS_ALSO:=:auto)' -keep "$$tmp"; \
+	$(VMTEST) corpus -from "$$tmp/bookworm" -to $(CORPUS)/bookworm; \
+	for release in $(CORPUS_ALSO); do \
+		$(VMTEST) corpus -from "$$tmp/$$release-auto" -to $(CORPUS)/$$release; \
+	done
+	@echo 'now: $(GO) test ./cmd/nsblame -run Corpus -update, and read what git diff says'
 
 test-arm64: deps-vm deps-arm64
 	$(VMTEST) arm64

@@ -396,7 +396,7 @@ func keep(dir string, o *scenario.Outcome, failures []string) error {
 		"failures": []byte(strings.Join(failures, "\n")),
 	}
 	if o.Recording != nil {
-		parts["recording.avro"] = o.Recording
+		parts[recordingName] = o.Recording
 	}
 	for name, data := range o.Files {
 		parts[filepath.Join("files", name)] = data

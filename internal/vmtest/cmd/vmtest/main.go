@@ -28,6 +28,8 @@ const usage = `usage:
         given; -timeout is for each
   vmtest arm64 [-cells "RELEASE[:ATTACH]..."] [-timeout D]
         nsblame on the kernels for arm64, with nothing but a first process
+  vmtest corpus -from DIR -to DIR
+        replace the recordings in a directory by those that test -keep DIR kept
   vmtest list [-run REGEXP]
         name the scenarios and say why each exists
   vmtest exec [-file PATH]... [-user NAME] [-boot NAME] [-release NAME] [-bench] [-icount] [-timeout D] -- SCRIPT
@@ -51,7 +53,7 @@ func main() {
 func run(ctx context.Context, args []string) (exitCode int, err error) {
 	verbs := map[string]func(context.Context, []string) (int, error){
 		"test": runTest, "matrix": runMatrix, "arm64": runARM64, "list": runList, "exec": runExec, "demo": runDemo,
-		"bench": runBench,
+		"bench": runBench, "corpus": runCorpus,
 	}
 	if len(args) == 0 {
 		fmt.Fprint(os.Stderr, usage)
@@ -207,6 +209,24 @@ func runList(_ context.Context, args []string) (int, error) {
 	for _, s := range scenarios {
 		fmt.Printf("%s (boot %s)\n    %s\n", s.Name, strings.Join(s.Boots, ", "), strings.ReplaceAll(s.About, "\n", "\n    "))
 	}
+	return 0, nil
+}
+
+func runCorpus(_ context.Context, args []string) (int, error) {
+	flags := newFlags("corpus")
+	from := flags.String("from", "", "directory with a directory for each boot, and in it one for each scenario")
+	to := flags.String("to", "", "directory of recordings")
+	if err := flags.Parse(args); err != nil {
+		return 2, err
+	}
+	if *from == "" || *to == "" {
+		return 2, errors.New("corpus: give both -from and -to")
+	}
+	names, err := vmtest.Corpus(*from, *to)
+	if err != nil {
+		return 1, err
+	}
+	fmt.Printf("%d recordings in %s\n", len(names), *to)
 	return 0, nil
 }
 
