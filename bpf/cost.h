@@ -10,7 +10,7 @@
 #ifndef NSBLAME_COST_H
 #define NSBLAME_COST_H
 
-#include "creations.h"
+#include "hook_create.h"
 
 struct cost {
 	__u64 began;	  /* the run that is under way, 0 for none */
@@ -125,7 +125,7 @@ static __always_inline int lock_wait_ends(void)
 	return 0;
 }
 
-/* Declared in creations.h. */
+/* Declared in hook_create.h. */
 __noinline int send_cost(__u64 call_ns, __u32 error)
 {
 	__u32 tid = this_thread();

@@ -2,24 +2,24 @@
 /*
  * The kernel half of nsblame, one object:
  *
- *   kernel.h     the kernel types that are read
- *   wire.h       the records that go to user space
- *   ring.h       the way there, and what was lost on it
- *   paths.h      paths of executables and cgroups
- *   lineage.h    the table of processes and what they run
- *   creations.h  the probes on the creation of network namespaces
- *   modules.h    what loading a module does to them
- *   lives.h      the probes on their end
- *   joins.h      who moves into one
- *   cost.h       what a creation is made of, if that is asked for
- *   processes.h  the probes that keep the table
- *   bus.h        what is said on the buses that can start something
+ *   kernel.h        the kernel types that are read
+ *   wire.h          the records that go to user space
+ *   ring.h          the way there, and what was lost on it
+ *   paths.h         paths of executables and cgroups
+ *   process.h       the table of processes and what they run
+ *   hook_create.h   the probes on the creation of network namespaces
+ *   hook_pernet.h   what loading a module does to them
+ *   hook_release.h  the probes on their end
+ *   hook_join.h     who moves into one
+ *   cost.h          what a creation is made of, if that is asked for
+ *   hook_process.h  the probes that keep the table
+ *   hook_request.h  what is said on the buses that can start something
  */
-#include "bus.h"
+#include "hook_request.h"
 #include "cost.h"
-#include "lives.h"
-#include "modules.h"
-#include "processes.h"
+#include "hook_release.h"
+#include "hook_pernet.h"
+#include "hook_process.h"
 
 char LICENSE[] SEC("license") = "GPL";
 

@@ -537,7 +537,7 @@ func (t *traffic) forget() {
 }
 
 // callAgain is for how long, in nanoseconds, the kernel half leaves out a process's
-// calls to a name (CALL_AGAIN_NS in bpf/bus.h): so much later may its last one be.
+// calls to a name (CALL_AGAIN_NS in bpf/hook_request.h): so much later may its last one be.
 const callAgain = 100e6
 
 // ownerChanged takes in who has a name from here on: earlier calls were, or

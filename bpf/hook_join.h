@@ -9,10 +9,10 @@
  * netns_install is the last step before the thread is in, but not the very
  * last. So the namespace is looked at once more when a process calls exec.
  */
-#ifndef NSBLAME_JOINS_H
-#define NSBLAME_JOINS_H
+#ifndef NSBLAME_HOOK_JOIN_H
+#define NSBLAME_HOOK_JOIN_H
 
-#include "lives.h"
+#include "hook_release.h"
 
 /* So many joins of one namespace are told, further ones counted. */
 #define JOINS_TOLD 64

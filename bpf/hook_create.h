@@ -13,10 +13,10 @@
  * kprobe and kretprobe. The return of a function knows nothing of its arguments
  * in the latter, so no body at a return takes them.
  */
-#ifndef NSBLAME_CREATIONS_H
-#define NSBLAME_CREATIONS_H
+#ifndef NSBLAME_HOOK_CREATE_H
+#define NSBLAME_HOOK_CREATE_H
 
-#include "lineage.h"
+#include "process.h"
 #include "net.h"
 
 struct inflight {
@@ -30,7 +30,7 @@ struct inflight {
 	__u32 ipvs_size;
 	__u32 call;
 	__u32 flags; /* enum create_flags */
-	__u64 op_ns; /* see modules.h: when ops_init began, for a subsystem ... */
+	__u64 op_ns; /* see hook_pernet.h: when ops_init began, for a subsystem ... */
 	__u64 op;    /* ... that is followed there, while it runs */
 };
 
@@ -47,7 +47,7 @@ struct {
 struct life {
 	__u64 serial;
 	__u64 created_ns;
-	__u32 joins; /* see joins.h */
+	__u32 joins; /* see hook_join.h */
 	__u32 pad;
 };
 
@@ -424,7 +424,7 @@ static __always_inline int ipvs_begins(struct net *net)
 }
 
 /* What ip_vs has given to register_pernet_subsys: noted when it is loaded (see
- * modules.h), or set when its probe is attached; 0 where that is not known, or
+ * hook_pernet.h), or set when its probe is attached; 0 where that is not known, or
  * the module's BTF tells the size. */
 volatile __u64 ipvs_operations = 0;
 

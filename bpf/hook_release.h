@@ -7,10 +7,10 @@
  * The body of each probe is a function of plain arguments, so that it does not
  * matter in which way it is attached.
  */
-#ifndef NSBLAME_LIVES_H
-#define NSBLAME_LIVES_H
+#ifndef NSBLAME_HOOK_RELEASE_H
+#define NSBLAME_HOOK_RELEASE_H
 
-#include "creations.h"
+#include "hook_create.h"
 
 /* --- what a reference was ---------------------------------------------- */
 

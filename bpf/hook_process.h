@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The probes that keep the process table: fork, exec, exit, the end that comes
  * after it, a change of cgroup, and one pass over the processes that were there before. */
-#ifndef NSBLAME_PROCESSES_H
-#define NSBLAME_PROCESSES_H
+#ifndef NSBLAME_HOOK_PROCESS_H
+#define NSBLAME_HOOK_PROCESS_H
 
-#include "joins.h"
+#include "hook_join.h"
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)

@@ -11,10 +11,10 @@
  * It runs for each subsystem of each creation, so its programs leave at once
  * unless a module is being loaded or they meet the operations of one that was.
  */
-#ifndef NSBLAME_MODULES_H
-#define NSBLAME_MODULES_H
+#ifndef NSBLAME_HOOK_PERNET_H
+#define NSBLAME_HOOK_PERNET_H
 
-#include "creations.h"
+#include "hook_create.h"
 
 /* The subsystems that have a probe of their own. */
 enum subsystem {

@@ -13,8 +13,8 @@
  * other) and read the value afterwards. Of several that then see zero, the one
  * whose delete succeeds goes on.
  */
-#ifndef NSBLAME_LINEAGE_H
-#define NSBLAME_LINEAGE_H
+#ifndef NSBLAME_PROCESS_H
+#define NSBLAME_PROCESS_H
 
 #include "paths.h"
 

@@ -9,10 +9,10 @@
  * own socket. Everything else that is sent over unix sockets must leave here
  * within a few instructions.
  */
-#ifndef NSBLAME_BUS_H
-#define NSBLAME_BUS_H
+#ifndef NSBLAME_HOOK_REQUEST_H
+#define NSBLAME_HOOK_REQUEST_H
 
-#include "lineage.h"
+#include "process.h"
 
 /* The fixed part of a message's header (D-Bus specification, message format). */
 struct dbus_header {
