@@ -23,15 +23,15 @@ const (
 // the table and marks nothing as sent: what user space is told of a process
 // that creates no namespace would never be forgotten.
 func (s *Source) pushActive(atEnd bool) {
-	counts, err := s.half.populations()
-	for _, a := range s.half.active(counts, err) {
+	counts, err := s.collection.populations()
+	for _, a := range s.collection.active(counts, err) {
 		a.AtEnd = atEnd
 		s.push(a)
 	}
 }
 
 // populations counts the living processes of the table by their cgroup.
-func (h *half) populations() (map[uint64]uint32, error) {
+func (coll *collection) populations() (map[uint64]uint32, error) {
 	var (
 		cursor ebpf.MapBatchCursor
 		keys   = make([]bpfProcessKey, activeBatch)
@@ -39,7 +39,7 @@ func (h *half) populations() (map[uint64]uint32, error) {
 		counts = make(map[uint64]uint32)
 	)
 	for {
-		n, err := h.maps[bpfMapProcesses].BatchLookup(&cursor, keys, values, nil)
+		n, err := coll.maps[bpfMapProcesses].BatchLookup(&cursor, keys, values, nil)
 		for i := range values[:n] {
 			if !has(values[i].Flags, bpfProcessFlagsPROCESS_EXITED) {
 				counts[values[i].Cgroup]++
@@ -55,7 +55,7 @@ func (h *half) populations() (map[uint64]uint32, error) {
 }
 
 // active turns the counts into events, with the cgroups in a fixed order.
-func (h *half) active(counts map[uint64]uint32, err error) []*event.Active {
+func (coll *collection) active(counts map[uint64]uint32, err error) []*event.Active {
 	a := &event.Active{}
 	if err != nil {
 		a.Why = "the table of processes could not be read to its end: " + err.Error()
@@ -63,7 +63,7 @@ func (h *half) active(counts map[uint64]uint32, err error) []*event.Active {
 	list := []*event.Active{a}
 	for _, id := range slices.Sorted(maps.Keys(counts)) {
 		var cgroup bpfCgroupPath
-		err := h.maps[bpfMapCgroups].Lookup(unsafe.Pointer(&id), unsafe.Pointer(&cgroup))
+		err := coll.maps[bpfMapCgroups].Lookup(unsafe.Pointer(&id), unsafe.Pointer(&cgroup))
 		if err != nil || cgroup.Complete == 0 {
 			a.Unplaced += counts[id]
 			continue

@@ -28,17 +28,17 @@ const (
 )
 
 // way is how a group is attached, by the name that the user sees.
-type way string
+type attachMethod string
 
 const (
-	byTracepoint way = "tp_btf"
-	byFentry     way = "fentry"
-	byKprobe     way = "kprobe"
+	byTracepoint attachMethod = "tp_btf"
+	byFentry     attachMethod = "fentry"
+	byKprobe     attachMethod = "kprobe"
 )
 
 // by are the programs that attach the group in that way.
-func (g group) by(w way) []string {
-	if w == byKprobe {
+func (g group) by(m attachMethod) []string {
+	if m == byKprobe {
 		return g.kprobes
 	}
 	return g.programs
@@ -46,20 +46,20 @@ func (g group) by(w way) []string {
 
 // ways are those in which the group can be attached, the first to be tried
 // first. There is always one.
-func (h *half) ways(g group) []way {
+func (coll *collection) methods(g group) []attachMethod {
 	switch {
 	case len(g.kprobes) == 0:
-		return []way{byTracepoint}
-	case h.follower(g) != nil:
-		return []way{byKprobe} // whatever was asked for: see follower
-	case h.set.attach == AttachFentry, h.set.fentryOnly:
-		return []way{byFentry}
-	case h.set.attach == AttachKprobe:
-		return []way{byKprobe}
-	case h.set.preempts:
-		return []way{byKprobe, byFentry}
+		return []attachMethod{byTracepoint}
+	case coll.moduleProbe(g) != nil:
+		return []attachMethod{byKprobe} // whatever was asked for: see moduleProbe
+	case coll.set.attach == AttachFentry, coll.set.fentryOnly:
+		return []attachMethod{byFentry}
+	case coll.set.attach == AttachKprobe:
+		return []attachMethod{byKprobe}
+	case coll.set.preempts:
+		return []attachMethod{byKprobe, byFentry}
 	default:
-		return []way{byFentry, byKprobe}
+		return []attachMethod{byFentry, byKprobe}
 	}
 }
 
@@ -72,39 +72,39 @@ func lacksFunction(err error) bool {
 // ipvsOperations is what ip_vs passes to pernet_operations.
 const ipvsOperations = "ipvs_core_ops"
 
-// prepare tells the kernel half what it must know of the way in which a group
+// prepare tells the BPF programs what they must know of how a group
 // is attached.
-func (h *half) prepare(g group, w way) error {
-	if w != byKprobe || !slices.ContainsFunc(g.kprobes, h.isReturn) {
+func (coll *collection) prepare(g group, m attachMethod) error {
+	if m != byKprobe || !slices.ContainsFunc(g.kprobes, coll.isReturn) {
 		return nil
 	}
-	missable := h.variables[bpfVarMayMissReturns]
+	missable := coll.variables[bpfVarMayMissReturns]
 	if g.module != "" {
-		missable = h.variables[bpfVarMayMissInits]
+		missable = coll.variables[bpfVarMayMissInits]
 	}
 	if err := missable.Set(true); err != nil {
-		return fmt.Errorf("set up the kernel half: %w", err)
+		return fmt.Errorf("set up the BPF programs: %w", err)
 	}
-	if g.probe != ipvsProbe || kernel.HasModuleBTF(g.module) || h.followsLoads() {
+	if g.probe != ipvsProbe || kernel.HasModuleBTF(g.module) || coll.followsLoads() {
 		return nil
 	}
 	// 0 where symbols are hidden: then the size is not told.
-	if err := h.variables[bpfVarIpvsOperations].Set(kernel.SymbolAddress(ipvsOperations, g.module)); err != nil {
-		return fmt.Errorf("set up the kernel half: %w", err)
+	if err := coll.variables[bpfVarIpvsOperations].Set(kernel.SymbolAddress(ipvsOperations, g.module)); err != nil {
+		return fmt.Errorf("set up the BPF programs: %w", err)
 	}
 	return nil
 }
 
-func (h *half) isReturn(program string) bool { return isReturn(h.spec.Programs[program]) }
+func (coll *collection) isReturn(program string) bool { return isReturn(coll.spec.Programs[program]) }
 
 // attachProgram attaches a loaded program of a group to what its section names.
-func (h *half) attachProgram(g group, name string) (link.Link, error) {
-	program, spec := h.programs[name], h.spec.Programs[name]
+func (coll *collection) attachProgram(g group, name string) (link.Link, error) {
+	program, spec := coll.programs[name], coll.spec.Programs[name]
 	if spec.Type != ebpf.Kprobe {
 		return link.AttachTracing(link.TracingOptions{Program: program})
 	}
 	switch {
-	case isReturn(spec) && h.follower(g) != nil:
+	case isReturn(spec) && coll.moduleProbe(g) != nil:
 		// The kernel's own number must do, which is at least twice that of the
 		// processors: an event in tracefs would outlive a nsblame that is killed,
 		// and this is attached again and again.

@@ -13,28 +13,28 @@ import (
 	"github.com/cilium/ebpf/btf"
 )
 
-func TestWays(t *testing.T) {
+func TestMethods(t *testing.T) {
 	tracepoint := group{probe: "sched_process_exit", programs: []string{"x"}}
 	function := group{probe: "copy_net_ns", programs: []string{"x"}, kprobes: []string{"y"}}
 	for _, tc := range []struct {
 		name string
 		g    group
 		set  settings
-		want []way
+		want []attachMethod
 	}{
-		{"a tracepoint has but one", tracepoint, settings{attach: AttachKprobe}, []way{byTracepoint}},
-		{"the best first", function, settings{attach: AttachAuto}, []way{byFentry, byKprobe}},
-		{"no choice is auto", function, settings{}, []way{byFentry, byKprobe}},
-		{"forced", function, settings{attach: AttachFentry}, []way{byFentry}},
-		{"forced", function, settings{attach: AttachKprobe}, []way{byKprobe}},
-		{"preempted", function, settings{attach: AttachAuto, preempts: true}, []way{byKprobe, byFentry}},
-		{"preempted, but forced", function, settings{attach: AttachFentry, preempts: true}, []way{byFentry}},
-		{"preempted, but tables that kprobes must not use", function, settings{preempts: true, fentryOnly: true}, []way{byFentry}},
-		{"tables that kprobes must not use", function, settings{attach: AttachAuto, fentryOnly: true}, []way{byFentry}},
+		{"a tracepoint has but one", tracepoint, settings{attach: AttachKprobe}, []attachMethod{byTracepoint}},
+		{"the best first", function, settings{attach: AttachAuto}, []attachMethod{byFentry, byKprobe}},
+		{"no choice is auto", function, settings{}, []attachMethod{byFentry, byKprobe}},
+		{"forced", function, settings{attach: AttachFentry}, []attachMethod{byFentry}},
+		{"forced", function, settings{attach: AttachKprobe}, []attachMethod{byKprobe}},
+		{"preempted", function, settings{attach: AttachAuto, preempts: true}, []attachMethod{byKprobe, byFentry}},
+		{"preempted, but forced", function, settings{attach: AttachFentry, preempts: true}, []attachMethod{byFentry}},
+		{"preempted, but tables that kprobes must not use", function, settings{preempts: true, fentryOnly: true}, []attachMethod{byFentry}},
+		{"tables that kprobes must not use", function, settings{attach: AttachAuto, fentryOnly: true}, []attachMethod{byFentry}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			h := &half{set: tc.set}
-			if got := h.ways(tc.g); !slices.Equal(got, tc.want) {
+			coll := &collection{set: tc.set}
+			if got := coll.methods(tc.g); !slices.Equal(got, tc.want) {
 				t.Errorf("got %v, want %v", got, tc.want)
 			}
 		})
@@ -43,25 +43,25 @@ func TestWays(t *testing.T) {
 
 // Functions of a module that can be unloaded are probed by what does not hold
 // it; one that is built in is a function as any other.
-func TestWaysOfModules(t *testing.T) {
+func TestMethodsOfModules(t *testing.T) {
 	own := group{probe: ipvsProbe, module: "ip_vs", programs: []string{"x"}, kprobes: []string{"y"}}
 	kernel := group{probe: "copy_net_ns", programs: []string{"x"}, kprobes: []string{"y"}}
 	for _, builtin := range []bool{false, true} {
-		for attach, image := range map[Attach][]way{
+		for attach, image := range map[Attach][]attachMethod{
 			AttachAuto: {byFentry, byKprobe}, AttachFentry: {byFentry}, AttachKprobe: {byKprobe},
 		} {
-			h := &half{
-				set:       settings{attach: attach},
-				followers: newFollowers([]group{kernel, own}, func(group) bool { return builtin }),
+			coll := &collection{
+				set:          settings{attach: attach},
+				moduleProbes: newModuleProbes([]group{kernel, own}, func(group) bool { return builtin }),
 			}
 			want := image
 			if !builtin {
-				want = []way{byKprobe}
+				want = []attachMethod{byKprobe}
 			}
-			if got := h.ways(own); !slices.Equal(got, want) {
+			if got := coll.methods(own); !slices.Equal(got, want) {
 				t.Errorf("%s, built in %v: got %v, want %v", attach, builtin, got, want)
 			}
-			if got := h.ways(kernel); !slices.Equal(got, image) {
+			if got := coll.methods(kernel); !slices.Equal(got, image) {
 				t.Errorf("%s: got %v, want %v", attach, got, image)
 			}
 		}

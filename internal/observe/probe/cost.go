@@ -31,8 +31,8 @@ func maxCosts(set settings) uint32 {
 }
 
 // modulesRemoved counts the modules that were removed since the start.
-func (h *half) modulesRemoved() (n uint64, err error) {
-	return n, h.variables[bpfVarModulesRemoved].Get(&n)
+func (coll *collection) modulesRemoved() (n uint64, err error) {
+	return n, coll.variables[bpfVarModulesRemoved].Get(&n)
 }
 
 // costKey matches a cost to its creation.
@@ -41,7 +41,7 @@ type costKey struct {
 	call uint64
 }
 
-// costs turns what the kernel half says of costs into names, and keeps it until
+// costs turns what the BPF programs say of costs into names, and keeps it until
 // its creation comes.
 type costs struct {
 	unclaimed map[costKey]*event.Cost

@@ -11,7 +11,7 @@ import (
 	"github.com/nsblame/nsblame/internal/observe/kernel"
 )
 
-// costRecord is a record as the kernel half sends it: no longer than it is
+// costRecord is a record as the BPF programs send it: no longer than it is
 // filled.
 func costRecord(r bpfCostRecord, ops ...bpfCostOp) []byte {
 	r.Kind, r.N = uint32(bpfRecordKindREC_COST), uint32(len(ops))

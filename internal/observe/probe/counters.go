@@ -7,7 +7,7 @@ import (
 	"github.com/nsblame/nsblame/internal/event"
 )
 
-// lossKinds maps the kernel half's counters to what they count. The order is
+// lossKinds maps the BPF counters to what they count. The order is
 // that in which losses are reported.
 var lossKinds = []struct {
 	counter bpfCounter
@@ -32,20 +32,20 @@ var lossKinds = []struct {
 	{bpfCounterCOUNT_LOST_FORGET, event.LossForget},
 }
 
-// ledger turns counters that only grow into losses since the last look.
-type ledger struct {
-	told map[event.LossKind]uint64
+// lossDeltas turns counters that only grow into losses since the last look.
+type lossDeltas struct {
+	reported map[event.LossKind]uint64
 }
 
-func (l *ledger) since(kind event.LossKind, total uint64) *event.Loss {
-	if l.told == nil {
-		l.told = make(map[event.LossKind]uint64)
+func (l *lossDeltas) since(kind event.LossKind, total uint64) *event.Loss {
+	if l.reported == nil {
+		l.reported = make(map[event.LossKind]uint64)
 	}
-	count := total - l.told[kind]
+	count := total - l.reported[kind]
 	if count == 0 {
 		return nil
 	}
-	l.told[kind] = total
+	l.reported[kind] = total
 	return &event.Loss{Kind: kind, Count: count}
 }
 
@@ -56,16 +56,16 @@ const countersSize = int(bpfCounterCOUNTERS_ROOM) * 8
 type tally [bpfCounterCOUNTERS_ROOM]uint64
 
 // tally reads the counters, which are in memory that is shared with the kernel.
-func (h *half) tally() (tally, error) {
+func (coll *collection) tally() (tally, error) {
 	var sums tally
-	memory, err := h.maps[bpfMapCounters].Memory()
+	memory, err := coll.maps[bpfMapCounters].Memory()
 	if err != nil {
-		return sums, fmt.Errorf("read the kernel half's counters: %w", err)
+		return sums, fmt.Errorf("read the BPF counters: %w", err)
 	}
 	var ofCPU [countersSize]byte
 	for offset := 0; offset+countersSize <= int(memory.Size()); offset += countersSize {
 		if _, err := memory.ReadAt(ofCPU[:], int64(offset)); err != nil {
-			return sums, fmt.Errorf("read the kernel half's counters: %w", err)
+			return sums, fmt.Errorf("read the BPF counters: %w", err)
 		}
 		for i := range sums {
 			sums[i] += binary.NativeEndian.Uint64(ofCPU[8*i:])
@@ -88,15 +88,15 @@ type skips struct {
 // It asks about each program, which takes some time. What is known of the buses
 // matters for the next creation, of the others at the end; so only the former
 // are asked about if all is not set, and the others are as they were.
-func (h *half) skipped(all bool) (skips, error) {
-	h.mu.Lock()
-	left := h.left
-	h.mu.Unlock()
-	now := skips{bus: left.bus, other: h.skips.other}
+func (coll *collection) skipped(all bool) (skips, error) {
+	coll.mu.Lock()
+	left := coll.left
+	coll.mu.Unlock()
+	now := skips{bus: left.bus, other: coll.skips.other}
 	if all {
 		now.other = left.other
 	}
-	for name, p := range h.programs {
+	for name, p := range coll.programs {
 		if !all && !onBus(name) {
 			continue
 		}
@@ -106,7 +106,7 @@ func (h *half) skipped(all bool) (skips, error) {
 		}
 		now.add(name, stats.RecursionMisses)
 	}
-	h.skips = now
+	coll.skips = now
 	return now, nil
 }
 
@@ -121,9 +121,9 @@ func (s *skips) add(program string, n uint64) {
 }
 
 // losses returns what was lost since the last call.
-func (h *half) losses(l *ledger) ([]*event.Loss, error) {
+func (coll *collection) losses(l *lossDeltas) ([]*event.Loss, error) {
 	var list []*event.Loss
-	sums, err := h.tally()
+	sums, err := coll.tally()
 	if err != nil {
 		return nil, err
 	}

@@ -15,8 +15,8 @@ import (
 )
 
 // errRecord is returned for a record that is not of the form that this build
-// of the kernel half sends.
-var errRecord = errors.New("unexpected record from the kernel half")
+// of the BPF programs sends.
+var errRecord = errors.New("unexpected record from the BPF programs")
 
 // decode turns one record of the ring buffer into an event.
 func decode(raw []byte) (event.Event, error) {
@@ -95,7 +95,7 @@ func path(buf []byte) string {
 	return "/" + strings.Join(parts, "/")
 }
 
-// filled is the part of a fixed buffer that the kernel half says it wrote.
+// filled is the part of a fixed buffer that the BPF programs say they wrote.
 func filled(buf []byte, n uint32) []byte { return buf[:min(int(n), len(buf))] }
 
 func processEvent(r *bpfProcessRecord) event.Event {

@@ -239,7 +239,7 @@ func TestContinues(t *testing.T) {
 }
 
 func TestLedgerTellsEachLossOnce(t *testing.T) {
-	var l ledger
+	var l lossDeltas
 	if loss := l.since(event.LossTable, 0); loss != nil {
 		t.Errorf("loss %+v of nothing", loss)
 	}

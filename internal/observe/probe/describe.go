@@ -9,12 +9,12 @@ import (
 // maxDescribed bounds the ancestors that Describe looks up.
 const maxDescribed = 128
 
-// Describe tells what the kernel half knows of the living process with that
+// Describe tells what the BPF maps hold of the living process with that
 // pid and of its ancestors, in events that can be put into the stream. It
 // returns a zero identity if there is none. It may be called from any
 // goroutine, and reads the whole table of processes: it is for rare occasions.
 func (s *Source) Describe(pid uint32) (event.ProcessID, []event.Body) {
-	key, ok := s.half.living(pid)
+	key, ok := s.collection.living(pid)
 	if !ok {
 		return event.ProcessID{}, nil
 	}
@@ -22,10 +22,10 @@ func (s *Source) Describe(pid uint32) (event.ProcessID, []event.Body) {
 	var list []event.Body
 	for range maxDescribed {
 		var p bpfProcess
-		if err := s.half.maps[bpfMapProcesses].Lookup(unsafe.Pointer(&key), unsafe.Pointer(&p)); err != nil {
+		if err := s.collection.maps[bpfMapProcesses].Lookup(unsafe.Pointer(&key), unsafe.Pointer(&p)); err != nil {
 			break
 		}
-		list = append(list, s.half.describe(key, &p)...)
+		list = append(list, s.collection.describe(key, &p)...)
 		if p.Parent.Pid == 0 {
 			break
 		}
@@ -35,12 +35,12 @@ func (s *Source) Describe(pid uint32) (event.ProcessID, []event.Body) {
 }
 
 // living finds the process with a pid that has not ended.
-func (h *half) living(pid uint32) (bpfProcessKey, bool) {
+func (coll *collection) living(pid uint32) (bpfProcessKey, bool) {
 	var key bpfProcessKey
 	var p bpfProcess
 	// An entry that is deleted meanwhile can make the iteration start over;
 	// it is bounded, and what it finds is right in any case.
-	for it := h.maps[bpfMapProcesses].Iterate(); it.Next(&key, &p); {
+	for it := coll.maps[bpfMapProcesses].Iterate(); it.Next(&key, &p); {
 		if key.Pid == pid && !has(p.Flags, bpfProcessFlagsPROCESS_EXITED) {
 			return key, true
 		}
@@ -49,17 +49,17 @@ func (h *half) living(pid uint32) (bpfProcessKey, bool) {
 }
 
 // describe turns a process record, with what it refers to, into events.
-func (h *half) describe(key bpfProcessKey, p *bpfProcess) []event.Body {
+func (coll *collection) describe(key bpfProcessKey, p *bpfProcess) []event.Body {
 	var list []event.Body
 	for _, table := range []string{bpfMapProgramsFirst, bpfMapPrograms} {
 		var program bpfProgram
-		if err := h.maps[table].Lookup(unsafe.Pointer(&p.Program), unsafe.Pointer(&program)); err == nil {
+		if err := coll.maps[table].Lookup(unsafe.Pointer(&p.Program), unsafe.Pointer(&program)); err == nil {
 			list = append(list, programEvent(&program.Rec).Body)
 			break
 		}
 	}
 	var cgroup bpfCgroupPath
-	if err := h.maps[bpfMapCgroups].Lookup(unsafe.Pointer(&p.Cgroup), unsafe.Pointer(&cgroup)); err == nil && cgroup.Complete != 0 {
+	if err := coll.maps[bpfMapCgroups].Lookup(unsafe.Pointer(&p.Cgroup), unsafe.Pointer(&cgroup)); err == nil && cgroup.Complete != 0 {
 		list = append(list, cgroupEvent(&cgroup.Rec).Body)
 	}
 	return append(list, processEvent(&bpfProcessRecord{

@@ -16,19 +16,19 @@ func Try(attachBy Attach) []kernel.Finding {
 		return []kernel.Finding{missing("cgroup hierarchy", true, err)}
 	}
 	set := choose(0, hierarchy, attachBy, false)
-	h, err := newHalf(set)
+	coll, err := newCollection(set)
 	if err != nil {
 		return []kernel.Finding{missing("maps", true, err)}
 	}
-	defer h.Close()
+	defer coll.Close()
 	sweep()
-	h.loadAll()
-	all := h.groups()
+	coll.loadAll()
+	all := coll.groups()
 	list := make([]kernel.Finding, 0, len(all)+1)
 	for _, g := range all {
-		list = append(list, h.try(g))
+		list = append(list, coll.try(g))
 	}
-	if _, err := h.processesBefore(); err != nil {
+	if _, err := coll.processesBefore(); err != nil {
 		return append(list, missing("iterator over processes", true, err))
 	}
 	return append(list, kernel.Finding{
@@ -46,8 +46,8 @@ func (s settings) room() kernel.Finding {
 	return f
 }
 
-func (h *half) try(g group) kernel.Finding {
-	chosen, how, err := h.attachChoice(g)
+func (coll *collection) try(g group) kernel.Finding {
+	chosen, how, err := coll.attachChoice(g)
 	if err == nil {
 		return kernel.Finding{
 			Name: chosen.probe, How: string(how), Verdict: kernel.OK, Required: g.required, Detail: "loads and attaches",
@@ -56,14 +56,14 @@ func (h *half) try(g group) kernel.Finding {
 	var absent *moduleError
 	if errors.As(err, &absent) {
 		return kernel.Finding{
-			Name: g.probe, How: string(h.ways(g)[0]), Verdict: kernel.OK, Detail: absent.Error() + ": " + absent.then(),
+			Name: g.probe, How: string(coll.methods(g)[0]), Verdict: kernel.OK, Detail: absent.Error() + ": " + absent.then(),
 		}
 	}
 	if errors.Is(err, errNoModules) {
-		return kernel.Finding{Name: g.probe, How: string(h.ways(g)[0]), Verdict: kernel.OK, Detail: err.Error()}
+		return kernel.Finding{Name: g.probe, How: string(coll.methods(g)[0]), Verdict: kernel.OK, Detail: err.Error()}
 	}
 	f := missing(g.probe, g.required && !g.ifPresent, err)
-	f.How = string(h.ways(g)[0])
+	f.How = string(coll.methods(g)[0])
 	if g.required && !g.ifPresent {
 		return f
 	}

@@ -11,14 +11,14 @@ import (
 	"github.com/nsblame/nsblame/internal/event"
 )
 
-// joinsTold is how many joins of one namespace the kernel half tells
+// joinsTold is how many joins of one namespace the BPF programs report
 // (JOINS_TOLD).
 const joinsTold = 64
 
 // pushJoins tells how often those namespaces were joined that are still there,
-// where the kernel half has not told all of it.
+// where the BPF programs have not reported all of it.
 func (s *Source) pushJoins() error {
-	list, err := s.half.joins()
+	list, err := s.collection.joins()
 	for _, n := range list {
 		s.push(n)
 	}
@@ -26,7 +26,7 @@ func (s *Source) pushJoins() error {
 }
 
 // joins reads the table of namespaces. Nothing is added to it any more.
-func (h *half) joins() ([]*event.NetnsJoinCount, error) {
+func (coll *collection) joins() ([]*event.NetnsJoinCount, error) {
 	var (
 		cursor ebpf.MapBatchCursor
 		keys   = make([]uint64, activeBatch)
@@ -34,7 +34,7 @@ func (h *half) joins() ([]*event.NetnsJoinCount, error) {
 		list   []*event.NetnsJoinCount
 	)
 	for {
-		n, err := h.maps[bpfMapLives].BatchLookup(&cursor, keys, values, nil)
+		n, err := coll.maps[bpfMapLives].BatchLookup(&cursor, keys, values, nil)
 		for i := range values[:n] {
 			if values[i].Serial != 0 && values[i].Joins > joinsTold {
 				list = append(list, &event.NetnsJoinCount{Serial: values[i].Serial, Joins: values[i].Joins})
@@ -47,6 +47,6 @@ func (h *half) joins() ([]*event.NetnsJoinCount, error) {
 		if errors.Is(err, ebpf.ErrKeyNotExist) {
 			return list, nil
 		}
-		return list, fmt.Errorf("read the kernel half's table of namespaces: %w", err)
+		return list, fmt.Errorf("read the BPF map of namespaces: %w", err)
 	}
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // maxActive is how many calls of a function a kretprobe is to follow at once:
-// as many as the kernel half has room for. By itself the kernel follows a few
+// as many as the BPF maps have room for. By itself the kernel follows a few
 // for each CPU, and a creation can wait long for a lock.
 const maxActive = 4096
 
@@ -27,7 +27,7 @@ func isReturn(spec *ebpf.ProgramSpec) bool { return strings.HasPrefix(spec.Secti
 
 // attachKretprobe goes through tracefs, for nothing else takes a maxActive.
 // Where there is no tracefs, the kernel's own number must do; what is missed
-// then is counted by the kernel half.
+// then is counted by the BPF programs.
 func attachKretprobe(symbol string, program *ebpf.Program) (link.Link, error) {
 	l, err := link.Kretprobe(symbol, program, &link.KprobeOptions{
 		RetprobeMaxActive: maxActive, TraceFSPrefix: tracefsPrefix + strconv.Itoa(os.Getpid()),
@@ -44,8 +44,8 @@ func attachKretprobe(symbol string, program *ebpf.Program) (link.Link, error) {
 
 // missed notes how often the kernel left out kprobes of ours, which it only tells
 // while they are there. Kernels before 6.7 don't tell; what matters most, a
-// return that is missing, the kernel half counts itself.
-func (h *half) missed(links []attached) {
+// return that is missing, the BPF programs count themselves.
+func (coll *collection) missed(links []attached) {
 	for _, l := range links {
 		info, err := l.Info()
 		if err != nil {
@@ -53,7 +53,7 @@ func (h *half) missed(links []attached) {
 		}
 		perf := info.PerfEvent()
 		if perf != nil && perf.Type == link.PerfEventKprobe && perf.Kprobe() != nil {
-			h.left.add(l.program, perf.Kprobe().Missed)
+			coll.left.add(l.program, perf.Kprobe().Missed)
 		}
 	}
 }

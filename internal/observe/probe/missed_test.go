@@ -16,11 +16,11 @@ import (
 // is made up for when the process is met again: it is not told by the command line
 // of the program that it was forked from.
 func TestMissedExecIsMadeUpFor(t *testing.T) {
-	h, err := newHalf(choose(0, kernel.HierarchyUnified, AttachAuto, false))
+	coll, err := newCollection(choose(0, kernel.HierarchyUnified, AttachAuto, false))
 	skipIfRefused(t, err)
-	defer func() { _ = h.Close() }()
+	defer func() { _ = coll.Close() }()
 	const untilFork = 3 // groups; the next one is exec
-	skipIfRefused(t, h.attachGroups(groups[:untilFork]))
+	skipIfRefused(t, coll.attachGroups(groups[:untilFork]))
 	// The subshell is a fork, at which the shell is met.
 	argv := []string{"sh", "-c", "(:); echo forked; read line"}
 	shell := exec.CommandContext(t.Context(), argv[0], argv[1:]...)
@@ -39,18 +39,18 @@ func TestMissedExecIsMadeUpFor(t *testing.T) {
 	if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil {
 		t.Fatal(err)
 	}
-	key, ok := h.living(uint32(shell.Process.Pid))
+	key, ok := coll.living(uint32(shell.Process.Pid))
 	if !ok {
 		t.Fatal("the shell is not in the table")
 	}
 	var p bpfProcess
-	if err := h.maps[bpfMapProcesses].Lookup(key, &p); err != nil {
+	if err := coll.maps[bpfMapProcesses].Lookup(key, &p); err != nil {
 		t.Fatal(err)
 	}
 	var program bpfProgram
-	err = h.maps[bpfMapProgramsFirst].Lookup(p.Program, &program)
+	err = coll.maps[bpfMapProgramsFirst].Lookup(p.Program, &program)
 	if errors.Is(err, ebpf.ErrKeyNotExist) {
-		err = h.maps[bpfMapPrograms].Lookup(p.Program, &program)
+		err = coll.maps[bpfMapPrograms].Lookup(p.Program, &program)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -10,49 +10,49 @@ import (
 	"github.com/nsblame/nsblame/internal/observe/kernel"
 )
 
-// follower has a group on the functions of a module attached for as long as the
+// moduleProbe has a group on the functions of a module attached for as long as the
 // module is there.
 //
 // It does so by kprobes. A program of the fentry kind holds the module that its
 // function is in, once it is loaded, so that nobody could unload that module
 // any more; a kprobe goes with the module, and only has to be taken away.
-type follower struct {
+type moduleProbe struct {
 	group
 	links []attached
-	// here is set while the module is there, as far as the kernel half has told.
-	here bool
+	// loaded is set while the module is there, by what the BPF programs have reported.
+	loaded bool
 	// live is set while coverage says that the probe is.
 	live bool
-	// gone is set if the links are of a module that has gone since.
-	gone bool
+	// unloaded is set if the links are of a module that has gone since.
+	unloaded bool
 }
 
-// newFollowers returns one for each group on functions of a module that is not
+// newModuleProbes returns one for each group on functions of a module that is not
 // built into the kernel.
-func newFollowers(list []group, builtin func(group) bool) []*follower {
-	var followers []*follower
+func newModuleProbes(list []group, builtin func(group) bool) []*moduleProbe {
+	var moduleProbes []*moduleProbe
 	for _, g := range list {
 		if g.module != "" && !builtin(g) {
-			followers = append(followers, &follower{group: g})
+			moduleProbes = append(moduleProbes, &moduleProbe{group: g})
 		}
 	}
-	return followers
+	return moduleProbes
 }
 
 func isBuiltin(g group) bool { return kernel.Module(g.module, g.probe) == kernel.ModuleBuiltin }
 
-// follower returns the one that has the group, nil if the group stays.
-func (h *half) follower(g group) *follower {
-	i := slices.IndexFunc(h.followers, func(f *follower) bool { return f.probe == g.probe })
+// moduleProbe returns the one that has the group, nil if the group stays.
+func (coll *collection) moduleProbe(g group) *moduleProbe {
+	i := slices.IndexFunc(coll.moduleProbes, func(p *moduleProbe) bool { return p.probe == g.probe })
 	if i < 0 {
 		return nil
 	}
-	return h.followers[i]
+	return coll.moduleProbes[i]
 }
 
-// followsLoads reports whether the kernel half learns from the loading of a
+// followsLoads reports whether the BPF programs learn from the loading of a
 // module what it has to know of it: not of one that was there before.
-func (h *half) followsLoads() bool { return h.started && h.live(opsProbe) }
+func (coll *collection) followsLoads() bool { return coll.started && coll.live(opsProbe) }
 
 // moduleRecord views a record as one about a module, if it is.
 func moduleRecord(raw []byte) (*bpfModuleRecord, bool) {
@@ -65,64 +65,64 @@ func moduleRecord(raw []byte) (*bpfModuleRecord, bool) {
 
 // observe takes note that a module has come or gone. It returns the coverage
 // that has ended with it.
-func (f *follower) observe(r *bpfModuleRecord) *event.Coverage {
-	if f.module != text(r.Module[:]) {
+func (p *moduleProbe) observe(r *bpfModuleRecord) *event.Coverage {
+	if p.module != text(r.Module[:]) {
 		return nil
 	}
-	f.here = r.Gone == 0
+	p.loaded = r.Gone == 0
 	if r.Gone == 0 {
 		return nil
 	}
-	f.gone = true
-	if !f.live {
+	p.unloaded = true
+	if !p.live {
 		return nil
 	}
-	f.live = false
+	p.live = false
 	return &event.Coverage{
-		Probe: f.probe, Subsystem: f.module, Changed: true, Why: "module " + f.module + " was unloaded",
+		Probe: p.probe, Subsystem: p.module, Changed: true, Why: "module " + p.module + " was unloaded",
 	}
 }
 
 // catchUp takes away the probes on modules that are gone, and attaches those on
 // modules that have come. It returns the coverage that begins.
-func (h *half) catchUp() ([]*event.Coverage, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.detached {
+func (coll *collection) catchUp() ([]*event.Coverage, error) {
+	coll.mu.Lock()
+	defer coll.mu.Unlock()
+	if coll.detached {
 		return nil, nil
 	}
 	var began []*event.Coverage
 	var errs []error
-	for _, f := range h.followers {
-		if f.gone {
-			errs = append(errs, h.detachLinks(f.links))
-			f.gone, f.links = false, nil
+	for _, p := range coll.moduleProbes {
+		if p.unloaded {
+			errs = append(errs, coll.detachLinks(p.links))
+			p.unloaded, p.links = false, nil
 		}
-		if !f.here || len(f.links) > 0 {
+		if !p.loaded || len(p.links) > 0 {
 			continue
 		}
-		if c := h.come(f); c != nil {
+		if c := coll.attachLoaded(p); c != nil {
 			began = append(began, c)
 		}
 	}
 	return began, errors.Join(errs...)
 }
 
-// come attaches the probe on a module that has come. If that has gone meanwhile,
+// attachLoaded attaches the probe on a module that has come. If that has gone meanwhile,
 // there is nothing to tell.
-func (h *half) come(f *follower) *event.Coverage {
-	c := &event.Coverage{Probe: f.probe, Subsystem: f.module, Changed: true}
-	how, err := h.attachGroup(f.group)
+func (coll *collection) attachLoaded(p *moduleProbe) *event.Coverage {
+	c := &event.Coverage{Probe: p.probe, Subsystem: p.module, Changed: true}
+	how, err := coll.attachGroup(p.group)
 	switch {
 	case err == nil:
-		c.Live, c.AttachMethod, f.live = true, string(how), true
+		c.Live, c.AttachMethod, p.live = true, string(how), true
 		return c
-	case kernel.Module(f.module, f.probe) != kernel.ModuleLoaded:
-		f.here = false
+	case kernel.Module(p.module, p.probe) != kernel.ModuleLoaded:
+		p.loaded = false
 		return nil
 	default:
-		f.here = false // it is not tried again
-		c.Why = why(f.group, err)
+		p.loaded = false // it is not tried again
+		c.Why = why(p.group, err)
 		return c
 	}
 }
@@ -131,11 +131,11 @@ func (h *half) come(f *follower) *event.Coverage {
 // about it waits until the ring buffer is read, for a module may come and go
 // again quickly.
 func (s *Source) observeModule(r *bpfModuleRecord) {
-	for _, f := range s.half.followers {
-		if c := f.observe(r); c != nil {
+	for _, p := range s.collection.moduleProbes {
+		if c := p.observe(r); c != nil {
 			s.queue = append(s.queue, event.Event{BootNS: r.BootNs, Body: c})
 		}
-		s.behind = s.behind || f.module == text(r.Module[:])
+		s.behind = s.behind || p.module == text(r.Module[:])
 	}
 }
 
@@ -145,7 +145,7 @@ func (s *Source) catchUp() error {
 		return nil
 	}
 	s.behind = false
-	began, err := s.half.catchUp()
+	began, err := s.collection.catchUp()
 	for _, c := range began {
 		s.push(c)
 	}
@@ -155,7 +155,7 @@ func (s *Source) catchUp() error {
 	return nil
 }
 
-// nameOperation completes what the kernel half could not name.
+// nameOperation completes what the BPF programs could not name.
 func nameOperation(n *event.PernetInit, r *bpfInitRecord) {
 	if n.Op == "" && r.Init != 0 {
 		n.Op = kernel.SymbolAt(r.Init, n.Subsystem)

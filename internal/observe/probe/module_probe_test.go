@@ -19,8 +19,8 @@ func moduleAt(boot uint64, module string, gone bool) *bpfModuleRecord {
 
 // A module that goes ends the coverage of its probe, once, at the time at which
 // it went; what is to be done is known afterwards.
-func TestFollow(t *testing.T) {
-	type state struct{ here, gone, live, behind bool }
+func TestModuleProbe(t *testing.T) {
+	type state struct{ loaded, unloaded, live, behind bool }
 	for _, tc := range []struct {
 		name    string
 		live    bool
@@ -28,18 +28,18 @@ func TestFollow(t *testing.T) {
 		want    state
 		ended   []uint64
 	}{
-		{"it comes", false, []*bpfModuleRecord{moduleAt(1, "ip_vs", false)}, state{here: true, behind: true}, nil},
-		{"it goes", true, []*bpfModuleRecord{moduleAt(1, "ip_vs", true)}, state{gone: true, behind: true}, []uint64{1}},
+		{"it comes", false, []*bpfModuleRecord{moduleAt(1, "ip_vs", false)}, state{loaded: true, behind: true}, nil},
+		{"it goes", true, []*bpfModuleRecord{moduleAt(1, "ip_vs", true)}, state{unloaded: true, behind: true}, []uint64{1}},
 		{
 			"it goes and comes again", true,
 			[]*bpfModuleRecord{moduleAt(1, "ip_vs", true), moduleAt(2, "ip_vs", false)},
-			state{here: true, gone: true, behind: true},
+			state{loaded: true, unloaded: true, behind: true},
 			[]uint64{1},
 		},
 		{
 			"it comes and goes before anybody looks", false,
 			[]*bpfModuleRecord{moduleAt(1, "ip_vs", false), moduleAt(2, "ip_vs", true)},
-			state{gone: true, behind: true},
+			state{unloaded: true, behind: true},
 			nil,
 		},
 		{
@@ -47,7 +47,7 @@ func TestFollow(t *testing.T) {
 			[]*bpfModuleRecord{
 				moduleAt(1, "ip_vs", true), moduleAt(2, "ip_vs", false), moduleAt(3, "ip_vs", true),
 			},
-			state{gone: true, behind: true},
+			state{unloaded: true, behind: true},
 			[]uint64{1},
 		},
 		{
@@ -58,12 +58,12 @@ func TestFollow(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			f := &follower{group: group{probe: ipvsProbe, module: "ip_vs"}, live: tc.live}
-			s := &Source{half: &half{followers: []*follower{f}}}
+			p := &moduleProbe{group: group{probe: ipvsProbe, module: "ip_vs"}, live: tc.live}
+			s := &Source{collection: &collection{moduleProbes: []*moduleProbe{p}}}
 			for _, r := range tc.records {
 				s.take(raw(*r))
 			}
-			if got := (state{f.here, f.gone, f.live, s.behind}); got != tc.want {
+			if got := (state{p.loaded, p.unloaded, p.live, s.behind}); got != tc.want {
 				t.Errorf("got %+v, want %+v", got, tc.want)
 			}
 			var ended []uint64

@@ -196,7 +196,7 @@ var groups = []group{
 	},
 }
 
-// settings of the kernel half: the sizes of its tables, and from which
+// settings of the collection: the sizes of its tables, and from which
 // hierarchy it takes cgroup paths.
 type settings struct {
 	ring      int
@@ -221,8 +221,8 @@ type attached struct {
 	link.Link
 }
 
-// half is the kernel half, loaded.
-type half struct {
+// collection is the BPF programs and maps, loaded.
+type collection struct {
 	spec      *ebpf.CollectionSpec
 	maps      map[string]*ebpf.Map
 	variables map[string]*ebpf.Variable
@@ -237,16 +237,16 @@ type half struct {
 	detached bool
 	// started is set once all that was there at the start is attached.
 	started bool
-	// followers have the groups that come and go with modules.
-	followers []*follower
+	// moduleProbes have the groups that come and go with modules.
+	moduleProbes []*moduleProbe
 	// left is how often a kprobe that is detached by now was left out, skips
 	// how often any program was when that was last asked.
 	left, skips skips
 	coverage    []event.Coverage
 }
 
-// newHalf creates the maps; no program is loaded yet.
-func newHalf(set settings) (*half, error) {
+// newCollection creates the maps; no program is loaded yet.
+func newCollection(set settings) (*collection, error) {
 	// Needed before 5.11 only; elsewhere it may fail for want of
 	// CAP_SYS_RESOURCE and does no harm.
 	_ = rlimit.RemoveMemlock()
@@ -273,26 +273,26 @@ func newHalf(set settings) (*half, error) {
 			m.Flags &^= unix.BPF_F_NO_PREALLOC
 		}
 	}
-	h := &half{
+	coll := &collection{
 		set: set, spec: spec, programs: make(map[string]*ebpf.Program), types: types,
-		followers: newFollowers(groups, isBuiltin),
+		moduleProbes: newModuleProbes(groups, isBuiltin),
 	}
-	if err := h.setVariables(set); err != nil {
+	if err := coll.setVariables(set); err != nil {
 		return nil, err
 	}
 	only := spec.Copy()
 	only.Programs = nil
-	coll, err := ebpf.NewCollection(only)
+	created, err := ebpf.NewCollection(only)
 	if err != nil {
-		return nil, kernel.Refused("create the kernel half's maps", err)
+		return nil, kernel.Refused("create the BPF maps", err)
 	}
-	h.maps, h.variables = coll.Maps, coll.Variables
-	return h, nil
+	coll.maps, coll.variables = created.Maps, created.Variables
+	return coll, nil
 }
 
 // setVariables fills what the programs must know before they are verified.
-func (h *half) setVariables(set settings) error {
-	types, err := h.types.Kernel()
+func (coll *collection) setVariables(set settings) error {
+	types, err := coll.types.Kernel()
 	if err != nil {
 		return kernel.Refused("read the kernel's BTF", err)
 	}
@@ -302,78 +302,78 @@ func (h *half) setVariables(set settings) error {
 		return fmt.Errorf("look up a function in the kernel's BTF: %w", err)
 	}
 	return errors.Join(
-		h.spec.Variables[bpfVarRingHalf].Set(uint64(set.ring/2)),
-		h.spec.Variables[bpfVarCgroupUnified].Set(set.hierarchy == kernel.HierarchyUnified),
-		h.spec.Variables[bpfVarKnowsUnshare].Set(err == nil),
-		h.spec.Variables[bpfVarWithCost].Set(set.cost),
+		coll.spec.Variables[bpfVarRingHalf].Set(uint64(set.ring/2)),
+		coll.spec.Variables[bpfVarCgroupUnified].Set(set.hierarchy == kernel.HierarchyUnified),
+		coll.spec.Variables[bpfVarKnowsUnshare].Set(err == nil),
+		coll.spec.Variables[bpfVarWithCost].Set(set.cost),
 	)
 }
 
 // groups are the groups that are asked for.
-func (h *half) groups() []group {
-	return slices.DeleteFunc(slices.Clone(groups), func(g group) bool { return g.cost && !h.set.cost })
+func (coll *collection) groups() []group {
+	return slices.DeleteFunc(slices.Clone(groups), func(g group) bool { return g.cost && !coll.set.cost })
 }
 
 // loadAll loads whatever there is a place for at once, as many programs at the
 // same time as there are processors: what takes long is the kernel's verifier. If
 // that fails, the groups are loaded singly, and the one at fault is found.
-func (h *half) loadAll() {
+func (coll *collection) loadAll() {
 	names := []string{bpfProgProcessesBefore}
-	for _, g := range h.groups() {
-		first := h.choices(g)[0]
-		if h.mayCome(first) {
-			names = append(names, first.by(h.ways(first)[0])...)
+	for _, g := range coll.groups() {
+		first := coll.choices(g)[0]
+		if coll.mayCome(first) {
+			names = append(names, first.by(coll.methods(first)[0])...)
 		}
 	}
-	_ = h.load(names...)
+	_ = coll.load(names...)
 }
 
 // load loads programs by name, but those that are loaded already. All share
 // the maps. It is all of them or none.
-func (h *half) load(names ...string) error {
+func (coll *collection) load(names ...string) error {
 	var plain, ofModules []string
 	for _, name := range names {
 		switch {
-		case h.programs[name] != nil:
+		case coll.programs[name] != nil:
 		case len(modulesOf(name)) > 0:
 			ofModules = append(ofModules, name)
 		default:
 			plain = append(plain, name)
 		}
 	}
-	parts := h.divide(plain, runtime.GOMAXPROCS(0))
+	parts := coll.divide(plain, runtime.GOMAXPROCS(0))
 	loaded := make([]*ebpf.Collection, len(parts), len(parts)+1)
 	errs := make([]error, len(parts), len(parts)+1)
 	var all sync.WaitGroup
 	for i, part := range parts {
-		all.Go(func() { loaded[i], errs[i] = h.loadPart(part) })
+		all.Go(func() { loaded[i], errs[i] = coll.loadPart(part) })
 	}
 	all.Wait()
 	if len(ofModules) > 0 {
 		// By themselves: the library reads a module's types without the lock of
 		// the kernel's, which they refer to (btf/unmarshal.go, inflateType).
-		coll, err := h.loadPart(ofModules)
-		parts, loaded, errs = append(parts, ofModules), append(loaded, coll), append(errs, err)
+		part, err := coll.loadPart(ofModules)
+		parts, loaded, errs = append(parts, ofModules), append(loaded, part), append(errs, err)
 	}
 	failed := errors.Join(errs...)
-	for i, coll := range loaded {
-		if coll == nil {
+	for i, part := range loaded {
+		if part == nil {
 			continue
 		}
 		for _, name := range parts[i] {
 			if failed == nil {
-				h.programs[name] = coll.DetachProgram(name)
+				coll.programs[name] = part.DetachProgram(name)
 			}
 		}
-		coll.Close()
+		part.Close()
 	}
 	return failed
 }
 
 // divide makes as many parts at most, which are about as much work for the
 // verifier. It goes by the number of instructions.
-func (h *half) divide(names []string, limit int) [][]string {
-	size := func(name string) int { return len(h.spec.Programs[name].Instructions) }
+func (coll *collection) divide(names []string, limit int) [][]string {
+	size := func(name string) int { return len(coll.spec.Programs[name].Instructions) }
 	names = slices.SortedFunc(slices.Values(names), func(a, b string) int {
 		return cmp.Or(size(b)-size(a), strings.Compare(a, b))
 	})
@@ -387,23 +387,23 @@ func (h *half) divide(names []string, limit int) [][]string {
 	return parts
 }
 
-func (h *half) loadPart(names []string) (*ebpf.Collection, error) {
-	kernelTypes, err := h.types.Kernel()
+func (coll *collection) loadPart(names []string) (*ebpf.Collection, error) {
+	kernelTypes, err := coll.types.Kernel()
 	if err != nil {
 		return nil, err
 	}
-	moduleTypes, err := h.moduleTypes(names)
+	moduleTypes, err := coll.moduleTypes(names)
 	if err != nil {
 		return nil, err
 	}
 	spec := &ebpf.CollectionSpec{
-		Maps: h.spec.Maps, Types: h.spec.Types, ByteOrder: h.spec.ByteOrder, Programs: make(map[string]*ebpf.ProgramSpec),
+		Maps: coll.spec.Maps, Types: coll.spec.Types, ByteOrder: coll.spec.ByteOrder, Programs: make(map[string]*ebpf.ProgramSpec),
 	}
 	for _, name := range names {
-		spec.Programs[name] = h.spec.Programs[name]
+		spec.Programs[name] = coll.spec.Programs[name]
 	}
 	return ebpf.NewCollectionWithOptions(spec.Copy(), ebpf.CollectionOptions{
-		MapReplacements: h.maps, Cache: h.types,
+		MapReplacements: coll.maps, Cache: coll.types,
 		// Left to itself, the library looks through the types of all modules.
 		Programs: ebpf.ProgramOptions{KernelTypes: kernelTypes, ExtraRelocationTargets: moduleTypes},
 	})
@@ -422,7 +422,7 @@ func modulesOf(program string) []string {
 
 // moduleTypes are those of the modules that the programs are about, as far as the
 // kernel offers them.
-func (h *half) moduleTypes(names []string) ([]*btf.Spec, error) {
+func (coll *collection) moduleTypes(names []string) ([]*btf.Spec, error) {
 	var modules []string
 	for _, name := range names {
 		modules = append(modules, modulesOf(name)...)
@@ -433,7 +433,7 @@ func (h *half) moduleTypes(names []string) ([]*btf.Spec, error) {
 		if !kernel.HasModuleBTF(module) {
 			continue
 		}
-		types, err := h.types.Module(module)
+		types, err := coll.types.Module(module)
 		if errors.Is(err, fs.ErrPermission) {
 			continue // what they would tell is left out
 		}
@@ -451,49 +451,49 @@ func (h *half) moduleTypes(names []string) ([]*btf.Spec, error) {
 // The order keeps the process table whole: ends are noted before anything is
 // put in; then all processes are, so that whoever forks is known; and once
 // forks are followed, those that were born in between.
-func (h *half) attach() ([]event.ProcessID, error) {
-	h.loadAll()
+func (coll *collection) attach() ([]event.ProcessID, error) {
+	coll.loadAll()
 	const ends = 2 // groups
-	list := h.groups()
-	if err := h.attachGroups(list[:ends]); err != nil {
+	list := coll.groups()
+	if err := coll.attachGroups(list[:ends]); err != nil {
 		return nil, err
 	}
-	if _, err := h.processesBefore(); err != nil {
+	if _, err := coll.processesBefore(); err != nil {
 		return nil, err
 	}
-	if err := h.attachGroups(list[ends:]); err != nil {
+	if err := coll.attachGroups(list[ends:]); err != nil {
 		return nil, err
 	}
-	h.started = true
-	return h.processesBefore()
+	coll.started = true
+	return coll.processesBefore()
 }
 
-func (h *half) attachGroups(list []group) error {
+func (coll *collection) attachGroups(list []group) error {
 	for _, g := range list {
-		chosen, how, err := h.attachChoice(g)
+		chosen, how, err := coll.attachChoice(g)
 		cov := event.Coverage{Probe: chosen.probe, Subsystem: chosen.module}
 		switch {
 		case err == nil:
 			cov.Live, cov.AttachMethod = true, string(how)
-			if f := h.follower(g); f != nil {
-				f.here, f.live = true, true
+			if p := coll.moduleProbe(g); p != nil {
+				p.loaded, p.live = true, true
 			}
 		case g.required && !(g.ifPresent && lacksFunction(err)):
 			return err
 		default:
 			cov.Why = why(g, err)
 		}
-		h.coverage = append(h.coverage, cov)
+		coll.coverage = append(coll.coverage, cov)
 	}
 	return nil
 }
 
 // attachChoice attaches the first of the groups that serve the purpose that can
 // be. Where none can, it returns the group itself, with the reasons of all.
-func (h *half) attachChoice(g group) (group, way, error) {
+func (coll *collection) attachChoice(g group) (group, attachMethod, error) {
 	var errs []error
-	for _, choice := range h.choices(g) {
-		how, err := h.attachGroup(choice)
+	for _, choice := range coll.choices(g) {
+		how, err := coll.attachGroup(choice)
 		if err == nil {
 			return choice, how, nil
 		}
@@ -504,13 +504,13 @@ func (h *half) attachChoice(g group) (group, way, error) {
 
 // choices are the group and those that stand in for it, as far as the kernel
 // has types for them; all if it has them for none.
-func (h *half) choices(g group) []group {
+func (coll *collection) choices(g group) []group {
 	all := append([]group{g}, g.or...)
 	if len(all) == 1 {
 		return all
 	}
 	known := slices.DeleteFunc(slices.Clone(all), func(choice group) bool {
-		types, err := h.types.Kernel()
+		types, err := coll.types.Kernel()
 		if err != nil {
 			return true
 		}
@@ -525,15 +525,15 @@ func (h *half) choices(g group) []group {
 
 // attachGroup attaches a group in the first of the ways that works. Where none
 // does, the error is that of all.
-func (h *half) attachGroup(g group) (way, error) {
-	if err := h.present(g); err != nil {
+func (coll *collection) attachGroup(g group) (attachMethod, error) {
+	if err := coll.present(g); err != nil {
 		return "", err
 	}
 	var failed error
-	for _, w := range h.ways(g) {
-		err := h.attachGroupBy(g, w)
+	for _, m := range coll.methods(g) {
+		err := coll.attachGroupBy(g, m)
 		if err == nil {
-			return w, nil
+			return m, nil
 		}
 		if failed == nil {
 			failed = err
@@ -544,26 +544,26 @@ func (h *half) attachGroup(g group) (way, error) {
 	return "", failed
 }
 
-func (h *half) attachGroupBy(g group, w way) error {
-	if err := h.load(g.by(w)...); err != nil {
-		return kernel.Refused("load the "+string(w)+" probe on "+g.probe, err)
+func (coll *collection) attachGroupBy(g group, m attachMethod) error {
+	if err := coll.load(g.by(m)...); err != nil {
+		return kernel.Refused("load the "+string(m)+" probe on "+g.probe, err)
 	}
-	if err := h.prepare(g, w); err != nil {
+	if err := coll.prepare(g, m); err != nil {
 		return err
 	}
 	var links []attached
-	for _, name := range g.by(w) {
-		l, err := h.attachProgram(g, name)
+	for _, name := range g.by(m) {
+		l, err := coll.attachProgram(g, name)
 		if err != nil {
-			err = kernel.Refused("attach the "+string(w)+" probe to "+g.probe, err)
-			return errors.Join(err, h.detachLinks(links))
+			err = kernel.Refused("attach the "+string(m)+" probe to "+g.probe, err)
+			return errors.Join(err, coll.detachLinks(links))
 		}
 		links = append(links, attached{name, l})
 	}
-	if f := h.follower(g); f != nil {
-		f.links = links
+	if p := coll.moduleProbe(g); p != nil {
+		p.links = links
 	} else {
-		h.links = append(h.links, links...)
+		coll.links = append(coll.links, links...)
 	}
 	return nil
 }
@@ -576,8 +576,8 @@ var errNoModules = errors.New("not needed: this kernel loads no modules")
 
 // present returns a *moduleError if the module that the group is about is not
 // there, errNoModules if none ever is, and errNoBus if the group is not wanted.
-func (h *half) present(g group) error {
-	if g.probe == busProbe && h.noBus {
+func (coll *collection) present(g group) error {
+	if g.probe == busProbe && coll.noBus {
 		return errNoBus
 	}
 	if g.loads && !kernel.LoadsModules() {
@@ -595,8 +595,8 @@ func (h *half) present(g group) error {
 }
 
 // mayCome reports whether a group is there, or may come to be with its module.
-func (h *half) mayCome(g group) bool {
-	err := h.present(g)
+func (coll *collection) mayCome(g group) bool {
+	err := coll.present(g)
 	var absent *moduleError
 	return err == nil || errors.As(err, &absent) && absent.state != kernel.ModuleAbsent
 }
@@ -629,8 +629,8 @@ func (e *moduleError) then() string {
 }
 
 // live reports whether a probe is attached.
-func (h *half) live(probe string) bool {
-	return slices.ContainsFunc(h.coverage, func(c event.Coverage) bool { return c.Probe == probe && c.Live })
+func (coll *collection) live(probe string) bool {
+	return slices.ContainsFunc(coll.coverage, func(c event.Coverage) bool { return c.Probe == probe && c.Live })
 }
 
 // why says why an optional probe is not attached and what follows from it.
@@ -653,24 +653,24 @@ func why(g group, err error) string {
 // forget gives back what only the start needed: the index of the kernel's BTF,
 // some 10 MB, and of the programs, some 2 MB, all but those that are loaded or
 // attached when a module comes.
-func (h *half) forget() {
-	h.types = btf.NewCache()
+func (coll *collection) forget() {
+	coll.types = btf.NewCache()
 	later := make(map[string]*ebpf.ProgramSpec)
-	for _, f := range h.followers {
-		for _, name := range f.by(byKprobe) { // see ways
-			later[name] = h.spec.Programs[name]
+	for _, p := range coll.moduleProbes {
+		for _, name := range p.by(byKprobe) { // see methods
+			later[name] = coll.spec.Programs[name]
 		}
 	}
-	h.spec.Programs = later
+	coll.spec.Programs = later
 }
 
-// processesBefore runs over all processes that there are, so that the kernel
-// half knows them, and returns their identities.
-func (h *half) processesBefore() ([]event.ProcessID, error) {
-	if err := h.load(bpfProgProcessesBefore); err != nil {
+// processesBefore runs over all processes that there are, so that the process
+// table has them, and returns their identities.
+func (coll *collection) processesBefore() ([]event.ProcessID, error) {
+	if err := coll.load(bpfProgProcessesBefore); err != nil {
 		return nil, kernel.Refused("load the iterator over processes", err)
 	}
-	it, err := link.AttachIter(link.IterOptions{Program: h.programs[bpfProgProcessesBefore]})
+	it, err := link.AttachIter(link.IterOptions{Program: coll.programs[bpfProgProcessesBefore]})
 	if err != nil {
 		return nil, kernel.Refused("attach the iterator over processes", err)
 	}
@@ -688,23 +688,23 @@ func (h *half) processesBefore() ([]event.ProcessID, error) {
 }
 
 // detach ends all probes. What was sent before stays in the ring buffer.
-func (h *half) detach() error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.detached = true
+func (coll *collection) detach() error {
+	coll.mu.Lock()
+	defer coll.mu.Unlock()
+	coll.detached = true
 	var errs []error
-	for _, f := range slices.Backward(h.followers) {
-		errs = append(errs, h.detachLinks(f.links))
-		f.links = nil
+	for _, p := range slices.Backward(coll.moduleProbes) {
+		errs = append(errs, coll.detachLinks(p.links))
+		p.links = nil
 	}
-	errs = append(errs, h.detachLinks(h.links))
-	h.links = nil
+	errs = append(errs, coll.detachLinks(coll.links))
+	coll.links = nil
 	return errors.Join(errs...)
 }
 
 // detachLinks ends probes, the one that was attached last first.
-func (h *half) detachLinks(links []attached) error {
-	h.missed(links)
+func (coll *collection) detachLinks(links []attached) error {
+	coll.missed(links)
 	var errs []error
 	for _, l := range slices.Backward(links) {
 		errs = append(errs, l.Close())
@@ -713,12 +713,12 @@ func (h *half) detachLinks(links []attached) error {
 }
 
 // Close detaches what is attached and frees the programs and maps.
-func (h *half) Close() error {
-	errs := []error{h.detach()}
-	for _, p := range h.programs {
+func (coll *collection) Close() error {
+	errs := []error{coll.detach()}
+	for _, p := range coll.programs {
 		errs = append(errs, p.Close())
 	}
-	for _, m := range h.maps {
+	for _, m := range coll.maps {
 		errs = append(errs, m.Close())
 	}
 	return errors.Join(errs...)

@@ -15,13 +15,13 @@ import (
 // the machine take, as the kernel counts it, and what it takes in all. It needs a
 // kernel that takes tp_btf programs, and root.
 func BenchmarkProcessPrograms(b *testing.B) {
-	h, err := newHalf(choose(0, kernel.HierarchyUnified, AttachAuto, false))
+	coll, err := newCollection(choose(0, kernel.HierarchyUnified, AttachAuto, false))
 	if err != nil {
 		b.Skip("this kernel or these rights don't allow it: ", err)
 	}
-	defer h.Close()
+	defer coll.Close()
 	const tracepoints = 5 // groups, the first ones
-	if err := h.attachGroups(groups[:tracepoints]); err != nil {
+	if err := coll.attachGroups(groups[:tracepoints]); err != nil {
 		b.Skip("this kernel or these rights don't allow it: ", err)
 	}
 	stats, err := ebpf.EnableStats(uint32(unix.BPF_STATS_RUN_TIME))
@@ -42,7 +42,7 @@ func BenchmarkProcessPrograms(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	for name, p := range h.programs {
+	for name, p := range coll.programs {
 		stats, err := p.Stats()
 		if err != nil {
 			b.Fatal(err)

@@ -56,27 +56,27 @@ const (
 
 // Source is the live stream. Its methods but Stop are for one goroutine.
 type Source struct {
-	half     *half
-	reader   *ringbuf.Reader
-	record   ringbuf.Record
-	proc     procfs.FS
-	queue    []event.Event
-	ledger   ledger
-	buses    buses
-	costs    costs
-	bad      uint64
-	clock    wallClock
-	stop     sync.Once
-	stopErr  error
-	stopped  atomic.Bool
-	draining bool
-	ended    bool
-	// paced is set where the looks into the ring buffer are spaced out, emptied
-	// while the latest of them has left nothing in it, and kick ends a pause.
-	paced   bool
-	pace    pace
-	emptied bool
-	kick    chan struct{}
+	collection *collection
+	reader     *ringbuf.Reader
+	record     ringbuf.Record
+	proc       procfs.FS
+	queue      []event.Event
+	lossDeltas lossDeltas
+	buses      buses
+	costs      costs
+	bad        uint64
+	clock      wallClock
+	stop       sync.Once
+	stopErr    error
+	stopped    atomic.Bool
+	draining   bool
+	ended      bool
+	// throttled is set where the looks into the ring buffer are spaced out, emptied
+	// while the latest of them has left nothing in it, and wakeup ends a pause.
+	throttled bool
+	throttle  throttle
+	emptied   bool
+	wakeup    chan struct{}
 	// behind is set while the probes have to follow a module that came or went.
 	behind   bool
 	mu       sync.Mutex
@@ -84,7 +84,7 @@ type Source struct {
 	// wakeAt is the time for which WakeAt was called, deadline the one that the
 	// reader knows of.
 	wakeAt, deadline uint64
-	// last is the latest time that the kernel half gave.
+	// last is the latest time that the BPF programs gave.
 	last uint64
 	// askedSkips is when all probes were last asked how often they were left out.
 	askedSkips time.Time
@@ -101,15 +101,15 @@ func Open(opt Options) (*Source, error) {
 	if err != nil && !errors.Is(err, kernel.ErrNoHierarchy) {
 		return nil, err
 	}
-	h, err := newHalf(choose(opt.BufferSize, hierarchy, opt.Attach, opt.Cost))
+	coll, err := newCollection(choose(opt.BufferSize, hierarchy, opt.Attach, opt.Cost))
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{half: h, proc: procfs.Default(), kick: make(chan struct{}, 1)}
-	s.paced = ringSize(opt.BufferSize) >= pacedSize
-	s.costs = costs{removed: h.modulesRemoved, symbols: kernel.Symbols}
+	s := &Source{collection: coll, proc: procfs.Default(), wakeup: make(chan struct{}, 1)}
+	s.throttled = ringSize(opt.BufferSize) >= throttledSize
+	s.costs = costs{removed: coll.modulesRemoved, symbols: kernel.Symbols}
 	if err := s.start(opt, hierarchy); err != nil {
-		return nil, errors.Join(err, h.Close())
+		return nil, errors.Join(err, coll.Close())
 	}
 	return s, nil
 }
@@ -138,24 +138,24 @@ func choose(buffer int, hierarchy kernel.Hierarchy, attach Attach, cost bool) se
 }
 
 func (s *Source) start(opt Options, hierarchy kernel.Hierarchy) error {
-	s.half.noBus = opt.NoBus
+	s.collection.noBus = opt.NoBus
 	sweep()
-	before, err := s.half.attach()
+	before, err := s.collection.attach()
 	if err != nil {
 		return err
 	}
-	if s.reader, err = ringbuf.NewReader(s.half.maps[bpfMapEvents]); err != nil {
+	if s.reader, err = ringbuf.NewReader(s.collection.maps[bpfMapEvents]); err != nil {
 		return fmt.Errorf("open the ring buffer: %w", err)
 	}
-	s.half.forget()
+	s.collection.forget()
 	host, err := hostFacts(opt, hierarchy)
 	if err != nil {
 		return err
 	}
 	s.clock = wallClock{offset: host.ClockOffsetNS, checked: clock.Boot()}
 	s.push(host)
-	for i := range s.half.coverage {
-		s.push(&s.half.coverage[i])
+	for i := range s.collection.coverage {
+		s.push(&s.collection.coverage[i])
 	}
 	// now, while they are there: one may end with the very creation that
 	// makes it of interest
@@ -178,7 +178,7 @@ func (s *Source) Needs() []kernel.Capability {
 	}
 	has, err := kernel.Capabilities()
 	standsIn := err != nil || !has.Has(kernel.CapBPF) || !has.Has(kernel.CapPerfmon)
-	if standsIn || len(s.half.followers) > 0 && kernel.PerfTakesAdmin() {
+	if standsIn || len(s.collection.moduleProbes) > 0 && kernel.PerfTakesAdmin() {
 		list = append(list, kernel.CapSysAdmin)
 	}
 	return list
@@ -260,7 +260,7 @@ func (s *Source) fill() error {
 	if len(s.queue) > 0 {
 		return nil
 	}
-	s.rest()
+	s.waitForBatch()
 	s.setDeadline()
 	s.emptied = false
 	err := s.reader.ReadInto(&s.record)
@@ -272,7 +272,7 @@ func (s *Source) fill() error {
 		s.take(s.record.RawSample)
 		if s.record.Remaining == 0 {
 			s.emptied = true
-			return s.settle()
+			return s.onDrained()
 		}
 		if len(s.queue) >= fillUpTo {
 			return nil
@@ -307,13 +307,13 @@ func (s *Source) fill() error {
 	}
 }
 
-// rest waits, while much happens, for more to come together, unless something
+// waitForBatch waits, while much happens, for more to come together, unless something
 // else comes that should not wait: that goes behind what there is to read.
-func (s *Source) rest() {
-	if !s.paced || !s.emptied || s.stopped.Load() {
+func (s *Source) waitForBatch() {
+	if !s.throttled || !s.emptied || s.stopped.Load() {
 		return
 	}
-	d := s.pace.pause(time.Now())
+	d := s.throttle.pause(time.Now())
 	if d == 0 {
 		return
 	}
@@ -321,12 +321,12 @@ func (s *Source) rest() {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-s.kick:
+	case <-s.wakeup:
 	}
 }
 
-// settle is what there is to do when the ring buffer has been read to its end.
-func (s *Source) settle() error {
+// onDrained does what there is to do when the ring buffer has been read to its end.
+func (s *Source) onDrained() error {
 	if err := s.catchUp(); err != nil {
 		return err
 	}
@@ -336,7 +336,7 @@ func (s *Source) settle() error {
 // take decodes a record and puts it, completed where needed, into the queue.
 func (s *Source) take(raw []byte) {
 	if isCost(raw) {
-		if s.costs.take(raw, !s.half.live(lockProbe)) != nil {
+		if s.costs.take(raw, !s.collection.live(lockProbe)) != nil {
 			s.bad++
 		}
 		return
@@ -363,7 +363,7 @@ func (s *Source) take(raw []byte) {
 	case *event.PernetInit:
 		nameOperation(b, (*bpfInitRecord)(unsafe.Pointer(&raw[0])))
 	case *event.NetnsRelease:
-		if b.Held == event.HeldFile && !s.half.live(mountProbe) {
+		if b.Held == event.HeldFile && !s.collection.live(mountProbe) {
 			b.Held = event.HeldNsfs
 		}
 	}
@@ -412,7 +412,7 @@ func (b *buses) number(address uint64) uint32 {
 
 // pushProgramBefore reads the command line of a process that is older than
 // nsblame. If it has called exec since it was listed, what /proc shows is not
-// what it ran then, and the kernel half knows the new one.
+// what it ran then, and the process table has the new one.
 func (s *Source) pushProgramBefore(id event.ProgramID) {
 	prog, err := s.proc.Program(id.Process)
 	if err != nil || !s.runs(id) {
@@ -454,11 +454,11 @@ func continues(part, whole []string) bool {
 }
 
 // runs reports whether the process runs that program at this moment, as far as
-// the kernel half knows.
+// the process table knows.
 func (s *Source) runs(id event.ProgramID) bool {
 	key := bpfProcessKey{StartNs: id.Process.StartNS, Pid: id.Process.PID}
 	var p bpfProcess
-	if err := s.half.maps[bpfMapProcesses].Lookup(unsafe.Pointer(&key), unsafe.Pointer(&p)); err != nil {
+	if err := s.collection.maps[bpfMapProcesses].Lookup(unsafe.Pointer(&key), unsafe.Pointer(&p)); err != nil {
 		return false
 	}
 	return programID(p.Program) == id
@@ -470,14 +470,14 @@ const skipsEvery = time.Second
 // account reports what was lost since it was last asked, and a step of the
 // wall clock.
 func (s *Source) account() error {
-	losses, err := s.half.losses(&s.ledger)
+	losses, err := s.collection.losses(&s.lossDeltas)
 	if err != nil {
 		return err
 	}
 	for _, loss := range losses {
 		s.push(loss)
 	}
-	if loss := s.ledger.since(event.LossRecord, s.bad); loss != nil {
+	if loss := s.lossDeltas.since(event.LossRecord, s.bad); loss != nil {
 		s.push(loss)
 	}
 	// that of the buses at once, for whoever draws conclusions from what was not
@@ -486,14 +486,14 @@ func (s *Source) account() error {
 	if all {
 		s.askedSkips = time.Now()
 	}
-	skipped, err := s.half.skipped(all)
+	skipped, err := s.collection.skipped(all)
 	if err != nil {
 		return err
 	}
-	if loss := s.ledger.since(event.LossBusSkipped, skipped.bus); loss != nil {
+	if loss := s.lossDeltas.since(event.LossBusSkipped, skipped.bus); loss != nil {
 		s.push(loss)
 	}
-	if loss := s.ledger.since(event.LossSkipped, skipped.other); loss != nil {
+	if loss := s.lossDeltas.since(event.LossSkipped, skipped.other); loss != nil {
 		s.push(loss)
 	}
 	s.checkClock(clock.Boot())
@@ -512,7 +512,7 @@ func (s *Source) finish() error {
 	if err := s.account(); err != nil {
 		return err
 	}
-	sums, err := s.half.tally()
+	sums, err := s.collection.tally()
 	if err != nil {
 		return err
 	}
@@ -536,7 +536,7 @@ func (s *Source) Inject(list ...event.Body) error {
 // wake ends whatever Next is waiting for.
 func (s *Source) wake() error {
 	select {
-	case s.kick <- struct{}{}:
+	case s.wakeup <- struct{}{}:
 	default: // it will find that there is a reason
 	}
 	return s.reader.Flush()
@@ -576,7 +576,7 @@ func (s *Source) setDeadline() {
 // with Next, up to io.EOF. It may be called from any goroutine.
 func (s *Source) Stop() error {
 	s.stop.Do(func() {
-		err := s.half.detach()
+		err := s.collection.detach()
 		s.stopped.Store(true)
 		s.stopErr = errors.Join(err, s.wake())
 	})
@@ -585,5 +585,5 @@ func (s *Source) Stop() error {
 
 // Close detaches the probes and frees what the kernel holds for them.
 func (s *Source) Close() error {
-	return errors.Join(s.Stop(), s.reader.Close(), s.half.Close())
+	return errors.Join(s.Stop(), s.reader.Close(), s.collection.Close())
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-func TestPace(t *testing.T) {
-	var p pace
+func TestThrottle(t *testing.T) {
+	var p throttle
 	now := time.Unix(1000, 0)
 	look := func() time.Duration {
 		d := p.pause(now)
@@ -20,22 +20,22 @@ func TestPace(t *testing.T) {
 			}
 		}
 	}
-	if n := burst(); n != paceBurst {
-		t.Errorf("%d looks were free at first, want %d", n, paceBurst)
+	if n := burst(); n != throttleBurst {
+		t.Errorf("%d looks were free at first, want %d", n, throttleBurst)
 	}
 	begin, looks := now, 100
 	for range looks {
 		look()
 	}
-	if took := now.Sub(begin); took < time.Duration(looks-2)*paceEvery {
+	if took := now.Sub(begin); took < time.Duration(looks-2)*throttleEvery {
 		t.Errorf("%d looks within %s while much happens", looks, took)
 	}
-	now = now.Add(paceBurst * paceEvery)
-	if n := burst(); n < paceBurst {
-		t.Errorf("%d looks were free after quiet, want %d", n, paceBurst)
+	now = now.Add(throttleBurst * throttleEvery)
+	if n := burst(); n < throttleBurst {
+		t.Errorf("%d looks were free after quiet, want %d", n, throttleBurst)
 	}
 	for range 1000 { // slower than the pace
-		now = now.Add(2 * paceEvery)
+		now = now.Add(2 * throttleEvery)
 		if d := look(); d > 0 {
 			t.Fatalf("waits %s though little happens", d)
 		}
