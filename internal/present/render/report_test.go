@@ -241,7 +241,7 @@ func named(a, b string) *Creation {
 		Container: &cgroup.Container{ID: a, Runtime: b, Pod: a}, Outer: &cgroup.Container{ID: b, Runtime: a},
 	}
 	k.Settings = []event.UnitSetting{{Name: a, Value: b, File: "/" + a, Line: 1, Source: event.SettingFromFile}}
-	k.Links = []finding.Link{{Name: "because", Text: a, BusName: b, Unit: a, Evidence: evidence.Kernel}, {Name: a, Text: b, Evidence: evidence.Evidence(a)}}
+	k.Links = []finding.Link{{Name: "because", Text: a, Unit: a, Evidence: evidence.Kernel}, {Name: a, Text: b, Evidence: evidence.Evidence(a)}}
 	k.Origin.Unit, k.Origin.Why, k.Origin.Placement = b, a, k.Placement
 	k.Origin.Trigger = []finding.Trigger{finding.TriggerCommand, finding.TriggerTimer, finding.TriggerUnknown, finding.TriggerBoot}[len(b)%4]
 	return k
