@@ -36,8 +36,10 @@ type Blamer struct {
 	runs memory[unitKey, []run]
 	// ends tells how creators ended.
 	ends memory[event.ProcessID, *event.Process]
-	// busWhy says why the buses are not heard, empty if they are.
-	busWhy string
+	// busSpokenOf is set once the stream has said whether the buses are heard;
+	// busWhy says why they are not, empty if they are.
+	busSpokenOf bool
+	busWhy      string
 	// since is from when on the stream is whole, deaf is set until the event
 	// that follows a part that could not be read.
 	since uint64
@@ -82,7 +84,7 @@ func (r run) ask(unit string) event.Question {
 
 // New returns a Blamer over a tree.
 func New(tree *lineage.Tree) *Blamer {
-	return &Blamer{tree: tree, traffic: newTraffic(), busWhy: "the bus probe was not attached"}
+	return &Blamer{tree: tree, traffic: newTraffic()}
 }
 
 // Observe takes the next event of the stream.
@@ -130,11 +132,14 @@ func (b *Blamer) coverage(c *event.Coverage) {
 	if c.Probe != BusProbe {
 		return
 	}
-	b.busWhy = c.Why
+	b.busSpokenOf, b.busWhy = true, c.Why
 	if c.Live {
 		b.busWhy = ""
 	}
 }
+
+// heard reports whether the buses are heard.
+func (b *Blamer) heard() bool { return b.busSpokenOf && b.busWhy == "" }
 
 // askEarly asks about the creator's unit while it is there to be asked about:
 // the creation itself may have to wait for an exec.
@@ -224,12 +229,15 @@ func (b *Blamer) Flush() []*finding.Attribution {
 	return done
 }
 
+// noAnswer stands where a manager would say why it knows nothing of a unit.
+const noAnswer = "the stream ended before it was answered"
+
 // giveUp takes all open questions for unanswered.
 func (b *Blamer) giveUp() {
 	b.asks, b.news, b.newsOfLoads, b.over = nil, true, true, true
 	for _, q := range b.asked.order {
 		if _, ok := b.answers.get(q); !ok {
-			b.answers.put(q, &event.Unit{Question: q, Why: "the stream ended before it was answered"})
+			b.answers.put(q, &event.Unit{Question: q, Why: noAnswer})
 		}
 	}
 }

@@ -241,8 +241,8 @@ func (s *story) want(origins ...string) {
 			text += " " + o.Unit
 		}
 		text += " (" + string(o.Evidence) + ")"
-		if o.Why != "" {
-			text += ": " + o.Why
+		if !o.Why.IsZero() {
+			text += ": " + reason(o.Why)
 		}
 		got = append(got, text)
 	}
@@ -251,12 +251,23 @@ func (s *story) want(origins ...string) {
 	}
 }
 
+// reason is a reason as a test writes it: its code and its fields.
+func reason(r finding.Reason) string {
+	fields := []string{string(r.Code)}
+	for _, f := range []string{r.Unit, r.BusName, r.Text} {
+		if f != "" {
+			fields = append(fields, f)
+		}
+	}
+	return strings.Join(fields, " ")
+}
+
 func (s *story) chains() string {
 	var b strings.Builder
 	for i, c := range s.done {
 		fmt.Fprintf(&b, "case %d\n", i)
 		for _, l := range c.Links {
-			fmt.Fprintf(&b, "  %s: %s (%s)", l.Name, l.Text, l.Evidence)
+			fmt.Fprintf(&b, "  %s: %+v (%s)", l.Kind, l.Cause, l.Evidence)
 			if l.Process != nil {
 				fmt.Fprintf(&b, " %q", l.Process.Argv)
 			}
@@ -286,10 +297,10 @@ func TestTheSeedCase(t *testing.T) {
 	s.fromBus(1, activation("dbus-"+hostname1+".service"))
 	s.service(42, "systemd-hostnamed.service")
 	s.want("command 41 cron.service (kernel)")
-	want := []string{"setting file", "because kernel", "asked by kernel"}
+	want := []string{"setting file", "because kernel", "asked_by kernel"}
 	var got []string
 	for _, l := range s.done[0].Links {
-		got = append(got, l.Name+" "+string(l.Evidence))
+		got = append(got, string(l.Kind)+" "+string(l.Evidence))
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("chain (-want +got):\n%s", diff)
@@ -354,12 +365,12 @@ func TestCallsOfSeveralOnTheBrink(t *testing.T) {
 	s.fromBus(1, ownerChanged(hostname1, ":1.9", "")) // to the next who listens
 	s.fromBus(1, activation("dbus-"+hostname1+".service"))
 	s.service(42, "systemd-hostnamed.service")
-	s.want("unknown (unknown): several processes called org.freedesktop.hostname1 just before it lost its owner; whose call was read after that is not known")
+	s.want("unknown (unknown): ambiguous_call org.freedesktop.hostname1")
 }
 
 // A message that can't be read may have been the call that came first.
 func TestAMessageThatCanNotBeRead(t *testing.T) {
-	const unknown = "unknown (unknown): a message that could not be read may have called org.freedesktop.hostname1 before the first call that was seen"
+	const unknown = "unknown (unknown): unreadable_message org.freedesktop.hostname1"
 	whole := encode(t, getHostname())
 	hello := encode(t, method("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello"))
 	other := cutBehind(t, method("org.example.other", "/", "org.example", "Get"), "org.example.other")
@@ -470,7 +481,7 @@ func TestManyMessagesThatCanNotBeRead(t *testing.T) {
 		}
 		s.fromBus(1, activation("dbus-"+hostname1+".service"))
 		s.service(42, "systemd-hostnamed.service")
-		s.want("unknown (unknown): a message that could not be read may have called org.freedesktop.hostname1 before the first call that was seen")
+		s.want("unknown (unknown): unreadable_message org.freedesktop.hostname1")
 	}
 }
 
@@ -506,7 +517,7 @@ func TestAnActivationBeforeTheManagerNotesTheEnd(t *testing.T) {
 	}{
 		{"the process was gone", -1, "command 44 cron.service (kernel)"},
 		{"it was just ending", 1, "command 44 cron.service (inferred)"},
-		{"it may have run on", 0, "unknown (unknown): systemd-hostnamed.service was asked for while the run before was not over; whether that began this one is not known"},
+		{"it may have run on", 0, "unknown (unknown): asked_while_running systemd-hostnamed.service"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := withHostnamed(t)
@@ -606,7 +617,7 @@ func TestActivationWithoutAKnownCaller(t *testing.T) {
 	s.send(41, toBus, method("org.example.other", "/", "org.example", "Get"))
 	s.fromBus(1, activation("dbus-"+hostname1+".service"))
 	s.service(42, "systemd-hostnamed.service")
-	s.want("unknown (unknown): no call to org.freedesktop.hostname1 was seen before the bus asked for its activation")
+	s.want("unknown (unknown): no_call org.freedesktop.hostname1")
 }
 
 // A service file can name any unit: only the manager knows the bus name then.
@@ -628,7 +639,7 @@ func TestAForgedActivationRequest(t *testing.T) {
 	forged.Headers[dbus.FieldSender] = dbus.MakeVariant(":1.5")
 	s.fromBus(1, forged)
 	s.service(42, "systemd-hostnamed.service")
-	s.want("unknown (unknown): nobody was seen asking for systemd-hostnamed.service to be started")
+	s.want("unknown (unknown): nobody_asked systemd-hostnamed.service")
 }
 
 // A container has a bus at the same path, and a systemd of its own.
@@ -639,7 +650,7 @@ func TestAnotherManagersBus(t *testing.T) {
 		Sender: s.id(41), Bus: 2, Path: systemPrivate, PeerPID: 500, Data: encode(t, job("StartUnit", "systemd-hostnamed.service")),
 	})
 	s.service(42, "systemd-hostnamed.service")
-	s.want("unknown (unknown): nobody was seen asking for systemd-hostnamed.service to be started")
+	s.want("unknown (unknown): nobody_asked systemd-hostnamed.service")
 }
 
 func TestStartJobs(t *testing.T) {
@@ -756,7 +767,7 @@ func TestDevice(t *testing.T) {
 		want    string
 	}{
 		{"one", 1, "device dev-0.device (manager)"},
-		{"one of two", 2, "unknown (unknown): nobody was seen asking for foo.service to be started"},
+		{"one of two", 2, "unknown (unknown): nobody_asked foo.service"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := tell(t)
@@ -801,8 +812,7 @@ func TestAStartWhileTheRestartIsAwaited(t *testing.T) {
 	s.units["foo.service"] = foo
 	s.service(43, "foo.service")
 	s.want("command 40 cron.service (kernel)",
-		"unknown (unknown): foo.service was asked for while it waited for an automatic restart; "+
-			"which of the two began this run is not known")
+		"unknown (unknown): restart_or_request foo.service")
 }
 
 func TestBoot(t *testing.T) {
@@ -850,7 +860,7 @@ func TestWithoutTheBus(t *testing.T) {
 	s := withHostnamed(t)
 	s.see(&event.Coverage{Probe: BusProbe, Why: "turned off by --no-bus"})
 	s.service(42, "systemd-hostnamed.service")
-	s.want("unknown (unknown): who asked for systemd-hostnamed.service to be started is not known: turned off by --no-bus")
+	s.want("unknown (unknown): bus_not_heard systemd-hostnamed.service turned off by --no-bus")
 }
 
 func TestDBusBroker(t *testing.T) {
@@ -887,7 +897,7 @@ func TestTheOtherManagersUnitOfTheSameName(t *testing.T) {
 	s.send(41, private, job("StartUnit", "foo.service"))
 	s.forked(42, 100, base+"/app.slice/foo.service", "(foo)")
 	s.create(42, base+"/app.slice/foo.service")
-	s.want("unknown (unknown): nobody was seen asking for foo.service to be started")
+	s.want("unknown (unknown): nobody_asked foo.service")
 }
 
 func TestTransientUnitThatIsGone(t *testing.T) {
@@ -917,7 +927,7 @@ func TestAUnitThatIsGone(t *testing.T) {
 	s.process(43, 42, "/system.slice/gone.service", "/usr/bin/unshare", "unshare", "-n")
 	s.create(43, "/system.slice/gone.service")
 	s.want(
-		"unknown (unknown): nobody was seen asking for gone.service to be started, and: unit is not loaded",
+		"unknown (unknown): nobody_asked_unit_unknown gone.service unit is not loaded",
 		"command 43 gone.service (kernel)",
 	)
 }
@@ -955,7 +965,7 @@ func TestAnEarlierJobEndsNoRequest(t *testing.T) {
 		want string
 	}{
 		{"the job before", 5, "command 41 cron.service (kernel)"},
-		{"the job that was asked for", 6, "unknown (unknown): nobody was seen asking for foo.service to be started"},
+		{"the job that was asked for", 6, "unknown (unknown): nobody_asked foo.service"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := tell(t)
@@ -1003,7 +1013,7 @@ func TestARequestBehindTheForkIsBlamedForNothing(t *testing.T) {
 	s.caller(41, "systemctl", "start", "foo")
 	s.send(41, private, job("StartUnit", "foo.service"))
 	s.service(42, "foo.service")
-	s.want("unknown (unknown): nobody was seen asking for foo.service to be started")
+	s.want("unknown (unknown): nobody_asked foo.service")
 }
 
 // A request that was lost may have begun the run, and not the one that was heard.
@@ -1025,7 +1035,7 @@ func TestARequestBeforeALossIsInferred(t *testing.T) {
 // it, or that is done before the manager reads of it. Neither is the request's.
 func TestARequestWhileStopping(t *testing.T) {
 	const name = "systemd-hostnamed.service"
-	const nobody = "unknown (unknown): nobody was seen asking for systemd-hostnamed.service to be started"
+	const nobody = "unknown (unknown): nobody_asked systemd-hostnamed.service"
 	type job struct {
 		what   string
 		number uint32

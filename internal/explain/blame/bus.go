@@ -114,7 +114,7 @@ type request struct {
 	// the name without an owner.
 	caller   caller
 	known    bool              // that caller is known
-	why      string            // why it is not
+	why      finding.Reason    // why it is not
 	evidence evidence.Evidence // how it is known
 	// name is the bus name that was to be activated, empty for other requests.
 	name string
@@ -691,13 +691,13 @@ func (r *request) settle(name string) {
 	r.pending, r.unread = nil, nil
 	switch {
 	case !ok:
-		r.why = "no call to " + name + " was seen before the bus asked for its activation"
+		r.why = finding.Reason{Code: finding.ReasonNoCall, BusName: name}
 	case c.dropped:
-		r.why = "too many calls to " + name + " came before the bus asked for its activation, or some were lost"
+		r.why = finding.Reason{Code: finding.ReasonTooManyCalls, BusName: name}
 	case len(c.list) == 0 && c.disputed:
-		r.why = "several processes called " + name + " just before it lost its owner; whose call was read after that is not known"
+		r.why = finding.Reason{Code: finding.ReasonAmbiguousCall, BusName: name}
 	case c.mayBePreceded(busName{r.bus, name}, unreads):
-		r.why = "a message that could not be read may have called " + name + " before the first call that was seen"
+		r.why = finding.Reason{Code: finding.ReasonUnreadableMessage, BusName: name}
 	case len(c.list) == 0:
 		// sent before the name lost its owner, and read after it
 		r.caller, r.known, r.evidence, r.call = c.before.caller, true, evidence.Inferred, c.before.serial

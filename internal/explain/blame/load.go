@@ -52,11 +52,7 @@ func (b *Blamer) FlushLoads() []*finding.PernetInit {
 	return done
 }
 
-const (
-	kthreadd = 2 // its pid
-
-	loadedByKernel = "the kernel itself ran the program that loads modules, for a process whose request is not followed"
-)
+const kthreadd = 2 // its pid
 
 // loading finds out what had a module loaded. Unlike a namespace, nothing in a
 // unit's settings is followed that would do so before the unit's program runs.
@@ -66,11 +62,11 @@ func (s *solver) loading() {
 	r, inService := runOf(p, c.Ancestry, c.BootNS)
 	switch {
 	case slices.ContainsFunc(c.Ancestry, func(p lineage.Process) bool { return p.ID.PID == kthreadd }):
-		s.unknown(loadedByKernel)
+		s.unknown(finding.Reason{Code: finding.ReasonLoadedByKernel})
 	case p.CgroupUnknown:
-		s.unknown("the cgroup of the process that loaded it, and so its unit, is not known")
+		s.unknown(finding.Reason{Code: finding.ReasonLoaderUnplaced})
 	case !inService && slices.ContainsFunc(c.Ancestry, isUnitlessBus):
-		s.unknown(startedByBus)
+		s.unknown(finding.Reason{Code: finding.ReasonStartedByBus})
 	case !inService:
 		s.command(p, c.Ancestry, c.AncestryWhy)
 	default:
@@ -78,7 +74,7 @@ func (s *solver) loading() {
 		switch {
 		case s.open:
 		case slices.ContainsFunc(c.Ancestry, func(p lineage.Process) bool { return isBusDaemon(&p) }):
-			s.unknown(startedByBus)
+			s.unknown(finding.Reason{Code: finding.ReasonStartedByBus})
 		default:
 			s.process(r, facts, p, c.Ancestry, c.AncestryWhy)
 		}

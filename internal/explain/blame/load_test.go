@@ -22,8 +22,8 @@ func (s *story) wantLoads(origins ...string) {
 		if l.Origin.Unit != "" {
 			text += " " + l.Origin.Unit
 		}
-		if l.Origin.Why != "" {
-			text += ": " + l.Origin.Why
+		if !l.Origin.Why.IsZero() {
+			text += ": " + reason(l.Origin.Why)
 		}
 		got = append(got, text)
 	}
@@ -62,7 +62,7 @@ func TestLoadsByTheKernel(t *testing.T) {
 	s.put(70, 2, "/", event.ProgramID{Process: s.id(70)}, "kworker/u4:1")
 	s.process(71, 70, "/", "/usr/bin/kmod", "/sbin/modprobe", "-q", "--", "nft-expr-2-ct")
 	s.load(71, "nft_ct")
-	s.wantLoads("nft_ct by 71: unknown: " + loadedByKernel)
+	s.wantLoads("nft_ct by 71: unknown: loaded_by_kernel")
 }
 
 // A question that nobody answers leaves the loading without a cause, not out.
@@ -73,5 +73,5 @@ func TestLoadsAreFlushed(t *testing.T) {
 	if early := s.blamer.Loads(); len(early) != 0 {
 		t.Errorf("%d loads without an answer", len(early))
 	}
-	s.wantLoads("x by 80: unknown: nobody was seen asking for a.service to be started, and: the stream ended before it was answered")
+	s.wantLoads("x by 80: unknown: nobody_asked_no_answer a.service")
 }

@@ -1,7 +1,6 @@
 package blame
 
 import (
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -42,23 +41,21 @@ func (s *solver) unitFact(q event.Question) *event.Unit {
 	return u
 }
 
-const startedByBus = "the bus daemon itself started it for somebody who called its name; who that was is not followed"
-
 func (s *solver) creation() {
 	c := s.out.Creation
 	r, inService := runOf(&c.Process, c.Ancestry, c.BootNS)
 	byManager := madeByManager(c)
 	if c.Process.CgroupUnknown {
-		s.unknown("the creator's cgroup, and so its unit, is not known")
+		s.unknown(finding.Reason{Code: finding.ReasonCreatorUnplaced})
 		return
 	}
 	if !inService {
 		if byManager {
-			s.unknown("a service manager made it, for something that is no service of this machine's own managers")
+			s.unknown(finding.Reason{Code: finding.ReasonOtherManager})
 			return
 		}
 		if slices.ContainsFunc(c.Ancestry, isUnitlessBus) {
-			s.unknown(startedByBus)
+			s.unknown(finding.Reason{Code: finding.ReasonStartedByBus})
 			return
 		}
 		s.command(&c.Process, c.Ancestry, c.AncestryWhy)
@@ -74,7 +71,7 @@ func (s *solver) creation() {
 		return
 	}
 	if slices.ContainsFunc(c.Ancestry, func(p lineage.Process) bool { return isBusDaemon(&p) }) {
-		s.unknown(startedByBus)
+		s.unknown(finding.Reason{Code: finding.ReasonStartedByBus})
 		return
 	}
 	s.process(r, facts, &c.Process, c.Ancestry, c.AncestryWhy)
@@ -96,7 +93,7 @@ func madeByManager(c *lineage.Creation) bool {
 func (s *solver) settings(byManager bool, facts *event.Unit) {
 	if facts.Why != "" {
 		if byManager {
-			s.link("setting", evidence.Unknown, "made by the manager for one of the unit's settings; which is not known: "+facts.Why)
+			s.setting(evidence.Unknown, finding.SettingUnknown{Why: whyNoFacts(facts)})
 		}
 		return
 	}
@@ -104,22 +101,22 @@ func (s *solver) settings(byManager bool, facts *event.Unit) {
 	s.out.Settings = network.Settings
 	switch {
 	case byManager && !network.Effect.Creates():
-		s.link("setting", evidence.Unknown, "made by the manager, but none of the unit's settings that are in force now does that")
+		s.setting(evidence.Unknown, finding.SettingMissing{})
 	case byManager:
 		for _, set := range network.Settings {
-			s.link("setting", evidence.Evidence(set.Source), settingText(set))
+			s.setting(evidence.Evidence(set.Source), finding.Setting{UnitSetting: set})
 		}
 	default:
-		s.link("setting", evidence.Manager, "none: the unit's own program made it")
+		s.setting(evidence.Manager, finding.OwnProgram{})
 	}
 }
 
-func settingText(s event.UnitSetting) string {
-	text := s.Name + "=" + s.Value
-	if s.File != "" {
-		text += fmt.Sprintf(" at %s:%d", s.File, s.Line)
+// whyNoFacts says why nothing is known of a unit.
+func whyNoFacts(facts *event.Unit) finding.Reason {
+	if facts.Why == noAnswer {
+		return finding.Reason{Code: finding.ReasonNoAnswer}
 	}
-	return text
+	return finding.Reason{Text: facts.Why}
 }
 
 // process carries the chain on from a process in a service: the process is the
@@ -209,7 +206,7 @@ func (s *solver) cause(r run, facts *event.Unit) {
 	_, ranBefore := s.before(r)
 	if q := s.request(r, facts); q != nil {
 		if known && u.NRestarts > 0 && ranBefore && !q.restarts() {
-			s.unknown(r.unit + " was asked for while it waited for an automatic restart; which of the two began this run is not known")
+			s.unknown(finding.Reason{Code: finding.ReasonRestartOrRequest, Unit: r.unit})
 			return
 		}
 		s.asked(r, q)
@@ -245,7 +242,7 @@ func (s *solver) cause(r run, facts *event.Unit) {
 // unit_notify).
 func (s *solver) onlyTrigger(r run, facts *event.Unit) bool {
 	b := begun(facts)
-	if s.busWhy != "" || b == 0 || b < s.since || facts.Unit.NRestarts > 0 || s.askedBy(r, facts, r.at) {
+	if !s.heard() || b == 0 || b < s.since || facts.Unit.NRestarts > 0 || s.askedBy(r, facts, r.at) {
 		return false
 	}
 	var only string
@@ -281,23 +278,24 @@ func (s *solver) askedBy(r run, facts *event.Unit, at uint64) bool {
 	})
 }
 
-// StartedBefore ends the reason why nothing is known of what was under way when
-// the stream began.
-const StartedBefore = "was started before nsblame"
-
-func (s *solver) whyUnknown(r run, facts *event.Unit) string {
+func (s *solver) whyUnknown(r run, facts *event.Unit) finding.Reason {
 	ended, _, _ := s.window(r, facts)
+	why := finding.Reason{Code: finding.ReasonNobodyAsked, Unit: r.unit}
 	switch {
+	case !s.busSpokenOf:
+		why.Code = finding.ReasonNoBusProbe
 	case s.busWhy != "":
-		return "who asked for " + r.unit + " to be started is not known: " + s.busWhy
+		why.Code, why.Text = finding.ReasonBusNotHeard, s.busWhy
+	case facts.Why == noAnswer:
+		why.Code = finding.ReasonNobodyAskedNoAnswer
 	case facts.Why != "":
-		return "nobody was seen asking for " + r.unit + " to be started, and: " + facts.Why
+		why.Code, why.Text = finding.ReasonNobodyAskedUnitUnknown, facts.Why
 	case begun(facts) != 0 && begun(facts) < s.since:
-		return r.unit + " " + StartedBefore
+		why.Code = finding.ReasonStartedBefore
 	case s.askedBy(r, facts, ended):
-		return r.unit + " was asked for while the run before was not over; whether that began this one is not known"
+		why.Code = finding.ReasonAskedWhileRunning
 	}
-	return "nobody was seen asking for " + r.unit + " to be started"
+	return why
 }
 
 // begun is when the run that the answer is about began, in nanoseconds since
@@ -314,33 +312,18 @@ func sinceBoot(facts *event.Unit, us uint64) uint64 {
 // --- restart ---
 
 func (s *solver) restart(r run, u *event.UnitState) {
-	text := "automatic restart"
-	if u.Restart != "" {
-		text += " by Restart=" + u.Restart
-	}
-	text += fmt.Sprintf(", %d so far", u.NRestarts)
-	how := &finding.Restart{Policy: u.Restart}
+	how := finding.Restart{Policy: u.Restart, Count: u.NRestarts}
 	if before, ok := s.before(r); ok {
 		if p, ok := s.ends.get(before.first); ok {
 			how.Ended = &p.ExitCode
-			text += howEnded(p)
 		}
 	}
 	ev := evidence.Manager
 	if !madeByManager(s.out.Creation) {
 		ev = evidence.Inferred
 	}
-	s.because(ev, text, r.unit)
-	s.out.Links[len(s.out.Links)-1].Restart = how
+	s.because(ev, how, r.unit)
 	s.origin(finding.Origin{Trigger: finding.TriggerRestart, Unit: r.unit, Placement: placement(r.owner, r.unit)})
-}
-
-// howEnded says how the process of the run before ended.
-func howEnded(p *event.Process) string {
-	if signal := p.ExitCode & 0x7f; signal != 0 {
-		return fmt.Sprintf("; the run before was ended by signal %d", signal)
-	}
-	return fmt.Sprintf("; the run before ended with exit code %d", p.ExitCode>>8&0xff)
 }
 
 // --- requests ---
@@ -486,27 +469,18 @@ func (s *solver) asked(r run, q *request) {
 		}
 		q.settle(name)
 	}
-	text := q.method + " of " + q.unit
+	var cause finding.Cause = finding.Job{Method: q.method, Unit: q.unit}
 	if q.activation {
-		text = "D-Bus activation of " + q.name
-		if q.name == "" {
-			text = "D-Bus activation of " + q.unit
-		}
+		cause = finding.BusActivation{BusName: q.name, Unit: q.unit, Waiting: q.others}
 	}
-	if q.others > 0 {
-		text += fmt.Sprintf(", for which %d more waited", q.others)
-	}
-	s.because(evidence.Weaker(evidence.Kernel, q.evidence), text, r.unit)
-	if q.activation {
-		s.out.Links[len(s.out.Links)-1].BusName = q.name
-	}
+	s.because(evidence.Weaker(evidence.Kernel, q.evidence), cause, r.unit)
 	if !q.known {
 		s.unknown(q.why)
 		return
 	}
 	c := &q.caller
 	s.out.Links = append(s.out.Links, finding.Link{
-		Name: "asked by", Evidence: q.evidence, Process: &c.process, Ancestry: c.ancestry,
+		Kind: finding.KindAskedBy, Evidence: q.evidence, Process: &c.process, Ancestry: c.ancestry,
 	})
 	s.goOn(c, q.at)
 }
@@ -537,7 +511,7 @@ func (s *solver) dependency(r run, facts *event.Unit) bool {
 		return s.timedDependency(r, facts)
 	}
 	q := list[len(list)-1]
-	s.because(evidence.Manager, fmt.Sprintf("dependency of %s (%s)", q.unit, how[q.unit]), q.unit)
+	s.because(evidence.Manager, finding.Dependency{Of: q.unit, Property: how[q.unit]}, q.unit)
 	s.asked(r, q)
 	return true
 }
@@ -577,7 +551,7 @@ func (s *solver) timedDependency(r run, facts *event.Unit) bool {
 				continue
 			}
 			if at := sinceBoot(timer, timer.Unit.LastTriggerUS); at > ended && at <= until {
-				s.because(evidence.Manager, fmt.Sprintf("dependency of %s (%s)", d.Name, d.Dependency), d.Name)
+				s.because(evidence.Manager, finding.Dependency{Of: d.Name, Property: d.Dependency}, d.Name)
 				s.triggeredBy(r, t, evidence.Manager)
 				return true
 			}
@@ -591,7 +565,7 @@ func (s *solver) timedDependency(r run, facts *event.Unit) bool {
 // retroactively_start_dependencies), asked for by nobody.
 func (s *solver) device(r run, facts *event.Unit) bool {
 	ended, until, exact := s.window(r, facts)
-	if !exact || s.busWhy != "" || facts.Unit.NRestarts > 0 || begun(facts) < s.since {
+	if !exact || !s.heard() || facts.Unit.NRestarts > 0 || begun(facts) < s.since {
 		return false
 	}
 	var only string
@@ -663,11 +637,11 @@ func (s *solver) triggered(r run, facts *event.Unit) bool {
 
 func (s *solver) triggeredBy(r run, name string, ev evidence.Evidence) {
 	kind := triggersByType[path.Ext(name)]
-	text := fmt.Sprintf("%s %s", kind, name)
+	cause := finding.Triggered{Trigger: kind, Unit: name}
 	if from, ok := unit.AcceptedFrom(r.unit); ok && kind == finding.TriggerSocket {
-		text += connection(from)
+		cause.Connection = &from
 	}
-	s.because(ev, text, name)
+	s.because(ev, cause, name)
 	o := finding.Origin{Trigger: kind, Unit: name, Placement: placement(r.owner, name)}
 	if facts, ok := s.fact(r.question()); ok && kind == finding.TriggerSocket && !facts.Peer.IsZero() {
 		p, ancestry, why := s.tree.Lineage(facts.Peer)
@@ -676,22 +650,8 @@ func (s *solver) triggeredBy(r run, name string, ev evidence.Evidence) {
 	s.origin(o)
 }
 
-func connection(a unit.Accepted) string {
-	switch {
-	case a.PID != 0:
-		return fmt.Sprintf(", a connection from pid %d, uid %d", a.PID, a.UID)
-	case a.Remote != "":
-		return ", a connection from " + a.Remote
-	}
-	return ""
-}
-
 func (s *solver) boot(r run) {
-	text := "started with the machine"
-	if r.owner.manager == event.ManagerUser {
-		text = "started with the user's manager"
-	}
-	s.because(evidence.Manager, text, r.unit)
+	s.because(evidence.Manager, finding.Boot{Manager: r.owner.manager}, r.unit)
 	s.origin(finding.Origin{Trigger: finding.TriggerBoot, Unit: r.unit, Placement: placement(r.owner, r.unit)})
 }
 
@@ -701,12 +661,12 @@ func placement(own owner, name string) cgroup.Placement {
 	return cgroup.Placement{Unit: name, Manager: own.manager, OwnerUID: own.uid, HasOwner: own.manager == event.ManagerUser}
 }
 
-func (s *solver) link(name string, ev evidence.Evidence, text string) {
-	s.out.Links = append(s.out.Links, finding.Link{Name: name, Evidence: ev, Text: text})
+func (s *solver) setting(ev evidence.Evidence, cause finding.Cause) {
+	s.out.Links = append(s.out.Links, finding.Link{Kind: finding.KindSetting, Evidence: ev, Cause: cause})
 }
 
-func (s *solver) because(ev evidence.Evidence, text, unitName string) {
-	s.out.Links = append(s.out.Links, finding.Link{Name: "because", Evidence: ev, Text: text, Unit: unitName})
+func (s *solver) because(ev evidence.Evidence, cause finding.Cause, unitName string) {
+	s.out.Links = append(s.out.Links, finding.Link{Kind: finding.KindBecause, Evidence: ev, Cause: cause, Unit: unitName})
 }
 
 func (s *solver) command(p *lineage.Process, ancestry []lineage.Process, why string) {
@@ -716,7 +676,7 @@ func (s *solver) command(p *lineage.Process, ancestry []lineage.Process, why str
 	})
 }
 
-func (s *solver) unknown(why string) {
+func (s *solver) unknown(why finding.Reason) {
 	s.origin(finding.Origin{Trigger: finding.TriggerUnknown, Why: why})
 }
 
@@ -727,7 +687,7 @@ func (s *solver) origin(o finding.Origin) {
 		o.Evidence = evidence.Unknown
 	}
 	for _, l := range s.out.Links {
-		if l.Name == "because" || l.Name == "asked by" {
+		if l.Kind == finding.KindBecause || l.Kind == finding.KindAskedBy {
 			o.Evidence = evidence.Weaker(o.Evidence, l.Evidence)
 		}
 	}

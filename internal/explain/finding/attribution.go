@@ -28,36 +28,6 @@ const (
 	TriggerUnknown Trigger = "unknown"
 )
 
-// Link is one step of the chain from a namespace towards its origin.
-type Link struct {
-	// Name is the kind of step, in a word or two.
-	Name string
-	// Evidence is what it rests on.
-	Evidence evidence.Evidence
-	// Text says it in words. It may hold any byte.
-	Text string
-	// Process is the process that the link is about, if it is about one, with
-	// its Ancestry.
-	Process  *lineage.Process
-	Ancestry []lineage.Process
-	// Unit is the unit that the link is about, if it is about one.
-	Unit string
-	// BusName is the well-known name that was activated, if the link is about
-	// that and the name is known.
-	BusName string
-	// Restart is set for an automatic restart.
-	Restart *Restart
-}
-
-// Restart is an automatic restart of a service.
-type Restart struct {
-	// Policy is the service's Restart=, empty where unknown.
-	Policy string
-	// Ended is how the run before ended (event.Process.ExitCode), nil if that
-	// was not seen.
-	Ended *uint32
-}
-
 // Origin is where the chain begins, as far as it is known.
 type Origin struct {
 	// Trigger is the kind of beginning.
@@ -78,7 +48,7 @@ type Origin struct {
 	// Evidence is that of the chain's weakest link.
 	Evidence evidence.Evidence
 	// Why says, with TriggerUnknown, why the chain ends.
-	Why string
+	Why Reason
 }
 
 // Attribution is a creation with its causes.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
@@ -266,10 +265,7 @@ func identify(k *finding.Attribution) (cause Cause, key, like string) {
 	var own []string
 	switch {
 	case o.Trigger == finding.TriggerUnknown:
-		cause.Why = strings.ReplaceAll(o.Why, k.Placement.Unit, cause.Creator.Unit)
-		if k.Placement.Unit == "" {
-			cause.Why = o.Why
-		}
+		cause.Why = o.Why.Renamed(k.Placement.Unit, cause.Creator.Unit)
 		// what is known is who created it, and what that became
 		p, ancestry, place = &k.Process, k.Ancestry, &k.Placement
 		if p.Exec != nil {
@@ -286,16 +282,18 @@ func identify(k *finding.Attribution) (cause Cause, key, like string) {
 		}
 		own = append(own, cause.Comm, fmt.Sprint(p.UID))
 	}
-	ways := []string{string(cause.Trigger), cause.Why, runtimeOf(place), runtimeOf(&k.Placement)}
+	why := &cause.Why
+	ways := []string{string(cause.Trigger), string(why.Code), why.Unit, why.BusName, why.Text, runtimeOf(place), runtimeOf(&k.Placement)}
 	for i := range k.Links {
 		l := &k.Links[i]
-		if l.Name != "because" {
+		if l.Kind != finding.KindBecause {
 			continue
 		}
+		activation, _ := l.Activation()
 		if cause.Activated == "" {
-			cause.Activated = l.BusName
+			cause.Activated = activation.BusName
 		}
-		ways = append(ways, l.BusName, stable(l.Unit, &k.Placement))
+		ways = append(ways, activation.BusName, stable(l.Unit, &k.Placement))
 	}
 	for _, s := range cause.Settings {
 		ways = append(ways, s.Name, s.Value, s.File, fmt.Sprint(s.Line))
@@ -309,9 +307,8 @@ func identify(k *finding.Attribution) (cause Cause, key, like string) {
 // settings, and yet its program have made this one by itself.
 func decisive(k *finding.Attribution) []event.UnitSetting {
 	made := slices.ContainsFunc(k.Links, func(l finding.Link) bool {
-		return l.Name == "setting" && slices.ContainsFunc(k.Settings, func(s event.UnitSetting) bool {
-			return strings.HasPrefix(l.Text, s.Name+"=")
-		})
+		_, ok := l.Cause.(finding.Setting)
+		return ok
 	})
 	if !made {
 		return nil
@@ -352,7 +349,7 @@ func (g *group) add(k *finding.Attribution) {
 		g.example, g.Example = strength, k
 	}
 	for i := range k.Links {
-		if how := k.Links[i].Restart; how != nil && (g.Restarted == nil || how.Ended != nil) {
+		if how := k.Links[i].Restart(); how != nil && (g.Restarted == nil || how.Ended != nil) {
 			g.Restarted = how
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
+	"github.com/nsblame/nsblame/internal/explain/unit"
 )
 
 // story feeds a collector.
@@ -81,7 +82,7 @@ func ofUnit(n uint32, path string) *finding.Attribution {
 	k := plain(n, path, "(service)")
 	k.Process.ArgvInherited = true
 	k.Settings = []event.UnitSetting{{Name: "PrivateNetwork", Value: "yes", File: "/lib/systemd/system/" + k.Placement.Unit, Line: 26, Source: event.SettingFromFile}}
-	k.Links = []finding.Link{{Name: "setting", Evidence: evidence.File, Text: "PrivateNetwork=yes at /lib/systemd/system/x:26"}}
+	k.Links = []finding.Link{{Kind: finding.KindSetting, Evidence: evidence.File, Cause: finding.Setting{UnitSetting: k.Settings[0]}}}
 	return k
 }
 
@@ -91,8 +92,8 @@ func hostnamed(n uint32, argv ...string) *finding.Attribution {
 	asker := process(n+1000, cronPath, argv...)
 	ancestry := []lineage.Process{process(50, cronPath, "sh", "-c", "x"), process(20, cronPath, "cron", "-f"), process(1, "/init.scope", "init")}
 	k.Links = append(k.Links,
-		finding.Link{Name: "because", Evidence: evidence.Kernel, Text: fmt.Sprintf("D-Bus activation of org.freedesktop.hostname1, for which %d more waited", n), Unit: "systemd-hostnamed.service", BusName: "org.freedesktop.hostname1"},
-		finding.Link{Name: "asked by", Evidence: evidence.Kernel, Process: &asker, Ancestry: ancestry})
+		finding.Link{Kind: finding.KindBecause, Evidence: evidence.Kernel, Cause: finding.BusActivation{BusName: "org.freedesktop.hostname1", Waiting: int(n)}, Unit: "systemd-hostnamed.service"},
+		finding.Link{Kind: finding.KindAskedBy, Evidence: evidence.Kernel, Process: &asker, Ancestry: ancestry})
 	k.Origin = finding.Origin{
 		Trigger: finding.TriggerCommand, Process: &asker, Ancestry: ancestry, Evidence: evidence.Kernel,
 		Unit: "cron.service", Placement: cgroup.Parse(cronPath),
@@ -152,7 +153,7 @@ func TestWhatBelongsTogether(t *testing.T) {
 			k.Settings[0].File = "/etc/systemd/system/chat@.service"
 			peer := process(900+i, cronPath, "nc", fmt.Sprint(i))
 			k.Origin = finding.Origin{Trigger: finding.TriggerSocket, Unit: "chat.socket", Placement: cgroup.Placement{Unit: "chat.socket", Manager: event.ManagerSystem}, Process: &peer, Evidence: evidence.Manager}
-			k.Links = append(k.Links, finding.Link{Name: "because", Text: fmt.Sprintf("socket chat.socket, a connection from pid %d", i), Unit: "chat.socket"})
+			k.Links = append(k.Links, finding.Link{Kind: finding.KindBecause, Cause: finding.Triggered{Trigger: finding.TriggerSocket, Unit: "chat.socket", Connection: &unit.Accepted{PID: i}}, Unit: "chat.socket"})
 			return k
 		}},
 		{"instances that somebody has named", 3, func(i uint32) *finding.Attribution {
@@ -161,13 +162,13 @@ func TestWhatBelongsTogether(t *testing.T) {
 		{"restarts", 1, func(i uint32) *finding.Attribution {
 			k := ofUnit(100+i, "/system.slice/crash.service")
 			code := uint32(3 << 8)
-			k.Links = append(k.Links, finding.Link{Name: "because", Text: fmt.Sprintf("automatic restart, %d so far", i), Unit: "crash.service", Restart: &finding.Restart{Policy: "always", Ended: &code}})
+			k.Links = append(k.Links, finding.Link{Kind: finding.KindBecause, Cause: finding.Restart{Policy: "always", Count: i, Ended: &code}, Unit: "crash.service"})
 			k.Origin = finding.Origin{Trigger: finding.TriggerRestart, Unit: "crash.service", Placement: cgroup.Placement{Unit: "crash.service"}, Evidence: evidence.Manager}
 			return k
 		}},
 		{"unknown, of transient units", 1, func(i uint32) *finding.Attribution {
 			k := plain(100+i, fmt.Sprintf("/system.slice/run-u%d.service", i), "job")
-			k.Origin = finding.Origin{Trigger: finding.TriggerUnknown, Evidence: evidence.Unknown, Why: "nobody was seen asking for " + k.Placement.Unit + " to be started"}
+			k.Origin = finding.Origin{Trigger: finding.TriggerUnknown, Evidence: evidence.Unknown, Why: finding.Reason{Code: finding.ReasonNobodyAsked, Unit: k.Placement.Unit}}
 			return k
 		}},
 		{"containers", 1, func(i uint32) *finding.Attribution {
@@ -198,7 +199,7 @@ func TestWhatBelongsTogether(t *testing.T) {
 func TestSettingOfAnother(t *testing.T) {
 	s := newStory()
 	k := ofUnit(100, "/system.slice/x.service")
-	k.Links[0].Text = "none: the unit's own program made it"
+	k.Links[0].Cause = finding.OwnProgram{}
 	s.create(second, k)
 	c := s.causes(t, 1)[0]
 	if len(c.Settings) > 0 || slices.ContainsFunc(c.Remedies, func(r Remedy) bool { return r.Kind == DropIn }) {

@@ -212,7 +212,7 @@ func ofCommand(c *Cause) []Remedy {
 // startedUnit is the unit that the first request of the chain was about.
 func startedUnit(k *finding.Attribution) string {
 	for i := range k.Links {
-		if l := &k.Links[i]; l.Name == "because" && l.Unit != "" {
+		if l := &k.Links[i]; l.Kind == finding.KindBecause && l.Unit != "" {
 			return stable(l.Unit, &k.Placement)
 		}
 	}
@@ -222,7 +222,8 @@ func startedUnit(k *finding.Attribution) string {
 // activated reports whether the chain begins with an activation over D-Bus.
 func activated(k *finding.Attribution) bool {
 	return slices.ContainsFunc(k.Links, func(l finding.Link) bool {
-		return l.Name == "because" && (l.BusName != "" || strings.HasPrefix(l.Text, "D-Bus activation"))
+		_, ok := l.Activation()
+		return ok
 	})
 }
 
@@ -441,7 +442,7 @@ func learnMore(c *Cause, r *Report) Remedy {
 		out.Do = "Something was lost, and what is missing may be part of it: run again when less is going on"
 	case buffer > 0:
 		out.Do = "Records were lost, and what is missing may be among them: run again with a larger --buffer-size"
-	case strings.HasSuffix(c.Why, blame.StartedBefore):
+	case c.Why.Code == finding.ReasonStartedBefore:
 		out.Do = "It was started before nsblame: let nsblame run until it is started again"
 	default:
 		out.Do = "Nothing that was seen tells who asked. See what the unit is started by, and what the journal has of the time"

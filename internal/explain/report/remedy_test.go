@@ -121,7 +121,7 @@ func TestTriggers(t *testing.T) {
 	}
 	crash := triggered(finding.TriggerRestart, "crash.service", "/system.slice/crash.service")
 	code, signal := uint32(3<<8), uint32(9)
-	crash.Links = append(crash.Links, finding.Link{Name: "because", Restart: &finding.Restart{Policy: "always", Ended: &code}})
+	crash.Links = append(crash.Links, finding.Link{Kind: finding.KindBecause, Cause: finding.Restart{Policy: "always", Ended: &code}})
 	got := remedyOf(t, FixFailure, crash)
 	if !strings.Contains(got.Do, "by Restart=always; a run before ended with exit code 3") || !strings.Contains(got.Cost, "StartLimitBurst=") {
 		t.Errorf("%+v", got)
@@ -129,11 +129,11 @@ func TestTriggers(t *testing.T) {
 	if diff := cmp.Diff([][]string{{"systemctl", "status", "crash.service"}, {"journalctl", "--unit", "crash.service"}}, got.Commands); diff != "" {
 		t.Error(diff)
 	}
-	crash.Links[len(crash.Links)-1].Restart.Ended = &signal
+	crash.Links[len(crash.Links)-1].Cause = finding.Restart{Policy: "always", Ended: &signal}
 	if got := remedyOf(t, FixFailure, crash); !strings.Contains(got.Do, "signal 9") {
 		t.Errorf("%+v", got)
 	}
-	crash.Links[len(crash.Links)-1].Restart.Ended = nil
+	crash.Links[len(crash.Links)-1].Cause = finding.Restart{Policy: "always"}
 	if got := remedyOf(t, FixFailure, crash); strings.Contains(got.Do, "ended") {
 		t.Errorf("it was not seen how it ended: %+v", got)
 	}
@@ -163,20 +163,21 @@ func TestContainers(t *testing.T) {
 
 // What to do about the unknown follows from what was missing.
 func TestLearnMore(t *testing.T) {
-	unknown := func(why string) *finding.Attribution {
+	unknown := func(why finding.Reason) *finding.Attribution {
 		k := ofUnit(100, "/system.slice/x.service")
 		k.Origin = finding.Origin{Trigger: finding.TriggerUnknown, Evidence: evidence.Unknown, Why: why}
 		return k
 	}
 	for _, tt := range []struct {
-		why, want string
-		events    []event.Body
+		why    finding.Reason
+		want   string
+		events []event.Body
 	}{
-		{"x", "--no-bus", []event.Body{&event.Coverage{Probe: blame.BusProbe, Why: "off"}}},
-		{"x", "--buffer-size", []event.Body{&event.Loss{Kind: event.LossBus, Count: 1}}},
-		{"x", "when less is going on", []event.Body{&event.Loss{Kind: event.LossTable, Count: 1}}},
-		{"x.service " + blame.StartedBefore, "until it is started again", nil},
-		{"nobody was seen", "journal", nil},
+		{finding.Reason{Text: "x"}, "--no-bus", []event.Body{&event.Coverage{Probe: blame.BusProbe, Why: "off"}}},
+		{finding.Reason{Text: "x"}, "--buffer-size", []event.Body{&event.Loss{Kind: event.LossBus, Count: 1}}},
+		{finding.Reason{Text: "x"}, "when less is going on", []event.Body{&event.Loss{Kind: event.LossTable, Count: 1}}},
+		{finding.Reason{Code: finding.ReasonStartedBefore, Unit: "x.service"}, "until it is started again", nil},
+		{finding.Reason{Code: finding.ReasonNobodyAsked}, "journal", nil},
 	} {
 		if got := remedyOf(t, LearnMore, unknown(tt.why), tt.events...); !strings.Contains(got.Do, tt.want) {
 			t.Errorf("%s: %+v", tt.want, got)

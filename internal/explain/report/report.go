@@ -115,7 +115,7 @@ type Cause struct {
 	UID    uint32
 	HasUID bool
 	// Why says, with an unknown trigger, where the evidence ends.
-	Why string
+	Why finding.Reason
 	// Creator is the unit in which the namespaces were made.
 	Creator Party
 	// Settings are those of the creating unit that made the namespaces.

@@ -130,10 +130,10 @@ func scenarios() []struct {
 		Unit: "cron.service", Placement: cronPlace, Evidence: evidence.Inferred,
 	}
 	asked.Links = []finding.Link{
-		{Name: "setting", Evidence: evidence.File, Text: "PrivateNetwork=yes at /lib/systemd/system/systemd-hostnamed.service:26"},
-		{Name: "asked by", Evidence: evidence.Kernel, Process: &caller, Ancestry: asked.Origin.Ancestry},
-		{Name: "because", Evidence: evidence.Inferred, Text: "D-Bus activation of org.freedesktop.hostname1"},
-		{Name: "much too long a name", Evidence: "log", Text: "\x1b[2J"},
+		{Kind: finding.KindSetting, Evidence: evidence.File, Cause: finding.Setting{UnitSetting: asked.Settings[0]}},
+		{Kind: finding.KindAskedBy, Evidence: evidence.Kernel, Process: &caller, Ancestry: asked.Origin.Ancestry},
+		{Kind: finding.KindBecause, Evidence: evidence.Inferred, Cause: finding.BusActivation{Unit: "org.freedesktop.hostname1"}},
+		{Kind: "much too long a name", Evidence: "log", Cause: finding.Job{Method: "\x1b[2J"}},
 	}
 
 	killed := exited(process(339, "sh", "sh", "-c", "hostnamectl --static &"), 9)
@@ -260,7 +260,7 @@ func costly(n event.NetnsCreate) event.NetnsCreate {
 func loads() []*finding.PernetInit {
 	load := func(n event.PernetInit, p lineage.Process, ancestry ...lineage.Process) *finding.PernetInit {
 		c := finding.NewAttribution(&lineage.Creation{BootNS: at(1, 41, 8, 100), Process: p, Ancestry: ancestry})
-		c.Origin = finding.Origin{Trigger: finding.TriggerUnknown, Why: "nobody knows", Evidence: evidence.Unknown}
+		c.Origin = finding.Origin{Trigger: finding.TriggerUnknown, Why: finding.Reason{Text: "nobody knows"}, Evidence: evidence.Unknown}
 		return &finding.PernetInit{Init: n, Attribution: c}
 	}
 	modprobe := process(970, "modprobe", "modprobe", "ip_vs")

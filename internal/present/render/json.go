@@ -60,7 +60,7 @@ func (p *jsonPrinter) creation(c *Creation) {
 	}
 	ancestryFields(e, c)
 	placeFields(e, c)
-	chainField(e, c.chain())
+	chainField(e, c, finding.KindCreator)
 	originField(e, &c.Origin)
 }
 
@@ -76,29 +76,48 @@ func placeFields(e *encoder, c *Creation) {
 	}
 }
 
-func chainField(e *encoder, links []finding.Link) {
+// chainField writes the chain: what is known from the kernel, of which the first
+// link is of the kind given, and then the links of the attribution.
+func chainField(e *encoder, c *Creation, first finding.Kind) {
 	e.key("chain")
 	e.open('[')
-	for _, l := range links {
-		e.open('{')
-		e.str("link", l.Name)
-		e.str("evidence", string(l.Evidence))
-		if l.Process == nil {
-			e.str("text", l.Text)
-		} else {
-			e.str("text", linkText(&l))
-		}
-		if l.Unit != "" {
-			e.str("unit", l.Unit)
-		}
-		if l.Process != nil {
-			e.key("process")
-			processObject(e, l.Process)
-			processList(e, "ancestry", l.Ancestry)
-		}
-		e.close('}')
+	kernelLink(e, first, creatorText(c, maxTreeCommand))
+	if c.Placement.Unit != "" {
+		kernelLink(e, finding.KindUnit, c.Placement.Unit)
+	}
+	for i := range c.Links {
+		linkObject(e, &c.Links[i])
 	}
 	e.close(']')
+}
+
+// kernelLink writes a link that every chain has.
+func kernelLink(e *encoder, kind finding.Kind, text string) {
+	e.open('{')
+	e.str("link", kindText(kind))
+	e.str("evidence", string(evidence.Kernel))
+	e.str("text", text)
+	e.close('}')
+}
+
+func linkObject(e *encoder, l *finding.Link) {
+	e.open('{')
+	e.str("link", kindText(l.Kind))
+	e.str("evidence", string(l.Evidence))
+	if l.Process == nil {
+		e.str("text", causeText(l.Cause))
+	} else {
+		e.str("text", linkText(l))
+	}
+	if l.Unit != "" {
+		e.str("unit", l.Unit)
+	}
+	if l.Process != nil {
+		e.key("process")
+		processObject(e, l.Process)
+		processList(e, "ancestry", l.Ancestry)
+	}
+	e.close('}')
 }
 
 func originField(e *encoder, o *finding.Origin) {
@@ -123,8 +142,8 @@ func originField(e *encoder, o *finding.Origin) {
 	containerField(e, "container", o.Placement.Container)
 	e.str("trigger", string(o.Trigger))
 	e.str("evidence", string(o.Evidence))
-	if o.Why != "" {
-		e.str("why", o.Why)
+	if !o.Why.IsZero() {
+		e.str("why", reasonText(o.Why))
 	}
 	e.close('}')
 }
@@ -377,15 +396,6 @@ func containerField(e *encoder, name string, c *cgroup.Container) {
 		e.str("pod", c.Pod)
 	}
 	e.close('}')
-}
-
-// chain returns the links known from the kernel, and then those given.
-func (c *Creation) chain() []finding.Link {
-	links := []finding.Link{{Name: "creator", Evidence: evidence.Kernel, Text: creatorText(c, maxTreeCommand)}}
-	if c.Placement.Unit != "" {
-		links = append(links, finding.Link{Name: "unit", Evidence: evidence.Kernel, Text: c.Placement.Unit})
-	}
-	return append(links, c.Links...)
 }
 
 // status is a decoded wait status.

@@ -423,7 +423,7 @@ func (p *listText) creation(b *block, n *inventory.Namespace) {
 		b.ancestry(c)
 		for i := range c.Links {
 			l := &c.Links[i]
-			b.row(fitEscaped(l.Name, titleWidth-2), linkText(l), l.Evidence)
+			b.row(fitEscaped(kindText(l.Kind), titleWidth-2), linkText(l), l.Evidence)
 		}
 		b.origin(&c.Origin)
 	}

@@ -32,16 +32,9 @@ func (p *jsonPrinter) Load(l *finding.PernetInit) error {
 	processObject(e, &c.Process)
 	ancestryFields(e, c)
 	placeFields(e, c)
-	chainField(e, loadChain(c))
+	chainField(e, c, finding.KindLoader)
 	originField(e, &c.Origin)
 	return p.end()
-}
-
-// loadChain begins with the process that loaded the module.
-func loadChain(c *Creation) []finding.Link {
-	links := c.chain()
-	links[0].Name = "loader"
-	return links
 }
 
 // Load prints what loading a module did, as Creation does.

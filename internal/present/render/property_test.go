@@ -86,7 +86,7 @@ func anyCreation() *rapid.Generator[*Creation] {
 			c.Child = &child
 		}
 		out := unblamed(c)
-		out.Links = []finding.Link{{Name: anyString().Draw(t, "link"), Evidence: "\x1b", Text: anyString().Draw(t, "text")}}
+		out.Links = []finding.Link{{Kind: finding.Kind(anyString().Draw(t, "link")), Evidence: "\x1b", Cause: finding.Job{Method: anyString().Draw(t, "text")}}}
 		if rapid.Bool().Draw(t, "placement") {
 			s := func() string { return anyString().Draw(t, "placement string") }
 			out.Placement = cgroup.Placement{
@@ -186,7 +186,7 @@ func TestJSONIsLossless(t *testing.T) {
 		same(t, init, "op", c.Netns.Init[0].Op)
 		same(t, init, "subsystem", c.Netns.Init[0].Subsystem)
 		chain := created["chain"].([]any)
-		same(t, chain[len(chain)-1].(map[string]any), "text", c.Links[0].Text)
+		same(t, chain[len(chain)-1].(map[string]any), "text", causeText(c.Links[0].Cause))
 		if c.Placement.Unit != "" {
 			same(t, created["unit"].(map[string]any), "name", c.Placement.Unit)
 		}

@@ -270,20 +270,15 @@ func (w *reportWriter) section(i int, c *report.Cause) section {
 		add("in", value(partyText(&c.Creator)))
 	}
 	for j := range c.Settings {
-		set := &c.Settings[j]
-		text := set.Name + "=" + set.Value
-		if set.File != "" {
-			text += fmt.Sprintf(" at %s:%d", set.File, set.Line)
-		}
-		add("setting", value(fitEscaped(text, maxReportCommand)))
+		add("setting", value(fitEscaped(settingText(&c.Settings[j]), maxReportCommand)))
 	}
 	for j := range c.Example.Links {
-		if l := &c.Example.Links[j]; l.Name == "because" {
-			add("because", value(fitEscaped(l.Text, maxReportCommand)))
+		if l := &c.Example.Links[j]; l.Kind == finding.KindBecause {
+			add("because", value(fitEscaped(causeText(l.Cause), maxReportCommand)))
 		}
 	}
-	if c.Why != "" {
-		add("unknown", spoken(fitEscaped(c.Why, maxReportCommand)))
+	if !c.Why.IsZero() {
+		add("unknown", spoken(fitEscaped(reasonText(c.Why), maxReportCommand)))
 	}
 	tally := func(title string, t *report.Tally, text func([]string) string) {
 		for j := range t.Values {

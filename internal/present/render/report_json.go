@@ -127,8 +127,8 @@ func (p *jsonPrinter) cause(c *report.Cause, r *report.Report) {
 	e.str("trigger", string(c.Trigger))
 	partyField(e, "origin", &c.Origin)
 	commandField(e, c)
-	if c.Why != "" {
-		e.str("why", c.Why)
+	if !c.Why.IsZero() {
+		e.str("why", reasonText(c.Why))
 	}
 	partyField(e, "unit", &c.Creator)
 	e.key("settings")
@@ -224,8 +224,8 @@ func loadsField(e *encoder, r *report.Report) {
 		e.str("trigger", string(l.Cause.Trigger))
 		partyField(e, "origin", &l.Cause.Origin)
 		commandField(e, l.Cause)
-		if l.Cause.Why != "" {
-			e.str("why", l.Cause.Why)
+		if !l.Cause.Why.IsZero() {
+			e.str("why", reasonText(l.Cause.Why))
 		}
 		partyField(e, "unit", &l.Cause.Creator)
 		e.uint("count", l.Count)

@@ -76,7 +76,7 @@ func seedCase() []*Creation {
 	for i := range uint64(5) {
 		k := scenarios()[0].c
 		k.BootNS = at(1, 41, 7, 0) + i*120e9 + i%3*2e9
-		k.Links[2].BusName, k.Links[2].Unit = "org.freedesktop.hostname1", "systemd-hostnamed.service"
+		k.Links[2].Cause, k.Links[2].Unit = finding.BusActivation{BusName: "org.freedesktop.hostname1"}, "systemd-hostnamed.service"
 		k.Links = k.Links[:3]
 		list = append(list, k)
 	}
@@ -117,12 +117,12 @@ func anyReport(t *rapid.T) *report.Report {
 		k.Origin.Trigger = rapid.SampledFrom([]finding.Trigger{
 			finding.TriggerCommand, finding.TriggerTimer, finding.TriggerSocket, finding.TriggerPath, finding.TriggerRestart, finding.TriggerBoot, finding.TriggerUnknown,
 		}).Draw(t, "trigger")
-		k.Origin.Unit, k.Origin.Why = anyString().Draw(t, "unit"), markup().Draw(t, "why")
+		k.Origin.Unit, k.Origin.Why = anyString().Draw(t, "unit"), finding.Reason{Text: markup().Draw(t, "why")}
 		k.Origin.Placement.Unit, k.Placement.Unit = markup().Draw(t, "origin unit"), markup().Draw(t, "own unit")
 		k.Settings = []event.UnitSetting{{Name: "PrivateNetwork", Value: "yes", File: "/etc/" + markup().Draw(t, "file")}}
 		k.Links = append(k.Links,
-			finding.Link{Name: "setting", Text: "PrivateNetwork=yes"},
-			finding.Link{Name: "because", Text: markup().Draw(t, "text"), BusName: markup().Draw(t, "bus name"), Unit: markup().Draw(t, "link unit")})
+			finding.Link{Kind: finding.KindSetting, Cause: finding.Setting{UnitSetting: k.Settings[0]}},
+			finding.Link{Kind: finding.KindBecause, Cause: finding.BusActivation{BusName: markup().Draw(t, "bus name"), Unit: markup().Draw(t, "alias")}, Unit: markup().Draw(t, "link unit")})
 		k.Process.Argv = append(k.Process.Argv, markup().Draw(t, "arg"))
 	}
 	return reportOf(rapid.Bool().Draw(t, "broken"), list...)
@@ -241,8 +241,8 @@ func named(a, b string) *Creation {
 		Container: &cgroup.Container{ID: a, Runtime: b, Pod: a}, Outer: &cgroup.Container{ID: b, Runtime: a},
 	}
 	k.Settings = []event.UnitSetting{{Name: a, Value: b, File: "/" + a, Line: 1, Source: event.SettingFromFile}}
-	k.Links = []finding.Link{{Name: "because", Text: a, Unit: a, Evidence: evidence.Kernel}, {Name: a, Text: b, Evidence: evidence.Evidence(a)}}
-	k.Origin.Unit, k.Origin.Why, k.Origin.Placement = b, a, k.Placement
+	k.Links = []finding.Link{{Kind: finding.KindBecause, Cause: finding.Job{Method: a}, Unit: a, Evidence: evidence.Kernel}, {Kind: finding.Kind(a), Cause: finding.Job{Method: b}, Evidence: evidence.Evidence(a)}}
+	k.Origin.Unit, k.Origin.Why, k.Origin.Placement = b, finding.Reason{Text: a}, k.Placement
 	k.Origin.Trigger = []finding.Trigger{finding.TriggerCommand, finding.TriggerTimer, finding.TriggerUnknown, finding.TriggerBoot}[len(b)%4]
 	return k
 }
@@ -284,8 +284,8 @@ func reportIsLossless(t fataler, r *report.Report) {
 				}
 			}
 		}
-		if c["why"] != nil || want.Why != "" {
-			same(t, c, "why", want.Why)
+		if c["why"] != nil || !want.Why.IsZero() {
+			same(t, c, "why", reasonText(want.Why))
 		}
 		sameProcess(t, c["example"].(map[string]any)["process"], &want.Example.Process)
 	}

@@ -35,7 +35,7 @@ func (b *block) causes(c *Creation) {
 	b.ancestry(c)
 	for i := range c.Links {
 		l := &c.Links[i]
-		b.row(fitEscaped(l.Name, titleWidth-2), linkText(l), l.Evidence)
+		b.row(fitEscaped(kindText(l.Kind), titleWidth-2), linkText(l), l.Evidence)
 	}
 	b.origin(&c.Origin)
 	if c.Netns.Cost != nil {
@@ -236,7 +236,7 @@ func tellsExe(p *lineage.Process) bool {
 // linkText is a link in words: what it says, or the process that it is about
 // and whence that came.
 func linkText(l *finding.Link) string {
-	text := fitEscaped(l.Text, maxTreeCommand)
+	text := fitEscaped(causeText(l.Cause), maxTreeCommand)
 	if l.Process == nil {
 		return text
 	}
@@ -259,8 +259,8 @@ func descent(p *lineage.Process, ancestry []lineage.Process) string {
 func (b *block) origin(o *finding.Origin) {
 	text := string(o.Trigger)
 	switch {
-	case o.Trigger == finding.TriggerUnknown && o.Why != "":
-		text += ": " + fitEscaped(o.Why, maxTreeCommand)
+	case o.Trigger == finding.TriggerUnknown && !o.Why.IsZero():
+		text += ": " + fitEscaped(reasonText(o.Why), maxTreeCommand)
 	case o.Process != nil:
 		text = label(o.Process, parentIn(o.Ancestry, -1), maxTreeCommand)
 		if place := placeText(&o.Placement); place != nowhere {

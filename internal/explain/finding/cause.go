@@ -1,0 +1,109 @@
+package finding
+
+import (
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/unit"
+)
+
+// Code names a kind of cause. It never changes once it was released.
+type Code string
+
+// The codes of causes.
+const (
+	CodeSetting        Code = "unit_setting"
+	CodeSettingUnknown Code = "setting_unknown"
+	CodeSettingMissing Code = "setting_missing"
+	CodeOwnProgram     Code = "own_program"
+	CodeBusActivation  Code = "bus_activation"
+	CodeJob            Code = "job"
+	CodeRestart        Code = "automatic_restart"
+	CodeDependency     Code = "dependency"
+	CodeTriggered      Code = "triggered"
+	CodeBoot           Code = "boot"
+)
+
+// Cause is what a Link says: one of the types of this file. Strings in it may
+// hold any byte.
+type Cause interface{ Code() Code }
+
+// Setting is a setting of the unit that made the namespace.
+type Setting struct{ event.UnitSetting }
+
+// SettingUnknown says that the manager made the namespace for a setting that is
+// not known.
+type SettingUnknown struct {
+	// Why says why it is not.
+	Why Reason
+}
+
+// SettingMissing says that the manager made the namespace, but that no setting
+// now in force does so.
+type SettingMissing struct{}
+
+// OwnProgram says that no setting made the namespace, but the unit's program.
+type OwnProgram struct{}
+
+// BusActivation is the start of a service for the sake of a bus name.
+type BusActivation struct {
+	// BusName is the well-known name, empty where it is not known.
+	BusName string
+	// Unit is the unit that the bus asked for, maybe by an alias.
+	Unit string
+	// Waiting counts the further calls that waited for the same start.
+	Waiting int
+}
+
+// Job is a request to a manager.
+type Job struct {
+	// Method is the method that was called.
+	Method string
+	// Unit is the unit as the caller named it, empty if the method names none.
+	Unit string
+}
+
+// Restart is an automatic restart of a service.
+type Restart struct {
+	// Policy is the service's Restart=, empty where unknown.
+	Policy string
+	// Count is the number of automatic restarts so far.
+	Count uint32
+	// Ended is how the run before ended (event.Process.ExitCode), nil if that
+	// was not seen.
+	Ended *uint32
+}
+
+// Dependency says that another unit pulled this one in.
+type Dependency struct {
+	// Of is the unit that depends.
+	Of string
+	// Property is the manager's property that says how (WantedBy).
+	Property string
+}
+
+// Triggered is a start by a timer, socket, path or device unit.
+type Triggered struct {
+	// Trigger is the kind of unit.
+	Trigger Trigger
+	// Unit is its name.
+	Unit string
+	// Connection is the connection that a socket unit accepted, nil for others.
+	Connection *unit.Accepted
+}
+
+// Boot is a start together with a manager.
+type Boot struct {
+	// Manager is ManagerSystem for the machine's own.
+	Manager event.Manager
+}
+
+// Code implements Cause.
+func (Setting) Code() Code        { return CodeSetting }
+func (SettingUnknown) Code() Code { return CodeSettingUnknown }
+func (SettingMissing) Code() Code { return CodeSettingMissing }
+func (OwnProgram) Code() Code     { return CodeOwnProgram }
+func (BusActivation) Code() Code  { return CodeBusActivation }
+func (Job) Code() Code            { return CodeJob }
+func (Restart) Code() Code        { return CodeRestart }
+func (Dependency) Code() Code     { return CodeDependency }
+func (Triggered) Code() Code      { return CodeTriggered }
+func (Boot) Code() Code           { return CodeBoot }

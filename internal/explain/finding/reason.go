@@ -1,0 +1,77 @@
+package finding
+
+import "strings"
+
+// ReasonCode names a reason why a chain ends. It never changes once it was
+// released.
+type ReasonCode string
+
+// The reasons. Each says which fields of a Reason go with it.
+const (
+	// ReasonCreatorUnplaced: the creator's cgroup is not known.
+	ReasonCreatorUnplaced ReasonCode = "creator_unplaced"
+	// ReasonLoaderUnplaced: the cgroup of the process that loaded a module is not
+	// known.
+	ReasonLoaderUnplaced ReasonCode = "loader_unplaced"
+	// ReasonOtherManager: a manager made it that is none of this machine's own.
+	ReasonOtherManager ReasonCode = "other_manager"
+	// ReasonStartedByBus: a bus daemon started the creator without a manager.
+	ReasonStartedByBus ReasonCode = "started_by_bus"
+	// ReasonLoadedByKernel: the kernel ran the program that loads modules.
+	ReasonLoadedByKernel ReasonCode = "loaded_by_kernel"
+	// ReasonRestartOrRequest: Unit was asked for while it waited for an automatic
+	// restart.
+	ReasonRestartOrRequest ReasonCode = "restart_or_request"
+	// ReasonBusNotHeard: requests for Unit were not heard; Text says why not.
+	ReasonBusNotHeard ReasonCode = "bus_not_heard"
+	// ReasonNoBusProbe: likewise, and nothing in the stream speaks of the probe.
+	ReasonNoBusProbe ReasonCode = "no_bus_probe"
+	// ReasonNobodyAsked: no request for Unit was seen.
+	ReasonNobodyAsked ReasonCode = "nobody_asked"
+	// ReasonNobodyAskedUnitUnknown: likewise, and the manager knows nothing of
+	// Unit; Text is what it said.
+	ReasonNobodyAskedUnitUnknown ReasonCode = "nobody_asked_unit_unknown"
+	// ReasonNobodyAskedNoAnswer: likewise, and the manager has not answered.
+	ReasonNobodyAskedNoAnswer ReasonCode = "nobody_asked_no_answer"
+	// ReasonNoAnswer: the manager has not answered.
+	ReasonNoAnswer ReasonCode = "no_answer"
+	// ReasonStartedBefore: Unit runs since before the stream began.
+	ReasonStartedBefore ReasonCode = "started_before"
+	// ReasonAskedWhileRunning: Unit was asked for before its last run was over.
+	ReasonAskedWhileRunning ReasonCode = "asked_while_running"
+	// ReasonNoCall: no call to BusName was seen before its activation.
+	ReasonNoCall ReasonCode = "no_call"
+	// ReasonTooManyCalls: calls to BusName were forgotten or lost.
+	ReasonTooManyCalls ReasonCode = "too_many_calls"
+	// ReasonAmbiguousCall: several processes called BusName just before it lost
+	// its owner.
+	ReasonAmbiguousCall ReasonCode = "ambiguous_call"
+	// ReasonUnreadableMessage: a message that could not be read may have been the
+	// first call to BusName.
+	ReasonUnreadableMessage ReasonCode = "unreadable_message"
+)
+
+// Reason says why a chain ends, or why something is not known. Without a Code
+// its Text says it all. Strings in it may hold any byte.
+type Reason struct {
+	Code ReasonCode
+	// Unit is the unit that it is about.
+	Unit string
+	// BusName is the well-known name that it is about.
+	BusName string
+	// Text is in somebody else's words: those of a manager or of the kernel.
+	Text string
+}
+
+// IsZero reports whether there is no reason.
+func (r Reason) IsZero() bool { return r == Reason{} }
+
+// Renamed is the reason with another name for a unit.
+func (r Reason) Renamed(from, to string) Reason {
+	if from == "" {
+		return r
+	}
+	r.Unit = strings.ReplaceAll(r.Unit, from, to)
+	r.Text = strings.ReplaceAll(r.Text, from, to)
+	return r
+}

@@ -1,0 +1,39 @@
+package render
+
+import (
+	"strings"
+
+	"github.com/nsblame/nsblame/internal/explain/finding"
+)
+
+// reasonWords has the words for each reason. {unit}, {name} and {text} stand for
+// the fields of the reason.
+var reasonWords = map[finding.ReasonCode]string{
+	finding.ReasonCreatorUnplaced:        "the creator's cgroup, and so its unit, is not known",
+	finding.ReasonLoaderUnplaced:         "the cgroup of the process that loaded it, and so its unit, is not known",
+	finding.ReasonOtherManager:           "a service manager made it, for something that is no service of this machine's own managers",
+	finding.ReasonStartedByBus:           "the bus daemon itself started it for somebody who called its name; who that was is not followed",
+	finding.ReasonLoadedByKernel:         "the kernel itself ran the program that loads modules, for a process whose request is not followed",
+	finding.ReasonRestartOrRequest:       "{unit} was asked for while it waited for an automatic restart; which of the two began this run is not known",
+	finding.ReasonBusNotHeard:            "who asked for {unit} to be started is not known: {text}",
+	finding.ReasonNoBusProbe:             "who asked for {unit} to be started is not known: the bus probe was not attached",
+	finding.ReasonNobodyAsked:            "nobody was seen asking for {unit} to be started",
+	finding.ReasonNobodyAskedUnitUnknown: "nobody was seen asking for {unit} to be started, and: {text}",
+	finding.ReasonNobodyAskedNoAnswer:    "nobody was seen asking for {unit} to be started, and: the stream ended before it was answered",
+	finding.ReasonNoAnswer:               "the stream ended before it was answered",
+	finding.ReasonStartedBefore:          "{unit} was started before nsblame",
+	finding.ReasonAskedWhileRunning:      "{unit} was asked for while the run before was not over; whether that began this one is not known",
+	finding.ReasonNoCall:                 "no call to {name} was seen before the bus asked for its activation",
+	finding.ReasonTooManyCalls:           "too many calls to {name} came before the bus asked for its activation, or some were lost",
+	finding.ReasonAmbiguousCall:          "several processes called {name} just before it lost its owner; whose call was read after that is not known",
+	finding.ReasonUnreadableMessage:      "a message that could not be read may have called {name} before the first call that was seen",
+}
+
+// reasonText is a reason in words. It may hold any byte.
+func reasonText(r finding.Reason) string {
+	words, ok := reasonWords[r.Code]
+	if !ok {
+		return r.Text
+	}
+	return strings.NewReplacer("{unit}", r.Unit, "{name}", r.BusName, "{text}", r.Text).Replace(words)
+}
