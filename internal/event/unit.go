@@ -173,21 +173,3 @@ func (u *UnitState) SettingsNamed(name string) []UnitSetting {
 	}
 	return found
 }
-
-// ManagerBoot is how far a manager has come.
-type ManagerBoot struct {
-	// Version is systemd's, as the distribution writes it.
-	Version string
-	// UserspaceUS is when the manager started.
-	UserspaceUS uint64
-	// FinishUS is when all jobs of the start were done, zero until then.
-	FinishUS uint64
-}
-
-// During reports whether the moment lies in the start of the manager: for the
-// system's manager in the boot, for a user's in the first login. Jobs that
-// something else asked for in that time are not told apart from the manager's
-// own.
-func (b ManagerBoot) During(us uint64) bool {
-	return us >= b.UserspaceUS && (b.FinishUS == 0 || us <= b.FinishUS)
-}

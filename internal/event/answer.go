@@ -1,0 +1,54 @@
+package event
+
+// Question names a unit about which a manager is asked.
+type Question struct {
+	// Unit is the unit's name, Manager whose it is; UID is the user with
+	// ManagerUser, otherwise 0.
+	Unit    string
+	Manager Manager
+	UID     uint32
+	// Run is the run for the sake of which is asked, by the first process that
+	// the manager forked for it; zero where that is not known. Cgroup is the
+	// cgroup it runs in.
+	Run    ProcessID
+	Cgroup CgroupID
+}
+
+// Unit is the answer to a question.
+type Unit struct {
+	// Question is what was asked.
+	Question Question
+	// Why says why there is no answer, in words; empty if there is one.
+	Why string
+	// Unit is what the manager and the unit's files say.
+	Unit UnitState
+	// Boot is how far the manager had come.
+	Boot ManagerBoot
+	// Peer is the process whose connection the unit was started for, zero for
+	// none and where it is not known (any more). A Process event for it
+	// precedes.
+	Peer ProcessID
+	// MonotonicLagNS is CLOCK_BOOTTIME minus CLOCK_MONOTONIC in nanoseconds,
+	// the time spent suspended: systemd gives times of the latter.
+	MonotonicLagNS uint64
+}
+
+func (*Unit) body()           {}
+
+// ManagerBoot is how far a manager has come.
+type ManagerBoot struct {
+	// Version is systemd's, as the distribution writes it.
+	Version string
+	// UserspaceUS is when the manager started.
+	UserspaceUS uint64
+	// FinishUS is when all jobs of the start were done, zero until then.
+	FinishUS uint64
+}
+
+// During reports whether the moment lies in the start of the manager: for the
+// system's manager in the boot, for a user's in the first login. Jobs that
+// something else asked for in that time are not told apart from the manager's
+// own.
+func (b ManagerBoot) During(us uint64) bool {
+	return us >= b.UserspaceUS && (b.FinishUS == 0 || us <= b.FinishUS)
+}

@@ -1,0 +1,20 @@
+package event
+
+// Coverage says from when on a probe was live, or not.
+type Coverage struct {
+	// Probe is the name of the kernel function or tracepoint.
+	Probe string
+	// Subsystem is the module that has the function, empty for the kernel itself.
+	Subsystem string
+	// Changed is set if the probe came or went, with its module, after the stream
+	// had begun.
+	Changed bool
+	// Live is set when the probe is attached.
+	Live bool
+	// AttachMethod says how it is attached ("fentry", "tp_btf"), empty if it is not.
+	AttachMethod string
+	// Why says why it is not attached, and what to do.
+	Why string
+}
+
+func (*Coverage) body()       {}

@@ -1,0 +1,51 @@
+package event
+
+// Host opens a stream: the facts of the machine and of the nsblame that
+// observed it.
+type Host struct {
+	// Version is nsblame's own.
+	Version string
+	// Kernel is the running kernel's release (uname -r).
+	Kernel string
+	// Arch is the machine's architecture in Go's terms (amd64, arm64).
+	Arch string
+	// BootID is /proc/sys/kernel/random/boot_id.
+	BootID string
+	// MachineID tells machines apart: a keyed hash of /etc/machine-id, from
+	// which that cannot be had. Empty where the machine has none.
+	MachineID string
+	// ClockOffsetNS is CLOCK_REALTIME minus CLOCK_BOOTTIME in nanoseconds.
+	ClockOffsetNS int64
+	// UTCOffsetSeconds is the offset of the machine's time zone, so that a
+	// recording shows the same local times elsewhere.
+	UTCOffsetSeconds int
+	// CgroupHierarchy says from which hierarchy cgroup paths are taken:
+	// "unified" (version 2) or "name=systemd" (version 1).
+	CgroupHierarchy string
+	// ExecWaitNS is how long a creation is held back for the exec that may
+	// follow it.
+	ExecWaitNS uint64
+	// Redacted says which arguments of command lines were replaced before they
+	// came into the stream: "all", "secrets", or empty for none.
+	Redacted string
+}
+
+func (*Host) body()           {}
+
+// Clock says that time went on up to BootNS without anything else to report,
+// and what the wall clock shows. It is sent when something waits for time to
+// pass, and when the wall clock was stepped.
+type Clock struct {
+	// OffsetNS is CLOCK_REALTIME minus CLOCK_BOOTTIME in nanoseconds.
+	OffsetNS int64
+}
+
+func (*Clock) body()          {}
+
+// End closes a stream that was ended in good order.
+type End struct {
+	// Seen is the number of creations the kernel counted.
+	Seen uint64
+}
+
+func (*End) body()            {}
