@@ -33,7 +33,7 @@ type Unit struct {
 	MonotonicLagNS uint64
 }
 
-func (*Unit) body()           {}
+func (*Unit) body() {}
 
 // ManagerBoot is how far a manager has come.
 type ManagerBoot struct {

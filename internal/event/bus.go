@@ -30,4 +30,4 @@ type BusMessage struct {
 	Data []byte
 }
 
-func (*BusMessage) body()     {}
+func (*BusMessage) body() {}

@@ -10,7 +10,7 @@ type Cgroup struct {
 	Truncated bool
 }
 
-func (*Cgroup) body()         {}
+func (*Cgroup) body() {}
 
 // Active tells in which cgroups processes lived: at the beginning of the stream
 // those that were there before, and once more at its end. A list can be spread
@@ -26,7 +26,7 @@ type Active struct {
 	Why string
 }
 
-func (*Active) body()         {}
+func (*Active) body() {}
 
 // Population is a cgroup with the number of processes in it.
 type Population struct {

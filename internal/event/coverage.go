@@ -17,4 +17,4 @@ type Coverage struct {
 	Why string
 }
 
-func (*Coverage) body()       {}
+func (*Coverage) body() {}

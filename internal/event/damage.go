@@ -14,4 +14,4 @@ type Damage struct {
 	Why string
 }
 
-func (*Damage) body()         {}
+func (*Damage) body() {}

@@ -11,4 +11,4 @@ type Forget struct {
 	Cgroup CgroupID
 }
 
-func (*Forget) body()         {}
+func (*Forget) body() {}

@@ -30,7 +30,7 @@ type Host struct {
 	Redacted string
 }
 
-func (*Host) body()           {}
+func (*Host) body() {}
 
 // Clock says that time went on up to BootNS without anything else to report,
 // and what the wall clock shows. It is sent when something waits for time to
@@ -40,7 +40,7 @@ type Clock struct {
 	OffsetNS int64
 }
 
-func (*Clock) body()          {}
+func (*Clock) body() {}
 
 // End closes a stream that was ended in good order.
 type End struct {
@@ -48,4 +48,4 @@ type End struct {
 	Seen uint64
 }
 
-func (*End) body()            {}
+func (*End) body() {}

@@ -19,7 +19,7 @@ type NetnsJoin struct {
 	Ordinal uint32
 }
 
-func (*NetnsJoin) body()      {}
+func (*NetnsJoin) body() {}
 
 // JoinHow is the way into a namespace.
 type JoinHow string
@@ -44,7 +44,7 @@ type NetnsLeave struct {
 	Ending bool
 }
 
-func (*NetnsLeave) body()     {}
+func (*NetnsLeave) body() {}
 
 // NetnsJoinCount counts, at the end of a stream, who moved into a namespace that is
 // still there, where not all of them were told by a NetnsJoin.

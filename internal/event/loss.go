@@ -1,6 +1,17 @@
 package event
 
-// LossKind says what was lost.
+// Loss reports that something was lost since the last report of its kind.
+type Loss struct {
+	// Kind says what.
+	Kind LossKind
+	// Count says how many since the last report.
+	Count uint64
+}
+
+func (*Loss) body() {}
+
+// LossKind says what was lost. To add a kind, add a constant, a row to
+// lossKinds, and its words in package render.
 type LossKind string
 
 // What can be lost, each with its own counter.
@@ -20,18 +31,18 @@ const (
 	// LossInflight: creations whose beginning was not noted because too many
 	// were under way at once.
 	LossInflight LossKind = "inflight"
-	// LossCgroup: cgroup paths, likewise.
+	// LossCgroup: cgroup paths that were not noted because the kernel table was
+	// full.
 	LossCgroup LossKind = "cgroup"
-	// LossForget: records that only say what may be forgotten; costs memory,
-	// not truth.
+	// LossForget: records that only say what may be forgotten.
 	LossForget LossKind = "forget"
 	// LossSkipped: runs of a probe that the kernel left out because the probe
 	// was already running on that CPU.
 	LossSkipped LossKind = "skipped"
-	// LossReturn: returns that the kernel's kretprobes left out: a creation is
-	// not shown, or not what one of its subsystems took.
+	// LossReturn: returns that the kernel's kretprobes left out. A creation is
+	// not shown, or the time that one of its subsystems took is missing.
 	LossReturn LossKind = "return"
-	// LossBus: bus messages, likewise.
+	// LossBus: bus messages whose record found no room in the buffer.
 	LossBus LossKind = "bus"
 	// LossBusUnread: bus messages whose bytes could not be read.
 	LossBusUnread LossKind = "bus_unread"
@@ -46,10 +57,10 @@ const (
 	LossLife LossKind = "life"
 	// LossCost: what creations are made of, where that was measured.
 	LossCost LossKind = "cost"
-	// LossJoin: notices of who moves into a namespace, or leaves it again.
+	// LossJoin: records of who moves into a namespace, or leaves it again.
 	LossJoin LossKind = "join"
-	// LossInit: modules that came or went, or what they did to the namespaces
-	// that there were, whose record found no room in the buffer.
+	// LossInit: records of modules that were loaded or unloaded, or of the
+	// namespaces they initialised, that found no room in the buffer.
 	LossInit LossKind = "init"
 	// LossLoad: modules, or subsystems of them, that were not followed while they
 	// were loaded, because there were too many at once.
@@ -58,12 +69,86 @@ const (
 	LossRecord LossKind = "record"
 )
 
-// Loss reports that something was lost since the last report of its kind.
-type Loss struct {
-	// Kind says what.
-	Kind LossKind
-	// Count says how many since the last report.
-	Count uint64
+// Hidden is a set of what a loss can hide from who reads the stream.
+type Hidden uint8
+
+// What a loss can hide.
+const (
+	// HiddenCreations: that a namespace was created.
+	HiddenCreations Hidden = 1 << iota
+	// HiddenEnds: that a namespace ended.
+	HiddenEnds
+	// HiddenActors: who created it, or from whom that process descends.
+	HiddenActors
+	// HiddenRequests: what was asked of a service over a bus.
+	HiddenRequests
+	// HiddenPrograms: what command line a process ran.
+	HiddenPrograms
+	// HiddenJoins: that somebody moved into a namespace.
+	HiddenJoins
+	// HiddenCosts: what a creation was made of.
+	HiddenCosts
+	// HiddenInits: that a module had the existing namespaces initialised.
+	HiddenInits
+)
+
+// lossKind is a row of the table of loss kinds.
+type lossKind struct {
+	kind LossKind
+	// hides is what a loss of this kind can hide. Zero costs nothing but memory.
+	hides Hidden
+	// buffered is set if a larger buffer prevents it.
+	buffered bool
 }
 
-func (*Loss) body()           {}
+// lossKinds has a row for each kind.
+var lossKinds = []lossKind{
+	{kind: LossCreation, hides: HiddenCreations | HiddenActors, buffered: true},
+	{kind: LossFollowUp, hides: HiddenActors | HiddenPrograms, buffered: true},
+	{kind: LossProcess, hides: HiddenActors | HiddenPrograms, buffered: true},
+	{kind: LossTable, hides: HiddenActors},
+	{kind: LossProgram, hides: HiddenPrograms},
+	{kind: LossInflight, hides: HiddenActors},
+	{kind: LossCgroup, hides: HiddenActors},
+	{kind: LossForget},
+	{kind: LossSkipped, hides: HiddenCreations | HiddenEnds | HiddenActors | HiddenJoins | HiddenCosts | HiddenInits},
+	{kind: LossReturn, hides: HiddenCreations | HiddenActors | HiddenCosts},
+	{kind: LossBus, hides: HiddenRequests, buffered: true},
+	{kind: LossBusUnread, hides: HiddenRequests},
+	{kind: LossBusSkipped, hides: HiddenRequests},
+	{kind: LossEnding, hides: HiddenEnds},
+	{kind: LossLife, hides: HiddenEnds},
+	{kind: LossCost, hides: HiddenCosts | HiddenActors},
+	{kind: LossJoin, hides: HiddenJoins | HiddenActors},
+	{kind: LossInit, hides: HiddenInits},
+	{kind: LossLoad, hides: HiddenInits},
+	{kind: LossRecord, hides: HiddenCreations | HiddenEnds | HiddenActors},
+}
+
+// LossKinds returns all kinds, in the order of the table.
+func LossKinds() []LossKind {
+	list := make([]LossKind, len(lossKinds))
+	for i, row := range lossKinds {
+		list[i] = row.kind
+	}
+	return list
+}
+
+// Hides reports whether a loss of this kind can hide any of these.
+func (k LossKind) Hides(these Hidden) bool { return k.row().hides&these != 0 }
+
+// Harmless reports whether a loss of this kind costs nothing but memory.
+func (k LossKind) Harmless() bool { return k.row().hides == 0 }
+
+// Buffered reports whether a larger buffer prevents losses of this kind.
+func (k LossKind) Buffered() bool { return k.row().buffered }
+
+// row finds the row of a kind. One that a later version recorded may hide actors.
+func (k LossKind) row() lossKind {
+	for _, row := range lossKinds {
+		if row.kind == k {
+			return row
+		}
+	}
+	return lossKind{kind: k, hides: HiddenActors}
+}

@@ -42,7 +42,7 @@ type NetnsCreate struct {
 	AncestorsLost uint32
 }
 
-func (*NetnsCreate) body()    {}
+func (*NetnsCreate) body() {}
 
 // Call is the system call that asked for a namespace.
 type Call string
@@ -65,7 +65,7 @@ type NetnsChild struct {
 	Child ProcessID
 }
 
-func (*NetnsChild) body()     {}
+func (*NetnsChild) body() {}
 
 // NetnsRelease says that the last reference to a network namespace was dropped
 // (__put_net, include/net/net_namespace.h): nobody can enter it any more, and
@@ -94,7 +94,7 @@ type NetnsRelease struct {
 	CreatedNS uint64
 }
 
-func (*NetnsRelease) body()   {}
+func (*NetnsRelease) body() {}
 
 // Held says what kind of reference held a network namespace last.
 type Held string
@@ -132,4 +132,4 @@ type NetnsFree struct {
 	CreatedNS, ReleasedNS uint64
 }
 
-func (*NetnsFree) body()      {}
+func (*NetnsFree) body() {}

@@ -29,4 +29,4 @@ type PernetInit struct {
 	AncestorsLost uint32
 }
 
-func (*PernetInit) body()     {}
+func (*PernetInit) body() {}

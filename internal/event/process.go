@@ -31,7 +31,7 @@ type Program struct {
 	Source Source
 }
 
-func (*Program) body()        {}
+func (*Program) body() {}
 
 // Process is the state of a process as of the event's time. A later one
 // replaces an earlier one of the same ID.
@@ -67,7 +67,7 @@ type Process struct {
 	ExitCode uint32
 }
 
-func (*Process) body()        {}
+func (*Process) body() {}
 
 // Exec is the first exec of a process that created a network namespace, or
 // was born in a new one or moved into one, after that.
@@ -81,7 +81,7 @@ type Exec struct {
 	Serial uint64
 }
 
-func (*Exec) body()           {}
+func (*Exec) body() {}
 
 // Exit is the end of a process that created a network namespace, was born in a
 // new one or moved into one.
@@ -90,4 +90,4 @@ type Exit struct {
 	Process ProcessID
 }
 
-func (*Exit) body()           {}
+func (*Exit) body() {}

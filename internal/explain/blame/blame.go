@@ -96,10 +96,8 @@ func (b *Blamer) Observe(ev event.Event) {
 	case *event.Host:
 		b.since, b.unified = ev.BootNS, body.CgroupHierarchy == "unified"
 	case *event.Loss:
-		switch body.Kind {
-		case event.LossBus, event.LossBusUnread, event.LossBusSkipped:
+		if body.Kind.Hides(event.HiddenRequests) {
 			b.traffic.missed()
-		default:
 		}
 	case *event.Damage:
 		// Which request was used up meanwhile, and which was made, nobody knows.

@@ -264,7 +264,7 @@ func (j *Judge) Verdict() ([]Met, error) {
 			}
 		case Leaked:
 			m.Count, m.Doubt = uint64(len(j.alive)), j.doubt()
-			if n := j.lost[event.LossEnding] + j.lost[event.LossLife]; n > 0 && m.Count > 0 {
+			if n := j.lostEnds(); n > 0 && m.Count > 0 {
 				m.Doubt = fmt.Sprintf("of which up to %d may have ended unseen", n)
 			}
 		case CreatedBy:
@@ -285,15 +285,26 @@ func (j *Judge) Verdict() ([]Met, error) {
 	return list, nil
 }
 
-// hiding are the losses that can hide a creation.
-var hiding = []event.LossKind{event.LossCreation, event.LossReturn, event.LossSkipped, event.LossRecord}
+// lostEnds counts the ends that may have been missed, where no creation can
+// have been: that is doubt's.
+func (j *Judge) lostEnds() uint64 {
+	var n uint64
+	for kind, count := range j.lost {
+		if kind.Hides(event.HiddenEnds) && !kind.Hides(event.HiddenCreations) {
+			n += count
+		}
+	}
+	return n
+}
 
 // doubt says why there may have been creations that the stream doesn't have,
 // empty if there were none.
 func (j *Judge) doubt() string {
 	var n uint64
-	for _, kind := range hiding {
-		n += j.lost[kind]
+	for kind, count := range j.lost {
+		if kind.Hides(event.HiddenCreations) {
+			n += count
+		}
 	}
 	switch {
 	case j.damages > 0:

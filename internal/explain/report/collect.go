@@ -460,9 +460,6 @@ func spentOrder(spent map[string]*series) []string {
 	return names
 }
 
-// endingLosses are those that can hide the end of a namespace.
-var endingLosses = []event.LossKind{event.LossEnding, event.LossLife, event.LossRecord, event.LossSkipped}
-
 func (c *Collector) endingsSeen() Endings {
 	e := Endings{}
 	switch {
@@ -473,8 +470,10 @@ func (c *Collector) endingsSeen() Endings {
 	default:
 		e.Seen = true
 	}
-	for _, kind := range endingLosses {
-		e.Lost += c.report.Gaps.Lost[kind]
+	for kind, count := range c.report.Gaps.Lost {
+		if kind.Hides(event.HiddenEnds) {
+			e.Lost += count
+		}
 	}
 	return e
 }

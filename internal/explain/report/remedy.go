@@ -417,9 +417,6 @@ func started(c *Cause) Remedy {
 
 // --- unknown ---
 
-// bufferLosses are those that a larger buffer prevents.
-var bufferLosses = []event.LossKind{event.LossCreation, event.LossFollowUp, event.LossProcess, event.LossBus}
-
 // learnMore tells what would carry the chain on, of what is known to have been
 // missing.
 func learnMore(c *Cause, r *Report) Remedy {
@@ -428,9 +425,9 @@ func learnMore(c *Cause, r *Report) Remedy {
 	var buffer, other uint64
 	for kind, n := range r.Gaps.Lost {
 		switch {
-		case slices.Contains(bufferLosses, kind):
+		case kind.Buffered():
 			buffer += n
-		case kind != event.LossForget:
+		case !kind.Harmless():
 			other += n
 		}
 	}

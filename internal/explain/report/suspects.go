@@ -154,9 +154,6 @@ var timing = []string{
 	"nsproxy_free", "free_nsproxy", "deactivate_nsproxy", "netns_put", "cleanup_mnt",
 }
 
-// harmless are the losses that hide nobody.
-var harmless = []event.LossKind{event.LossForget, event.LossProgram, event.LossEnding, event.LossLife, event.LossInit, event.LossLoad}
-
 // judge tells which units are cleared, and how far.
 func (s *suspects) judge(r *Report) Suspects {
 	out := Suspects{Unknown: s.unknown, Doubts: s.doubts(r)}
@@ -196,7 +193,7 @@ func (s *suspects) doubts(r *Report) []string {
 	doubt := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
 	var lost uint64
 	for kind, n := range r.Gaps.Lost {
-		if !slices.Contains(harmless, kind) {
+		if kind.Hides(event.HiddenActors | event.HiddenRequests) {
 			lost += n
 		}
 	}

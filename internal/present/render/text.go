@@ -139,53 +139,6 @@ func plural(n uint64) string {
 	return "s"
 }
 
-// lossText says in words what was lost.
-func lossText(kind event.LossKind) string {
-	switch kind {
-	case event.LossCreation:
-		return "creations of namespaces (buffer full)"
-	case event.LossFollowUp:
-		return "execs, exits or children of creators (buffer full)"
-	case event.LossProcess:
-		return "facts of processes (buffer full)"
-	case event.LossTable:
-		return "processes not noted (table full)"
-	case event.LossProgram:
-		return "command lines not noted (table full)"
-	case event.LossInflight:
-		return "beginnings of creations (too many at once)"
-	case event.LossReturn:
-		return "returns that a kretprobe of the kernel left out"
-	case event.LossCgroup:
-		return "cgroup paths not noted (table full)"
-	case event.LossForget:
-		return "notes of what may be forgotten (buffer full)"
-	case event.LossSkipped:
-		return "runs of a probe that the kernel left out"
-	case event.LossBus:
-		return "bus messages (buffer full)"
-	case event.LossBusUnread:
-		return "bus messages that could not be read"
-	case event.LossBusSkipped:
-		return "runs of the probe on the buses that the kernel left out"
-	case event.LossEnding:
-		return "ends of namespaces (buffer full)"
-	case event.LossCost:
-		return "accounts of what creations are made of (buffer or table full)"
-	case event.LossJoin:
-		return "notices of who moves into a namespace (buffer or table full)"
-	case event.LossLife:
-		return "namespaces whose end is not followed (table full)"
-	case event.LossInit:
-		return "modules that came or went (buffer full)"
-	case event.LossLoad:
-		return "modules not followed while they were loaded (too many at once)"
-	case event.LossRecord:
-		return "records not understood"
-	}
-	return fitEscaped(string(kind), maxName)
-}
-
 // line is a creation in one line: when, which namespace, how long, in which
 // unit, by whom, and from whom that descends.
 func (p *textPrinter) line(c *Creation) string {

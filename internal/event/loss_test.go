@@ -1,0 +1,61 @@
+package event
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"strconv"
+	"testing"
+)
+
+// The table has one row for each constant, and a name is used once.
+func TestLossTable(t *testing.T) {
+	declared := lossConstants(t)
+	for _, row := range lossKinds {
+		if !declared[row.kind] {
+			t.Errorf("two rows for %s, or no constant", row.kind)
+		}
+		delete(declared, row.kind)
+		if harmless := row.kind == LossForget; row.kind.Harmless() != harmless {
+			t.Errorf("%s: harmless %t", row.kind, !harmless)
+		}
+	}
+	for kind := range declared {
+		t.Errorf("no row for %s", kind)
+	}
+}
+
+// lossConstants reads the kinds from the source.
+func lossConstants(t *testing.T) map[LossKind]bool {
+	file, err := parser.ParseFile(token.NewFileSet(), "loss.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := make(map[LossKind]bool)
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		if typ, ok := spec.Type.(*ast.Ident); !ok || typ.Name != "LossKind" {
+			return true
+		}
+		for _, value := range spec.Values {
+			name, err := strconv.Unquote(value.(*ast.BasicLit).Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found[LossKind(name)] = true
+		}
+		return true
+	})
+	return found
+}
+
+// A kind that a later version recorded may hide somebody.
+func TestUnknownLoss(t *testing.T) {
+	kind := LossKind("of a later version")
+	if !kind.Hides(HiddenActors) || kind.Harmless() || kind.Buffered() {
+		t.Error("it is taken for harmless, or for a matter of the buffer")
+	}
+}

@@ -1,0 +1,36 @@
+package render
+
+import "github.com/nsblame/nsblame/internal/event"
+
+// lossWords has the words for each kind of loss.
+var lossWords = map[event.LossKind]string{
+	event.LossCreation:   "creations of namespaces (buffer full)",
+	event.LossFollowUp:   "execs, exits or children of creators (buffer full)",
+	event.LossProcess:    "facts of processes (buffer full)",
+	event.LossTable:      "processes not noted (table full)",
+	event.LossProgram:    "command lines not noted (table full)",
+	event.LossInflight:   "beginnings of creations (too many at once)",
+	event.LossReturn:     "returns that a kretprobe of the kernel left out",
+	event.LossCgroup:     "cgroup paths not noted (table full)",
+	event.LossForget:     "notes of what may be forgotten (buffer full)",
+	event.LossSkipped:    "runs of a probe that the kernel left out",
+	event.LossBus:        "bus messages (buffer full)",
+	event.LossBusUnread:  "bus messages that could not be read",
+	event.LossBusSkipped: "runs of the probe on the buses that the kernel left out",
+	event.LossEnding:     "ends of namespaces (buffer full)",
+	event.LossCost:       "accounts of what creations are made of (buffer or table full)",
+	event.LossJoin:       "notices of who moves into a namespace (buffer or table full)",
+	event.LossLife:       "namespaces whose end is not followed (table full)",
+	event.LossInit:       "modules that came or went (buffer full)",
+	event.LossLoad:       "modules not followed while they were loaded (too many at once)",
+	event.LossRecord:     "records not understood",
+}
+
+// lossText says in words what was lost. A kind that a later version recorded is
+// shown by its name.
+func lossText(kind event.LossKind) string {
+	if words, known := lossWords[kind]; known {
+		return words
+	}
+	return fitEscaped(string(kind), maxName)
+}
