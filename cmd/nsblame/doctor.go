@@ -16,13 +16,16 @@ import (
 	"github.com/nsblame/nsblame/internal/present/render"
 )
 
-const doctorHelp = `Tell whether this machine can be traced: what the kernel and the rights of this
-process allow, which probes attach in which way, what is missing and how to get
-it. Programs that do nothing are loaded and attached for a moment; nothing is
-left behind.
+const doctorHelp = `Check whether this machine can be traced. doctor shows what the kernel and the
+rights of this process allow, and how each probe attaches. For whatever is
+missing it names the remedy. It loads and attaches programs that do nothing, for
+a moment, and leaves nothing behind.
 
-The verdicts are ok, degraded (works, but shows less), missing, and unknown
-(could not be found out, most often because something else is missing).
+The verdicts are:
+  ok        it works
+  degraded  it works, but shows less
+  missing   it does not work
+  unknown   it could not be found out, mostly because something else is missing
 
 The exit code is 0 where tracing is possible, 3 where it is not.`
 
@@ -30,7 +33,7 @@ func newDoctorCmd() *cobra.Command {
 	output, color, attach := newOutputFlag(), newColorFlag(), newAttachFlag()
 	cmd := &cobra.Command{
 		Use:               "doctor",
-		Short:             "Tell whether this machine can be traced, and what is missing",
+		Short:             "Check whether this machine can be traced, and what is missing",
 		Long:              doctorHelp,
 		Args:              noArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,

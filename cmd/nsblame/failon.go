@@ -13,19 +13,20 @@ import (
 )
 
 // failOnHelp explains --fail-on in the help of each verb that has it.
-const failOnHelp = `--fail-on CONDITION makes the exit code 4 if the condition was met, and tells so
-on stderr. The conditions, of those creations that pass the filters:
+const failOnHelp = `--fail-on CONDITION makes the exit code 4 if the condition was met, and names the
+condition on stderr. These conditions look at the creations that pass the
+filters:
   created            a namespace was created
-  created-by=UNIT    ... in this unit
-  caused-by=UNIT     one, or a try that failed, has its origin in this unit
+  created-by=UNIT    a namespace was created in this unit
+  caused-by=UNIT     a creation, or a failed attempt, has its origin in this unit
   failed             a creation failed
   leaked             a namespace was still alive at the end; exit code 3 where
                      the end of namespaces cannot be seen
   unknown            the origin of a creation is not known
-and of everything:
-  lost               something was lost, or cannot be read
-UNIT may have * ? [] as in a shell. A condition that cannot be ruled out, for
-something was lost that may have met it, counts as met.`
+This condition looks at everything:
+  lost               events were lost, or cannot be read
+UNIT may contain * ? [] as in a shell. If events were lost, a condition that
+might have been met counts as met.`
 
 // failOnFlag is --fail-on, a set of conditions.
 type failOnFlag struct {
@@ -56,7 +57,7 @@ func (f *failOnFlag) Set(s string) error {
 }
 
 func (f *failOnFlag) add(cmd *cobra.Command) {
-	cmd.Flags().Var(f, "fail-on", "exit code 4 if this was met: "+strings.Join(condition.Names, ", ")+"; repeatable")
+	cmd.Flags().Var(f, "fail-on", "exit with code 4 if this was met: "+strings.Join(condition.Names, ", ")+"; repeatable")
 	complete := cobra.FixedCompletions(condition.Names, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace)
 	if err := cmd.RegisterFlagCompletionFunc("fail-on", complete); err != nil {
 		panic(err) // the flag was defined twice

@@ -25,10 +25,10 @@ type filterFlags struct {
 
 func (f *filterFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringArrayVar(&f.units, "unit", nil, "only those made in this `unit`; * ? [] as in a shell; repeatable")
-	flags.StringArrayVar(&f.comms, "comm", nil, "only those made by a process of this `name`, before or after its exec; * ? [] as in a shell; repeatable")
-	flags.StringArrayVar(&f.containers, "container", nil, "only those made in this container, by `id` or its beginning; repeatable")
-	flags.StringArrayVar(&f.users, "uid", nil, "only those made by this `user`, by number or name; repeatable")
+	flags.StringArrayVar(&f.units, "unit", nil, "only those created in this `unit`; may contain * ? []; repeatable")
+	flags.StringArrayVar(&f.comms, "comm", nil, "only those created by a process of this `name`, before or after its exec; may contain * ? []; repeatable")
+	flags.StringArrayVar(&f.containers, "container", nil, "only those created in the container of this `id`, or of an id that begins so; repeatable")
+	flags.StringArrayVar(&f.users, "uid", nil, "only those created by this `user`, a number or a name; repeatable")
 	flags.BoolVar(&f.failed, "failed", false, "only those that failed")
 }
 

@@ -55,7 +55,7 @@ func newOutputFlag() outputFlag {
 }
 
 func (f *outputFlag) add(cmd *cobra.Command) {
-	usage := "output format; json is one object a line"
+	usage := "output format; json has one object a line"
 	if slices.Contains(f.allowed, "markdown") {
 		usage = "output format; json is one object, markdown is for a ticket"
 	}
@@ -77,7 +77,7 @@ func newColorFlag() colorFlag {
 }
 
 func (f *colorFlag) add(cmd *cobra.Command) {
-	f.choice.add(cmd, "color", "colour the text; auto is on a terminal, unless NO_COLOR is set or TERM is dumb")
+	f.choice.add(cmd, "color", "colour the text; auto: on a terminal, unless NO_COLOR is set or TERM is dumb")
 }
 
 // on reports whether text to w is to be coloured. An explicit choice beats
@@ -100,7 +100,7 @@ func newAttachFlag() attachFlag {
 }
 
 func (f *attachFlag) add(cmd *cobra.Command) {
-	f.choice.add(cmd, "attach", "probe kernel functions in this way; auto is fentry, and kprobe where the kernel refuses that or would leave out runs")
+	f.choice.add(cmd, "attach", "how to attach to kernel functions; auto: fentry, but kprobe where fentry is refused or would miss calls")
 }
 
 func (f *attachFlag) way() probe.Attach { return probe.Attach(f.value) }

@@ -19,23 +19,23 @@ import (
 	"github.com/nsblame/nsblame/internal/stream/recording"
 )
 
-const listHelp = `List the network namespaces that exist now: how old each is, what it is called,
-who is in it, what else holds it (mounts, open files, sockets of processes that
-are elsewhere), and who created it, if that was recorded.
+const listHelp = `List the network namespaces that exist now: the age and the names of each, who
+is in it, and what else holds it. Mounts, open files, and sockets of processes
+that are elsewhere can. list also shows the creator, if that was recorded.
 
-What exists doesn't tell who created it. --from names recordings of this run of
-the machine; one that nsblame record still writes will do. A namespace and its
-creation are matched by the namespace's cookie. Where the kernel has none at the
-creation (5.10) they are matched by the inode number, and only in a recording
-that is still being written, for numbers are reused.
+The creator is known from recordings only. --from names recordings of this boot;
+one that nsblame record is still writing will do. A namespace and its creation
+are matched by the cookie of the namespace. Kernel 5.10 has no cookie at the
+creation, so the inode number is used there. Since numbers are reused, it counts
+only in a recording that is still being written.
 
-The age is exact where the creation was recorded. 2h+ stands for two hours at
-least; ~2h says that the oldest process in it started so long ago, which may have
-moved in later.
+The age is exact if the creation was recorded. 2h+ means two hours at least.
+~2h means that the oldest process in the namespace started two hours ago; it may
+have entered later.
 
-Namespaces that are held by nothing visible are in the kernel's own list, which
-takes the rights that tracing takes. An ordinary user sees what is held by
-processes of his own. What could not be seen is told.`
+A namespace that nothing visible holds is found in the kernel's own list. That
+list needs the same rights as tracing. An ordinary user sees what his own
+processes hold. list names what it could not see.`
 
 // listOptions is the command line of list, validated.
 type listOptions struct {
@@ -65,9 +65,9 @@ func newListCmd() *cobra.Command {
 	}
 	cmd.Flags().SortFlags = false
 	opt.output.add(cmd)
-	cmd.Flags().BoolVar(&opt.tree, "tree", false, "show all that is known of each, in a block of lines")
+	cmd.Flags().BoolVar(&opt.tree, "tree", false, "show everything about each, in a block of lines")
 	opt.color.add(cmd)
-	cmd.Flags().StringArrayVar(&opt.from, "from", nil, "look creations up in this recording, a `file`; can be repeated, for the files of one in their order too")
+	cmd.Flags().StringArrayVar(&opt.from, "from", nil, "look up creations in this recording, a `file`; repeatable, for the parts of one in order too")
 	return cmd
 }
 

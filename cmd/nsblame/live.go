@@ -56,21 +56,21 @@ func newLiveFlags() liveFlags {
 
 func (f *liveFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.DurationVar(&f.duration, "duration", 0, "end after this long (90s, 10m, 2h), counted from when the probes are attached")
-	flags.StringVar((*string)(&f.readyFile), "ready-file", "", "create this `file` once the probes are attached, remove it at the end")
-	flags.Var(&f.bufferSize, "buffer-size", "size of the buffer between kernel and nsblame, rounded up to a power of two; K, M, G may follow")
-	flags.BoolVar(&f.noBus, "no-bus", false, "don't watch the buses: who asked a service manager to start a unit stays unknown")
+	flags.DurationVar(&f.duration, "duration", 0, "end this long after the probes are attached (90s, 10m, 2h)")
+	flags.StringVar((*string)(&f.readyFile), "ready-file", "", "create this `file` once the probes are attached, and remove it at the end")
+	flags.Var(&f.bufferSize, "buffer-size", "size of the buffer between kernel and nsblame, rounded up to a power of two (64K, 8M, 1G)")
+	flags.BoolVar(&f.noBus, "no-bus", false, "do not watch D-Bus: who asked for the start of a unit stays unknown")
 	flags.BoolVar(&f.cost, "cost", false, costUsage(cmd))
 	f.attach.add(cmd)
-	flags.DurationVar(&f.execWait, "exec-wait", defaultExecWait, "hold a line back so long at most for the exec that follows")
+	flags.DurationVar(&f.execWait, "exec-wait", defaultExecWait, "wait at most this long for the exec that usually follows")
 }
 
 // costUsage is the help for --cost, which also decides what a report shows.
 func costUsage(cmd *cobra.Command) string {
 	if cmd.Name() == "report" {
-		return "rank what the kernel's subsystems take of a creation; a recording must have been made with it"
+		return "rank the kernel's subsystems by their share of a creation; a recording must have been made with --cost"
 	}
-	return "measure what each of the kernel's subsystems takes of a creation, and the wait for the lock"
+	return "measure each kernel subsystem's share of a creation, and the wait for the lock"
 }
 
 var (

@@ -22,25 +22,28 @@ import (
 	"github.com/nsblame/nsblame/internal/stream/engine"
 )
 
-const recordHelp = `Write all that is seen of network namespaces into a file, until Ctrl-C, for
---duration, or while a command runs. nsblame replay prints it, on any machine
-and without rights. The file is for its owner only (mode 0600), since it holds
-command lines; see --redact. One that exists is not overwritten; - is stdout.
+const recordHelp = `Write the stream of events into a file until Ctrl-C, for --duration, or while
+a command runs. nsblame replay prints the file on any machine, without root.
+Only its owner can read the file (mode 0600), because it holds command lines:
+see --redact. An existing file is not overwritten; - is stdout.
 
-With a command behind --, that is started once the probes are attached, with
-nsblame's own stdin, stdout and stderr, and recording ends when it has ended.
-The exit code is then the command's, 128 and the signal's number if a signal
-ended it, 4 if it was 0 and a condition of --fail-on was met, 127 if there is no such command, 126 if it can't be started; where
-nsblame itself failed it is 1, and stderr says so. A signal that asks nsblame to
-end is passed on to the command.
+A command after -- starts once the probes are attached. It gets the stdin,
+stdout and stderr of nsblame, and recording ends when the command ends. Signals
+that ask nsblame to end are passed on to the command. The exit code is then:
+  the command's         if it ended by itself
+  128 and the signal    if a signal ended it
+  4                     if it was 0 and a --fail-on condition was met
+  127                   if the command was not found
+  126                   if the command could not be started
+  1                     if nsblame itself failed; stderr has the reason
 
---rotate-size begins a new file when the present one has that size: for
--o x.avro these are x-000001.avro, x-000002.avro and so on. Each can be read by
-itself. --rotate-files keeps the latest ones only.
+--rotate-size begins a new file whenever the current one reaches that size. For
+-o x.avro the files are x-000001.avro, x-000002.avro and so on. Each can be read
+by itself. --rotate-files keeps only the latest ones.
 
---redact replaces the values of arguments before they are written: all of them,
-or with --redact=secrets those that look like secrets. The latter is a guess,
-and a guess can miss.
+--redact replaces the values of arguments before they are written. With
+--redact=secrets it replaces only those that look like secrets. That is a guess,
+and it can miss some.
 
 ` + failOnHelp
 
@@ -59,7 +62,7 @@ func newRecordCmd() *cobra.Command {
 	opt := &recordOptions{redact: newRedactFlag(), live: newLiveFlags()}
 	cmd := &cobra.Command{
 		Use:   "record -o FILE [-- COMMAND [ARG...]]",
-		Short: "Write all that is seen into a file",
+		Short: "Write the stream of events into a file",
 		Long:  recordHelp,
 		Example: `  nsblame record -o netns.avro --duration 1h
   nsblame record -o ci.avro -- make test
@@ -74,8 +77,8 @@ func newRecordCmd() *cobra.Command {
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringVarP(&opt.file, "file", "o", "", "the `file` to write; - is stdout")
-	flags.Var(&opt.rotateSize, "rotate-size", "begin a new file at this size; K, M, G may follow")
-	flags.UintVar(&opt.rotateFiles, "rotate-files", 0, "keep so many files, the latest")
+	flags.Var(&opt.rotateSize, "rotate-size", "begin a new file at this size (64K, 100M, 2G)")
+	flags.UintVar(&opt.rotateFiles, "rotate-files", 0, "keep only this many files, the latest")
 	opt.redact.add(cmd)
 	opt.live.add(cmd)
 	opt.failOn.add(cmd)

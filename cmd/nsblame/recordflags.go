@@ -18,7 +18,7 @@ func newRedactFlag() redactFlag {
 }
 
 func (f *redactFlag) add(cmd *cobra.Command) {
-	f.choice.add(cmd, "redact", "replace the values of arguments before they are written: all, or those that look like secrets")
+	f.choice.add(cmd, "redact", "replace the values of arguments in the file: all, or those that look like secrets")
 	cmd.Flags().Lookup("redact").NoOptDefVal = string(redact.All)
 }
 

@@ -9,18 +9,18 @@ import (
 	"github.com/nsblame/nsblame/internal/stream/engine"
 )
 
-const replayHelp = `Print what a recording tells, as trace would have: by nsblame record or trace
---record, on whatever machine. It takes no rights and asks nothing of this
-machine, but for the number of a user whom --uid names.
+const replayHelp = `Print a recording as trace would have printed it. The recording may come from
+nsblame record or trace --record, and from another machine. replay needs no
+root, and it asks this machine for nothing but the number of a --uid user.
 
-Several files are the parts of one recording, in their order. - is stdin.
---follow waits for more where the file ends, until the recording itself does.
+Several files are the parts of one recording, in order. - is stdin. --follow
+waits for more at the end of the file, until the recording itself ends.
 
-A recording that was cut off, or damaged, is read as far as it can be: what is
-missing is named in its place and in the summary, and the exit code is 1.
+A damaged recording, or one that was cut off, is read where possible. The output
+marks each missing part, and so does the summary. The exit code is then 1.
 
-With --count all of the recording is read, unless it is followed: the summary
-tells of the whole.
+With --count, replay still reads the whole recording unless --follow is given:
+the summary covers all of it.
 
 ` + failOnHelp
 
@@ -35,7 +35,7 @@ func newReplayCmd() *cobra.Command {
 	opt := &replayOptions{printFlags: newPrintFlags()}
 	cmd := &cobra.Command{
 		Use:   "replay FILE...",
-		Short: "Print what a recording tells, as trace does",
+		Short: "Print a recording as trace does",
 		Long:  replayHelp,
 		Example: `  nsblame replay netns.avro --tree
   nsblame replay netns-*.avro --output json
@@ -49,7 +49,7 @@ func newReplayCmd() *cobra.Command {
 	}
 	cmd.Flags().SortFlags = false
 	opt.printFlags.add(cmd)
-	cmd.Flags().BoolVar(&opt.follow, "follow", false, "wait for more where the file ends; Ctrl-C ends it")
+	cmd.Flags().BoolVar(&opt.follow, "follow", false, "wait for more at the end of the file; Ctrl-C ends it")
 	opt.failOn.add(cmd)
 	return cmd
 }

@@ -15,13 +15,14 @@ import (
 	"github.com/nsblame/nsblame/internal/stream/engine"
 )
 
-const reportHelp = `Read a recording, or observe for --duration, and tell who created network namespaces, grouped by root
-cause: how many, how regularly, how long they lived, what they cost, what ends
-it and what that costs. Units that were there and created none are listed, too.
-Ctrl-C ends earlier, and prints the report of what was seen until then.
+const reportHelp = `Group the network namespaces that were created by root cause. For each cause the
+report says how many, how regularly, how long they lived and what they cost. It
+also says what ends the cause, and the price of that. Units that ran and created
+none are listed, too. report reads a recording, or observes for --duration.
+Ctrl-C ends the observation early and prints the report of what was seen.
 
-Several files are the parts of one recording, in their order. - is stdin. Where
-a recording is damaged the report says so, and the exit code is 1.
+Several files are the parts of one recording, in order. - is stdin. If a
+recording is damaged, the report says so and the exit code is 1.
 
 ` + failOnHelp
 
@@ -38,7 +39,7 @@ func newReportCmd() *cobra.Command {
 	opt := &reportOptions{output: newReportOutputFlag(), color: newColorFlag(), live: newLiveFlags()}
 	cmd := &cobra.Command{
 		Use:   "report [FILE...]",
-		Short: "Tell the root causes, how often they act, and what ends them",
+		Short: "Summarise root causes: how many, how often, how to end them",
 		Long:  reportHelp,
 		Example: `  nsblame report netns.avro
   nsblame report --duration 1h

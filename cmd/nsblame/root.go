@@ -7,21 +7,21 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const rootHelp = `nsblame tells who keeps creating network namespaces on this machine, and why.
+const rootHelp = `nsblame shows who keeps creating network namespaces on this machine, and why.
 
-Data goes to stdout, progress and errors to stderr. NO_COLOR is obeyed.
+Data goes to stdout. Progress and errors go to stderr. NO_COLOR is obeyed.
 
 Exit codes:
-  0  done; also when ended by Ctrl-C, or when stdout was closed
+  0  done; also after Ctrl-C, or when the reader of stdout has gone
   1  failed
   2  the command line is wrong
-  3  this kernel, or the rights of this process, do not allow it: see nsblame doctor
+  3  this kernel or these rights do not allow it: see nsblame doctor
   4  a --fail-on condition was met, or cannot be ruled out`
 
 func newRootCmd() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "nsblame",
-		Short: "Tell who keeps creating network namespaces, and why",
+		Short: "Show who keeps creating network namespaces, and why",
 		Long:  rootHelp,
 		// Errors are printed by printError, with a hint in place of the usage.
 		SilenceErrors: true,

@@ -11,28 +11,28 @@ import (
 	"github.com/nsblame/nsblame/internal/stream/engine"
 )
 
-const traceHelp = `Print a line, or with --tree a chain, for each network namespace that is
-created, and for each creation that failed. Ends with Ctrl-C, after --duration
-or after --count, with a summary of what was seen, lost and cut: on stderr, and
-with --output json as the last line.
+const traceHelp = `Print a line for each network namespace that is created and for each creation
+that fails. With --tree, print the whole chain of causes. trace ends with
+Ctrl-C, after --duration, or after --count. Its summary then counts what was
+seen, lost and cut. The summary goes to stderr; with --output json it is the
+last line of stdout.
 
-A process often creates a namespace first and becomes the program that uses it
-afterwards: systemd's child unshares before it execs. So a line is held back
-until that exec, until the process ends, or for --exec-wait at most. An exec
-that comes later than that is not shown. 0 holds nothing back.
+A process often creates a namespace first and then becomes the program that
+uses it: a child of systemd calls unshare before exec. Each line is therefore
+held back until that exec or the end of the process, --exec-wait at most. A
+later exec is not shown. With --exec-wait 0 nothing is held back.
 
---ready-file names a file that exists while the probes are attached and holds
-the pid. One that was left behind is removed at the start.
+--ready-file names a file that exists while the probes are attached. It holds
+the pid. A file left behind by an earlier run is removed at the start.
 
---record also writes all that is seen into a file, whatever is printed of it;
-nsblame replay prints it again. A file that exists is not overwritten.
+--record also writes the whole stream into a file, including what the filters
+leave out. nsblame replay prints it again. An existing file is not overwritten.
 
-With --life a line follows for each process that moves into a namespace later,
-and when it is gone: how long it lived, and by whom and by what it was held
-last. Who only comes and goes, as a daemon's thread does, is not shown.
+With --life, a line follows for each process that enters a namespace later.
+Another line follows when the namespace is gone: how long it lived, and who and
+what held it last. Visitors, such as a daemon's thread, are not shown.
 
-JSON carries all that is known in any case, so --tree and --life go with text
-only.
+JSON always has everything, so --tree and --life work with text only.
 
 ` + failOnHelp + `
 With --count, only what was printed is judged.`
@@ -73,7 +73,7 @@ func (o *traceOptions) add(cmd *cobra.Command) {
 	flags.SortFlags = false
 	o.printFlags.add(cmd)
 	o.live.add(cmd)
-	flags.StringVar(&o.record, "record", "", "also write the whole stream into this `file`, for nsblame replay")
+	flags.StringVar(&o.record, "record", "", "also write the whole stream into this `file`")
 	o.redact.add(cmd)
 	o.failOn.add(cmd)
 }
@@ -118,11 +118,11 @@ func newPrintFlags() printFlags {
 func (o *printFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.BoolVar(&o.tree, "tree", false, "print the whole chain of each creation")
-	flags.BoolVar(&o.life, "life", false, "print who moves into a namespace later, and the end of each, too")
+	flags.BoolVar(&o.life, "life", false, "also print who enters a namespace later, and its end")
 	o.output.add(cmd)
 	o.color.add(cmd)
 	o.filter.add(cmd)
-	flags.Uint64Var(&o.count, "count", 0, "end after so many were printed")
+	flags.Uint64Var(&o.count, "count", 0, "end after this many were printed")
 }
 
 func (o *printFlags) validate(cmd *cobra.Command) error {
