@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nsblame/nsblame/internal/explain/condition"
-	"github.com/nsblame/nsblame/internal/stream/engine"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 )
 
 // failOnHelp explains --fail-on in the help of each verb that has it.
@@ -64,13 +64,13 @@ func (f *failOnFlag) add(cmd *cobra.Command) {
 	}
 }
 
-// observers are what has to see the run for the conditions to be judged.
-func (f *failOnFlag) observers() []engine.Observer {
+// consumers judge the run by the conditions.
+func (f *failOnFlag) consumers() []finding.Consumer {
 	if len(f.conditions) == 0 {
 		return nil
 	}
 	f.judge = condition.NewJudge(f.conditions)
-	return []engine.Observer{f.judge}
+	return []finding.Consumer{f.judge}
 }
 
 // finish returns the error of a run, or if it had none that a condition was met.

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/inventory"
 	"github.com/nsblame/nsblame/internal/explain/life"
 	"github.com/nsblame/nsblame/internal/observe/survey"
@@ -138,7 +139,7 @@ type books struct {
 type book struct {
 	recorded render.Recording
 	ledger   *life.Ledger
-	summary  render.Summary
+	summary  finding.Summary
 }
 
 // openBooks finds out which files are meant, before anything is looked at.
@@ -172,7 +173,7 @@ func (b *books) read(ctx context.Context, s *survey.Survey, stderr io.Writer) er
 		if err != nil {
 			return err
 		}
-		summary, err := engine.Run(ctx, &otherwise{src}, engine.Options{Observers: []engine.Observer{k.ledger}})
+		summary, err := engine.Run(ctx, &otherwise{src}, engine.Options{Consumers: []finding.Consumer{k.ledger}})
 		used := src.next
 		if src.other {
 			used-- // the last one opened is of another recording
@@ -257,5 +258,3 @@ func (b *books) whole() error {
 	}
 	return nil
 }
-
-var _ engine.Observer = (*life.Ledger)(nil)

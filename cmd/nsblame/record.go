@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
-	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/condition"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/observe/kernel"
 	"github.com/nsblame/nsblame/internal/present/render"
 	"github.com/nsblame/nsblame/internal/stream/engine"
@@ -143,7 +143,7 @@ func runRecord(cmd *cobra.Command, opt *recordOptions) error {
 				// not before: the command has the rights that nsblame was given
 				giveUp(live, stderr, rightsOver(child)...)
 				endProgress := showProgress(stderr, s)
-				summary, err := engine.Run(ctx, src, engine.Options{Observers: opt.observers()})
+				summary, err := engine.Run(ctx, src, engine.Options{Consumers: opt.consumers()})
 				endProgress()
 				if child != nil && err != nil {
 					child.wait() // it goes on though the recording failed
@@ -167,19 +167,19 @@ func runRecord(cmd *cobra.Command, opt *recordOptions) error {
 }
 
 // sayRecorded closes a recording with what is in it, and what is not.
-func sayRecorded(w io.Writer, s *sink, summary render.Summary) {
+func sayRecorded(w io.Writer, s *sink, summary finding.Summary) {
 	events, bytes := s.writer.Written()
-	text := fmt.Sprintf("nsblame: recorded %d namespaces: %d events, %d bytes, %s", summary.Seen, events, bytes, summary.LostText())
+	text := fmt.Sprintf("nsblame: recorded %d namespaces: %d events, %d bytes, %s", summary.Seen, events, bytes, render.LostText(&summary))
 	if n := summary.BusCut; n > 0 {
 		text += fmt.Sprintf(", %d bus messages not captured far enough", n)
 	}
 	fmt.Fprintln(w, text)
 }
 
-// observers are what has to see the run. Where a condition can't be judged the
-// end is early enough to say so if a command runs: its recording goes on.
-func (o *recordOptions) observers() []engine.Observer {
-	list := o.failOn.observers()
+// consumers judge the run. If a command runs, a condition that cannot be judged
+// does not end the recording: the verdict at the end says so.
+func (o *recordOptions) consumers() []finding.Consumer {
+	list := o.failOn.consumers()
 	if len(o.command) > 0 {
 		for i := range list {
 			list[i] = toTheEnd{list[i]}
@@ -188,12 +188,12 @@ func (o *recordOptions) observers() []engine.Observer {
 	return list
 }
 
-// toTheEnd is an observer that doesn't end the run.
-type toTheEnd struct{ engine.Observer }
+// toTheEnd is a judge that doesn't end the run.
+type toTheEnd struct{ finding.Consumer }
 
-// Observe takes the next event.
-func (o toTheEnd) Observe(ev event.Event) error {
-	err := o.Observer.Observe(ev)
+// Consume takes the next finding.
+func (c toTheEnd) Consume(f finding.Finding) error {
+	err := c.Consumer.Consume(f)
 	var unjudged *condition.NotJudgedError
 	if errors.As(err, &unjudged) {
 		return nil // the verdict tells

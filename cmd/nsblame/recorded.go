@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/present/render"
 	"github.com/nsblame/nsblame/internal/stream/recording"
 )
@@ -208,7 +209,7 @@ func (g *growing) Read(p []byte) (int, error) {
 
 // damagedError says that a recording could not be read whole. What could be was
 // printed.
-type damagedError struct{ summary render.Summary }
+type damagedError struct{ summary finding.Summary }
 
 func (e *damagedError) Error() string {
 	s := &e.summary
@@ -216,7 +217,7 @@ func (e *damagedError) Error() string {
 }
 
 // whole returns an error if what was read has gaps.
-func whole(s render.Summary) error {
+func whole(s finding.Summary) error {
 	if s.Damages == 0 {
 		return nil
 	}

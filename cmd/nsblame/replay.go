@@ -93,8 +93,7 @@ func runReplay(ctx context.Context, opt *replayOptions, names []string, cmd *cob
 	}
 	defer func() { err = join(err, src.Close()) }()
 	summary, err := engine.Run(ctx, src, engine.Options{
-		Printer:   opt.printer(cmd.OutOrStdout(), cmd.ErrOrStderr()),
-		Observers: opt.failOn.observers(),
+		Consumers: append(opt.failOn.consumers(), opt.printer(cmd.OutOrStdout(), cmd.ErrOrStderr())),
 		Filter:    opt.filter.engineFilter(),
 		Count:     opt.count,
 	})

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
-	"slices"
 
 	"github.com/spf13/cobra"
 
-	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/report"
 	"github.com/nsblame/nsblame/internal/present/render"
@@ -118,19 +116,19 @@ func reportRecorded(cmd *cobra.Command, opt *reportOptions, names []string) (err
 }
 
 // collect makes a report of a stream.
-func collect(ctx context.Context, src engine.Source, opt *reportOptions) (*report.Report, render.Summary, error) {
-	c := collector{report.NewCollector()}
+func collect(ctx context.Context, src engine.Source, opt *reportOptions) (*report.Report, finding.Summary, error) {
+	c := report.NewCollector()
 	if opt.live.cost {
 		c.RankCosts()
 	}
 	summary, err := engine.Run(ctx, src, engine.Options{
+		Consumers: append(opt.failOn.consumers(), c),
 		Filter:    opt.filter.engineFilter(),
-		Observers: slices.Concat(opt.failOn.observers(), []engine.Observer{c}),
 	})
 	if err != nil {
 		return nil, summary, err
 	}
-	return c.Report(summary.BusCut), summary, nil
+	return c.Report(), summary, nil
 }
 
 func (o *reportOptions) write(w io.Writer, r *report.Report) error {
@@ -142,20 +140,3 @@ func (o *reportOptions) write(w io.Writer, r *report.Report) error {
 	}
 	return render.ReportText(w, r, o.color.on(w))
 }
-
-// collector is a report.Collector as an observer of a run.
-type collector struct{ *report.Collector }
-
-// Observe takes the next event.
-func (c collector) Observe(ev event.Event) error {
-	c.Collector.Observe(ev)
-	return nil
-}
-
-// Case takes the next creation.
-func (c collector) Case(k *finding.Attribution, selected bool) {
-	c.Add(k, selected, render.NewCreation(k).Cut())
-}
-
-// Join takes the next process that moved into a namespace.
-func (c collector) Join(j *finding.Join) { c.Joined(j) }

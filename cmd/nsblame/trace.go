@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/present/render"
 	"github.com/nsblame/nsblame/internal/stream/engine"
 )
@@ -138,7 +139,7 @@ func (o *printFlags) validate(cmd *cobra.Command) error {
 }
 
 // printer returns the printer that the options ask for.
-func (o *printFlags) printer(stdout, stderr io.Writer) render.Printer {
+func (o *printFlags) printer(stdout, stderr io.Writer) finding.Consumer {
 	if o.output.json() {
 		return render.NewJSON(stdout)
 	}
@@ -154,9 +155,8 @@ func runTrace(ctx context.Context, opt *traceOptions, stdout, stderr io.Writer) 
 	}
 	run := func(ctx context.Context, src engine.Source, _ *sink) error {
 		_, err := engine.Run(ctx, src, engine.Options{
-			Printer:   opt.printer(stdout, stderr),
+			Consumers: append(opt.failOn.consumers(), opt.printer(stdout, stderr)),
 			Flush:     flush,
-			Observers: opt.failOn.observers(),
 			Filter:    opt.filter.engineFilter(),
 			Count:     opt.count,
 		})

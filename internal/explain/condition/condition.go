@@ -1,9 +1,7 @@
-// Package condition holds what a stream tells against conditions under which a
-// run has to fail.
+// Package condition judges a run by conditions under which it has to fail.
 //
-// It is a pure function of the stream of events and of the cases that package
-// blame makes of it. What can't be judged does not pass: a creation that was
-// lost may have been the one.
+// It is a pure function of the findings of the run. If events were lost, a
+// condition that might have been met counts as met.
 package condition
 
 import (
@@ -122,8 +120,7 @@ func (e *NotJudgedError) Error() string {
 	return fmt.Sprintf("the condition %s cannot be judged: %s", e.Condition, e.Why)
 }
 
-// Judge holds a stream against conditions. It is fed every event, and every
-// creation with its causes.
+// Judge judges a run by conditions. It consumes every finding of the run.
 type Judge struct {
 	conditions []Condition
 	counts     []uint64
@@ -148,9 +145,19 @@ func NewJudge(conditions []Condition) *Judge {
 	}
 }
 
-// Observe takes the next event of the stream. It returns a *NotJudgedError as
-// soon as it is clear that a condition cannot be judged.
-func (j *Judge) Observe(ev event.Event) error {
+// Consume takes the next finding. It returns a *NotJudgedError as soon as it is
+// clear that a condition cannot be judged.
+func (j *Judge) Consume(f finding.Finding) error {
+	switch f := f.(type) {
+	case *finding.Observed:
+		return j.observe(f.Event)
+	case *finding.Created:
+		j.created(f)
+	}
+	return nil
+}
+
+func (j *Judge) observe(ev event.Event) error {
 	switch b := ev.Body.(type) {
 	case *event.NetnsCreate:
 		j.seen++
@@ -195,12 +202,12 @@ func (j *Judge) unjudged() error {
 	return &NotJudgedError{Condition: j.conditions[i], Why: "the end of namespaces is not seen: " + why}
 }
 
-// Case takes a creation with its causes.
-func (j *Judge) Case(c *finding.Attribution, selected bool) {
+// created takes a creation with its causes.
+func (j *Judge) created(c *finding.Created) {
 	serial, created := c.Netns.Serial, c.Netns.Errno == 0
 	over := j.over[serial]
 	delete(j.over, serial)
-	if !selected {
+	if !c.Selected {
 		return
 	}
 	if created && !over {
@@ -213,17 +220,11 @@ func (j *Judge) Case(c *finding.Attribution, selected bool) {
 		j.unknown++
 	}
 	for i, cond := range j.conditions {
-		if cond.about(c) {
+		if cond.about(c.Attribution) {
 			j.counts[i]++
 		}
 	}
 }
-
-// Join takes who moved into a namespace, about which no condition is.
-func (*Judge) Join(*finding.Join) {}
-
-// Load takes what loading a module did, which creates no namespace.
-func (j *Judge) Load(*finding.PernetInit, bool) {}
 
 // about reports whether a creation meets the condition by itself.
 func (c Condition) about(k *finding.Attribution) bool {

@@ -50,7 +50,7 @@ func judge(t *testing.T, conditions ...string) *story {
 func (s *story) see(bodies ...event.Body) *story {
 	s.t.Helper()
 	for _, b := range bodies {
-		if err := s.Observe(event.Event{Body: b}); err != nil {
+		if err := s.Consume(&finding.Observed{Event: event.Event{Body: b}}); err != nil {
 			s.t.Fatal(err)
 		}
 	}
@@ -68,8 +68,16 @@ func (s *story) create(serial uint64, errno uint32, unit, origin string) *story 
 		k.Origin.Trigger = finding.TriggerUnknown
 	}
 	s.see(&k.Netns)
-	s.Case(k, true)
+	s.judged(k, true)
 	return s
+}
+
+// judged has the causes of a creation follow.
+func (s *story) judged(k *finding.Attribution, selected bool) {
+	s.t.Helper()
+	if err := s.Consume(&finding.Created{Attribution: k, Selected: selected}); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 func (s *story) verdict() []string {
@@ -131,7 +139,7 @@ func TestDoubt(t *testing.T) {
 func TestLeakedNeedsTheProbe(t *testing.T) {
 	var unjudged *NotJudgedError
 	s := judge(t, "created", "leaked")
-	if err := s.Observe(event.Event{Body: &event.Coverage{Probe: report.ReleaseProbe, Why: "refused"}}); !errors.As(err, &unjudged) {
+	if err := s.Consume(&finding.Observed{Event: event.Event{Body: &event.Coverage{Probe: report.ReleaseProbe, Why: "refused"}}}); !errors.As(err, &unjudged) {
 		t.Errorf("%v", err)
 	}
 	if _, err := judge(t, "leaked").see(end(0)).Verdict(); !errors.As(err, &unjudged) {
@@ -146,10 +154,10 @@ func TestWhatCounts(t *testing.T) {
 	s := judge(t, "created", "leaked").see(watched())
 	k := &finding.Attribution{Creation: &lineage.Creation{Netns: event.NetnsCreate{Serial: 1}}}
 	s.see(&k.Netns)
-	s.Case(k, false)
+	s.judged(k, false)
 	k = &finding.Attribution{Creation: &lineage.Creation{Netns: event.NetnsCreate{Serial: 2}}}
 	s.see(&k.Netns, &event.NetnsRelease{Serial: 2})
-	s.Case(k, true)
+	s.judged(k, true)
 	s.see(end(2)).want("created: 1")
 }
 
@@ -167,7 +175,7 @@ func TestLeakedProperty(t *testing.T) {
 			if gone == 1 {
 				s.see(&event.NetnsRelease{Serial: serial + 1})
 			}
-			s.Case(k, selected)
+			s.judged(k, selected)
 			if gone == 2 {
 				s.see(&event.NetnsFree{Serial: serial + 1})
 			}

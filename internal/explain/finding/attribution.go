@@ -1,6 +1,8 @@
 package finding
 
 import (
+	"slices"
+
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
 	"github.com/nsblame/nsblame/internal/explain/evidence"
@@ -81,4 +83,16 @@ func Place(p *lineage.Process) cgroup.Placement {
 	default:
 		return cgroup.Parse(p.Cgroup)
 	}
+}
+
+// Cut reports whether something of the creation is incomplete because it was
+// not recorded whole: a command line, a path, or the ancestry.
+func (c *Attribution) Cut() bool {
+	return c.AncestryTruncated || isCut(&c.Process) || c.Child != nil && isCut(c.Child) ||
+		slices.ContainsFunc(c.Ancestry, func(p lineage.Process) bool { return isCut(&p) })
+}
+
+func isCut(p *lineage.Process) bool {
+	return p.ArgvTruncated || p.ArgvUnread || p.ExeTruncated || p.CgroupTruncated || p.Unresolved ||
+		p.Exec != nil && isCut(p.Exec)
 }

@@ -19,9 +19,9 @@ type Release struct {
 	AncestryWhy string
 }
 
-// End is a step in the end of a namespace: its release, or with Free set the
+// Ended is a step in the end of a namespace: its release, or with Free set the
 // end of its teardown.
-type End struct {
+type Ended struct {
 	// BootNS is when it was, nanoseconds since boot.
 	BootNS uint64
 	// Created is the creation without its chain and with the nearest ancestor
@@ -38,7 +38,7 @@ type End struct {
 }
 
 // Inum is the namespace's inode number.
-func (e *End) Inum() uint32 {
+func (e *Ended) Inum() uint32 {
 	if e.Free != nil {
 		return e.Free.Inum
 	}
@@ -46,7 +46,7 @@ func (e *End) Inum() uint32 {
 }
 
 // Cookie is the namespace's cookie, 0 where it has none.
-func (e *End) Cookie() uint64 {
+func (e *Ended) Cookie() uint64 {
 	if e.Free != nil {
 		return e.Free.Cookie
 	}
@@ -55,7 +55,7 @@ func (e *End) Cookie() uint64 {
 
 // Lifetime is the time from the beginning of the creation to the release, in
 // nanoseconds. It is not known where either was not seen.
-func (e *End) Lifetime() (ns uint64, known bool) {
+func (e *Ended) Lifetime() (ns uint64, known bool) {
 	var created, released uint64
 	if e.Free != nil {
 		created, released = e.Free.CreatedNS, e.Free.ReleasedNS

@@ -22,11 +22,11 @@ const (
 	ThenEnded Then = "ended"
 )
 
-// Join is a process that came into a namespace.
-type Join struct {
+// Joined is a process that came into a namespace.
+type Joined struct {
 	// BootNS is when it did, nanoseconds since boot.
 	BootNS uint64
-	// Created is the creation, as in End.
+	// Created is the creation, as in Ended.
 	Created *Attribution
 	// Netns is the observation itself.
 	Netns event.NetnsJoin
@@ -45,7 +45,7 @@ type Join struct {
 
 // Age is how old the namespace was, from the beginning of its creation, in
 // nanoseconds. It is not known where that was not seen.
-func (j *Join) Age() (ns uint64, known bool) {
+func (j *Joined) Age() (ns uint64, known bool) {
 	if j.Netns.CreatedNS == 0 || j.BootNS < j.Netns.CreatedNS {
 		return 0, false
 	}
@@ -54,4 +54,4 @@ func (j *Join) Age() (ns uint64, known bool) {
 
 // Occupant reports whether somebody moved in, rather than came for a visit:
 // left again, or ended in there without a program of its own.
-func (j *Join) Occupant() bool { return j.Then == ThenExec || j.Then == ThenNothing }
+func (j *Joined) Occupant() bool { return j.Then == ThenExec || j.Then == ThenNothing }

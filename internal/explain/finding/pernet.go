@@ -10,4 +10,6 @@ type PernetInit struct {
 	// Attribution has the process that loaded the module, its ancestors and its
 	// place, and the causes, all as of a creation; there is no namespace in it.
 	*Attribution
+	// Selected is set if it passed the filter.
+	Selected bool
 }

@@ -17,7 +17,7 @@ const (
 
 // pendingJoin waits for what becomes of it.
 type pendingJoin struct {
-	*finding.Join
+	*finding.Joined
 	deadline uint64
 }
 
@@ -32,13 +32,13 @@ func (b *Book) join(at uint64, n *event.NetnsJoin) {
 		b.droppedJoins++
 		return
 	}
-	j := &finding.Join{BootNS: at, Netns: *n, Process: p, Ancestry: ancestry, AncestryWhy: why}
+	j := &finding.Joined{BootNS: at, Netns: *n, Process: p, Ancestry: ancestry, AncestryWhy: why}
 	b.pending = append(b.pending, pendingJoin{j, at + b.execWait})
 }
 
 // settle notes what became of a join, and tells it, unless it must wait or is
 // not shown.
-func (b *Book) settle(j *finding.Join, then finding.Then, at uint64) {
+func (b *Book) settle(j *finding.Joined, then finding.Then, at uint64) {
 	j.Then, j.ThenNS = then, at
 	now := &j.Process
 	if then == finding.ThenExec {
@@ -73,7 +73,7 @@ func (b *Book) settleIf(at uint64, become func(pendingJoin) (finding.Then, bool)
 		if then == finding.ThenNothing {
 			at = 0
 		}
-		b.settle(p.Join, then, at)
+		b.settle(p.Joined, then, at)
 		return true
 	})
 }
@@ -113,7 +113,7 @@ func (p pendingJoin) after(body event.Body) (finding.Then, bool) {
 
 // Joins returns the joins that are to be told since the last call, in the order
 // in which it was decided what became of them.
-func (b *Book) Joins() []*finding.Join {
+func (b *Book) Joins() []*finding.Joined {
 	list := b.joins
 	b.joins = nil
 	return list

@@ -144,9 +144,9 @@ func TestManyJoins(t *testing.T) {
 	}
 }
 
-func ExampleJoin_Occupant() {
+func ExampleJoined_Occupant() {
 	for _, then := range []finding.Then{finding.ThenExec, finding.ThenNothing, finding.ThenLeft, finding.ThenEnded} {
-		fmt.Printf("%q %t\n", then, (&finding.Join{Then: then}).Occupant())
+		fmt.Printf("%q %t\n", then, (&finding.Joined{Then: then}).Occupant())
 	}
 	// Output:
 	// "exec" true

@@ -34,8 +34,18 @@ type Ledger struct {
 // NewLedger returns one that has seen nothing.
 func NewLedger() *Ledger { return &Ledger{alive: make(map[uint64]*finding.Attribution)} }
 
-// Observe takes the next event of the stream.
-func (l *Ledger) Observe(ev event.Event) error {
+// Consume takes the next finding of the run that reads the stream.
+func (l *Ledger) Consume(f finding.Finding) error {
+	switch f := f.(type) {
+	case *finding.Observed:
+		l.observe(f.Event)
+	case *finding.Created:
+		l.created(f.Attribution)
+	}
+	return nil
+}
+
+func (l *Ledger) observe(ev event.Event) {
 	l.UntilNS = max(l.UntilNS, ev.BootNS)
 	switch b := ev.Body.(type) {
 	case *event.Host:
@@ -66,21 +76,14 @@ func (l *Ledger) Observe(ev event.Event) error {
 		// that the file has no end is no gap in what it has
 		l.gaps = l.gaps || b.Bytes > 0
 	}
-	return nil
 }
 
-// Case takes a creation with its causes.
-func (l *Ledger) Case(c *finding.Attribution, _ bool) {
+// created takes a creation with its causes.
+func (l *Ledger) created(c *finding.Attribution) {
 	if _, alive := l.alive[c.Netns.Serial]; alive && c.Netns.Errno == 0 {
 		l.alive[c.Netns.Serial] = c
 	}
 }
-
-// Join does nothing: list looks itself at who is in a namespace.
-func (*Ledger) Join(*finding.Join) {}
-
-// Load does nothing: what loading a module did created no namespace.
-func (*Ledger) Load(*finding.PernetInit, bool) {}
 
 // By says by what a namespace and its creation are known to belong together.
 type By string

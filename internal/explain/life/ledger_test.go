@@ -19,11 +19,9 @@ func ledger(t *testing.T, cookie uint64, then ...event.Body) *Ledger {
 		&event.Host{BootID: "boot"}, &event.Coverage{Probe: releaseProbe, Live: true}, &create,
 	}, then...)
 	for i, b := range bodies {
-		if err := l.Observe(event.Event{BootNS: uint64(i + 1), Body: b}); err != nil {
-			t.Fatal(err)
-		}
+		l.observe(event.Event{BootNS: uint64(i + 1), Body: b})
 	}
-	l.Case(&finding.Attribution{Creation: &lineage.Creation{BootNS: 3, Netns: create}}, true)
+	l.created(&finding.Attribution{Creation: &lineage.Creation{BootNS: 3, Netns: create}})
 	return l
 }
 
@@ -71,7 +69,7 @@ func TestFind(t *testing.T) {
 func TestFindTheLatest(t *testing.T) {
 	l := ledger(t, 0, &event.NetnsCreate{Serial: 2, Inum: 40}, &event.NetnsCreate{Serial: 3, Errno: 28})
 	second := &finding.Attribution{Creation: &lineage.Creation{BootNS: 9, Netns: event.NetnsCreate{Serial: 2, Inum: 40}}}
-	l.Case(second, true)
+	l.created(second)
 	if m := l.Find(40, 0, true); m.Case != second {
 		t.Errorf("%+v", m)
 	}

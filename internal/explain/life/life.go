@@ -46,7 +46,7 @@ type Book struct {
 	// execWait is how long it is awaited what becomes of who moves in.
 	execWait uint64
 	pending  []pendingJoin
-	joins    []*finding.Join
+	joins    []*finding.Joined
 	// untold counts those who moved in and were only counted, in namespaces
 	// that are gone.
 	untold uint64
@@ -66,9 +66,9 @@ type life struct {
 	fate    fate
 	created *finding.Attribution
 	release *finding.Release
-	held    []finding.End
+	held    []finding.Ended
 	// heldJoins wait as the ends do.
-	heldJoins []*finding.Join
+	heldJoins []*finding.Joined
 	// told counts the joins that were told one by one, of total.
 	told, total uint32
 }
@@ -92,7 +92,7 @@ func New(tree *lineage.Tree) *Book {
 // that end.
 //
 // Who moved in is told by Joins.
-func (b *Book) Observe(ev event.Event) *finding.End {
+func (b *Book) Observe(ev event.Event) *finding.Ended {
 	b.follow(ev)
 	switch body := ev.Body.(type) {
 	case *event.Host:
@@ -137,7 +137,7 @@ func (b *Book) begin(n *event.NetnsCreate) {
 	b.lives[n.Serial] = &life{}
 }
 
-func (b *Book) release(at uint64, n *event.NetnsRelease) *finding.End {
+func (b *Book) release(at uint64, n *event.NetnsRelease) *finding.Ended {
 	r := &finding.Release{BootNS: at, Netns: *n}
 	if !n.By.IsZero() {
 		p, ancestry, why := b.tree.Lineage(n.By)
@@ -149,7 +149,7 @@ func (b *Book) release(at uint64, n *event.NetnsRelease) *finding.End {
 	} else {
 		b.await(releaseKey{n.Inum, at}, r)
 	}
-	return b.tell(n.Serial, finding.End{BootNS: at, Release: r, Final: !b.frees})
+	return b.tell(n.Serial, finding.Ended{BootNS: at, Release: r, Final: !b.frees})
 }
 
 // await keeps a release for the end of the teardown.
@@ -163,8 +163,8 @@ func (b *Book) await(key releaseKey, r *finding.Release) {
 	}
 }
 
-func (b *Book) free(at uint64, n *event.NetnsFree) *finding.End {
-	e := finding.End{BootNS: at, Free: n}
+func (b *Book) free(at uint64, n *event.NetnsFree) *finding.Ended {
+	e := finding.Ended{BootNS: at, Free: n}
 	if l := b.lives[n.Serial]; l != nil {
 		e.Release = l.release
 	} else {
@@ -176,7 +176,7 @@ func (b *Book) free(at uint64, n *event.NetnsFree) *finding.End {
 }
 
 // tell notes an end and returns it, unless it must wait or is not shown.
-func (b *Book) tell(serial uint64, e finding.End) *finding.End {
+func (b *Book) tell(serial uint64, e finding.Ended) *finding.Ended {
 	l := b.lives[serial]
 	if l == nil {
 		return &e
@@ -205,7 +205,7 @@ func (b *Book) tell(serial uint64, e finding.End) *finding.End {
 // Decide says whether a creation is shown, and returns the ends that waited
 // for that, in their order. Who moved in and waited for it is told by Joins, and
 // did so before.
-func (b *Book) Decide(c *finding.Attribution, show bool) []finding.End {
+func (b *Book) Decide(c *finding.Attribution, show bool) []finding.Ended {
 	serial := c.Netns.Serial
 	l := b.lives[serial]
 	if l == nil || l.fate != undecided || c.Netns.Errno != 0 {
@@ -220,7 +220,7 @@ func (b *Book) Decide(c *finding.Attribution, show bool) []finding.End {
 		}
 	}
 	l.heldJoins = nil
-	var ready []finding.End
+	var ready []finding.Ended
 	held := l.held
 	l.held = nil
 	for _, e := range held {

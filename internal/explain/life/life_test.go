@@ -26,7 +26,7 @@ func newStage(probes ...string) *stage {
 	return s
 }
 
-func (s *stage) feed(at uint64, b event.Body) *finding.End {
+func (s *stage) feed(at uint64, b event.Body) *finding.Ended {
 	ev := event.Event{BootNS: at, Body: b}
 	s.tree.Observe(ev)
 	return s.book.Observe(ev)
@@ -195,7 +195,7 @@ func TestEveryEndOnce(t *testing.T) {
 			all = append(all, &state{n: creation(uint64(i+1), uint32(i%3)), show: rapid.Bool().Draw(t, "show")})
 			s.create(all[i].n)
 		}
-		told := func(e *finding.End) {
+		told := func(e *finding.Ended) {
 			if e == nil {
 				return
 			}

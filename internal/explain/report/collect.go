@@ -18,8 +18,7 @@ const (
 	maxDamage = 16
 )
 
-// Collector makes a Report of a stream. It is fed every event, and every case
-// that becomes of one.
+// Collector makes a Report of the findings of a run.
 type Collector struct {
 	report  Report
 	groups  map[string]*group
@@ -75,8 +74,8 @@ func NewCollector() *Collector {
 // RankCosts has the report say what creations are made of.
 func (c *Collector) RankCosts() { c.report.Costed = true }
 
-// Observe takes the next event of the stream.
-func (c *Collector) Observe(ev event.Event) {
+// observe takes the next event of the stream.
+func (c *Collector) observe(ev event.Event) {
 	r := &c.report
 	r.Until = max(r.Until, ev.BootNS)
 	if !c.begun {
@@ -148,12 +147,13 @@ func (c *Collector) damage(b *event.Damage) {
 	}
 }
 
-// Add takes a creation with its causes. Those that were not selected only count
+// add takes a creation with its causes. Those that were not selected only count
 // against the suspects.
-func (c *Collector) Add(k *finding.Attribution, selected, cut bool) {
+func (c *Collector) add(created *finding.Created) {
+	k := created.Attribution
 	c.involve(k)
 	r := &c.report
-	if !selected {
+	if !created.Selected {
 		r.FilteredOut++
 		delete(c.lives, k.Netns.Serial)
 		return
@@ -162,7 +162,7 @@ func (c *Collector) Add(k *finding.Attribution, selected, cut bool) {
 	if k.Netns.Errno != 0 {
 		r.Failed++
 	}
-	if cut {
+	if k.Cut() {
 		r.Gaps.Cut++
 	}
 	measured := r.Costed && k.Netns.Cost != nil && !k.Netns.EntryMissed
@@ -206,8 +206,8 @@ func (c *Collector) settle(serial uint64, l *life) {
 // untold is how many moved in without a notice.
 func (l *life) untold() uint64 { return uint64(l.joins - min(l.joins, l.noticed)) }
 
-// Joined takes a process that moved into a namespace whose case was selected.
-func (c *Collector) Joined(j *finding.Join) {
+// joined takes a process that moved into a namespace whose case was selected.
+func (c *Collector) joined(j *finding.Joined) {
 	l := c.lives[j.Netns.Serial]
 	if l == nil {
 		return
@@ -227,7 +227,7 @@ func (c *Collector) Joined(j *finding.Join) {
 
 // occupant is the command line of a process that moved in, or its name where
 // that tells more.
-func occupant(p *lineage.Process, j *finding.Join) []string {
+func occupant(p *lineage.Process, j *finding.Joined) []string {
 	if len(p.Argv) == 0 || p.ArgvInherited {
 		return []string{p.Comm}
 	}
@@ -394,12 +394,11 @@ func (g *group) spend(what string, ns uint64) {
 }
 
 // Report returns what the stream so far tells.
-func (c *Collector) Report(busCut uint64) *Report {
+func (c *Collector) Report() *Report {
 	r := c.report
 	if !r.Whole {
 		r.Seen = c.created
 	}
-	r.Gaps.BusCut = busCut
 	r.Endings = c.endingsSeen()
 	for _, l := range c.lives {
 		if l.group == nil {

@@ -35,7 +35,7 @@ func newStory() *story {
 
 func (s *story) at(boot uint64, bodies ...event.Body) {
 	for _, b := range bodies {
-		s.Observe(event.Event{BootNS: boot, Body: b})
+		s.observe(event.Event{BootNS: boot, Body: b})
 	}
 }
 
@@ -44,7 +44,7 @@ func (s *story) create(boot uint64, k *finding.Attribution) uint64 {
 	s.serial++
 	k.BootNS, k.Netns.Serial = boot, s.serial
 	s.at(boot, &k.Netns)
-	s.Add(k, true, false)
+	s.add(&finding.Created{Attribution: k, Selected: true})
 	return s.serial
 }
 
@@ -103,7 +103,7 @@ func hostnamed(n uint32, argv ...string) *finding.Attribution {
 
 func (s *story) causes(t *testing.T, n int) []Cause {
 	t.Helper()
-	r := s.Report(0)
+	r := s.Report()
 	if len(r.Causes) != n {
 		t.Fatalf("%d causes, want %d: %+v", len(r.Causes), n, r.Causes)
 	}
@@ -210,12 +210,12 @@ func TestSettingOfAnother(t *testing.T) {
 func TestEndingsUnseen(t *testing.T) {
 	s := &story{Collector: NewCollector()}
 	s.create(second, plain(100, cronPath, "job"))
-	r := s.Report(0)
+	r := s.Report()
 	if r.Endings.Seen || r.Endings.Why == "" || r.Causes[0].Alive != 0 {
 		t.Errorf("%+v", r)
 	}
 	s.at(2*second, &event.Coverage{Probe: ReleaseProbe, Why: "refused"})
-	if r := s.Report(0); r.Endings.Seen || r.Endings.Why != "refused" {
+	if r := s.Report(); r.Endings.Seen || r.Endings.Why != "refused" {
 		t.Errorf("%+v", r.Endings)
 	}
 }
@@ -227,7 +227,7 @@ func TestEndBeforeTheCase(t *testing.T) {
 	k.BootNS, k.Netns.Serial = second, 7
 	s.at(second, &k.Netns)
 	s.at(3*second, &event.NetnsRelease{Serial: 7}, &event.NetnsFree{Serial: 7, DurationNS: 5})
-	s.Add(k, true, false)
+	s.add(&finding.Created{Attribution: k, Selected: true})
 	if c := s.causes(t, 1)[0]; c.Alive != 0 || c.Life.N != 1 || c.Life.Median != 2*second || c.Teardown.N != 1 {
 		t.Errorf("%+v", c)
 	}
@@ -244,7 +244,7 @@ func TestSuspects(t *testing.T) {
 		}
 		s.active(true, cronPath, kubelet, dbus, docker, "/init.scope", "/system.slice/new.service")
 		s.at(9*second, &event.End{Seen: s.serial})
-		return s.Report(0).Suspects
+		return s.Report().Suspects
 	}
 	names := func(s Suspects) string {
 		var list []string
@@ -288,11 +288,11 @@ func TestSuspects(t *testing.T) {
 		}
 	}
 	// a creation that the filters leave out still counts
-	got = tell(func(s *story) { s.Add(plain(1, docker, "dockerd"), false, false) })
+	got = tell(func(s *story) { s.add(&finding.Created{Attribution: plain(1, docker, "dockerd")}) })
 	if names(got) != "kubelet.service dbus.service" {
 		t.Errorf("%+v", got)
 	}
-	if got := newStory().Report(0).Suspects; got.Known || got.Why == "" {
+	if got := newStory().Report().Suspects; got.Known || got.Why == "" {
 		t.Errorf("%+v", got)
 	}
 }
@@ -303,7 +303,7 @@ func TestMissingCreationsClearNobody(t *testing.T) {
 	s.active(false, cronPath)
 	s.active(true, cronPath)
 	s.at(second, &event.End{Seen: 3})
-	if got := s.Report(0).Suspects; got.Cleared || len(got.Doubts) != 1 || !strings.Contains(got.Doubts[0], "3 creations") {
+	if got := s.Report().Suspects; got.Cleared || len(got.Doubts) != 1 || !strings.Contains(got.Doubts[0], "3 creations") {
 		t.Errorf("%+v", got)
 	}
 }
@@ -313,7 +313,7 @@ func TestTooManyCauses(t *testing.T) {
 	for i := range uint32(maxCauses + 3) {
 		s.create(uint64(i), plain(i+100, cronPath, "job", fmt.Sprintf("x%d", i)))
 	}
-	r := s.Report(0)
+	r := s.Report()
 	if len(r.Causes) != maxCauses || r.Ungrouped != 3 || r.Selected != maxCauses+3 {
 		t.Errorf("%d causes, %d ungrouped of %d", len(r.Causes), r.Ungrouped, r.Selected)
 	}
@@ -346,10 +346,10 @@ func TestCountsAddUp(t *testing.T) {
 				case 4:
 					s.at(st.at, &event.NetnsFree{Serial: st.serial, DurationNS: 1})
 				case 5:
-					s.Add(plain(7, cronPath, "other"), false, false)
+					s.add(&finding.Created{Attribution: plain(7, cronPath, "other")})
 				}
 			}
-			return s.Report(0)
+			return s.Report()
 		}
 		r := play()
 		var count, failed, alive, lived uint64
@@ -388,8 +388,8 @@ func TestOccupants(t *testing.T) {
 	shell := process(301, cronPath, "sh", "-c", "300")
 	shell.ArgvInherited, shell.Comm = true, "runc"
 	visitor := process(302, cronPath, "bridge")
-	join := func(serial uint64, p lineage.Process, then finding.Then) *finding.Join {
-		j := &finding.Join{Netns: event.NetnsJoin{Serial: serial}, Process: p, Then: then}
+	join := func(serial uint64, p lineage.Process, then finding.Then) *finding.Joined {
+		j := &finding.Joined{Netns: event.NetnsJoin{Serial: serial}, Process: p, Then: then}
 		if then == finding.ThenExec {
 			after := p
 			j.Process = shell
@@ -404,12 +404,12 @@ func TestOccupants(t *testing.T) {
 	at := 10 * second
 	one, two, three := serials[0], serials[1], serials[2]
 	s.at(at, &event.NetnsJoin{Serial: one}, &event.NetnsJoin{Serial: one}, &event.NetnsJoin{Serial: two}, &event.NetnsJoin{Serial: three})
-	s.Joined(join(one, nginx, finding.ThenExec))
-	s.Joined(join(two, nginx, finding.ThenExec))
-	s.Joined(join(three, shell, finding.ThenNothing))
+	s.joined(join(one, nginx, finding.ThenExec))
+	s.joined(join(two, nginx, finding.ThenExec))
+	s.joined(join(three, shell, finding.ThenNothing))
 	s.at(at, &event.NetnsRelease{Serial: one, Joins: 9}, &event.NetnsFree{Serial: one, DurationNS: 1}, &event.NetnsJoinCount{Serial: two, Joins: 4})
-	s.Joined(join(one, visitor, finding.ThenLeft))
-	s.Joined(join(77, visitor, finding.ThenLeft))
+	s.joined(join(one, visitor, finding.ThenLeft))
+	s.joined(join(77, visitor, finding.ThenLeft))
 	c := s.causes(t, 1)[0]
 	want := Tally{Values: []Counted{{[]string{"nginx", "-g", "daemon off;"}, 2}, {[]string{"runc"}, 1}}}
 	if diff := cmp.Diff(want, c.Occupants); diff != "" {

@@ -27,7 +27,7 @@ func TestCosts(t *testing.T) {
 			s.create(i*second, k)
 		}
 		s.create(9*second, plain(110, cronPath, "job")) // not measured
-		r := s.Report(0)
+		r := s.Report()
 		if !asked {
 			if r.Costed || r.Costs != nil || r.Causes[0].Costs != nil {
 				t.Errorf("not asked for: %+v", r.Costs)

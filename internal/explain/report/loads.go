@@ -25,9 +25,9 @@ type Loaded struct {
 	Namespaces, Sum uint64
 }
 
-// Load takes what the loading of a module did.
-func (c *Collector) Load(l *finding.PernetInit, selected bool) {
-	if !selected {
+// load takes what the loading of a module did.
+func (c *Collector) load(l *finding.PernetInit) {
+	if !l.Selected {
 		return
 	}
 	cause, key, _ := identify(l.Attribution)

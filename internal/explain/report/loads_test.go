@@ -16,16 +16,21 @@ func loaded(subsystem string, namespaces, errno uint32, by *finding.Attribution)
 	}
 }
 
+func selected(l *finding.PernetInit) *finding.PernetInit {
+	l.Selected = true
+	return l
+}
+
 // Loadings belong together by module and cause; they are no creations.
 func TestLoads(t *testing.T) {
 	s := newStory()
 	modprobe := func(n uint32) *finding.Attribution { return plain(n, cronPath, "modprobe", "ip_vs") }
-	s.Load(loaded("nf_conntrack", 2, 0, modprobe(60)), true)
-	s.Load(loaded("ip_vs", 2, 0, modprobe(60)), true)
-	s.Load(loaded("ip_vs", 3, 12, modprobe(61)), true)
-	s.Load(loaded("ip_vs", 7, 0, plain(62, cronPath, "insmod", "x.ko")), true)
-	s.Load(loaded("ip_vs", 9, 0, modprobe(63)), false)
-	r := s.Report(0)
+	s.load(selected(loaded("nf_conntrack", 2, 0, modprobe(60))))
+	s.load(selected(loaded("ip_vs", 2, 0, modprobe(60))))
+	s.load(selected(loaded("ip_vs", 3, 12, modprobe(61))))
+	s.load(selected(loaded("ip_vs", 7, 0, plain(62, cronPath, "insmod", "x.ko"))))
+	s.load(loaded("ip_vs", 9, 0, modprobe(63)))
+	r := s.Report()
 	if r.Selected != 0 || len(r.Causes) != 0 {
 		t.Errorf("%d creations, %d causes", r.Selected, len(r.Causes))
 	}
@@ -44,10 +49,10 @@ func TestLoads(t *testing.T) {
 func TestTooManyLoads(t *testing.T) {
 	s := newStory()
 	for i := range maxLoads + 2 {
-		s.Load(loaded(fmt.Sprint(i), 1, 0, plain(60, cronPath, "modprobe")), true)
+		s.load(selected(loaded(fmt.Sprint(i), 1, 0, plain(60, cronPath, "modprobe"))))
 	}
-	s.Load(loaded("0", 1, 0, plain(60, cronPath, "modprobe")), true)
-	if r := s.Report(0); len(r.Loads) != maxLoads || r.LoadsUngrouped != 2 || r.Loads[0].Count != 2 {
+	s.load(selected(loaded("0", 1, 0, plain(60, cronPath, "modprobe"))))
+	if r := s.Report(); len(r.Loads) != maxLoads || r.LoadsUngrouped != 2 || r.Loads[0].Count != 2 {
 		t.Errorf("%d kept, %d not, the first %d times", len(r.Loads), r.LoadsUngrouped, r.Loads[0].Count)
 	}
 }

@@ -1,10 +1,9 @@
-// Package render writes what nsblame found: as text for people, as JSON for
-// programs, behind one interface.
+// Package render puts findings into words for people, and into JSON for
+// programs. Each printer is a finding.Consumer.
 //
-// It is a pure function of the stream: the printers take events and what
-// package lineage made of them, write to an io.Writer and consult neither a
-// clock nor the machine. Times are shown in the zone of the machine that was
-// observed.
+// It is a pure function of the findings: it writes to an io.Writer, and consults
+// neither a clock nor the machine. Times are shown in the zone of the machine
+// that was observed.
 //
 // # Strings
 //

@@ -9,7 +9,7 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
 
-func (p *jsonPrinter) End(end *finding.End) error {
+func (p *jsonPrinter) ended(end *finding.Ended) error {
 	kind := "netns_release"
 	if end.Free != nil {
 		kind = "netns_free"
@@ -28,7 +28,7 @@ func (p *jsonPrinter) End(end *finding.End) error {
 	} else {
 		releaseFields(e, end.Release)
 	}
-	p.created(end.Created)
+	p.createdRef(end.Created)
 	return p.end()
 }
 
@@ -68,8 +68,8 @@ func lineageFields(e *encoder, ancestry []lineage.Process, why string) {
 	}
 }
 
-// created refers to the creation: boot_ns and the process are the same there.
-func (p *jsonPrinter) created(c *finding.Attribution) {
+// createdRef refers to the creation: boot_ns and the process are the same there.
+func (p *jsonPrinter) createdRef(c *finding.Attribution) {
 	e := &p.enc
 	if c == nil {
 		e.null("created")
@@ -100,9 +100,9 @@ func (p *jsonPrinter) created(c *finding.Attribution) {
 	e.close('}')
 }
 
-// End prints one line for each namespace: once it is gone, or if that will not
+// ended prints one line for each namespace: once it is gone, or if that will not
 // be seen, once it is released.
-func (p *textPrinter) End(e *finding.End) error {
+func (p *textPrinter) ended(e *finding.Ended) error {
 	if !p.opt.Life || e.Free == nil && !e.Final {
 		return nil
 	}
@@ -120,11 +120,11 @@ func (p *textPrinter) End(e *finding.End) error {
 
 // makerText says who made a namespace.
 func makerText(c *finding.Attribution) string {
-	return "made by " + strings.TrimPrefix(creatorText(NewCreation(c), maxLineAncestor), "by ")
+	return "made by " + strings.TrimPrefix(creatorText(c, maxLineAncestor), "by ")
 }
 
 // goneText says how long a namespace lived, and how long it took to go.
-func goneText(e *finding.End) string {
+func goneText(e *finding.Ended) string {
 	out := "gone"
 	if e.Final {
 		out = "released"

@@ -49,7 +49,7 @@ func systemd() lineage.Process {
 // scenarios are the creations that the golden files show, by name.
 func scenarios() []struct {
 	name string
-	c    *Creation
+	c    *finding.Attribution
 } {
 	inits := []event.Init{
 		{Op: "nf_conntrack_pernet_init", Subsystem: "nf_conntrack", DurationNS: 210_000},
@@ -61,7 +61,7 @@ func scenarios() []struct {
 			DurationNS: 3_249_000, Init: inits,
 		}
 	}
-	add := func(ms uint64, n event.NetnsCreate, p lineage.Process, ancestry ...lineage.Process) *Creation {
+	add := func(ms uint64, n event.NetnsCreate, p lineage.Process, ancestry ...lineage.Process) *finding.Attribution {
 		return unblamed(&lineage.Creation{BootNS: at(1, 41, 7, ms), Netns: n, Process: p, Ancestry: ancestry})
 	}
 
@@ -139,7 +139,7 @@ func scenarios() []struct {
 	killed := exited(process(339, "sh", "sh", "-c", "hostnamectl --static &"), 9)
 	return []struct {
 		name string
-		c    *Creation
+		c    *finding.Attribution
 	}{
 		{"hostnamectl", asked},
 		{"double-fork", add(700, created(4026532200), process(341, "unshare", "unshare", "-n", "true"),
@@ -159,9 +159,9 @@ func scenarios() []struct {
 }
 
 // ends are the ends of namespaces that the golden files show.
-func ends() []*finding.End {
+func ends() []*finding.Ended {
 	all := scenarios()
-	hostnamed, clone, bad := all[0].c.Attribution, all[2].c.Attribution, all[len(all)-1].c.Attribution
+	hostnamed, clone, bad := all[0].c, all[2].c, all[len(all)-1].c
 	service := exited(*hostnamed.Process.Exec, 0)
 	ip := process(950, "ip", "ip", "netns", "del", "blue")
 	threaded := process(960, "worker", "./server")
@@ -177,18 +177,18 @@ func ends() []*finding.End {
 		}
 		return r
 	}
-	free := func(c *finding.Attribution, r *finding.Release) *finding.End {
+	free := func(c *finding.Attribution, r *finding.Release) *finding.Ended {
 		f := &event.NetnsFree{Inum: 4026532701, WaitNS: 3_000_000, DurationNS: 12_000_000}
 		if r != nil {
 			f.Inum, f.Cookie = r.Netns.Inum, r.Netns.Cookie
 			f.CreatedNS, f.ReleasedNS = r.Netns.CreatedNS, r.BootNS
 		}
-		return &finding.End{BootNS: at(1, 41, 38, 900), Created: c, Release: r, Free: f}
+		return &finding.Ended{BootNS: at(1, 41, 38, 900), Created: c, Release: r, Free: f}
 	}
 	last := release(hostnamed, 0, event.HeldProcess, true, &service)
 	cut := release(nil, 5, event.HeldUnknown, false, &threaded)
 	cut.AncestryWhy = "the parent is not known"
-	return []*finding.End{
+	return []*finding.Ended{
 		{BootNS: last.BootNS, Created: hostnamed, Release: last},
 		free(hostnamed, last),
 		free(clone, release(clone, 1, event.HeldClone, false, &clone.Process)),
@@ -203,11 +203,11 @@ func ends() []*finding.End {
 }
 
 // joins are those who moved in that the golden files show.
-func joins() []*finding.Join {
+func joins() []*finding.Joined {
 	all := scenarios()
-	hostnamed, bad := all[0].c.Attribution, all[len(all)-1].c.Attribution
-	join := func(c *finding.Attribution, p lineage.Process, then finding.Then, how event.JoinHow) *finding.Join {
-		j := &finding.Join{
+	hostnamed, bad := all[0].c, all[len(all)-1].c
+	join := func(c *finding.Attribution, p lineage.Process, then finding.Then, how event.JoinHow) *finding.Joined {
+		j := &finding.Joined{
 			BootNS: at(1, 41, 9, 0), Created: c, Process: p, Ancestry: []lineage.Process{systemd()},
 			Placement: cgroup.Parse(p.Cgroup), Then: then, ThenNS: at(1, 41, 9, 2),
 			Netns: event.NetnsJoin{Inum: 4026532700, Cookie: 9, How: how, Ordinal: 3},
@@ -229,7 +229,7 @@ func joins() []*finding.Join {
 	visitor.TID = 985
 	lost := join(nil, visitor, finding.ThenNothing, event.JoinSetns)
 	lost.ThenNS, lost.AncestryWhy = 0, "the parent is not known"
-	return []*finding.Join{
+	return []*finding.Joined{
 		join(hostnamed, runtime, finding.ThenExec, event.JoinFork),
 		join(hostnamed, visitor, finding.ThenLeft, event.JoinSetns),
 		join(hostnamed, exited(visitor, 0), finding.ThenEnded, event.JoinSetns),
@@ -261,7 +261,7 @@ func loads() []*finding.PernetInit {
 	load := func(n event.PernetInit, p lineage.Process, ancestry ...lineage.Process) *finding.PernetInit {
 		c := finding.NewAttribution(&lineage.Creation{BootNS: at(1, 41, 8, 100), Process: p, Ancestry: ancestry})
 		c.Origin = finding.Origin{Trigger: finding.TriggerUnknown, Why: finding.Reason{Text: "nobody knows"}, Evidence: evidence.Unknown}
-		return &finding.PernetInit{Init: n, Attribution: c}
+		return &finding.PernetInit{Init: n, Attribution: c, Selected: true}
 	}
 	modprobe := process(970, "modprobe", "modprobe", "ip_vs")
 	asked := load(event.PernetInit{
@@ -277,7 +277,7 @@ func loads() []*finding.PernetInit {
 }
 
 // hostile is a creation by one who tries to fool the reader.
-func hostile(n event.NetnsCreate) *Creation {
+func hostile(n event.NetnsCreate) *finding.Attribution {
 	p := process(900, "x[1] < sshd", "/tmp/\x1b[2J\x1b]0;owned\a", "a b", "", "it's", "line\nbreak\ttab", "\xff\xfe",
 		"\u202egnp.exe", "zero\u200bwidth", "\u009b31m", "nul\u2028sep", "<&>", `back\slash`, "*", "ünïcödé", "\U000e0041", "(1)")
 	p.Exe = "/tmp/\x1b[31mred"
@@ -291,4 +291,16 @@ func hostile(n event.NetnsCreate) *Creation {
 }
 
 // unblamed is a creation whose causes nobody looked for.
-func unblamed(c *lineage.Creation) *Creation { return NewCreation(finding.NewAttribution(c)) }
+func unblamed(c *lineage.Creation) *finding.Attribution { return finding.NewAttribution(c) }
+
+// created is a creation that passed the filter.
+func created(c *finding.Attribution) *finding.Created {
+	return &finding.Created{Attribution: c, Selected: true}
+}
+
+// observe gives a consumer an event.
+func observe(c finding.Consumer, ev event.Event) {
+	if err := c.Consume(&finding.Observed{Event: ev}); err != nil {
+		panic(err) // none prints one
+	}
+}

@@ -16,11 +16,13 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 // TestGolden prints all scenarios in each form and compares the whole.
 func TestGolden(t *testing.T) {
-	for name, newPrinter := range map[string]func(w, diag *bytes.Buffer) Printer{
-		"line":  func(w, diag *bytes.Buffer) Printer { return NewText(w, diag, TextOptions{Life: true}) },
-		"color": func(w, diag *bytes.Buffer) Printer { return NewText(w, diag, TextOptions{Color: true}) },
-		"tree":  func(w, diag *bytes.Buffer) Printer { return NewText(w, diag, TextOptions{Tree: true, Life: true}) },
-		"json":  func(w, _ *bytes.Buffer) Printer { return NewJSON(w) },
+	for name, newPrinter := range map[string]func(w, diag *bytes.Buffer) finding.Consumer{
+		"line":  func(w, diag *bytes.Buffer) finding.Consumer { return NewText(w, diag, TextOptions{Life: true}) },
+		"color": func(w, diag *bytes.Buffer) finding.Consumer { return NewText(w, diag, TextOptions{Color: true}) },
+		"tree": func(w, diag *bytes.Buffer) finding.Consumer {
+			return NewText(w, diag, TextOptions{Tree: true, Life: true})
+		},
+		"json": func(w, _ *bytes.Buffer) finding.Consumer { return NewJSON(w) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var w, diag bytes.Buffer
@@ -34,7 +36,7 @@ func TestGolden(t *testing.T) {
 }
 
 // stream prints one of everything.
-func stream(t *testing.T, p Printer) {
+func stream(t *testing.T, p finding.Consumer) {
 	t.Helper()
 	do := func(err error) {
 		t.Helper()
@@ -43,41 +45,41 @@ func stream(t *testing.T, p Printer) {
 		}
 	}
 	var cut uint64
-	do(p.Loss(12_345_678_901, &event.Loss{Kind: event.LossTable, Count: 3}))
-	p.Observe(host)
-	do(p.Coverage(at(1, 0, 0, 0), &event.Coverage{Probe: "copy_net_ns", Live: true, AttachMethod: "fentry"}))
-	do(p.Coverage(at(1, 0, 0, 1), &event.Coverage{Probe: "__ip_vs_init", Why: "module ip_vs is not loaded: load it, or ignore this"}))
+	do(p.Consume(&finding.Lost{BootNS: 12_345_678_901, Loss: &event.Loss{Kind: event.LossTable, Count: 3}}))
+	observe(p, host)
+	do(p.Consume(&finding.Covered{BootNS: at(1, 0, 0, 0), Coverage: &event.Coverage{Probe: "copy_net_ns", Live: true, AttachMethod: "fentry"}}))
+	do(p.Consume(&finding.Covered{BootNS: at(1, 0, 0, 1), Coverage: &event.Coverage{Probe: "__ip_vs_init", Why: "module ip_vs is not loaded: load it, or ignore this"}}))
 	all := scenarios()
 	for _, s := range all {
 		if s.c.Cut() {
 			cut++
 		}
-		do(p.Creation(s.c))
+		do(p.Consume(created(s.c)))
 	}
 	for _, j := range joins() {
-		do(p.Join(j))
+		do(p.Consume(j))
 	}
 	for _, e := range ends() {
-		do(p.End(e))
+		do(p.Consume(e))
 	}
 	for _, l := range loads() {
-		do(p.Load(l))
+		do(p.Consume(l))
 	}
-	do(p.Coverage(at(1, 41, 8, 500), &event.Coverage{
+	do(p.Consume(&finding.Covered{BootNS: at(1, 41, 8, 500), Coverage: &event.Coverage{
 		Probe: "__ip_vs_init", Subsystem: "ip_vs", Changed: true, Live: true, AttachMethod: "kprobe",
-	}))
-	do(p.Coverage(at(1, 41, 8, 900), &event.Coverage{
+	}}))
+	do(p.Consume(&finding.Covered{BootNS: at(1, 41, 8, 900), Coverage: &event.Coverage{
 		Probe: "__ip_vs_init", Subsystem: "ip_vs", Changed: true, Why: "module ip_vs was unloaded",
-	}))
-	p.Observe(event.Event{Body: &event.Clock{OffsetNS: 1795503600*1e9 + 5e8}})
-	do(p.Loss(at(1, 41, 9, 0), &event.Loss{Kind: event.LossCreation, Count: 2}))
-	do(p.Loss(at(1, 41, 9, 0), &event.Loss{Kind: "new\x1bkind", Count: 1}))
+	}}))
+	observe(p, event.Event{Body: &event.Clock{OffsetNS: 1795503600*1e9 + 5e8}})
+	do(p.Consume(&finding.Lost{BootNS: at(1, 41, 9, 0), Loss: &event.Loss{Kind: event.LossCreation, Count: 2}}))
+	do(p.Consume(&finding.Lost{BootNS: at(1, 41, 9, 0), Loss: &event.Loss{Kind: "new\x1bkind", Count: 1}}))
 	n := uint64(len(all))
-	do(p.Summary(Summary{Seen: n + 1, Printed: n, Cut: cut, Lost: map[event.LossKind]uint64{
+	do(p.Consume(&finding.Summary{Seen: n + 1, Printed: n, Cut: cut, Lost: map[event.LossKind]uint64{
 		event.LossTable: 3, event.LossCreation: 2, event.LossRecord: 0,
 	}}))
-	do(p.Summary(Summary{Seen: 1, Printed: 1}))
-	do(p.Summary(Summary{Seen: 4, Printed: 4, Life: finding.Counts{Known: true, Alive: 2, Releasing: 1, Untold: 7}}))
+	do(p.Consume(&finding.Summary{Seen: 1, Printed: 1}))
+	do(p.Consume(&finding.Summary{Seen: 4, Printed: 4, Life: finding.Counts{Known: true, Alive: 2, Releasing: 1, Untold: 7}}))
 }
 
 // golden compares got with a file of testdata, or writes it with -update.

@@ -29,19 +29,19 @@ var hostileStrings = []struct{ name, text string }{
 // name has that one.
 func TestHostileGolden(t *testing.T) {
 	var line, tree, object, text, markdown, report bytes.Buffer
-	printers := []Printer{
+	printers := []finding.Consumer{
 		NewText(&line, &line, TextOptions{Life: true}), NewText(&tree, &tree, TextOptions{Tree: true, Life: true}), NewJSON(&object),
 	}
 	for _, s := range hostileStrings {
 		c := named(s.text, "plain")
 		for _, p := range printers {
 			err := errors.Join(
-				p.Coverage(1, &event.Coverage{Probe: s.text, AttachMethod: s.text, Why: s.text}),
-				p.Creation(c),
-				p.End(&finding.End{BootNS: 2, Release: &finding.Release{Netns: event.NetnsRelease{Inum: 9, Comm: s.text, Held: event.Held(s.text)}, By: &c.Process}}),
-				p.Loss(3, &event.Loss{Kind: event.LossKind(s.text), Count: 1}),
-				p.Damage(4, &event.Damage{Why: s.text}),
-				p.Summary(Summary{Seen: 1, Lost: map[event.LossKind]uint64{event.LossKind(s.text): 1}, Redacted: s.text}),
+				p.Consume(&finding.Covered{BootNS: 1, Coverage: &event.Coverage{Probe: s.text, AttachMethod: s.text, Why: s.text}}),
+				p.Consume(created(c)),
+				p.Consume(&finding.Ended{BootNS: 2, Release: &finding.Release{Netns: event.NetnsRelease{Inum: 9, Comm: s.text, Held: event.Held(s.text)}, By: &c.Process}}),
+				p.Consume(&finding.Lost{BootNS: 3, Loss: &event.Loss{Kind: event.LossKind(s.text), Count: 1}}),
+				p.Consume(&finding.Damaged{BootNS: 4, Damage: &event.Damage{Why: s.text}}),
+				p.Consume(&finding.Summary{Seen: 1, Lost: map[event.LossKind]uint64{event.LossKind(s.text): 1}, Redacted: s.text}),
 			)
 			if err != nil {
 				t.Fatal(err)

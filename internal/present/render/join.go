@@ -7,7 +7,7 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/finding"
 )
 
-func (p *jsonPrinter) Join(j *finding.Join) error {
+func (p *jsonPrinter) joined(j *finding.Joined) error {
 	e := p.begin("netns_join")
 	p.time(j.BootNS)
 	identityField(e, j.Netns.Inum, j.Netns.Cookie)
@@ -34,13 +34,13 @@ func (p *jsonPrinter) Join(j *finding.Join) error {
 	}
 	unitField(e, &j.Placement, now.Cgroup, nil)
 	containerField(e, "container", j.Placement.Container)
-	p.created(j.Created)
+	p.createdRef(j.Created)
 	return p.end()
 }
 
-// Join prints one line for each process that moved in. Visitors, who left or
+// joined prints one line for each process that moved in. Visitors, who left or
 // ended without a program of their own, are counted at the namespace's end.
-func (p *textPrinter) Join(j *finding.Join) error {
+func (p *textPrinter) joined(j *finding.Joined) error {
 	if !p.opt.Life || !j.Occupant() {
 		return nil
 	}
@@ -63,7 +63,7 @@ func (p *textPrinter) Join(j *finding.Join) error {
 
 // movedText says when a process came in, and if it is there as what it was
 // before.
-func movedText(j *finding.Join) string {
+func movedText(j *finding.Joined) string {
 	out := "entered"
 	if ns, known := j.Age(); known {
 		out += " after " + durationText(ns)

@@ -25,20 +25,47 @@ type jsonPrinter struct {
 	enc   encoder
 }
 
-// NewJSON returns a Printer that writes one JSON object a line to w, the
-// summary included.
-func NewJSON(w io.Writer) Printer { return &jsonPrinter{w: w} }
+// NewJSON returns a consumer that writes each finding as one line of JSON to w,
+// the summary included. It is for one goroutine.
+func NewJSON(w io.Writer) finding.Consumer { return &jsonPrinter{w: w} }
 
-func (p *jsonPrinter) Observe(ev event.Event) { p.clock.observe(ev) }
+// Consume writes a finding.
+func (p *jsonPrinter) Consume(f finding.Finding) error {
+	switch f := f.(type) {
+	case *finding.Observed:
+		p.clock.observe(f.Event)
+	case *finding.Created:
+		if f.Selected {
+			return p.created(f.Attribution)
+		}
+	case *finding.Joined:
+		return p.joined(f)
+	case *finding.Ended:
+		return p.ended(f)
+	case *finding.PernetInit:
+		if f.Selected {
+			return p.pernetInit(f)
+		}
+	case *finding.Lost:
+		return p.lost(f)
+	case *finding.Covered:
+		return p.covered(f)
+	case *finding.Damaged:
+		return p.damaged(f)
+	case *finding.Summary:
+		return p.summary(f)
+	}
+	return nil
+}
 
-func (p *jsonPrinter) Creation(c *Creation) error {
+func (p *jsonPrinter) created(c *finding.Attribution) error {
 	p.begin("netns_create")
 	p.creation(c)
 	return p.end()
 }
 
 // creation writes the fields of a creation.
-func (p *jsonPrinter) creation(c *Creation) {
+func (p *jsonPrinter) creation(c *finding.Attribution) {
 	e := &p.enc
 	p.time(c.BootNS)
 	e.flag("entry_missed", c.Netns.EntryMissed)
@@ -65,7 +92,7 @@ func (p *jsonPrinter) creation(c *Creation) {
 }
 
 // placeFields writes where the creator belongs.
-func placeFields(e *encoder, c *Creation) {
+func placeFields(e *encoder, c *finding.Attribution) {
 	unitField(e, &c.Placement, c.Process.Cgroup, c.Settings)
 	containerField(e, "container", c.Placement.Container)
 	if c.Placement.Outer != nil {
@@ -78,7 +105,7 @@ func placeFields(e *encoder, c *Creation) {
 
 // chainField writes the chain: what is known from the kernel, of which the first
 // link is of the kind given, and then the links of the attribution.
-func chainField(e *encoder, c *Creation, first finding.Kind) {
+func chainField(e *encoder, c *finding.Attribution, first finding.Kind) {
 	e.key("chain")
 	e.open('[')
 	kernelLink(e, first, creatorText(c, maxTreeCommand))
@@ -148,17 +175,17 @@ func originField(e *encoder, o *finding.Origin) {
 	e.close('}')
 }
 
-func (p *jsonPrinter) Loss(bootNS uint64, l *event.Loss) error {
+func (p *jsonPrinter) lost(l *finding.Lost) error {
 	e := p.begin("loss")
-	p.time(bootNS)
+	p.time(l.BootNS)
 	e.str("kind", string(l.Kind))
 	e.uint("count", l.Count)
 	return p.end()
 }
 
-func (p *jsonPrinter) Coverage(bootNS uint64, c *event.Coverage) error {
+func (p *jsonPrinter) covered(c *finding.Covered) error {
 	e := p.begin("coverage")
-	p.time(bootNS)
+	p.time(c.BootNS)
 	e.str("probe", c.Probe)
 	if c.Subsystem != "" {
 		e.str("subsystem", c.Subsystem)
@@ -170,9 +197,9 @@ func (p *jsonPrinter) Coverage(bootNS uint64, c *event.Coverage) error {
 	return p.end()
 }
 
-func (p *jsonPrinter) Damage(bootNS uint64, d *event.Damage) error {
+func (p *jsonPrinter) damaged(d *finding.Damaged) error {
 	e := p.begin("damage")
-	p.time(bootNS)
+	p.time(d.BootNS)
 	e.uint("offset", d.Offset)
 	e.uint("bytes", d.Bytes)
 	e.uint("blocks", d.Blocks)
@@ -181,7 +208,7 @@ func (p *jsonPrinter) Damage(bootNS uint64, d *event.Damage) error {
 	return p.end()
 }
 
-func (p *jsonPrinter) Summary(s Summary) error {
+func (p *jsonPrinter) summary(s *finding.Summary) error {
 	e := p.begin("summary")
 	e.uint("seen", s.Seen)
 	e.uint("printed", s.Printed)
@@ -319,7 +346,7 @@ func processObject(e *encoder, p *lineage.Process) {
 	e.close('}')
 }
 
-func ancestryFields(e *encoder, c *Creation) {
+func ancestryFields(e *encoder, c *finding.Attribution) {
 	processList(e, "ancestry", c.Ancestry)
 	if c.AncestryTruncated {
 		e.bool("ancestry_truncated", true)

@@ -277,7 +277,7 @@ func (p *listText) createdBy(n *inventory.Namespace) string {
 	if place := placeText(&c.Placement); place != nowhere {
 		out += " in " + p.paint.place(place)
 	}
-	if text := originText(&Creation{c}); text != "" {
+	if text := originText(c); text != "" {
 		out += "  " + text
 	}
 	return out
@@ -417,7 +417,7 @@ func (p *listText) creation(b *block, n *inventory.Namespace) {
 	case m.Case == nil:
 		b.row("by", "unknown: "+fitEscaped(m.Why, maxName), evidence.Unknown)
 	default:
-		c := &Creation{m.Case}
+		c := m.Case
 		b.creator(c)
 		b.place(c)
 		b.ancestry(c)

@@ -200,7 +200,7 @@ func (p *jsonPrinter) createdField(l *List, n *inventory.Namespace) {
 	}
 	e.key("created")
 	e.open('{')
-	p.creation(&Creation{m.Case})
+	p.creation(m.Case)
 	e.close('}')
 	e.str("created_by", string(m.By))
 }

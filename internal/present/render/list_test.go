@@ -50,7 +50,7 @@ func listed() *List {
 	}}
 	for _, s := range scenarios() {
 		if s.c.Netns.Errno == 0 && l.Created[4026532100].Case == nil && len(s.c.Links) > 0 {
-			l.Created[4026532100] = life.Match{Case: s.c.Attribution, By: life.ByCookie}
+			l.Created[4026532100] = life.Match{Case: s.c, By: life.ByCookie}
 			b.Created(4026532100, s.c.BootNS)
 		}
 	}

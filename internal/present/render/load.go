@@ -9,7 +9,7 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/finding"
 )
 
-func (p *jsonPrinter) Load(l *finding.PernetInit) error {
+func (p *jsonPrinter) pernetInit(l *finding.PernetInit) error {
 	e := p.begin("netns_init")
 	p.time(l.BootNS)
 	n := &l.Init
@@ -27,7 +27,7 @@ func (p *jsonPrinter) Load(l *finding.PernetInit) error {
 	} else {
 		e.str("error", errnoName(n.Errno))
 	}
-	c := NewCreation(l.Attribution)
+	c := l.Attribution
 	e.key("process")
 	processObject(e, &c.Process)
 	ancestryFields(e, c)
@@ -37,8 +37,8 @@ func (p *jsonPrinter) Load(l *finding.PernetInit) error {
 	return p.end()
 }
 
-// Load prints what loading a module did, as Creation does.
-func (p *textPrinter) Load(l *finding.PernetInit) error {
+// pernetInit prints what loading a module did, as created does.
+func (p *textPrinter) pernetInit(l *finding.PernetInit) error {
 	if p.opt.Tree {
 		return write(p.w, p.loadTree(l))
 	}
@@ -63,7 +63,7 @@ func (p *textPrinter) loadText(n *event.PernetInit) string {
 }
 
 func (p *textPrinter) loadLine(l *finding.PernetInit) string {
-	c := NewCreation(l.Attribution)
+	c := l.Attribution
 	var b strings.Builder
 	b.WriteString(p.timeOf(l.BootNS) + "  " + p.loadText(&l.Init) + "  ")
 	b.WriteString(p.paint.place(placeText(&c.Placement)) + "  ")
@@ -79,18 +79,18 @@ func (p *textPrinter) loadLine(l *finding.PernetInit) string {
 }
 
 func (p *textPrinter) loadTree(l *finding.PernetInit) string {
-	c := NewCreation(l.Attribution)
+	c := l.Attribution
 	b := block{paint: p.paint}
 	b.text.WriteString(p.timeOf(l.BootNS) + "  " + p.loadText(&l.Init) + "\n")
-	b.row("by", label(&c.Process, c.parent(-1), maxTreeCommand)+" "+detail(&c.Process), evidence.Kernel)
+	b.row("by", label(&c.Process, parentIn(c.Ancestry, -1), maxTreeCommand)+" "+detail(&c.Process), evidence.Kernel)
 	b.causes(c)
 	b.text.WriteByte('\n')
 	return b.text.String()
 }
 
 // coverageText says from when on a probe was live, or was not any more.
-func (p *textPrinter) coverageText(bootNS uint64, c *event.Coverage) string {
-	text := p.timeOf(bootNS) + "  probe " + fitEscaped(c.Probe, maxName)
+func (p *textPrinter) coverageText(c *finding.Covered) string {
+	text := p.timeOf(c.BootNS) + "  probe " + fitEscaped(c.Probe, maxName)
 	if c.Live {
 		return text + " of module " + fitEscaped(c.Subsystem, maxName) + " is live (" + fitEscaped(c.AttachMethod, maxName) + ")\n"
 	}

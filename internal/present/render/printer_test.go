@@ -8,6 +8,7 @@ import (
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
 
@@ -20,13 +21,13 @@ func (brokenWriter) Write([]byte) (int, error) { return 0, errBroken }
 // TestWriteErrors: the writer's error is returned by every method.
 func TestWriteErrors(t *testing.T) {
 	c := scenarios()[0].c
-	for name, p := range map[string]Printer{
+	for name, p := range map[string]finding.Consumer{
 		"text": NewText(brokenWriter{}, brokenWriter{}, TextOptions{Life: true}),
 		"tree": NewText(brokenWriter{}, brokenWriter{}, TextOptions{Tree: true, Life: true}),
 		"json": NewJSON(brokenWriter{}),
 	} {
 		for _, err := range []error{
-			p.Creation(c), p.Join(joins()[0]), p.End(ends()[1]), p.Loss(0, &event.Loss{}), p.Coverage(0, &event.Coverage{}), p.Damage(0, &event.Damage{}), p.Summary(Summary{}),
+			p.Consume(created(c)), p.Consume(joins()[0]), p.Consume(ends()[1]), p.Consume(&finding.Lost{BootNS: 0, Loss: &event.Loss{}}), p.Consume(&finding.Covered{BootNS: 0, Coverage: &event.Coverage{}}), p.Consume(&finding.Damaged{BootNS: 0, Damage: &event.Damage{}}), p.Consume(&finding.Summary{}),
 		} {
 			if !errors.Is(err, errBroken) {
 				t.Errorf("%s: %v", name, err)
@@ -54,8 +55,8 @@ func TestDurationText(t *testing.T) {
 	}
 }
 
-// TestNewCreationPlacement: what is not known of a cgroup is not guessed.
-func TestNewCreationPlacement(t *testing.T) {
+// TestPlacement: what is not known of a cgroup is not guessed.
+func TestPlacement(t *testing.T) {
 	p := lineage.Process{Cgroup: "x.slice/docker-" + containerID + ".scope"}
 	docker := &cgroup.Container{ID: containerID, Runtime: cgroup.RuntimeDocker}
 	for _, tc := range []struct {
@@ -98,7 +99,7 @@ func TestOneWrite(t *testing.T) {
 		var w countingWriter
 		p := NewText(&w, io.Discard, opt)
 		for _, s := range scenarios() {
-			if err := p.Creation(s.c); err != nil {
+			if err := p.Consume(created(s.c)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -119,16 +120,16 @@ func (w *countingWriter) WriteString(s string) (int, error) { return w.Write([]b
 
 func BenchmarkCreation(b *testing.B) {
 	c := scenarios()[1].c
-	for name, p := range map[string]Printer{
+	for name, p := range map[string]finding.Consumer{
 		"json": NewJSON(io.Discard),
 		"line": NewText(io.Discard, io.Discard, TextOptions{}),
 		"tree": NewText(io.Discard, io.Discard, TextOptions{Tree: true}),
 	} {
-		p.Observe(host)
+		observe(p, host)
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := p.Creation(c); err != nil {
+				if err := p.Consume(created(c)); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -62,8 +62,8 @@ func anyProcess(depth int) *rapid.Generator[lineage.Process] {
 	})
 }
 
-func anyCreation() *rapid.Generator[*Creation] {
-	return rapid.Custom(func(t *rapid.T) *Creation {
+func anyCreation() *rapid.Generator[*finding.Attribution] {
+	return rapid.Custom(func(t *rapid.T) *finding.Attribution {
 		c := &lineage.Creation{
 			BootNS:            rapid.Uint64().Draw(t, "boot"),
 			Process:           anyProcess(1).Draw(t, "process"),
@@ -117,16 +117,16 @@ func harmless(t fataler, out string) {
 }
 
 // printAll prints c and everything else there is, with hostile strings.
-func printAll(t *rapid.T, p Printer, c *Creation) {
-	p.Observe(event.Event{Body: &event.Host{
+func printAll(t *rapid.T, p finding.Consumer, c *finding.Attribution) {
+	observe(p, event.Event{Body: &event.Host{
 		ClockOffsetNS: rapid.Int64().Draw(t, "offset"), UTCOffsetSeconds: rapid.Int().Draw(t, "zone"),
 	}})
 	s := anyString().Draw(t, "other")
 	for _, err := range []error{
-		p.Creation(c),
-		p.Loss(c.BootNS, &event.Loss{Kind: event.LossKind(s), Count: 1}),
-		p.Coverage(c.BootNS, &event.Coverage{Probe: s, AttachMethod: s, Why: s}),
-		p.Summary(Summary{Seen: 1, Lost: map[event.LossKind]uint64{event.LossKind(s): 2}}),
+		p.Consume(created(c)),
+		p.Consume(&finding.Lost{BootNS: c.BootNS, Loss: &event.Loss{Kind: event.LossKind(s), Count: 1}}),
+		p.Consume(&finding.Covered{BootNS: c.BootNS, Coverage: &event.Coverage{Probe: s, AttachMethod: s, Why: s}}),
+		p.Consume(&finding.Summary{Seen: 1, Lost: map[event.LossKind]uint64{event.LossKind(s): 2}}),
 	} {
 		if err != nil {
 			t.Fatal(err)

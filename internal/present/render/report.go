@@ -350,7 +350,7 @@ func (w *reportWriter) section(i int, c *report.Cause) section {
 	if c.Similar > 0 {
 		add("similar", words("%s the same program with other arguments", counted(uint64(c.Similar), "other cause")))
 	}
-	s.example = (&textPrinter{clock: w.clock}).tree(NewCreation(c.Example))
+	s.example = (&textPrinter{clock: w.clock}).tree(c.Example)
 	for j := range c.Remedies {
 		s.remedies = append(s.remedies, newAction(&c.Remedies[j]))
 	}

@@ -184,7 +184,7 @@ func (p *jsonPrinter) cause(c *report.Cause, r *report.Report) {
 	counts(e, "evidence", c.Evidence)
 	e.key("example")
 	e.open('{')
-	p.creation(NewCreation(c.Example))
+	p.creation(c.Example)
 	e.close('}')
 	e.key("remedies")
 	e.open('[')

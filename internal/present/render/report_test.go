@@ -23,14 +23,19 @@ import (
 
 // reportOf is the report of some creations, in a stream with all that can be
 // wrong with one, or with nothing wrong.
-func reportOf(broken bool, list ...*Creation) *report.Report {
+func reportOf(broken bool, list ...*finding.Attribution) *report.Report {
 	c := report.NewCollector()
 	if broken {
 		c.RankCosts()
 	}
+	consume := func(f finding.Finding) {
+		if err := c.Consume(f); err != nil {
+			panic(err) // a collector has none
+		}
+	}
 	see := func(boot uint64, bodies ...event.Body) {
 		for _, b := range bodies {
-			c.Observe(event.Event{BootNS: boot, Body: b})
+			consume(&finding.Observed{Event: event.Event{BootNS: boot, Body: b}})
 		}
 	}
 	began := at(1, 41, 0, 0)
@@ -45,7 +50,7 @@ func reportOf(broken bool, list ...*Creation) *report.Report {
 	for i, k := range list {
 		k.Netns.Serial = uint64(i + 1)
 		see(k.BootNS, &k.Netns)
-		c.Add(k.Attribution, true, k.Cut())
+		consume(created(k))
 		if i%2 == 0 {
 			see(k.BootNS+3e9, &event.NetnsRelease{Serial: k.Netns.Serial}, &event.NetnsFree{Serial: k.Netns.Serial, DurationNS: 2e6})
 		}
@@ -53,26 +58,27 @@ func reportOf(broken bool, list ...*Creation) *report.Report {
 	for i, j := range joins() {
 		j.Netns.Serial = uint64(1 + i%2)
 		see(j.BootNS, &j.Netns)
-		c.Joined(j)
+		consume(j)
 	}
 	if broken {
 		see(began, &event.NetnsJoinCount{Serial: 2, Joins: 40})
 		for _, l := range loads() {
-			c.Load(l, true)
+			consume(l)
 		}
 		see(began, &event.Coverage{Probe: "evil`probe", Why: "**why** <b> \x1b[2J"},
 			&event.Loss{Kind: event.LossCreation, Count: 3}, &event.Loss{Kind: "new\x1b`kind", Count: 1},
 			&event.Damage{Offset: 4096, Bytes: 512, Blocks: 1, Why: "bad checksum\n# no heading"},
 			&event.Damage{Offset: 8192, Bytes: 10, Blocks: 1, Truncated: true, Why: "it ends"})
-		return c.Report(2)
+		consume(&finding.Summary{BusCut: 2})
+		return c.Report()
 	}
 	see(at(1, 50, 0, 0), units(true), &event.End{Seen: uint64(len(list))})
-	return c.Report(0)
+	return c.Report()
 }
 
 // seedCase is the case that nsblame was built for, five times.
-func seedCase() []*Creation {
-	var list []*Creation
+func seedCase() []*finding.Attribution {
+	var list []*finding.Attribution
 	for i := range uint64(5) {
 		k := scenarios()[0].c
 		k.BootNS = at(1, 41, 7, 0) + i*120e9 + i%3*2e9
@@ -93,7 +99,7 @@ func reportForms() map[string]func(w *bytes.Buffer, r *report.Report) error {
 }
 
 func TestReportGolden(t *testing.T) {
-	var all []*Creation
+	var all []*finding.Attribution
 	for _, s := range scenarios() {
 		all = append(all, s.c)
 	}
@@ -229,7 +235,7 @@ func FuzzReport(f *testing.F) {
 }
 
 // named is a creation in which all that has a name has one of the two.
-func named(a, b string) *Creation {
+func named(a, b string) *finding.Attribution {
 	p := process(7, a, a, b, a+b)
 	p.Exe, p.Cgroup = b, "/"+a
 	k := unblamed(&lineage.Creation{

@@ -44,32 +44,62 @@ type textPrinter struct {
 	clock   clock
 }
 
-// NewText returns a Printer for people. Creations and losses go to w; probes
-// that are not live, losses once more and the summary to diag.
-func NewText(w, diag io.Writer, opt TextOptions) Printer {
+// NewText returns a consumer that prints for people. Creations and losses go to
+// w; probes that are not live, losses once more and the summary to diag.
+//
+// It writes each line or block with one Write, and returns the error of that.
+// It is for one goroutine.
+func NewText(w, diag io.Writer, opt TextOptions) finding.Consumer {
 	return &textPrinter{w: w, diag: diag, opt: opt, paint: palette(opt.Color)}
 }
 
-func (p *textPrinter) Observe(ev event.Event) { p.clock.observe(ev) }
+// Consume prints a finding, unless it is one that text does not show.
+func (p *textPrinter) Consume(f finding.Finding) error {
+	switch f := f.(type) {
+	case *finding.Observed:
+		p.clock.observe(f.Event)
+	case *finding.Created:
+		if f.Selected {
+			return p.created(f.Attribution)
+		}
+	case *finding.Joined:
+		return p.joined(f)
+	case *finding.Ended:
+		return p.ended(f)
+	case *finding.PernetInit:
+		if f.Selected {
+			return p.pernetInit(f)
+		}
+	case *finding.Lost:
+		return p.lost(f)
+	case *finding.Covered:
+		return p.covered(f)
+	case *finding.Damaged:
+		return p.damaged(f)
+	case *finding.Summary:
+		return p.summary(f)
+	}
+	return nil
+}
 
-func (p *textPrinter) Creation(c *Creation) error {
+func (p *textPrinter) created(c *finding.Attribution) error {
 	if p.opt.Tree {
 		return write(p.w, p.tree(c))
 	}
 	return write(p.w, p.line(c))
 }
 
-func (p *textPrinter) Loss(bootNS uint64, l *event.Loss) error {
+func (p *textPrinter) lost(l *finding.Lost) error {
 	text := fmt.Sprintf("lost %d: %s", l.Count, lossText(l.Kind))
-	if err := write(p.w, p.timeOf(bootNS)+"  "+p.paint.bad(text)+"\n"); err != nil {
+	if err := write(p.w, p.timeOf(l.BootNS)+"  "+p.paint.bad(text)+"\n"); err != nil {
 		return err
 	}
 	return write(p.diag, "nsblame: "+text+"\n")
 }
 
-func (p *textPrinter) Coverage(bootNS uint64, c *event.Coverage) error {
+func (p *textPrinter) covered(c *finding.Covered) error {
 	if c.Changed {
-		return write(p.w, p.coverageText(bootNS, c))
+		return write(p.w, p.coverageText(c))
 	}
 	if c.Live {
 		return nil
@@ -81,17 +111,17 @@ func (p *textPrinter) Coverage(bootNS uint64, c *event.Coverage) error {
 	return write(p.diag, text+"\n")
 }
 
-func (p *textPrinter) Damage(bootNS uint64, d *event.Damage) error {
+func (p *textPrinter) damaged(d *finding.Damaged) error {
 	text := fmt.Sprintf("recording damaged: %d bytes at %d, at least %d block%s: %s",
 		d.Bytes, d.Offset, d.Blocks, plural(d.Blocks), fitEscaped(d.Why, maxName))
-	if err := write(p.w, p.timeOf(bootNS)+"  "+p.paint.bad(text)+"\n"); err != nil {
+	if err := write(p.w, p.timeOf(d.BootNS)+"  "+p.paint.bad(text)+"\n"); err != nil {
 		return err
 	}
 	return write(p.diag, "nsblame: "+text+"\n")
 }
 
-func (p *textPrinter) Summary(s Summary) error {
-	text := fmt.Sprintf("%d namespace%s seen, %d printed, %s", s.Seen, plural(s.Seen), s.Printed, s.LostText())
+func (p *textPrinter) summary(s *finding.Summary) error {
+	text := fmt.Sprintf("%d namespace%s seen, %d printed, %s", s.Seen, plural(s.Seen), s.Printed, LostText(s))
 	text += fmt.Sprintf(", %d cut", s.Cut) + aliveText(s.Life)
 	if n := s.Life.Untold; n > 0 {
 		text += fmt.Sprintf(", %d more join%s only counted", n, plural(n))
@@ -110,7 +140,7 @@ func (p *textPrinter) Summary(s Summary) error {
 }
 
 // LostText tells in words how much was lost, and of what kinds.
-func (s Summary) LostText() string {
+func LostText(s *finding.Summary) string {
 	var kinds []string
 	for _, kind := range slices.Sorted(maps.Keys(s.Lost)) {
 		if s.Lost[kind] > 0 {
@@ -141,7 +171,7 @@ func plural(n uint64) string {
 
 // line is a creation in one line: when, which namespace, how long, in which
 // unit, by whom, and from whom that descends.
-func (p *textPrinter) line(c *Creation) string {
+func (p *textPrinter) line(c *finding.Attribution) string {
 	var b strings.Builder
 	b.WriteString(p.timeOf(c.BootNS))
 	b.WriteString("  netns " + p.paint.strong(inumText(&c.Netns)) + "  ")
@@ -166,7 +196,7 @@ func (p *textPrinter) line(c *Creation) string {
 }
 
 // originText is where the chain begins, where that is not the creator itself.
-func originText(c *Creation) string {
+func originText(c *finding.Attribution) string {
 	o := &c.Origin
 	switch {
 	case o.Trigger == finding.TriggerUnknown:
@@ -309,10 +339,8 @@ func containerText(c *cgroup.Container) string {
 	return fitEscaped(c.Runtime, maxName) + ":" + fitEscaped(id, maxName)
 }
 
-// parent returns the parent of ancestor i, and of the creator for -1; nil where
-// it isn't known.
-func (c *Creation) parent(i int) *lineage.Process { return parentIn(c.Ancestry, i) }
-
+// parentIn returns the parent of ancestor i, and for -1 of the process whose
+// ancestry that is; nil where it is not known.
 func parentIn(ancestry []lineage.Process, i int) *lineage.Process {
 	if i+1 < len(ancestry) {
 		return &ancestry[i+1]
@@ -322,8 +350,8 @@ func parentIn(ancestry []lineage.Process, i int) *lineage.Process {
 
 // creatorText is who created a namespace and what became of it: the exec that
 // followed, or the child that was born in it.
-func creatorText(c *Creation, limit int) string {
-	out := label(&c.Process, c.parent(-1), limit)
+func creatorText(c *finding.Attribution, limit int) string {
+	out := label(&c.Process, parentIn(c.Ancestry, -1), limit)
 	if c.Child != nil {
 		return "by " + out + " child " + pidText(c.Child) + thenText(c.Child, limit)
 	}

@@ -19,7 +19,7 @@ const (
 )
 
 // tree is a creation as a block: a heading, and rows with their evidence.
-func (p *textPrinter) tree(c *Creation) string {
+func (p *textPrinter) tree(c *finding.Attribution) string {
 	b := block{paint: p.paint}
 	b.heading(p, c)
 	b.creator(c)
@@ -30,7 +30,7 @@ func (p *textPrinter) tree(c *Creation) string {
 }
 
 // causes adds whence the creator came and what began it all.
-func (b *block) causes(c *Creation) {
+func (b *block) causes(c *finding.Attribution) {
 	b.place(c)
 	b.ancestry(c)
 	for i := range c.Links {
@@ -59,7 +59,7 @@ func (b *block) row(title, text string, evidence evidence.Evidence) {
 	b.text.WriteByte('\n')
 }
 
-func (b *block) heading(p *textPrinter, c *Creation) {
+func (b *block) heading(p *textPrinter, c *finding.Attribution) {
 	n := &c.Netns
 	b.text.WriteString(p.timeOf(c.BootNS) + "  netns ")
 	switch {
@@ -74,9 +74,9 @@ func (b *block) heading(p *textPrinter, c *Creation) {
 }
 
 // creator adds who called, how, and what it became.
-func (b *block) creator(c *Creation) {
+func (b *block) creator(c *finding.Attribution) {
 	process := &c.Process
-	text := label(process, c.parent(-1), maxTreeCommand) + " " + detail(process)
+	text := label(process, parentIn(c.Ancestry, -1), maxTreeCommand) + " " + detail(process)
 	if process.Exec != nil {
 		text += ", then " + commandText(process.Exec, nil, maxTreeCommand) + exeText(process.Exec)
 	}
@@ -107,7 +107,7 @@ func callText(n *event.NetnsCreate) string {
 }
 
 // place adds the unit and the container.
-func (b *block) place(c *Creation) {
+func (b *block) place(c *finding.Attribution) {
 	p := &c.Placement
 	title := "in"
 	add := func(text string) {
@@ -148,7 +148,7 @@ func (b *block) place(c *Creation) {
 }
 
 // ancestry adds the lineage, each below the one that it forked.
-func (b *block) ancestry(c *Creation) {
+func (b *block) ancestry(c *finding.Attribution) {
 	title, indent := "from", 0
 	// adopted is of the process whose parent comes next: the link was read,
 	// not seen being made.
@@ -159,7 +159,7 @@ func (b *block) ancestry(c *Creation) {
 		if adopted {
 			evidence += ", found at start"
 		}
-		b.row(title, strings.Repeat(" ", indent)+label(a, c.parent(i), maxTreeCommand)+" "+detail(a), evidence)
+		b.row(title, strings.Repeat(" ", indent)+label(a, parentIn(c.Ancestry, i), maxTreeCommand)+" "+detail(a), evidence)
 		title, adopted = "", a.Preexisting
 		indent = min(indent+2, maxTreeIndent)
 	}

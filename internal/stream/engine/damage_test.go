@@ -12,14 +12,17 @@ import (
 	"github.com/nsblame/nsblame/internal/stream/recording"
 )
 
-// cases is an observer that keeps what was concluded, by serial.
+// cases keeps what was concluded, by serial.
 type cases map[uint64]*finding.Attribution
 
-func (cases) Observe(event.Event) error             { return nil }
-func (cases) Join(*finding.Join)                    {}
-func (c cases) Case(k *finding.Attribution, _ bool) { c[k.Netns.Serial] = k }
-func (cases) Load(*finding.PernetInit, bool)        {}
-func (c cases) parent(serial uint64) (s string)     { return fmt.Sprint(c[serial].Ancestry[0].Comm) }
+func (c cases) Consume(f finding.Finding) error {
+	if k, ok := f.(*finding.Created); ok {
+		c[k.Netns.Serial] = k.Attribution
+	}
+	return nil
+}
+
+func (c cases) parent(serial uint64) (s string) { return fmt.Sprint(c[serial].Ancestry[0].Comm) }
 
 // changing is a stream in which a parent becomes another program before each
 // creation of its children.
@@ -75,7 +78,7 @@ func TestDamageNeverMisleads(t *testing.T) {
 		}
 		defer r.Close()
 		got := make(cases)
-		sum, err := Run(context.Background(), replay{r}, Options{Observers: []Observer{got}})
+		sum, err := Run(context.Background(), replay{r}, Options{Consumers: only(got)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,5 +1,5 @@
-// Package engine runs a stream of events, live or recorded, through what is
-// known of lineage and causes to a printer.
+// Package engine runs a stream of events, live or recorded, through the
+// explainers, and gives what they find to consumers.
 package engine
 
 import (
@@ -12,63 +12,21 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/life"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
-	"github.com/nsblame/nsblame/internal/present/render"
 )
 
-// Source is a stream of events.
-type Source interface {
-	// Next returns the next event, or io.EOF at the end. A live source ends,
-	// in good order, when ctx is done.
-	Next(ctx context.Context) (event.Event, error)
-	// WakeAt asks a live source for a Clock event at that time since boot in
-	// nanoseconds, unless something else comes first; 0 asks for none.
-	// A recording has its Clock events already.
-	WakeAt(bootNS uint64)
-	// Ask has a live source answer a question with a Unit event, in any case
-	// and in its own time. A recording has the answers already.
-	Ask(q event.Question)
-}
-
-// Waiter is a Source that can tell whether it has more to say at once.
-type Waiter interface {
-	// Waits reports whether Next may have to wait for an event.
-	Waits() bool
-}
-
-// waits reports whether Next may have to wait, which a source that can't tell
-// always may.
-func waits(src Source) bool {
-	w, ok := src.(Waiter)
-	return !ok || w.Waits()
-}
-
-// Observer is told what goes by, whatever is printed of it.
-type Observer interface {
-	// Observe takes every event of the stream. An error ends the run.
-	Observe(ev event.Event) error
-	// Case takes every creation with its causes; selected tells whether it passed
-	// the filter. Those that come when enough were printed are left out.
-	Case(c *finding.Attribution, selected bool)
-	// Join takes who moved into a namespace whose creation passed the filter.
-	Join(j *finding.Join)
-	// Load takes every loading of a module that did something to the namespaces
-	// that there were, likewise.
-	Load(l *finding.PernetInit, selected bool)
-}
-
-// Options say what is printed, and when it is enough.
+// Options say who consumes what is found, and when it is enough.
 type Options struct {
-	// Printer gets what passes the filter; nil for none.
-	Printer render.Printer
-	// Flush is called before a wait, for a printer whose writer gathers; nil for
-	// none.
+	// Consumers get every finding, in this order. Joins and ends are left out
+	// where the creation did not pass the filter; creations and the rest that
+	// the filter judges carry its verdict.
+	Consumers []finding.Consumer
+	// Flush is called before a wait, for a consumer that writes to a buffer;
+	// nil for none.
 	Flush func() error
-	// Observers are told before the printer is.
-	Observers []Observer
-	// Filter decides which creations are printed. The zero Filter passes all.
+	// Filter selects creations. The zero Filter selects all.
 	Filter Filter
-	// Count ends the run after that many printed creations; 0 stands for no
-	// end.
+	// Count ends the run after so many selected creations; 0 for no end.
+	// Creations that follow are left out.
 	Count uint64
 }
 
@@ -78,39 +36,48 @@ type run struct {
 	tree    *lineage.Tree
 	blamer  *blame.Blamer
 	book    *life.Book
-	summary render.Summary
-	enough  context.CancelFunc
+	summary finding.Summary
+	// observed is given to consumers again and again, for events are many.
+	observed finding.Observed
+	// enough ends a live source.
+	enough context.CancelFunc
 }
 
-// Run reads the source to its end and prints what it tells, with the summary
-// as the last thing. It returns the first error of the source or the printer.
-func Run(ctx context.Context, src Source, opt Options) (render.Summary, error) {
+// Run reads the source to its end and gives the consumers what is found, the
+// summary as the last. It returns the first error of the source or a consumer.
+func Run(ctx context.Context, src Source, opt Options) (finding.Summary, error) {
 	ctx, enough := context.WithCancel(ctx)
 	defer enough()
-	if opt.Printer == nil {
-		opt.Printer = silent{}
-	}
 	tree := lineage.NewTree()
 	r := &run{
 		opt: opt, tree: tree, blamer: blame.New(tree), book: life.New(tree), enough: enough,
-		summary: render.Summary{Lost: make(map[event.LossKind]uint64)},
+		summary: finding.Summary{Lost: make(map[event.LossKind]uint64)},
 	}
+	err := r.read(ctx, src)
+	if err == nil {
+		err = r.finish()
+	}
+	return r.summary, err
+}
+
+// read takes in the source to its end.
+func (r *run) read(ctx context.Context, src Source) error {
 	var deadline uint64
 	for {
-		if opt.Flush != nil && waits(src) {
-			if err := opt.Flush(); err != nil {
-				return r.summary, err
+		if r.opt.Flush != nil && waits(src) {
+			if err := r.opt.Flush(); err != nil {
+				return err
 			}
 		}
 		ev, err := src.Next(ctx)
 		if errors.Is(err, io.EOF) {
-			break
+			return nil
 		}
 		if err != nil {
-			return r.summary, err
+			return err
 		}
 		if err := r.observe(ev); err != nil {
-			return r.summary, err
+			return err
 		}
 		for _, q := range r.blamer.Asks() {
 			src.Ask(q)
@@ -120,16 +87,14 @@ func Run(ctx context.Context, src Source, opt Options) (render.Summary, error) {
 			src.WakeAt(deadline)
 		}
 	}
+}
+
+// finish emits what still waited when the stream ended, and the summary.
+func (r *run) finish() error {
 	r.blamer.Submit(r.tree.Flush()...)
 	r.book.Flush()
-	if err := r.cases(r.blamer.Flush()); err != nil {
-		return r.summary, err
-	}
-	if err := r.joins(); err != nil {
-		return r.summary, err
-	}
-	if err := r.loads(r.blamer.FlushLoads()); err != nil {
-		return r.summary, err
+	if err := r.conclude(r.blamer.Flush(), r.blamer.FlushLoads()); err != nil {
+		return err
 	}
 	r.summary.BusCut = r.blamer.BusCut()
 	r.summary.Life = r.book.Counts()
@@ -139,80 +104,152 @@ func Run(ctx context.Context, src Source, opt Options) (render.Summary, error) {
 	if n := r.summary.Life.DroppedJoins; n > 0 {
 		r.summary.Lost[event.LossJoin] += n
 	}
-	return r.summary, opt.Printer.Summary(r.summary)
+	return r.emit(&r.summary)
 }
 
-func (r *run) observe(ev event.Event) error {
-	for _, o := range r.opt.Observers {
-		if err := o.Observe(ev); err != nil {
+// emit gives a finding to the consumers.
+func (r *run) emit(f finding.Finding) error {
+	for _, c := range r.opt.Consumers {
+		if err := c.Consume(f); err != nil {
 			return err
 		}
 	}
-	r.opt.Printer.Observe(ev)
+	return nil
+}
+
+// observe takes the next event and emits what follows from it.
+func (r *run) observe(ev event.Event) error {
+	r.observed.Event = ev
+	if err := r.emit(&r.observed); err != nil {
+		return err
+	}
 	done := r.tree.Observe(ev)
 	end := r.book.Observe(ev)
 	r.blamer.Observe(ev)
 	r.blamer.Submit(done...)
-	if err := r.cases(r.blamer.Ready()); err != nil {
+	if err := r.conclude(r.blamer.Ready(), r.blamer.Loads()); err != nil {
 		return err
+	}
+	if end != nil {
+		if err := r.ended(end); err != nil {
+			return err
+		}
+	}
+	return r.account(ev)
+}
+
+// account emits what an event says of the stream itself, and sums it up.
+func (r *run) account(ev event.Event) error {
+	s := &r.summary
+	switch b := ev.Body.(type) {
+	case *event.NetnsCreate:
+		s.Seen++
+	case *event.Loss:
+		s.Lost[b.Kind] += b.Count
+		return r.emit(&finding.Lost{BootNS: ev.BootNS, Loss: b})
+	case *event.Coverage:
+		return r.emit(&finding.Covered{BootNS: ev.BootNS, Coverage: b})
+	case *event.Damage:
+		s.Damages++
+		s.DamagedBlocks += b.Blocks
+		s.DamagedBytes += b.Bytes
+		return r.emit(&finding.Damaged{BootNS: ev.BootNS, Damage: b})
+	case *event.Host:
+		s.Redacted = b.Redacted
+	case *event.End:
+		// the kernel's own count, which includes what was lost
+		s.Seen = b.Seen
+	}
+	return nil
+}
+
+// conclude emits creations whose causes are known, then joins, then the
+// loadings of modules.
+func (r *run) conclude(creations []*finding.Attribution, loads []*finding.PernetInit) error {
+	for _, c := range creations {
+		if err := r.created(c); err != nil {
+			return err
+		}
 	}
 	if err := r.joins(); err != nil {
 		return err
 	}
-	if err := r.loads(r.blamer.Loads()); err != nil {
-		return err
-	}
-	if end != nil {
-		if err := r.end(end); err != nil {
+	for _, l := range loads {
+		if r.full() {
+			return nil
+		}
+		l.Selected = r.opt.Filter.Match(l.Attribution)
+		if err := r.emit(l); err != nil {
 			return err
 		}
-	}
-	switch b := ev.Body.(type) {
-	case *event.NetnsCreate:
-		r.summary.Seen++
-	case *event.Loss:
-		r.summary.Lost[b.Kind] += b.Count
-		return r.opt.Printer.Loss(ev.BootNS, b)
-	case *event.Coverage:
-		return r.opt.Printer.Coverage(ev.BootNS, b)
-	case *event.Damage:
-		r.summary.Damages++
-		r.summary.DamagedBlocks += b.Blocks
-		r.summary.DamagedBytes += b.Bytes
-		return r.opt.Printer.Damage(ev.BootNS, b)
-	case *event.Host:
-		r.summary.Redacted = b.Redacted
-	case *event.End:
-		// the kernel's own count, which includes what was lost
-		r.summary.Seen = b.Seen
 	}
 	return nil
 }
 
-// end prints the end of a namespace that was shown, or whose creation is not
-// known: whether a filter would have selected that cannot be told.
-func (r *run) end(e *finding.End) error {
-	if e.Created == nil && !r.opt.Filter.All() || r.full() {
+// created emits a creation, and the joins and ends that waited for it.
+func (r *run) created(c *finding.Attribution) error {
+	if r.full() {
 		return nil
 	}
-	return r.opt.Printer.End(e)
+	selected := r.opt.Filter.Match(c)
+	if err := r.emit(&finding.Created{Attribution: c, Selected: selected}); err != nil {
+		return err
+	}
+	ends := r.book.Decide(c, selected)
+	if err := r.joins(); err != nil {
+		return err
+	}
+	for i := range ends {
+		if err := r.emit(&ends[i]); err != nil {
+			return err
+		}
+	}
+	if selected {
+		r.count(c)
+	}
+	return nil
 }
 
-// joins prints who moved into namespaces, as end does.
+// count counts a selected creation, and ends the run if that was the last.
+func (r *run) count(c *finding.Attribution) {
+	r.summary.Printed++
+	if c.Cut() {
+		r.summary.Cut++
+	}
+	if r.full() {
+		r.enough()
+	}
+}
+
+// ended emits the end of a namespace.
+func (r *run) ended(e *finding.Ended) error {
+	if r.hides(e.Created) {
+		return nil
+	}
+	return r.emit(e)
+}
+
+// joins emits who moved into namespaces.
 func (r *run) joins() error {
 	for _, j := range r.book.Joins() {
-		if j.Created == nil && !r.opt.Filter.All() || r.full() {
+		if r.hides(j.Created) {
 			continue
 		}
-		for _, o := range r.opt.Observers {
-			o.Join(j)
-		}
-		if err := r.opt.Printer.Join(j); err != nil {
+		if err := r.emit(j); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// hides reports whether a join or an end is left out: after the count, and if
+// the creation is not known, where a filter might not have selected it.
+func (r *run) hides(created *finding.Attribution) bool {
+	return created == nil && !r.opt.Filter.All() || r.full()
+}
+
+// full reports whether as many were selected as asked for.
+func (r *run) full() bool { return r.opt.Count > 0 && r.summary.Printed == r.opt.Count }
 
 // earlier is the earlier of two times, of which 0 is none.
 func earlier(a, b uint64) uint64 {
@@ -221,87 +258,3 @@ func earlier(a, b uint64) uint64 {
 	}
 	return a
 }
-
-// full reports whether as many were printed as asked for.
-func (r *run) full() bool { return r.opt.Count > 0 && r.summary.Printed == r.opt.Count }
-
-func (r *run) cases(list []*finding.Attribution) error {
-	for _, c := range list {
-		if r.full() {
-			return nil
-		}
-		out := render.NewCreation(c)
-		selected := r.opt.Filter.Match(out)
-		for _, o := range r.opt.Observers {
-			o.Case(c, selected)
-		}
-		if err := r.print(out, selected); err != nil {
-			return err
-		}
-		if !selected {
-			continue
-		}
-		r.summary.Printed++
-		if out.Cut() {
-			r.summary.Cut++
-		}
-		if r.summary.Printed == r.opt.Count {
-			r.enough()
-		}
-	}
-	return nil
-}
-
-// print prints a creation, if it is selected, and who moved in and the ends that
-// waited for it.
-func (r *run) print(c *render.Creation, selected bool) error {
-	if selected {
-		if err := r.opt.Printer.Creation(c); err != nil {
-			return err
-		}
-	}
-	ends := r.book.Decide(c.Attribution, selected)
-	if err := r.joins(); err != nil {
-		return err
-	}
-	for _, end := range ends {
-		if err := r.opt.Printer.End(&end); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// loads prints what the loading of modules did to namespaces. Those that failed
-// did so as creations do.
-func (r *run) loads(list []*finding.PernetInit) error {
-	for _, l := range list {
-		if r.full() {
-			return nil
-		}
-		selected := r.opt.Filter.Match(render.NewCreation(l.Attribution))
-		for _, o := range r.opt.Observers {
-			o.Load(l, selected)
-		}
-		if !selected {
-			continue
-		}
-		if err := r.opt.Printer.Load(l); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// silent is a printer that prints nothing.
-type silent struct{}
-
-func (silent) Observe(event.Event)                    {}
-func (silent) Creation(*render.Creation) error        { return nil }
-func (silent) Join(*finding.Join) error               { return nil }
-func (silent) End(*finding.End) error                 { return nil }
-func (silent) Load(*finding.PernetInit) error         { return nil }
-func (silent) Loss(uint64, *event.Loss) error         { return nil }
-func (silent) Coverage(uint64, *event.Coverage) error { return nil }
-func (silent) Damage(uint64, *event.Damage) error     { return nil }
-func (silent) Summary(render.Summary) error           { return nil }

@@ -37,7 +37,7 @@ func (s *script) Ask(event.Question) {}
 
 func (s *script) WakeAt(boot uint64) { s.wakes = append(s.wakes, boot) }
 
-// tape is a printer that remembers.
+// tape remembers what it consumed.
 type tape struct {
 	inums    []uint32
 	ends     []string
@@ -45,50 +45,39 @@ type tape struct {
 	losses   []event.LossKind
 	coverage []string
 	loads    []string
-	summary  *render.Summary
+	summary  *finding.Summary
 }
 
-func (t *tape) Observe(event.Event) {}
-func (t *tape) Creation(c *render.Creation) error {
-	t.inums = append(t.inums, c.Netns.Inum)
-	return nil
-}
-
-func (t *tape) Join(j *finding.Join) error {
-	t.joins = append(t.joins, fmt.Sprintf("%d %s", j.Netns.Inum, j.Then))
-	return nil
-}
-
-func (t *tape) End(e *finding.End) error {
-	step := "released"
-	if e.Free != nil {
-		step = "freed"
+func (t *tape) Consume(f finding.Finding) error {
+	switch f := f.(type) {
+	case *finding.Created:
+		if f.Selected {
+			t.inums = append(t.inums, f.Netns.Inum)
+		}
+	case *finding.Joined:
+		t.joins = append(t.joins, fmt.Sprintf("%d %s", f.Netns.Inum, f.Then))
+	case *finding.Ended:
+		step := "released"
+		if f.Free != nil {
+			step = "freed"
+		}
+		t.ends = append(t.ends, fmt.Sprintf("%s %d after %d", step, f.Inum(), len(t.inums)))
+	case *finding.Lost:
+		t.losses = append(t.losses, f.Kind)
+	case *finding.Covered:
+		t.coverage = append(t.coverage, f.Probe)
+	case *finding.PernetInit:
+		if f.Selected {
+			t.loads = append(t.loads, f.Init.Subsystem)
+		}
+	case *finding.Summary:
+		t.summary = f
 	}
-	t.ends = append(t.ends, fmt.Sprintf("%s %d after %d", step, e.Inum(), len(t.inums)))
 	return nil
 }
 
-func (t *tape) Loss(_ uint64, l *event.Loss) error {
-	t.losses = append(t.losses, l.Kind)
-	return nil
-}
-
-func (t *tape) Coverage(_ uint64, c *event.Coverage) error {
-	t.coverage = append(t.coverage, c.Probe)
-	return nil
-}
-
-func (t *tape) Load(l *finding.PernetInit) error {
-	t.loads = append(t.loads, l.Init.Subsystem)
-	return nil
-}
-
-func (t *tape) Damage(uint64, *event.Damage) error { return nil }
-
-func (t *tape) Summary(s render.Summary) error {
-	t.summary = &s
-	return nil
-}
+// only is the one consumer of a run.
+func only(c finding.Consumer) []finding.Consumer { return []finding.Consumer{c} }
 
 func at(boot uint64, b event.Body) event.Event { return event.Event{BootNS: boot, Body: b} }
 
@@ -109,11 +98,11 @@ func TestRun(t *testing.T) {
 		at(50, &event.End{Seen: 4}),
 	}}
 	var out tape
-	sum, err := Run(context.Background(), src, Options{Printer: &out})
+	sum, err := Run(context.Background(), src, Options{Consumers: only(&out)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := render.Summary{Seen: 4, Printed: 2, Cut: 2, Lost: map[event.LossKind]uint64{event.LossCreation: 2}}
+	want := finding.Summary{Seen: 4, Printed: 2, Cut: 2, Lost: map[event.LossKind]uint64{event.LossCreation: 2}}
 	if diff := cmp.Diff(want, sum); diff != "" {
 		t.Errorf("summary (-want +got):\n%s", diff)
 	}
@@ -131,33 +120,30 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// witness is an observer that remembers.
+// witness remembers which creations were selected, and refuses an event.
 type witness struct {
 	events   int
 	selected map[uint32]bool
 	refuses  uint32
-	joined   []uint32
 }
 
 var errWitness = errors.New("that one")
 
-func (w *witness) Observe(ev event.Event) error {
-	w.events++
-	if n, ok := ev.Body.(*event.NetnsCreate); ok && w.refuses == n.Inum {
-		return errWitness
+func (w *witness) Consume(f finding.Finding) error {
+	switch f := f.(type) {
+	case *finding.Observed:
+		w.events++
+		if n, ok := f.Body.(*event.NetnsCreate); ok && w.refuses == n.Inum {
+			return errWitness
+		}
+	case *finding.Created:
+		w.selected[f.Netns.Inum] = f.Selected
 	}
 	return nil
 }
 
-func (w *witness) Join(j *finding.Join) { w.joined = append(w.joined, j.Netns.Inum) }
-
-func (w *witness) Load(*finding.PernetInit, bool) {}
-
-func (w *witness) Case(c *finding.Attribution, selected bool) { w.selected[c.Netns.Inum] = selected }
-
-// Observers are told of all, also of what is not printed, and without a printer.
-// The error of one ends the run.
-func TestObservers(t *testing.T) {
+// Consumers get all, with what was not selected. The error of one ends the run.
+func TestConsumers(t *testing.T) {
 	stream := func() *script {
 		return &script{events: []event.Event{created(1, 1), created(2, 2), at(3, &event.End{Seen: 2})}}
 	}
@@ -165,7 +151,7 @@ func TestObservers(t *testing.T) {
 	failed := Filter{FailedOnly: true}
 	src := stream()
 	src.events[1].Body.(*event.NetnsCreate).Errno = 28
-	sum, err := Run(context.Background(), src, Options{Observers: []Observer{w}, Filter: failed})
+	sum, err := Run(context.Background(), src, Options{Consumers: only(w), Filter: failed})
 	if err != nil || sum.Printed != 1 || w.events != 3 {
 		t.Errorf("%+v, %v, %d events", sum, err, w.events)
 	}
@@ -173,7 +159,7 @@ func TestObservers(t *testing.T) {
 		t.Errorf("selected (-want +got):\n%s", diff)
 	}
 	w = &witness{selected: make(map[uint32]bool), refuses: 2}
-	if _, err := Run(context.Background(), stream(), Options{Observers: []Observer{w}}); !errors.Is(err, errWitness) {
+	if _, err := Run(context.Background(), stream(), Options{Consumers: only(w)}); !errors.Is(err, errWitness) {
 		t.Errorf("%v", err)
 	}
 }
@@ -181,7 +167,7 @@ func TestObservers(t *testing.T) {
 func TestRunEndsWithTheCount(t *testing.T) {
 	src := &script{events: []event.Event{created(1, 1), created(2, 2), created(3, 3), created(4, 4)}}
 	var out tape
-	sum, err := Run(context.Background(), src, Options{Printer: &out, Count: 2})
+	sum, err := Run(context.Background(), src, Options{Consumers: only(&out), Count: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +196,7 @@ func ended() *script {
 // An end is printed after its creation, and one of an older namespace at once.
 func TestRunPrintsEnds(t *testing.T) {
 	var out tape
-	sum, err := Run(context.Background(), ended(), Options{Printer: &out})
+	sum, err := Run(context.Background(), ended(), Options{Consumers: only(&out)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +212,7 @@ func TestRunPrintsEnds(t *testing.T) {
 // known it cannot be told.
 func TestRunFiltersEnds(t *testing.T) {
 	var out tape
-	sum, err := Run(context.Background(), ended(), Options{Printer: &out, Filter: Filter{UIDs: []uint32{5}}})
+	sum, err := Run(context.Background(), ended(), Options{Consumers: only(&out), Filter: Filter{UIDs: []uint32{5}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +225,7 @@ func TestRunFiltersEnds(t *testing.T) {
 func TestRunFlushes(t *testing.T) {
 	var out tape
 	src := &script{events: []event.Event{at(0, &event.Host{ExecWaitNS: 1e9}), created(1, 1)}}
-	if _, err := Run(context.Background(), src, Options{Printer: &out}); err != nil {
+	if _, err := Run(context.Background(), src, Options{Consumers: only(&out)}); err != nil {
 		t.Fatal(err)
 	}
 	if len(out.inums) != 1 {
@@ -249,7 +235,7 @@ func TestRunFlushes(t *testing.T) {
 
 func TestRunGivesBackTheWriteError(t *testing.T) {
 	src := &script{events: []event.Event{created(1, 1)}}
-	_, err := Run(context.Background(), src, Options{Printer: render.NewJSON(closed{})})
+	_, err := Run(context.Background(), src, Options{Consumers: only(render.NewJSON(closed{}))})
 	if err == nil {
 		t.Error("no error")
 	}
@@ -261,14 +247,12 @@ func (closed) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 func TestFilter(t *testing.T) {
 	exec := &lineage.Process{Comm: "systemd-hostnam"}
-	c := &render.Creation{
-		Attribution: &finding.Attribution{
-			Creation: &lineage.Creation{
-				Process: lineage.Process{Comm: "(ostnamed)", UID: 5, Exec: exec},
-				Child:   &lineage.Process{Comm: "child"},
-			},
-			Placement: cgroup.Placement{Unit: `foo\x2dbar.service`, Container: &cgroup.Container{ID: "abcdef"}},
+	c := &finding.Attribution{
+		Creation: &lineage.Creation{
+			Process: lineage.Process{Comm: "(ostnamed)", UID: 5, Exec: exec},
+			Child:   &lineage.Process{Comm: "child"},
 		},
+		Placement: cgroup.Placement{Unit: `foo\x2dbar.service`, Container: &cgroup.Container{ID: "abcdef"}},
 	}
 	for _, tt := range []struct {
 		name   string
@@ -302,7 +286,7 @@ func TestFilter(t *testing.T) {
 func TestRunPrintsWholeLines(t *testing.T) {
 	var buf bytes.Buffer
 	src := &script{events: []event.Event{created(1, 1), at(2, &event.End{Seen: 1})}}
-	if _, err := Run(context.Background(), src, Options{Printer: render.NewJSON(&buf)}); err != nil {
+	if _, err := Run(context.Background(), src, Options{Consumers: only(render.NewJSON(&buf))}); err != nil {
 		t.Fatal(err)
 	}
 	if n := bytes.Count(buf.Bytes(), []byte("\n")); n != 2 || !bytes.HasSuffix(buf.Bytes(), []byte("}\n")) {
@@ -331,7 +315,7 @@ func TestLoads(t *testing.T) {
 		{Filter{FailedOnly: true}, []string{"sit"}},
 	} {
 		var out tape
-		sum, err := Run(context.Background(), stream(), Options{Printer: &out, Filter: tc.filter})
+		sum, err := Run(context.Background(), stream(), Options{Consumers: only(&out), Filter: tc.filter})
 		if err != nil || sum.Seen != 0 || sum.Printed != 0 {
 			t.Errorf("%+v, %v", sum, err)
 		}

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
-	"github.com/nsblame/nsblame/internal/present/render"
 )
 
 // Filter selects creations. Each field that is set must match; of several
@@ -26,7 +26,7 @@ type Filter struct {
 }
 
 // Match reports whether the filter selects the creation.
-func (f Filter) Match(c *render.Creation) bool {
+func (f Filter) Match(c *finding.Attribution) bool {
 	return (len(f.Units) == 0 || matchAny(f.Units, c.Placement.Unit)) &&
 		(len(f.Comms) == 0 || f.matchComm(&c.Process) || f.matchComm(c.Child)) &&
 		(len(f.Containers) == 0 || f.matchContainer(c)) &&
@@ -43,7 +43,7 @@ func (f Filter) matchComm(p *lineage.Process) bool {
 	return p != nil && (matchAny(f.Comms, p.Comm) || f.matchComm(p.Exec))
 }
 
-func (f Filter) matchContainer(c *render.Creation) bool {
+func (f Filter) matchContainer(c *finding.Attribution) bool {
 	return c.Placement.Container != nil && slices.ContainsFunc(f.Containers, func(prefix string) bool {
 		return strings.HasPrefix(c.Placement.Container.ID, prefix)
 	})

@@ -20,25 +20,11 @@ import (
 	"github.com/nsblame/nsblame/internal/stream/recording"
 )
 
-// collected feeds a report.
-type collected struct{ *report.Collector }
-
-func (c collected) Observe(ev event.Event) error {
-	c.Collector.Observe(ev)
-	return nil
-}
-
-func (c collected) Case(k *finding.Attribution, selected bool) {
-	c.Add(k, selected, render.NewCreation(k).Cut())
-}
-
-func (c collected) Join(j *finding.Join) { c.Joined(j) }
-
-// judged feeds the conditions.
+// judged judges a run, and ends none.
 type judged struct{ *condition.Judge }
 
-func (j judged) Observe(ev event.Event) error {
-	_ = j.Judge.Observe(ev) // that a condition can't be judged ends no replay here
+func (j judged) Consume(f finding.Finding) error {
+	_ = j.Judge.Consume(f) // that a condition can't be judged ends no replay here
 	return nil
 }
 
@@ -80,8 +66,7 @@ func replayed(t *testing.T, file []byte) [6][]byte {
 	var out [6]bytes.Buffer
 	collector := report.NewCollector()
 	judge := condition.NewJudge([]condition.Condition{{Name: condition.Created}, {Name: condition.Leaked}, {Name: condition.CausedBy, Pattern: "*"}})
-	var sum render.Summary
-	for i, p := range []render.Printer{
+	for i, p := range []finding.Consumer{
 		render.NewText(&out[0], &out[0], render.TextOptions{Life: true}),
 		render.NewText(&out[1], &out[1], render.TextOptions{Life: true, Tree: true}),
 		render.NewJSON(&out[2]),
@@ -90,17 +75,17 @@ func replayed(t *testing.T, file []byte) [6][]byte {
 		if err != nil {
 			t.Fatal(err)
 		}
-		opt := Options{Printer: p}
+		opt := Options{Consumers: only(p)}
 		if i == 0 {
-			opt.Observers = []Observer{collected{collector}, judged{judge}}
+			opt.Consumers = append(opt.Consumers, collector, judged{judge})
 		}
-		if sum, err = Run(context.Background(), replay{r}, opt); err != nil {
+		if _, err = Run(context.Background(), replay{r}, opt); err != nil {
 			t.Fatal(err)
 		}
 		r.Close()
 	}
 	_, _ = judge.Verdict() // that it can't be judged is an answer
-	r := collector.Report(sum.BusCut)
+	r := collector.Report()
 	for _, err := range []error{
 		render.ReportJSON(&out[3], r), render.ReportText(&out[4], r, false), render.ReportMarkdown(&out[5], r),
 	} {
