@@ -113,6 +113,9 @@ type SuiteOptions struct {
 	// Keep receives a directory for each boot, and in it one for each
 	// scenario with all that it yielded; nothing is kept if it is empty.
 	Keep string
+	// Alone gives each scenario an nsblame of its own. So does Keep, for then each
+	// has a recording.
+	Alone bool
 	// VMs is how many are up at once, one if it is 0.
 	VMs int
 
@@ -226,7 +229,7 @@ func (v *vm) run(ctx context.Context, h *host) error {
 	}
 	own := *h
 	own.Dir, own.CPUs = v.dir, v.cpus
-	end, err := own.run(ctx, v.boot, &link.Plan{Scenarios: v.scenarios, Record: v.Keep != ""}, v.handle)
+	end, err := own.run(ctx, v.boot, &link.Plan{Scenarios: v.scenarios, Record: v.Keep != "", Alone: v.Alone || v.Keep != ""}, v.handle)
 	if v.Keep != "" {
 		err = errors.Join(err, v.keepConsole())
 	}
@@ -370,7 +373,7 @@ func explain(failures []string, o *scenario.Outcome) string {
 	for _, part := range []struct {
 		name string
 		data []byte
-	}{{"stdout", o.Stdout}, {"stderr", o.Stderr}, {"scripts", o.Scripts}} {
+	}{{"stdout beside others", o.SharedStdout}, {"stdout", o.Stdout}, {"stderr", o.Stderr}, {"scripts", o.Scripts}} {
 		const limit = 3000
 		if text := string(part.data); text != "" {
 			if len(text) > limit {

@@ -108,7 +108,7 @@ func carryOut(p *port, kernel *kernelLog, end *link.End) error {
 		end.ExitCode, err = execute(p, plan.Exec)
 		return err
 	}
-	return runAll(p, kernel, &plan)
+	return (&job{Plan: &plan, port: p, kernel: kernel}).run()
 }
 
 // settle waits until the system has booted, so that nothing but a scenario

@@ -28,36 +28,57 @@ const poll = 50 * time.Millisecond
 // maxFile bounds what is reported of one file of a scenario.
 const maxFile = 4 << 20
 
-func runAll(p *port, kernel *kernelLog, plan *link.Plan) error {
-	for _, s := range plan.Scenarios {
-		if err := p.send(&link.Message{Started: s.Name}); err != nil {
+// job is a plan under way.
+type job struct {
+	*link.Plan
+	port   *port
+	kernel *kernelLog
+}
+
+func (j *job) run() error {
+	shared, alone := j.parts()
+	for part := range slices.Chunk(shared, maxSharers) {
+		if err := j.runShared(part); err != nil {
 			return err
 		}
-		start := time.Now()
-		r := attempt(s, plan)
-		for r.leftOut() && r.outcome.Repeated < maxRepeats {
-			again := attempt(s, plan)
-			again.outcome.Repeated = r.outcome.Repeated + 1
-			r = again
+	}
+	for _, s := range alone {
+		if err := j.port.send(&link.Message{Started: s.Name}); err != nil {
+			return err
 		}
-		r.outcome.Duration = time.Since(start)
-		r.outcome.KernelWarnings = kernel.warnings()
-		if err := p.send(&link.Message{Outcome: r.outcome}); err != nil {
+		if err := j.port.send(&link.Message{Outcome: j.runAlone(s, 0)}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// runAlone carries out a scenario with an nsblame of its own. It was begun so
+// often before, because the kernel had left out a run of a probe.
+func (j *job) runAlone(s *scenario.Scenario, before int) *scenario.Outcome {
+	start := time.Now()
+	repeated := before
+	r := j.attempt(s)
+	for ; r.leftOut() && repeated < maxRepeats; repeated++ {
+		r = j.attempt(s)
+	}
+	r.outcome.Repeated = repeated
+	r.outcome.Duration = time.Since(start)
+	r.outcome.KernelWarnings = j.kernel.warnings()
+	return r.outcome
+}
+
 // maxRepeats bounds how often a scenario is begun anew. On sid one attempt in some
 // scenarios has a run left out more often than not.
 const maxRepeats = 4
 
-func attempt(s *scenario.Scenario, plan *link.Plan) *runner {
-	r := &runner{s: s, attach: plan.Attach, record: plan.Record, outcome: &scenario.Outcome{Name: s.Name}}
-	if err := r.run(); err != nil {
-		r.outcome.Errors = append(r.outcome.Errors, err.Error())
-	}
+func (j *job) runner(s *scenario.Scenario) *runner {
+	return &runner{s: s, attach: j.Attach, record: j.Record, outcome: &scenario.Outcome{Name: s.Name}}
+}
+
+func (j *job) attempt(s *scenario.Scenario) *runner {
+	r := j.runner(s)
+	r.run(r.trace)
 	return r
 }
 
@@ -79,14 +100,23 @@ type runner struct {
 	attach  string // what nsblame's --attach is given
 	record  bool   // the stream is recorded, if the verb allows that
 	outcome *scenario.Outcome
-	dir     string // what scripts may write to
-	private string // nsblame's output and what belongs to the runner
+	dir     string     // what scripts may write to
+	private string     // nsblame's output and what belongs to the runner
+	shared  *sharedRun // which serves the scenario, nil if it has one of its own
 	scripts *os.File
 }
 
 func (r *runner) path(name string) string { return filepath.Join(r.private, name) }
 
-func (r *runner) run() (err error) {
+// run carries the scenario out; trace has nsblame look at its steps. What goes
+// wrong is in the outcome.
+func (r *runner) run(trace func() error) {
+	if err := r.course(trace); err != nil {
+		r.outcome.Errors = append(r.outcome.Errors, err.Error())
+	}
+}
+
+func (r *runner) course(trace func() error) (err error) {
 	if err := r.makeDirs(); err != nil {
 		return err
 	}
@@ -106,7 +136,7 @@ func (r *runner) run() (err error) {
 	if err := r.quiet(); err != nil {
 		return err
 	}
-	return r.trace()
+	return trace()
 }
 
 func (r *runner) makeDirs() error {
@@ -218,16 +248,24 @@ func (r *runner) await(what string, condition func(context.Context) (bool, error
 
 // trace starts nsblame, goes through the steps and ends it.
 func (r *runner) trace() (err error) {
-	ready := r.path("ready")
-	t, err := r.startTracer(ready)
+	t, err := r.startTracer()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.endTracer(t)) }()
-	if !r.tracesOn() {
-		return r.steps(t)
+	if err := r.awaitReady(t); err != nil {
+		return err
 	}
-	err = r.await("nsblame to be ready", func(context.Context) (bool, error) {
+	return r.steps(t)
+}
+
+// awaitReady waits until nsblame can see what the steps do.
+func (r *runner) awaitReady(t tracer) error {
+	if !r.tracesOn() {
+		return nil
+	}
+	ready := r.path(readyName)
+	err := r.await("nsblame to be ready", func(context.Context) (bool, error) {
 		_, err := os.Stat(ready)
 		return err == nil || t.gone(), nil
 	})
@@ -237,7 +275,7 @@ func (r *runner) trace() (err error) {
 	if _, err := os.Stat(ready); err != nil && len(r.s.Steps) > 0 {
 		return errors.New("nsblame ended before it was ready")
 	}
-	return r.steps(t)
+	return nil
 }
 
 // tracesOn reports whether nsblame goes on until it is stopped, and takes
@@ -247,11 +285,11 @@ func (r *runner) tracesOn() bool {
 }
 
 // startTracer starts nsblame, or takes over the one that the boot has started.
-func (r *runner) startTracer(ready string) (tracer, error) {
+func (r *runner) startTracer() (tracer, error) {
 	if r.s.AtBoot {
-		return r.adoptUnit(ready)
+		return r.adoptUnit()
 	}
-	return r.startChild(ready)
+	return r.startChild()
 }
 
 // endTracer interrupts nsblame as Ctrl-C does. One that takes no arguments to
@@ -299,7 +337,7 @@ func (r *runner) awaitEvents(t tracer, w *scenario.EventWait) error {
 	return r.await(fmt.Sprintf("%d %s", w.Count, w.Type), func(context.Context) (bool, error) {
 		// Asked before the output is read: what nsblame wrote last counts.
 		gone := t.gone()
-		output, err := os.ReadFile(r.path("stdout"))
+		output, err := r.printed()
 		if err != nil {
 			return false, err
 		}
@@ -313,6 +351,14 @@ func (r *runner) awaitEvents(t tracer, w *scenario.EventWait) error {
 		}
 		return met, err
 	})
+}
+
+// printed returns what nsblame has printed since the steps began.
+func (r *runner) printed() ([]byte, error) {
+	if r.shared != nil {
+		return r.shared.printed()
+	}
+	return os.ReadFile(r.path("stdout"))
 }
 
 func (r *runner) vars() (map[string]string, error) {
@@ -359,7 +405,7 @@ func (r *runner) killLeftovers() error {
 			if err != nil {
 				return false, err
 			}
-			if pid != os.Getpid() {
+			if pid != os.Getpid() && !r.shared.isTracer(pid) {
 				alone = false
 				_ = unix.Kill(pid, syscall.SIGKILL) // it may be gone already
 			}

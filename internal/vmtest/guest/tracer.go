@@ -35,7 +35,7 @@ type child struct {
 	ended chan struct{} // closed when it is gone
 }
 
-func (r *runner) startChild(ready string) (tracer, error) {
+func (r *runner) startChild() (*child, error) {
 	stdout, err := os.Create(r.path("stdout"))
 	if err != nil {
 		return nil, err
@@ -46,7 +46,7 @@ func (r *runner) startChild(ready string) (tracer, error) {
 		return nil, err
 	}
 	defer func() { _ = stderr.Close() }()
-	cmd, err := as(r.s.User, exec.Command("nsblame", r.args(ready)...))
+	cmd, err := as(r.s.User, exec.Command("nsblame", r.args()...))
 	if err != nil {
 		return nil, err
 	}
@@ -63,8 +63,12 @@ func (r *runner) startChild(ready string) (tracer, error) {
 	return c, nil
 }
 
-// recordingName is the file for the recording of a scenario.
-const recordingName = "recording.avro"
+const (
+	// readyName is the file that tells that the probes are attached.
+	readyName = "ready"
+	// recordingName is the file for the recording of a scenario.
+	recordingName = "recording.avro"
+)
 
 // execWait is how long nsblame holds a line back for an exec that follows:
 // longer than it does by itself, for between a creation and the exec an
@@ -73,11 +77,11 @@ const execWait = "10s"
 
 // args is nsblame's command line with what the agent adds; what a scenario
 // gives prevails.
-func (r *runner) args(ready string) []string {
+func (r *runner) args() []string {
 	verb, rest := r.s.Args[0], r.s.Args[1:]
 	args := []string{verb}
 	if r.tracesOn() {
-		args = append(args, "--ready-file", ready)
+		args = append(args, "--ready-file", r.path(readyName))
 	}
 	if verb == "trace" || verb == "report" {
 		args = append(args, "--exec-wait", execWait)
@@ -128,12 +132,12 @@ type unit struct{}
 
 // adoptUnit puts the output of the boot's nsblame where that of a child would
 // be. There is one for each boot.
-func (r *runner) adoptUnit(ready string) (tracer, error) {
+func (r *runner) adoptUnit() (tracer, error) {
 	if (unit{}).gone() {
 		return nil, errors.New(nsblameUnit + " does not run (any more): it serves one scenario, the first that says \"nsblame at boot\"")
 	}
 	for name, path := range map[string]string{
-		"stdout": r.path("stdout"), "stderr": r.path("stderr"), "ready": ready,
+		"stdout": r.path("stdout"), "stderr": r.path("stderr"), readyName: r.path(readyName),
 		recordingName: r.path(recordingName),
 	} {
 		if err := os.Symlink(nsblameRun+name, path); err != nil {

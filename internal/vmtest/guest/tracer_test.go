@@ -17,8 +17,8 @@ func TestArgs(t *testing.T) {
 		"doctor":               "doctor",
 		"report --duration 1h": "report --ready-file R --exec-wait 10s --duration 1h",
 	} {
-		r := runner{s: &scenario.Scenario{Args: strings.Fields(given)}}
-		if got := r.args("R"); !slices.Equal(got, strings.Fields(want)) {
+		r := runner{s: &scenario.Scenario{Args: strings.Fields(given)}, private: "/p"}
+		if got := r.args(); !slices.Equal(got, strings.Fields(strings.ReplaceAll(want, " R ", " /p/ready "))) {
 			t.Errorf("%s: %q, want %q", given, got, want)
 		}
 	}

@@ -38,6 +38,8 @@ type Plan struct {
 	Attach string
 	// Record has nsblame write a recording of each scenario, for its Outcome.
 	Record bool `json:",omitempty"`
+	// Alone gives each scenario an nsblame of its own, even if it shares.
+	Alone bool `json:",omitempty"`
 }
 
 // Exec is a single shell script.

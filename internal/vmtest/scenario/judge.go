@@ -67,7 +67,11 @@ var crash = regexp.MustCompile(`(?m)^panic:|^fatal error:|^goroutine \d+ \[|runt
 // Judge returns all that is wrong with the outcome; nothing if the scenario
 // has passed.
 func (s *Scenario) Judge(o *Outcome) []string {
-	failures := slices.Clone(o.Errors)
+	var failures []string
+	for _, f := range o.InShared {
+		failures = append(failures, "in a run of nsblame that served other scenarios, too: "+f)
+	}
+	failures = append(failures, o.Errors...)
 	for _, w := range o.KernelWarnings {
 		failures = append(failures, "the kernel complained: "+w)
 	}
@@ -102,7 +106,7 @@ func testText(name string, checks []TextCheck, text []byte, vars map[string]stri
 func (s *Scenario) judgeObjects(objects []Object, o *Outcome) []string {
 	var failures []string
 	switch {
-	case s.Expect.ExitCode != 0:
+	case s.Expect.ExitCode != 0, o.Slice:
 	case s.reports():
 		if len(objects) != 1 || objects[0]["type"] != "report" {
 			failures = append(failures, fmt.Sprintf("stdout must be one report, found %d objects", len(objects)))

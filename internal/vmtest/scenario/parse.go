@@ -103,7 +103,7 @@ type parser struct {
 }
 
 // once lists what a file may say only once.
-var once = []string{"about", "boot", "cpus", "nsblame", "timeout", "exit", "stdout", "stderr"}
+var once = []string{"about", "boot", "cpus", "nsblame", "alone", "timeout", "exit", "stdout", "stderr"}
 
 func (p *parser) directive(d directive) error {
 	if p.seen[d.word] && slices.Contains(once, d.word) {
@@ -132,6 +132,11 @@ func (p *parser) directive(d directive) error {
 		return p.script(d, d.rest, &s.Cleanup)
 	case "nsblame":
 		return p.nsblame(d)
+	case "alone":
+		if s.Alone = d.rest; s.Alone == "" {
+			return errors.New("no reason given")
+		}
+		return d.noBody()
 	case "timeout":
 		var err error
 		s.Timeout, err = time.ParseDuration(d.rest)
@@ -379,12 +384,14 @@ func (p *parser) output(d directive, to *[]TextCheck) error {
 func (p *parser) finish() error {
 	s := p.s
 	if s.Args == nil {
-		s.Args = []string{"trace", "--output", "json"}
+		s.Args = DefaultArgs()
 	}
 	if s.Boots == nil {
 		s.Boots = []string{PlainBoot}
 	}
 	switch {
+	case s.Alone != "" && s.needsOwnRun():
+		return errors.New("alone: it is so in any case")
 	case s.About == "":
 		return errors.New("no about: say why the scenario exists")
 	case s.JSON() && s.Expect.ExitCode == 0 && s.reports() && !s.expects("report"):

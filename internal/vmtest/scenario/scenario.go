@@ -35,6 +35,9 @@ type Scenario struct {
 	// AtBoot is set if the nsblame under test is the one that the boot has
 	// started.
 	AtBoot bool `json:",omitempty"`
+	// Alone says why no other scenario may share a run of nsblame with it,
+	// empty if one may.
+	Alone string `json:",omitempty"`
 	// Steps follow when nsblame is ready.
 	Steps []Step `json:",omitempty"`
 	// Cleanup runs at the end, whatever came before.
@@ -104,6 +107,13 @@ type Outcome struct {
 	// Errors are the failures of the scenario itself: a script that failed, a
 	// condition that never came true.
 	Errors []string `json:",omitempty"`
+	// Slice is set if Stdout is the part of the output of a run of nsblame that
+	// served other scenarios, too. It has no summary.
+	Slice bool `json:",omitempty"`
+	// InShared are the failures in such a run, and SharedStdout is the slice that
+	// was judged. All else is of the scenario alone then, which followed.
+	InShared     []string `json:",omitempty"`
+	SharedStdout []byte   `json:",omitempty"`
 	// ExitCode is nsblame's, -1 if a signal ended it.
 	ExitCode int
 	// Stdout and Stderr are what nsblame wrote.

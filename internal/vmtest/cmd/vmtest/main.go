@@ -21,7 +21,7 @@ import (
 )
 
 const usage = `usage:
-  vmtest test [-run REGEXP] [-keep DIR] [-nsblame PATH] [-release NAME] [-attach MODE] [-vms N] [-timeout D]
+  vmtest test [-run REGEXP] [-keep DIR] [-nsblame PATH] [-release NAME] [-attach MODE] [-alone] [-vms N] [-timeout D]
         run the scenarios, in a VM for each way of booting that they need
   vmtest matrix [-run REGEXP] [-cells "RELEASE[:ATTACH]..."] [-table FILE] [-keep DIR] [-nsblame PATH] [-vms N] [-timeout D]
         run the scenarios on every release, in every way to attach, or in those
@@ -109,6 +109,7 @@ func runTest(ctx context.Context, args []string) (int, error) {
 	flags.StringVar(&o.Nsblame, "nsblame", "", "binary to test instead of a freshly built one")
 	flags.StringVar(&o.Keep, "keep", "", "directory for all that the scenarios yield")
 	flags.StringVar(&o.Attach, "attach", "", "nsblame's --attach")
+	flags.BoolVar(&o.Alone, "alone", false, "start an nsblame for each scenario, also where several could share one")
 	atOnceFlag(flags, &o)
 	if err := flags.Parse(args); err != nil {
 		return 2, err
