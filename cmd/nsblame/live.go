@@ -105,10 +105,11 @@ func attachLive(_ context.Context, f *liveFlags) (source, error) {
 	})
 }
 
-// observe attaches, tells that it has, and runs the stream until the end of the
-// duration or of ctx. It reports whether there was a stream at all: Ctrl-C may
-// come before anything is attached.
-func (f *liveFlags) observe(ctx context.Context, run func(context.Context, source) error) (observed bool, err error) {
+// observe attaches and runs the stream until the end of the duration or of ctx.
+// run must call ready once all that it writes to is there: whoever waits for the
+// ready file may open the recording next. It reports whether there was a stream
+// at all: Ctrl-C may come before anything is attached.
+func (f *liveFlags) observe(ctx context.Context, run func(ctx context.Context, live source, ready func() error) error) (observed bool, err error) {
 	if err := f.readyFile.clear(); err != nil {
 		return false, err
 	}
@@ -120,23 +121,28 @@ func (f *liveFlags) observe(ctx context.Context, run func(context.Context, sourc
 		return false, err
 	}
 	defer func() { err = join(err, live.Close()) }()
-	if err := f.readyFile.announce(); err != nil {
-		return false, err
-	}
-	defer func() { err = join(err, f.readyFile.withdraw()) }()
-	// Of a unit with Type=notify; else there is nobody to tell.
-	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
-		return false, fmt.Errorf("tell the service manager that the probes are attached: %w", err)
-	}
-	// The start needs some times the memory that the rest does.
-	debug.FreeOSMemory()
-	defer runtime.KeepAlive(ballast())
 	if f.duration > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, f.duration)
 		defer cancel()
 	}
-	return true, run(ctx, live)
+	defer runtime.KeepAlive(ballast())
+	defer func() { err = join(err, f.readyFile.withdraw()) }()
+	return true, run(ctx, live, f.announce)
+}
+
+// announce tells whoever waits that nsblame sees what happens from now on.
+func (f *liveFlags) announce() error {
+	if err := f.readyFile.announce(); err != nil {
+		return err
+	}
+	// Of a unit with Type=notify; else there is nobody to tell.
+	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
+		return fmt.Errorf("tell the service manager that the probes are attached: %w", err)
+	}
+	// The start needs some times the memory that the rest does.
+	debug.FreeOSMemory()
+	return nil
 }
 
 // ballast returns memory that is never touched, and so takes none of the machine's.

@@ -126,9 +126,13 @@ func (o *recordOptions) validate(cmd *cobra.Command, args []string) error {
 func runRecord(cmd *cobra.Command, opt *recordOptions) error {
 	var child *command
 	stderr := cmd.ErrOrStderr()
-	observed, err := opt.live.observe(cmd.Context(), func(ctx context.Context, live source) error {
+	to := recordTarget{
+		file: opt.file, rotateSize: uint64(opt.rotateSize), rotateFiles: opt.rotateFiles,
+		redact: opt.redact.mode(), stdout: cmd.OutOrStdout(),
+	}
+	observed, err := opt.live.observe(cmd.Context(), func(ctx context.Context, live source, ready func() error) error {
 		asked := ctx
-		return recordTo(ctx, live, opt.file, uint64(opt.rotateSize), opt.rotateFiles, opt.redact.mode(), cmd.OutOrStdout(),
+		return recordTo(ctx, live, ready, to,
 			func(ctx context.Context, src engine.Source, s *sink) error {
 				if len(opt.command) > 0 {
 					// the end is that of the command, not that which is asked of nsblame

@@ -24,16 +24,29 @@ func (f *redactFlag) add(cmd *cobra.Command) {
 
 func (f *redactFlag) mode() redact.Mode { return redact.Mode(f.value) }
 
-// recordTo runs a stream with a recording of it.
-func recordTo(ctx context.Context, src source, file string, rotateSize uint64, rotateKeep uint, mode redact.Mode, stdout io.Writer,
+// recordTarget is where a recording goes, and how.
+type recordTarget struct {
+	file        string
+	rotateSize  uint64 // 0: one file
+	rotateFiles uint   // 0: all
+	redact      redact.Mode
+	stdout      io.Writer // for the file "-"
+}
+
+// recordTo runs a stream with a recording of it. ready is called once that has
+// begun.
+func recordTo(ctx context.Context, src source, ready func() error, to recordTarget,
 	run func(context.Context, engine.Source, *sink) error,
 ) error {
-	s, err := createSink(file, rotateSize, rotateKeep, stdout)
+	s, err := createSink(to.file, to.rotateSize, to.rotateFiles, to.stdout)
 	if err != nil {
 		return err
 	}
+	if err := ready(); err != nil {
+		return join(err, s.Close())
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	err = run(ctx, engine.Record(src, s, mode, stop), s)
+	err = run(ctx, engine.Record(src, s, to.redact, stop), s)
 	return join(err, s.closeFile()) // closed already, but for an error
 }

@@ -87,8 +87,11 @@ func (o *reportOptions) validate(cmd *cobra.Command, args []string) error {
 
 // runReport reads a stream to its end and prints what it tells.
 func runReport(ctx context.Context, opt *reportOptions, stdout, stderr io.Writer) error {
-	_, err := opt.live.observe(ctx, func(ctx context.Context, src source) error {
+	_, err := opt.live.observe(ctx, func(ctx context.Context, src source, ready func() error) error {
 		giveUp(src, stderr)
+		if err := ready(); err != nil {
+			return err
+		}
 		r, _, err := collect(ctx, src, opt)
 		if err != nil {
 			return err

@@ -165,12 +165,15 @@ func runTrace(ctx context.Context, opt *traceOptions, stdout, stderr io.Writer) 
 		}
 		return err
 	}
-	_, err := opt.live.observe(ctx, func(ctx context.Context, src source) error {
+	_, err := opt.live.observe(ctx, func(ctx context.Context, src source, ready func() error) error {
 		giveUp(src, stderr)
-		if opt.record == "" {
-			return run(ctx, src, nil)
+		if opt.record != "" {
+			return recordTo(ctx, src, ready, recordTarget{file: opt.record, redact: opt.redact.mode()}, run)
 		}
-		return recordTo(ctx, src, opt.record, 0, 0, opt.redact.mode(), nil, run)
+		if err := ready(); err != nil {
+			return err
+		}
+		return run(ctx, src, nil)
 	})
 	return err
 }
