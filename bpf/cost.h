@@ -63,7 +63,7 @@ static __always_inline struct cost *cost_of_call(void)
 	return cost;
 }
 
-static __always_inline int costly_op_begins(struct pernet_operations *ops)
+PROBE_ENTRY(cost, ops_init, struct pernet_operations *ops)
 {
 	struct cost *cost = cost_of_call();
 
@@ -77,7 +77,7 @@ static __always_inline int costly_op_begins(struct pernet_operations *ops)
 	return 0;
 }
 
-static __always_inline int costly_op_ends(void)
+PROBE_RETURN(cost, ops_init)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
 	__u32 tid = this_thread();
@@ -104,7 +104,7 @@ static __always_inline int costly_op_ends(void)
 
 /* The only lock of this kind that is taken before the first subsystem is called
  * is pernet_ops_rwsem. */
-static __always_inline int lock_wait_begins(void)
+PROBE_ENTRY(lock, rwsem_down_read_slowpath)
 {
 	struct cost *cost = cost_of_call();
 
@@ -113,7 +113,7 @@ static __always_inline int lock_wait_begins(void)
 	return 0;
 }
 
-static __always_inline int lock_wait_ends(void)
+PROBE_RETURN(lock, rwsem_down_read_slowpath)
 {
 	__u32 tid = this_thread();
 	struct cost *cost = bpf_map_lookup_elem(&costs, &tid);
@@ -148,54 +148,6 @@ __noinline int send_cost(__u64 call_ns, __u32 error)
 	emit(&cost->rec, size + n * sizeof(cost->rec.op[0]), COUNT_LOST_COST);
 	bpf_map_delete_elem(&costs, &tid);
 	return 0;
-}
-
-SEC("fentry/ops_init")
-int BPF_PROG(cost_enter, struct pernet_operations *ops)
-{
-	return costly_op_begins(ops);
-}
-
-SEC("kprobe/ops_init")
-int BPF_KPROBE(cost_enter_kprobe, struct pernet_operations *ops)
-{
-	return costly_op_begins(ops);
-}
-
-SEC("fexit/ops_init")
-int BPF_PROG(cost_exit)
-{
-	return costly_op_ends();
-}
-
-SEC("kretprobe/ops_init")
-int BPF_KRETPROBE(cost_exit_kprobe)
-{
-	return costly_op_ends();
-}
-
-SEC("fentry/rwsem_down_read_slowpath")
-int BPF_PROG(lock_enter)
-{
-	return lock_wait_begins();
-}
-
-SEC("kprobe/rwsem_down_read_slowpath")
-int BPF_KPROBE(lock_enter_kprobe)
-{
-	return lock_wait_begins();
-}
-
-SEC("fexit/rwsem_down_read_slowpath")
-int BPF_PROG(lock_exit)
-{
-	return lock_wait_ends();
-}
-
-SEC("kretprobe/rwsem_down_read_slowpath")
-int BPF_KRETPROBE(lock_exit_kprobe)
-{
-	return lock_wait_ends();
 }
 
 SEC("tp_btf/module_free")

@@ -7,11 +7,6 @@
  * A call under way is kept by thread. One from unshare is over when copy_net_ns
  * returns. One from clone goes on until the child is there, told by the fork
  * tracepoint and known by the namespace it is in; clone may still fail.
- *
- * The body of each probe is a function of plain arguments, and what attaches it
- * is one of two programs: by fentry and fexit, or where these can't be had by
- * kprobe and kretprobe. The return of a function knows nothing of its arguments
- * in the latter, so no body at a return takes them.
  */
 #ifndef NSBLAME_HOOK_CREATE_H
 #define NSBLAME_HOOK_CREATE_H
@@ -140,7 +135,7 @@ static __always_inline void count_missed_inits(struct inflight *call)
 		count(COUNT_RETURN_MISSED);
 }
 
-static __always_inline int unshare_begins(unsigned long flags)
+PROBE_ENTRY(unshare, unshare_nsproxy_namespaces, unsigned long flags)
 {
 	struct inflight call = { .call = CALL_UNSHARE };
 	__u32 tid = this_thread();
@@ -152,7 +147,7 @@ static __always_inline int unshare_begins(unsigned long flags)
 }
 
 /* The record is there still if the call failed before it came to copy_net_ns. */
-static __always_inline int unshare_ends(void)
+PROBE_RETURN(unshare, unshare_nsproxy_namespaces)
 {
 	struct inflight *call;
 	__u32 tid = this_thread();
@@ -164,31 +159,7 @@ static __always_inline int unshare_ends(void)
 	return 0;
 }
 
-SEC("fentry/unshare_nsproxy_namespaces")
-int BPF_PROG(unshare_enter, unsigned long flags)
-{
-	return unshare_begins(flags);
-}
-
-SEC("kprobe/unshare_nsproxy_namespaces")
-int BPF_KPROBE(unshare_enter_kprobe, unsigned long flags)
-{
-	return unshare_begins(flags);
-}
-
-SEC("fexit/unshare_nsproxy_namespaces")
-int BPF_PROG(unshare_exit)
-{
-	return unshare_ends();
-}
-
-SEC("kretprobe/unshare_nsproxy_namespaces")
-int BPF_KRETPROBE(unshare_exit_kprobe)
-{
-	return unshare_ends();
-}
-
-static __always_inline int create_begins(unsigned long flags)
+PROBE_ENTRY(create, copy_net_ns, unsigned long flags)
 {
 	struct inflight call = { .call = knows_unshare ? CALL_CLONE : CALL_UNKNOWN };
 	__u32 tid = this_thread();
@@ -206,18 +177,6 @@ static __always_inline int create_begins(unsigned long flags)
 	if (bpf_map_update_elem(&inflight, &tid, &call, BPF_ANY))
 		count(COUNT_INFLIGHT_FULL);
 	return 0;
-}
-
-SEC("fentry/copy_net_ns")
-int BPF_PROG(create_enter, unsigned long flags)
-{
-	return create_begins(flags);
-}
-
-SEC("kprobe/copy_net_ns")
-int BPF_KPROBE(create_enter_kprobe, unsigned long flags)
-{
-	return create_begins(flags);
 }
 
 static __always_inline void fill_call(struct create_record *rec, struct inflight *call)
@@ -261,7 +220,7 @@ __noinline int begin_life(__u64 net, __u64 serial, __u64 created_ns)
 	return 0;
 }
 
-static __always_inline int create_ends(struct net *net)
+PROBE_RESULT(create, copy_net_ns, 3, struct net *net)
 {
 	struct create_record rec;
 	struct task_struct *task = (void *)bpf_get_current_task();
@@ -315,19 +274,6 @@ static __always_inline int create_ends(struct net *net)
 	return 0;
 }
 
-SEC("fexit/copy_net_ns")
-int BPF_PROG(create_exit, unsigned long flags, struct user_namespace *user_ns, struct net *old,
-	     struct net *net)
-{
-	return create_ends(net);
-}
-
-SEC("kretprobe/copy_net_ns")
-int BPF_KRETPROBE(create_exit_kprobe, struct net *net)
-{
-	return create_ends(net);
-}
-
 /* At a fork of a process one of whose threads awaits a child in a new
  * namespace: is this that child? */
 static __noinline int tell_child(struct process *parent, struct task_struct *child,
@@ -368,7 +314,7 @@ static __always_inline void forget_clone(struct process *p)
 
 /* --- subsystems ------------------------------------------------------- */
 
-static __always_inline int conntrack_begins(void)
+PROBE_ENTRY(conntrack, nf_conntrack_init_net)
 {
 	struct inflight *call = this_call();
 
@@ -377,7 +323,7 @@ static __always_inline int conntrack_begins(void)
 	return 0;
 }
 
-static __always_inline int conntrack_ends(void)
+PROBE_RETURN(conntrack, nf_conntrack_init_net)
 {
 	struct inflight *call = this_call();
 
@@ -388,31 +334,7 @@ static __always_inline int conntrack_ends(void)
 	return 0;
 }
 
-SEC("fentry/nf_conntrack_init_net")
-int BPF_PROG(conntrack_enter)
-{
-	return conntrack_begins();
-}
-
-SEC("kprobe/nf_conntrack_init_net")
-int BPF_KPROBE(conntrack_enter_kprobe)
-{
-	return conntrack_begins();
-}
-
-SEC("fexit/nf_conntrack_init_net")
-int BPF_PROG(conntrack_exit)
-{
-	return conntrack_ends();
-}
-
-SEC("kretprobe/nf_conntrack_init_net")
-int BPF_KRETPROBE(conntrack_exit_kprobe)
-{
-	return conntrack_ends();
-}
-
-static __always_inline int ipvs_begins(struct net *net)
+PROBE_ENTRY(ipvs, __ip_vs_init, struct net *net)
 {
 	struct inflight *call = this_call();
 
@@ -459,7 +381,7 @@ static __always_inline void fill_ipvs(struct inflight *call)
 	call->ipvs_size = ipvs_size();
 }
 
-static __always_inline int ipvs_ends(void)
+PROBE_RETURN(ipvs, __ip_vs_init)
 {
 	struct inflight *call = this_call();
 
@@ -469,30 +391,6 @@ static __always_inline int ipvs_ends(void)
 	call->flags |= CREATE_IPVS;
 	fill_ipvs(call);
 	return 0;
-}
-
-SEC("fentry/__ip_vs_init")
-int BPF_PROG(ipvs_enter, struct net *net)
-{
-	return ipvs_begins(net);
-}
-
-SEC("kprobe/__ip_vs_init")
-int BPF_KPROBE(ipvs_enter_kprobe, struct net *net)
-{
-	return ipvs_begins(net);
-}
-
-SEC("fexit/__ip_vs_init")
-int BPF_PROG(ipvs_exit)
-{
-	return ipvs_ends();
-}
-
-SEC("kretprobe/__ip_vs_init")
-int BPF_KRETPROBE(ipvs_exit_kprobe)
-{
-	return ipvs_ends();
 }
 
 #endif

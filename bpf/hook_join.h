@@ -122,7 +122,7 @@ static __always_inline void tell_leave(__u32 flags)
 	emit(&rec, sizeof(rec), COUNT_LOST_FOLLOWUP);
 }
 
-static __always_inline int join_begins(struct ns_common *ns)
+PROBE_ENTRY(join, netns_install, void *nsset, struct ns_common *ns)
 {
 	__u64 net = net_with(untyped(ns));
 	__u32 tid = this_thread();
@@ -131,7 +131,7 @@ static __always_inline int join_begins(struct ns_common *ns)
 	return 0;
 }
 
-static __always_inline int join_ends(int error)
+PROBE_RESULT(join, netns_install, 2, int error)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	__u32 tid = this_thread();
@@ -155,30 +155,6 @@ static __always_inline int join_ends(int error)
 		refresh(p, task);
 	tell_join(net, task, JOIN_SETNS);
 	return 0;
-}
-
-SEC("fentry/netns_install")
-int BPF_PROG(join_enter, void *nsset, struct ns_common *ns)
-{
-	return join_begins(ns);
-}
-
-SEC("kprobe/netns_install")
-int BPF_KPROBE(join_enter_kprobe, void *nsset, struct ns_common *ns)
-{
-	return join_begins(ns);
-}
-
-SEC("fexit/netns_install")
-int BPF_PROG(join_exit, void *nsset, struct ns_common *ns, int error)
-{
-	return join_ends(error);
-}
-
-SEC("kretprobe/netns_install")
-int BPF_KRETPROBE(join_exit_kprobe, int error)
-{
-	return join_ends(error);
 }
 
 /* At a fork of a process that has moved, and not called exec since. The thread

@@ -319,7 +319,7 @@ static __always_inline void op_of_pass(struct load *load, __u64 ops)
 	__sync_fetch_and_add(&in_op, 1);
 }
 
-static __always_inline int op_begins(__u64 ops, __u64 net)
+PROBE_ENTRY(pernet, ops_init, __u64 ops, __u64 net)
 {
 	struct inflight *call;
 	struct load *load;
@@ -370,7 +370,7 @@ static __always_inline void end_op_of_pass(struct load *load, int result)
 	__sync_fetch_and_add(&in_op, -1);
 }
 
-static __always_inline int op_ends(int result)
+PROBE_RESULT(pernet, ops_init, 2, int result)
 {
 	struct inflight *call;
 	struct load *load;
@@ -388,30 +388,6 @@ static __always_inline int op_ends(int result)
 	if (load && load->began_ns)
 		end_op_of_pass(load, result);
 	return 0;
-}
-
-SEC("fentry/ops_init")
-int BPF_PROG(op_enter, struct pernet_operations *ops, struct net *net)
-{
-	return op_begins((__u64)ops, (__u64)net);
-}
-
-SEC("kprobe/ops_init")
-int BPF_KPROBE(op_enter_kprobe, struct pernet_operations *ops, struct net *net)
-{
-	return op_begins((__u64)ops, (__u64)net);
-}
-
-SEC("fexit/ops_init")
-int BPF_PROG(op_exit, struct pernet_operations *ops, struct net *net, int result)
-{
-	return op_ends(result);
-}
-
-SEC("kretprobe/ops_init")
-int BPF_KRETPROBE(op_exit_kprobe, int result)
-{
-	return op_ends(result);
 }
 
 #endif

@@ -3,9 +3,6 @@
  * The end of a network namespace (net/core/net_namespace.c): __put_net, when
  * the last reference is dropped, and the end of cleanup_net, which later tears
  * down, in a kernel thread, all that were released since its last run.
- *
- * The body of each probe is a function of plain arguments, so that it does not
- * matter in which way it is attached.
  */
 #ifndef NSBLAME_HOOK_RELEASE_H
 #define NSBLAME_HOOK_RELEASE_H
@@ -51,11 +48,12 @@ static __always_inline void begin_via(__u32 via, __u64 net)
 	bpf_map_update_elem(&giving_up, &key, &note, BPF_ANY);
 }
 
-static __always_inline void end_via(__u32 via)
+static __always_inline int end_via(__u32 via)
 {
 	struct via_key key = { .tid = this_thread(), .via = via };
 
 	bpf_map_delete_elem(&giving_up, &key);
+	return 0;
 }
 
 static __always_inline struct giving_up *goes_via(__u32 via, __u64 net)
@@ -66,53 +64,20 @@ static __always_inline struct giving_up *goes_via(__u32 via, __u64 net)
 	return note && note->net == net ? note : NULL;
 }
 
-static __always_inline int nsproxy_begins(struct nsproxy *nsproxy)
+static __always_inline int begin_nsproxy(struct nsproxy *nsproxy)
 {
 	begin_via(VIA_NSPROXY, (__u64)BPF_CORE_READ(nsproxy, net_ns));
 	return 0;
 }
 
-static __always_inline bool is_nsfs(struct mount *mount)
+PROBE_ENTRY(nsproxy, free_nsproxy, struct nsproxy *nsproxy)
 {
-	return BPF_CORE_READ(mount, mnt.mnt_sb, s_magic) == NSFS_MAGIC;
+	return begin_nsproxy(nsproxy);
 }
 
-static __always_inline int mount_begins(struct mount *mount)
+PROBE_RETURN(nsproxy, free_nsproxy)
 {
-	if (is_nsfs(mount))
-		begin_via(VIA_MOUNT, net_with((__u64)BPF_CORE_READ(mount, mnt.mnt_root, d_inode,
-								 i_private)));
-	return 0;
-}
-
-static __always_inline int via_ends(__u32 via)
-{
-	end_via(via);
-	return 0;
-}
-
-SEC("fentry/free_nsproxy")
-int BPF_PROG(nsproxy_enter, struct nsproxy *nsproxy)
-{
-	return nsproxy_begins(nsproxy);
-}
-
-SEC("kprobe/free_nsproxy")
-int BPF_KPROBE(nsproxy_enter_kprobe, struct nsproxy *nsproxy)
-{
-	return nsproxy_begins(nsproxy);
-}
-
-SEC("fexit/free_nsproxy")
-int BPF_PROG(nsproxy_exit)
-{
-	return via_ends(VIA_NSPROXY);
-}
-
-SEC("kretprobe/free_nsproxy")
-int BPF_KRETPROBE(nsproxy_exit_kprobe)
-{
-	return via_ends(VIA_NSPROXY);
+	return end_via(VIA_NSPROXY);
 }
 
 /*
@@ -120,76 +85,42 @@ int BPF_KRETPROBE(nsproxy_exit_kprobe)
  * into the functions beside it, by which threads exit, unshare and setns. What
  * it calls to drop the references is nsproxy_free.
  */
-SEC("fentry/nsproxy_free")
-int BPF_PROG(refs_enter, struct nsproxy *nsproxy)
+PROBE_ENTRY(refs, nsproxy_free, struct nsproxy *nsproxy)
 {
-	return nsproxy_begins(nsproxy);
+	return begin_nsproxy(nsproxy);
 }
 
-SEC("kprobe/nsproxy_free")
-int BPF_KPROBE(refs_enter_kprobe, struct nsproxy *nsproxy)
+PROBE_RETURN(refs, nsproxy_free)
 {
-	return nsproxy_begins(nsproxy);
+	return end_via(VIA_NSPROXY);
 }
 
-SEC("fexit/nsproxy_free")
-int BPF_PROG(refs_exit)
+PROBE_ENTRY(deactivate, deactivate_nsproxy, struct nsproxy *nsproxy)
 {
-	return via_ends(VIA_NSPROXY);
+	return begin_nsproxy(nsproxy);
 }
 
-SEC("kretprobe/nsproxy_free")
-int BPF_KRETPROBE(refs_exit_kprobe)
+PROBE_RETURN(deactivate, deactivate_nsproxy)
 {
-	return via_ends(VIA_NSPROXY);
+	return end_via(VIA_NSPROXY);
 }
 
-SEC("fentry/deactivate_nsproxy")
-int BPF_PROG(deactivate_enter, struct nsproxy *nsproxy)
+static __always_inline bool is_nsfs(struct mount *mount)
 {
-	return nsproxy_begins(nsproxy);
+	return BPF_CORE_READ(mount, mnt.mnt_sb, s_magic) == NSFS_MAGIC;
 }
 
-SEC("kprobe/deactivate_nsproxy")
-int BPF_KPROBE(deactivate_enter_kprobe, struct nsproxy *nsproxy)
+PROBE_ENTRY(mount, cleanup_mnt, struct mount *mount)
 {
-	return nsproxy_begins(nsproxy);
+	if (is_nsfs(mount))
+		begin_via(VIA_MOUNT, net_with((__u64)BPF_CORE_READ(mount, mnt.mnt_root, d_inode,
+								 i_private)));
+	return 0;
 }
 
-SEC("fexit/deactivate_nsproxy")
-int BPF_PROG(deactivate_exit)
+PROBE_RETURN(mount, cleanup_mnt)
 {
-	return via_ends(VIA_NSPROXY);
-}
-
-SEC("kretprobe/deactivate_nsproxy")
-int BPF_KRETPROBE(deactivate_exit_kprobe)
-{
-	return via_ends(VIA_NSPROXY);
-}
-
-SEC("fentry/cleanup_mnt")
-int BPF_PROG(mount_enter, struct mount *mount)
-{
-	return mount_begins(mount);
-}
-
-SEC("kprobe/cleanup_mnt")
-int BPF_KPROBE(mount_enter_kprobe, struct mount *mount)
-{
-	return mount_begins(mount);
-}
-
-SEC("fexit/cleanup_mnt")
-int BPF_PROG(mount_exit)
-{
-	return via_ends(VIA_MOUNT);
-}
-
-SEC("kretprobe/cleanup_mnt")
-int BPF_KRETPROBE(mount_exit_kprobe)
-{
-	return via_ends(VIA_MOUNT);
+	return end_via(VIA_MOUNT);
 }
 
 /* --- release ------------------------------------------------------------ */
@@ -291,14 +222,7 @@ static __always_inline int released(__u64 address, bool certain, __u64 stack)
 	return 0;
 }
 
-SEC("fentry/__put_net")
-int BPF_PROG(net_released, struct net *net)
-{
-	return released(untyped(net), true, untyped(ctx));
-}
-
-SEC("kprobe/__put_net")
-int BPF_KPROBE(net_released_kprobe, struct net *net)
+PROBE_ENTRY(net_released, __put_net, struct net *net)
 {
 	return released(untyped(net), true, untyped(ctx));
 }
@@ -309,8 +233,9 @@ int BPF_KPROBE(net_released_kprobe, struct net *net)
  * reference has dropped the last; of several who dropped theirs at once it is
  * not known which was the last.
  */
-static __always_inline int nsfs_begins(__u64 net)
+PROBE_ENTRY(nsfs, netns_put, struct ns_common *ns)
 {
+	__u64 net = net_with(untyped(ns));
 	struct life unknown = {};
 
 	begin_via(VIA_NSFS, net);
@@ -321,7 +246,7 @@ static __always_inline int nsfs_begins(__u64 net)
 	return 0;
 }
 
-static __always_inline int nsfs_ends(__u64 stack)
+PROBE_RETURN(nsfs, netns_put)
 {
 	struct via_key key = { .tid = this_thread(), .via = VIA_NSFS };
 	struct giving_up *note = bpf_map_lookup_elem(&giving_up, &key);
@@ -331,33 +256,9 @@ static __always_inline int nsfs_ends(__u64 stack)
 		return 0;
 	net = note->net;
 	if (bpf_map_lookup_elem(&lives, &net) && !net_refs(net))
-		released(net, note->refs == 1, stack);
+		released(net, note->refs == 1, untyped(ctx));
 	bpf_map_delete_elem(&giving_up, &key);
 	return 0;
-}
-
-SEC("fentry/netns_put")
-int BPF_PROG(nsfs_enter, struct ns_common *ns)
-{
-	return nsfs_begins(net_with(untyped(ns)));
-}
-
-SEC("kprobe/netns_put")
-int BPF_KPROBE(nsfs_enter_kprobe, struct ns_common *ns)
-{
-	return nsfs_begins(net_with(untyped(ns)));
-}
-
-SEC("fexit/netns_put")
-int BPF_PROG(nsfs_exit)
-{
-	return nsfs_ends(untyped(ctx));
-}
-
-SEC("kretprobe/netns_put")
-int BPF_KRETPROBE(nsfs_exit_kprobe)
-{
-	return nsfs_ends(untyped(ctx));
 }
 
 /* --- teardown ----------------------------------------------------------- */
@@ -371,7 +272,7 @@ struct {
 	__type(value, __u64);
 } teardowns SEC(".maps");
 
-static __always_inline int teardown_begins(void)
+PROBE_ENTRY(teardown, cleanup_net)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
 	__u32 tid = this_thread();
@@ -380,7 +281,7 @@ static __always_inline int teardown_begins(void)
 	return 0;
 }
 
-static __always_inline int teardown_ends(void)
+PROBE_RETURN(teardown, cleanup_net)
 {
 	__u32 tid = this_thread();
 
@@ -459,62 +360,17 @@ static __always_inline int inum_freed(__u32 inum)
 	return finished(key, inum, began);
 }
 
-SEC("fentry/cleanup_net")
-int BPF_PROG(teardown_enter)
-{
-	return teardown_begins();
-}
-
-SEC("kprobe/cleanup_net")
-int BPF_KPROBE(teardown_enter_kprobe)
-{
-	return teardown_begins();
-}
-
-SEC("fexit/cleanup_net")
-int BPF_PROG(teardown_exit)
-{
-	return teardown_ends();
-}
-
-SEC("kretprobe/cleanup_net")
-int BPF_KRETPROBE(teardown_exit_kprobe)
-{
-	return teardown_ends();
-}
-
-SEC("fentry/net_free")
-int BPF_PROG(free_net, struct net *net)
+PROBE_ENTRY(free_net, net_free, struct net *net)
 {
 	return passive_dropped(net);
 }
 
-SEC("kprobe/net_free")
-int BPF_KPROBE(free_net_kprobe, struct net *net)
+PROBE_ENTRY(free_passive, net_passive_dec, struct net *net)
 {
 	return passive_dropped(net);
 }
 
-SEC("fentry/net_passive_dec")
-int BPF_PROG(free_passive, struct net *net)
-{
-	return passive_dropped(net);
-}
-
-SEC("kprobe/net_passive_dec")
-int BPF_KPROBE(free_passive_kprobe, struct net *net)
-{
-	return passive_dropped(net);
-}
-
-SEC("fentry/proc_free_inum")
-int BPF_PROG(free_inum, unsigned int inum)
-{
-	return inum_freed(inum);
-}
-
-SEC("kprobe/proc_free_inum")
-int BPF_KPROBE(free_inum_kprobe, unsigned int inum)
+PROBE_ENTRY(free_inum, proc_free_inum, unsigned int inum)
 {
 	return inum_freed(inum);
 }

@@ -584,7 +584,7 @@ static __always_inline void send_bus_record(struct segments *seg, __u64 bus, __u
 	bpf_ringbuf_submit(rec, wakeup(false));
 }
 
-static __always_inline int sent(struct socket *sock, struct msghdr *msg, unsigned long size)
+PROBE_ENTRY(send, unix_stream_sendmsg, struct socket *sock, struct msghdr *msg, unsigned long size)
 {
 	__u64 path[BUS_PATH / 8] = {};
 	struct unix_address *addr;
@@ -628,18 +628,6 @@ static __always_inline int sent(struct socket *sock, struct msghdr *msg, unsigne
 	send_bus_record(&seg, (__u64)addr, path, size,
 			BPF_CORE_READ((struct sock *)sk, sk_peer_pid, numbers[0].nr), to_bus);
 	return 0;
-}
-
-SEC("fentry/unix_stream_sendmsg")
-int BPF_PROG(bus_send, struct socket *sock, struct msghdr *msg, unsigned long size)
-{
-	return sent(sock, msg, size);
-}
-
-SEC("kprobe/unix_stream_sendmsg")
-int BPF_KPROBE(bus_send_kprobe, struct socket *sock, struct msghdr *msg, unsigned long size)
-{
-	return sent(sock, msg, size);
 }
 
 #endif

@@ -4,6 +4,7 @@
  *
  *   kernel.h        the kernel types that are read
  *   wire.h          the records that go to user space
+ *   probe.h         two programs from one body
  *   ring.h          the way there, and what was lost on it
  *   paths.h         paths of executables and cgroups
  *   process.h       the table of processes and what they run

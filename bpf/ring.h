@@ -10,6 +10,7 @@
 #ifndef NSBLAME_RING_H
 #define NSBLAME_RING_H
 
+#include "probe.h"
 #include "wire.h"
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>

@@ -27,7 +27,7 @@ const (
 	AttachKprobe Attach = "kprobe"
 )
 
-// way is how a group is attached, by the name that the user sees.
+// attachMethod is how a group is attached, by the name that the user sees.
 type attachMethod string
 
 const (
@@ -36,19 +36,43 @@ const (
 	byKprobe     attachMethod = "kprobe"
 )
 
-// by are the programs that attach the group in that way.
+// by are the names of the programs that attach the group by that method, in the
+// order of attaching: returns before entries, so that no entry saves what no
+// return picks up.
 func (g group) by(m attachMethod) []string {
-	if m == byKprobe {
-		return g.kprobes
+	switch m {
+	case byFentry:
+		return g.named("_fentry", "_fexit")
+	case byKprobe:
+		return g.named("_kprobe", "_kretprobe")
+	default:
+		return g.tracepoints
 	}
-	return g.programs
 }
 
-// ways are those in which the group can be attached, the first to be tried
+func (g group) named(entry, ret string) []string {
+	names := make([]string, 0, 2*len(g.pairs)+len(g.entries))
+	for _, stem := range g.pairs {
+		names = append(names, stem+ret)
+	}
+	for _, stem := range slices.Concat(g.entries, g.pairs) {
+		names = append(names, stem+entry)
+	}
+	return names
+}
+
+// has reports whether a program is one of the group's, by whatever method.
+func (g group) has(program string) bool {
+	return slices.ContainsFunc([]attachMethod{byTracepoint, byFentry, byKprobe}, func(m attachMethod) bool {
+		return slices.Contains(g.by(m), program)
+	})
+}
+
+// methods are those by which the group can be attached, the first to be tried
 // first. There is always one.
 func (coll *collection) methods(g group) []attachMethod {
 	switch {
-	case len(g.kprobes) == 0:
+	case len(g.tracepoints) > 0:
 		return []attachMethod{byTracepoint}
 	case coll.moduleProbe(g) != nil:
 		return []attachMethod{byKprobe} // whatever was asked for: see moduleProbe
@@ -75,7 +99,7 @@ const ipvsOperations = "ipvs_core_ops"
 // prepare tells the BPF programs what they must know of how a group
 // is attached.
 func (coll *collection) prepare(g group, m attachMethod) error {
-	if m != byKprobe || !slices.ContainsFunc(g.kprobes, coll.isReturn) {
+	if m != byKprobe || len(g.pairs) == 0 {
 		return nil
 	}
 	missable := coll.variables[bpfVarMayMissReturns]
@@ -94,8 +118,6 @@ func (coll *collection) prepare(g group, m attachMethod) error {
 	}
 	return nil
 }
-
-func (coll *collection) isReturn(program string) bool { return isReturn(coll.spec.Programs[program]) }
 
 // attachProgram attaches a loaded program of a group to what its section names.
 func (coll *collection) attachProgram(g group, name string) (link.Link, error) {

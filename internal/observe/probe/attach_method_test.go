@@ -1,21 +1,22 @@
 package probe
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 )
 
 func TestMethods(t *testing.T) {
-	tracepoint := group{probe: "sched_process_exit", programs: []string{"x"}}
-	function := group{probe: "copy_net_ns", programs: []string{"x"}, kprobes: []string{"y"}}
+	tracepoint := group{probe: "sched_process_exit", tracepoints: []string{"x"}}
+	function := group{probe: "copy_net_ns", pairs: []string{"x"}}
 	for _, tc := range []struct {
 		name string
 		g    group
@@ -44,8 +45,8 @@ func TestMethods(t *testing.T) {
 // Functions of a module that can be unloaded are probed by what does not hold
 // it; one that is built in is a function as any other.
 func TestMethodsOfModules(t *testing.T) {
-	own := group{probe: ipvsProbe, module: "ip_vs", programs: []string{"x"}, kprobes: []string{"y"}}
-	kernel := group{probe: "copy_net_ns", programs: []string{"x"}, kprobes: []string{"y"}}
+	own := group{probe: ipvsProbe, module: "ip_vs", pairs: []string{"x"}}
+	kernel := group{probe: "copy_net_ns", pairs: []string{"x"}}
 	for _, builtin := range []bool{false, true} {
 		for attach, image := range map[Attach][]attachMethod{
 			AttachAuto: {byFentry, byKprobe}, AttachFentry: {byFentry}, AttachKprobe: {byKprobe},
@@ -68,19 +69,22 @@ func TestMethodsOfModules(t *testing.T) {
 	}
 }
 
-// TestGroups holds the two ways of each group against each other: the same
-// functions, and returns before entries in both.
+// TestGroups holds the groups against the object: each name that follows from a
+// stem is a program, both attach methods probe the same functions, returns come
+// before entries, and no program is left over.
 func TestGroups(t *testing.T) {
 	spec, err := loadBpf()
 	if err != nil {
 		t.Fatal(err)
 	}
+	unused := slices.Collect(maps.Keys(spec.Programs))
 	hooks := func(names []string) (hooks []string) {
 		for _, name := range names {
 			p := spec.Programs[name]
 			if p == nil {
 				t.Fatalf("no program %s", name)
 			}
+			unused = slices.DeleteFunc(unused, func(n string) bool { return n == name })
 			kind, _, _ := strings.Cut(p.SectionName, "/")
 			at := "entry"
 			if kind == "fexit" || isReturn(p) {
@@ -95,13 +99,19 @@ func TestGroups(t *testing.T) {
 		all = append(all, g.or...)
 	}
 	for _, g := range all {
-		tracing := spec.Programs[g.programs[0]].AttachType != ebpf.AttachTraceRawTp
-		if tracing != (len(g.kprobes) > 0) {
-			t.Errorf("%s: a function has kprobes, a tracepoint none", g.probe)
+		fentry, kprobe := hooks(g.by(byFentry)), hooks(g.by(byKprobe))
+		if tracepoint := len(hooks(g.by(byTracepoint))) > 0; tracepoint == (len(fentry) > 0) {
+			t.Errorf("%s: a group has programs on tracepoints or on functions, not both", g.probe)
 		}
-		if got, want := hooks(g.kprobes), hooks(g.programs); tracing && !slices.Equal(got, want) {
-			t.Errorf("%s: kprobes at %q, fentry and fexit at %q", g.probe, got, want)
+		if !slices.Equal(fentry, kprobe) {
+			t.Errorf("%s: kprobes at %q, fentry and fexit at %q", g.probe, kprobe, fentry)
 		}
+		if !slices.IsSortedFunc(fentry, func(a, b string) int { return cmp.Compare(b[0], a[0]) }) {
+			t.Errorf("%s: an entry comes before a return: %q", g.probe, fentry)
+		}
+	}
+	if want := []string{bpfProgProcessesBefore}; !slices.Equal(unused, want) {
+		t.Errorf("no group has %q, want %q", unused, want)
 	}
 }
 

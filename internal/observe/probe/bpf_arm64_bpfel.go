@@ -482,116 +482,116 @@ type bpfViaKey struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	bpfMapBlanks                 = "blanks"
-	bpfMapCgroups                = "cgroups"
-	bpfMapCosts                  = "costs"
-	bpfMapCounters               = "counters"
-	bpfMapEnding                 = "ending"
-	bpfMapEvents                 = "events"
-	bpfMapGivingUp               = "giving_up"
-	bpfMapInflight               = "inflight"
-	bpfMapInside                 = "inside"
-	bpfMapJoining                = "joining"
-	bpfMapLives                  = "lives"
-	bpfMapLoads                  = "loads"
-	bpfMapNoCost                 = "no_cost"
-	bpfMapProcesses              = "processes"
-	bpfMapPrograms               = "programs"
-	bpfMapProgramsFirst          = "programs_first"
-	bpfMapReleasedInums          = "released_inums"
-	bpfMapReleases               = "releases"
-	bpfMapRests                  = "rests"
-	bpfMapTeardowns              = "teardowns"
-	bpfMapToldCalls              = "told_calls"
-	bpfProgBusSend               = "bus_send"
-	bpfProgBusSendKprobe         = "bus_send_kprobe"
-	bpfProgConntrackEnter        = "conntrack_enter"
-	bpfProgConntrackEnterKprobe  = "conntrack_enter_kprobe"
-	bpfProgConntrackExit         = "conntrack_exit"
-	bpfProgConntrackExitKprobe   = "conntrack_exit_kprobe"
-	bpfProgCostEnter             = "cost_enter"
-	bpfProgCostEnterKprobe       = "cost_enter_kprobe"
-	bpfProgCostExit              = "cost_exit"
-	bpfProgCostExitKprobe        = "cost_exit_kprobe"
-	bpfProgCreateEnter           = "create_enter"
-	bpfProgCreateEnterKprobe     = "create_enter_kprobe"
-	bpfProgCreateExit            = "create_exit"
-	bpfProgCreateExitKprobe      = "create_exit_kprobe"
-	bpfProgDeactivateEnter       = "deactivate_enter"
-	bpfProgDeactivateEnterKprobe = "deactivate_enter_kprobe"
-	bpfProgDeactivateExit        = "deactivate_exit"
-	bpfProgDeactivateExitKprobe  = "deactivate_exit_kprobe"
-	bpfProgFreeInum              = "free_inum"
-	bpfProgFreeInumKprobe        = "free_inum_kprobe"
-	bpfProgFreeNet               = "free_net"
-	bpfProgFreeNetKprobe         = "free_net_kprobe"
-	bpfProgFreePassive           = "free_passive"
-	bpfProgFreePassiveKprobe     = "free_passive_kprobe"
-	bpfProgIpvsEnter             = "ipvs_enter"
-	bpfProgIpvsEnterKprobe       = "ipvs_enter_kprobe"
-	bpfProgIpvsExit              = "ipvs_exit"
-	bpfProgIpvsExitKprobe        = "ipvs_exit_kprobe"
-	bpfProgJoinEnter             = "join_enter"
-	bpfProgJoinEnterKprobe       = "join_enter_kprobe"
-	bpfProgJoinExit              = "join_exit"
-	bpfProgJoinExitKprobe        = "join_exit_kprobe"
-	bpfProgLockEnter             = "lock_enter"
-	bpfProgLockEnterKprobe       = "lock_enter_kprobe"
-	bpfProgLockExit              = "lock_exit"
-	bpfProgLockExitKprobe        = "lock_exit_kprobe"
-	bpfProgModuleComes           = "module_comes"
-	bpfProgModuleGoes            = "module_goes"
-	bpfProgModuleInited          = "module_inited"
-	bpfProgModuleRemoved         = "module_removed"
-	bpfProgMountEnter            = "mount_enter"
-	bpfProgMountEnterKprobe      = "mount_enter_kprobe"
-	bpfProgMountExit             = "mount_exit"
-	bpfProgMountExitKprobe       = "mount_exit_kprobe"
-	bpfProgNetReleased           = "net_released"
-	bpfProgNetReleasedKprobe     = "net_released_kprobe"
-	bpfProgNsfsEnter             = "nsfs_enter"
-	bpfProgNsfsEnterKprobe       = "nsfs_enter_kprobe"
-	bpfProgNsfsExit              = "nsfs_exit"
-	bpfProgNsfsExitKprobe        = "nsfs_exit_kprobe"
-	bpfProgNsproxyEnter          = "nsproxy_enter"
-	bpfProgNsproxyEnterKprobe    = "nsproxy_enter_kprobe"
-	bpfProgNsproxyExit           = "nsproxy_exit"
-	bpfProgNsproxyExitKprobe     = "nsproxy_exit_kprobe"
-	bpfProgOpEnter               = "op_enter"
-	bpfProgOpEnterKprobe         = "op_enter_kprobe"
-	bpfProgOpExit                = "op_exit"
-	bpfProgOpExitKprobe          = "op_exit_kprobe"
-	bpfProgProcessExec           = "process_exec"
-	bpfProgProcessExit           = "process_exit"
-	bpfProgProcessFork           = "process_fork"
-	bpfProgProcessFree           = "process_free"
-	bpfProgProcessMoved          = "process_moved"
-	bpfProgProcessesBefore       = "processes_before"
-	bpfProgRefsEnter             = "refs_enter"
-	bpfProgRefsEnterKprobe       = "refs_enter_kprobe"
-	bpfProgRefsExit              = "refs_exit"
-	bpfProgRefsExitKprobe        = "refs_exit_kprobe"
-	bpfProgTeardownEnter         = "teardown_enter"
-	bpfProgTeardownEnterKprobe   = "teardown_enter_kprobe"
-	bpfProgTeardownExit          = "teardown_exit"
-	bpfProgTeardownExitKprobe    = "teardown_exit_kprobe"
-	bpfProgUnshareEnter          = "unshare_enter"
-	bpfProgUnshareEnterKprobe    = "unshare_enter_kprobe"
-	bpfProgUnshareExit           = "unshare_exit"
-	bpfProgUnshareExitKprobe     = "unshare_exit_kprobe"
-	bpfVarBusTurn                = "bus_turn"
-	bpfVarCgroupUnified          = "cgroup_unified"
-	bpfVarConntrackOperations    = "conntrack_operations"
-	bpfVarInOp                   = "in_op"
-	bpfVarIpvsOperations         = "ipvs_operations"
-	bpfVarKnowsUnshare           = "knows_unshare"
-	bpfVarLoading                = "loading"
-	bpfVarMayMissInits           = "may_miss_inits"
-	bpfVarMayMissReturns         = "may_miss_returns"
-	bpfVarModulesRemoved         = "modules_removed"
-	bpfVarRingHalf               = "ring_half"
-	bpfVarWireAnchor             = "wire_anchor"
-	bpfVarWithCost               = "with_cost"
+	bpfMapBlanks               = "blanks"
+	bpfMapCgroups              = "cgroups"
+	bpfMapCosts                = "costs"
+	bpfMapCounters             = "counters"
+	bpfMapEnding               = "ending"
+	bpfMapEvents               = "events"
+	bpfMapGivingUp             = "giving_up"
+	bpfMapInflight             = "inflight"
+	bpfMapInside               = "inside"
+	bpfMapJoining              = "joining"
+	bpfMapLives                = "lives"
+	bpfMapLoads                = "loads"
+	bpfMapNoCost               = "no_cost"
+	bpfMapProcesses            = "processes"
+	bpfMapPrograms             = "programs"
+	bpfMapProgramsFirst        = "programs_first"
+	bpfMapReleasedInums        = "released_inums"
+	bpfMapReleases             = "releases"
+	bpfMapRests                = "rests"
+	bpfMapTeardowns            = "teardowns"
+	bpfMapToldCalls            = "told_calls"
+	bpfProgConntrackFentry     = "conntrack_fentry"
+	bpfProgConntrackFexit      = "conntrack_fexit"
+	bpfProgConntrackKprobe     = "conntrack_kprobe"
+	bpfProgConntrackKretprobe  = "conntrack_kretprobe"
+	bpfProgCostFentry          = "cost_fentry"
+	bpfProgCostFexit           = "cost_fexit"
+	bpfProgCostKprobe          = "cost_kprobe"
+	bpfProgCostKretprobe       = "cost_kretprobe"
+	bpfProgCreateFentry        = "create_fentry"
+	bpfProgCreateFexit         = "create_fexit"
+	bpfProgCreateKprobe        = "create_kprobe"
+	bpfProgCreateKretprobe     = "create_kretprobe"
+	bpfProgDeactivateFentry    = "deactivate_fentry"
+	bpfProgDeactivateFexit     = "deactivate_fexit"
+	bpfProgDeactivateKprobe    = "deactivate_kprobe"
+	bpfProgDeactivateKretprobe = "deactivate_kretprobe"
+	bpfProgFreeInumFentry      = "free_inum_fentry"
+	bpfProgFreeInumKprobe      = "free_inum_kprobe"
+	bpfProgFreeNetFentry       = "free_net_fentry"
+	bpfProgFreeNetKprobe       = "free_net_kprobe"
+	bpfProgFreePassiveFentry   = "free_passive_fentry"
+	bpfProgFreePassiveKprobe   = "free_passive_kprobe"
+	bpfProgIpvsFentry          = "ipvs_fentry"
+	bpfProgIpvsFexit           = "ipvs_fexit"
+	bpfProgIpvsKprobe          = "ipvs_kprobe"
+	bpfProgIpvsKretprobe       = "ipvs_kretprobe"
+	bpfProgJoinFentry          = "join_fentry"
+	bpfProgJoinFexit           = "join_fexit"
+	bpfProgJoinKprobe          = "join_kprobe"
+	bpfProgJoinKretprobe       = "join_kretprobe"
+	bpfProgLockFentry          = "lock_fentry"
+	bpfProgLockFexit           = "lock_fexit"
+	bpfProgLockKprobe          = "lock_kprobe"
+	bpfProgLockKretprobe       = "lock_kretprobe"
+	bpfProgModuleComes         = "module_comes"
+	bpfProgModuleGoes          = "module_goes"
+	bpfProgModuleInited        = "module_inited"
+	bpfProgModuleRemoved       = "module_removed"
+	bpfProgMountFentry         = "mount_fentry"
+	bpfProgMountFexit          = "mount_fexit"
+	bpfProgMountKprobe         = "mount_kprobe"
+	bpfProgMountKretprobe      = "mount_kretprobe"
+	bpfProgNetReleasedFentry   = "net_released_fentry"
+	bpfProgNetReleasedKprobe   = "net_released_kprobe"
+	bpfProgNsfsFentry          = "nsfs_fentry"
+	bpfProgNsfsFexit           = "nsfs_fexit"
+	bpfProgNsfsKprobe          = "nsfs_kprobe"
+	bpfProgNsfsKretprobe       = "nsfs_kretprobe"
+	bpfProgNsproxyFentry       = "nsproxy_fentry"
+	bpfProgNsproxyFexit        = "nsproxy_fexit"
+	bpfProgNsproxyKprobe       = "nsproxy_kprobe"
+	bpfProgNsproxyKretprobe    = "nsproxy_kretprobe"
+	bpfProgPernetFentry        = "pernet_fentry"
+	bpfProgPernetFexit         = "pernet_fexit"
+	bpfProgPernetKprobe        = "pernet_kprobe"
+	bpfProgPernetKretprobe     = "pernet_kretprobe"
+	bpfProgProcessExec         = "process_exec"
+	bpfProgProcessExit         = "process_exit"
+	bpfProgProcessFork         = "process_fork"
+	bpfProgProcessFree         = "process_free"
+	bpfProgProcessMoved        = "process_moved"
+	bpfProgProcessesBefore     = "processes_before"
+	bpfProgRefsFentry          = "refs_fentry"
+	bpfProgRefsFexit           = "refs_fexit"
+	bpfProgRefsKprobe          = "refs_kprobe"
+	bpfProgRefsKretprobe       = "refs_kretprobe"
+	bpfProgSendFentry          = "send_fentry"
+	bpfProgSendKprobe          = "send_kprobe"
+	bpfProgTeardownFentry      = "teardown_fentry"
+	bpfProgTeardownFexit       = "teardown_fexit"
+	bpfProgTeardownKprobe      = "teardown_kprobe"
+	bpfProgTeardownKretprobe   = "teardown_kretprobe"
+	bpfProgUnshareFentry       = "unshare_fentry"
+	bpfProgUnshareFexit        = "unshare_fexit"
+	bpfProgUnshareKprobe       = "unshare_kprobe"
+	bpfProgUnshareKretprobe    = "unshare_kretprobe"
+	bpfVarBusTurn              = "bus_turn"
+	bpfVarCgroupUnified        = "cgroup_unified"
+	bpfVarConntrackOperations  = "conntrack_operations"
+	bpfVarInOp                 = "in_op"
+	bpfVarIpvsOperations       = "ipvs_operations"
+	bpfVarKnowsUnshare         = "knows_unshare"
+	bpfVarLoading              = "loading"
+	bpfVarMayMissInits         = "may_miss_inits"
+	bpfVarMayMissReturns       = "may_miss_returns"
+	bpfVarModulesRemoved       = "modules_removed"
+	bpfVarRingHalf             = "ring_half"
+	bpfVarWireAnchor           = "wire_anchor"
+	bpfVarWithCost             = "with_cost"
 )
 
 // loadBpf returns the embedded CollectionSpec for bpf.
@@ -636,82 +636,82 @@ type bpfSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfProgramSpecs struct {
-	BusSend               *ebpf.ProgramSpec `ebpf:"bus_send"`
-	BusSendKprobe         *ebpf.ProgramSpec `ebpf:"bus_send_kprobe"`
-	ConntrackEnter        *ebpf.ProgramSpec `ebpf:"conntrack_enter"`
-	ConntrackEnterKprobe  *ebpf.ProgramSpec `ebpf:"conntrack_enter_kprobe"`
-	ConntrackExit         *ebpf.ProgramSpec `ebpf:"conntrack_exit"`
-	ConntrackExitKprobe   *ebpf.ProgramSpec `ebpf:"conntrack_exit_kprobe"`
-	CostEnter             *ebpf.ProgramSpec `ebpf:"cost_enter"`
-	CostEnterKprobe       *ebpf.ProgramSpec `ebpf:"cost_enter_kprobe"`
-	CostExit              *ebpf.ProgramSpec `ebpf:"cost_exit"`
-	CostExitKprobe        *ebpf.ProgramSpec `ebpf:"cost_exit_kprobe"`
-	CreateEnter           *ebpf.ProgramSpec `ebpf:"create_enter"`
-	CreateEnterKprobe     *ebpf.ProgramSpec `ebpf:"create_enter_kprobe"`
-	CreateExit            *ebpf.ProgramSpec `ebpf:"create_exit"`
-	CreateExitKprobe      *ebpf.ProgramSpec `ebpf:"create_exit_kprobe"`
-	DeactivateEnter       *ebpf.ProgramSpec `ebpf:"deactivate_enter"`
-	DeactivateEnterKprobe *ebpf.ProgramSpec `ebpf:"deactivate_enter_kprobe"`
-	DeactivateExit        *ebpf.ProgramSpec `ebpf:"deactivate_exit"`
-	DeactivateExitKprobe  *ebpf.ProgramSpec `ebpf:"deactivate_exit_kprobe"`
-	FreeInum              *ebpf.ProgramSpec `ebpf:"free_inum"`
-	FreeInumKprobe        *ebpf.ProgramSpec `ebpf:"free_inum_kprobe"`
-	FreeNet               *ebpf.ProgramSpec `ebpf:"free_net"`
-	FreeNetKprobe         *ebpf.ProgramSpec `ebpf:"free_net_kprobe"`
-	FreePassive           *ebpf.ProgramSpec `ebpf:"free_passive"`
-	FreePassiveKprobe     *ebpf.ProgramSpec `ebpf:"free_passive_kprobe"`
-	IpvsEnter             *ebpf.ProgramSpec `ebpf:"ipvs_enter"`
-	IpvsEnterKprobe       *ebpf.ProgramSpec `ebpf:"ipvs_enter_kprobe"`
-	IpvsExit              *ebpf.ProgramSpec `ebpf:"ipvs_exit"`
-	IpvsExitKprobe        *ebpf.ProgramSpec `ebpf:"ipvs_exit_kprobe"`
-	JoinEnter             *ebpf.ProgramSpec `ebpf:"join_enter"`
-	JoinEnterKprobe       *ebpf.ProgramSpec `ebpf:"join_enter_kprobe"`
-	JoinExit              *ebpf.ProgramSpec `ebpf:"join_exit"`
-	JoinExitKprobe        *ebpf.ProgramSpec `ebpf:"join_exit_kprobe"`
-	LockEnter             *ebpf.ProgramSpec `ebpf:"lock_enter"`
-	LockEnterKprobe       *ebpf.ProgramSpec `ebpf:"lock_enter_kprobe"`
-	LockExit              *ebpf.ProgramSpec `ebpf:"lock_exit"`
-	LockExitKprobe        *ebpf.ProgramSpec `ebpf:"lock_exit_kprobe"`
-	ModuleComes           *ebpf.ProgramSpec `ebpf:"module_comes"`
-	ModuleGoes            *ebpf.ProgramSpec `ebpf:"module_goes"`
-	ModuleInited          *ebpf.ProgramSpec `ebpf:"module_inited"`
-	ModuleRemoved         *ebpf.ProgramSpec `ebpf:"module_removed"`
-	MountEnter            *ebpf.ProgramSpec `ebpf:"mount_enter"`
-	MountEnterKprobe      *ebpf.ProgramSpec `ebpf:"mount_enter_kprobe"`
-	MountExit             *ebpf.ProgramSpec `ebpf:"mount_exit"`
-	MountExitKprobe       *ebpf.ProgramSpec `ebpf:"mount_exit_kprobe"`
-	NetReleased           *ebpf.ProgramSpec `ebpf:"net_released"`
-	NetReleasedKprobe     *ebpf.ProgramSpec `ebpf:"net_released_kprobe"`
-	NsfsEnter             *ebpf.ProgramSpec `ebpf:"nsfs_enter"`
-	NsfsEnterKprobe       *ebpf.ProgramSpec `ebpf:"nsfs_enter_kprobe"`
-	NsfsExit              *ebpf.ProgramSpec `ebpf:"nsfs_exit"`
-	NsfsExitKprobe        *ebpf.ProgramSpec `ebpf:"nsfs_exit_kprobe"`
-	NsproxyEnter          *ebpf.ProgramSpec `ebpf:"nsproxy_enter"`
-	NsproxyEnterKprobe    *ebpf.ProgramSpec `ebpf:"nsproxy_enter_kprobe"`
-	NsproxyExit           *ebpf.ProgramSpec `ebpf:"nsproxy_exit"`
-	NsproxyExitKprobe     *ebpf.ProgramSpec `ebpf:"nsproxy_exit_kprobe"`
-	OpEnter               *ebpf.ProgramSpec `ebpf:"op_enter"`
-	OpEnterKprobe         *ebpf.ProgramSpec `ebpf:"op_enter_kprobe"`
-	OpExit                *ebpf.ProgramSpec `ebpf:"op_exit"`
-	OpExitKprobe          *ebpf.ProgramSpec `ebpf:"op_exit_kprobe"`
-	ProcessExec           *ebpf.ProgramSpec `ebpf:"process_exec"`
-	ProcessExit           *ebpf.ProgramSpec `ebpf:"process_exit"`
-	ProcessFork           *ebpf.ProgramSpec `ebpf:"process_fork"`
-	ProcessFree           *ebpf.ProgramSpec `ebpf:"process_free"`
-	ProcessMoved          *ebpf.ProgramSpec `ebpf:"process_moved"`
-	ProcessesBefore       *ebpf.ProgramSpec `ebpf:"processes_before"`
-	RefsEnter             *ebpf.ProgramSpec `ebpf:"refs_enter"`
-	RefsEnterKprobe       *ebpf.ProgramSpec `ebpf:"refs_enter_kprobe"`
-	RefsExit              *ebpf.ProgramSpec `ebpf:"refs_exit"`
-	RefsExitKprobe        *ebpf.ProgramSpec `ebpf:"refs_exit_kprobe"`
-	TeardownEnter         *ebpf.ProgramSpec `ebpf:"teardown_enter"`
-	TeardownEnterKprobe   *ebpf.ProgramSpec `ebpf:"teardown_enter_kprobe"`
-	TeardownExit          *ebpf.ProgramSpec `ebpf:"teardown_exit"`
-	TeardownExitKprobe    *ebpf.ProgramSpec `ebpf:"teardown_exit_kprobe"`
-	UnshareEnter          *ebpf.ProgramSpec `ebpf:"unshare_enter"`
-	UnshareEnterKprobe    *ebpf.ProgramSpec `ebpf:"unshare_enter_kprobe"`
-	UnshareExit           *ebpf.ProgramSpec `ebpf:"unshare_exit"`
-	UnshareExitKprobe     *ebpf.ProgramSpec `ebpf:"unshare_exit_kprobe"`
+	ConntrackFentry     *ebpf.ProgramSpec `ebpf:"conntrack_fentry"`
+	ConntrackFexit      *ebpf.ProgramSpec `ebpf:"conntrack_fexit"`
+	ConntrackKprobe     *ebpf.ProgramSpec `ebpf:"conntrack_kprobe"`
+	ConntrackKretprobe  *ebpf.ProgramSpec `ebpf:"conntrack_kretprobe"`
+	CostFentry          *ebpf.ProgramSpec `ebpf:"cost_fentry"`
+	CostFexit           *ebpf.ProgramSpec `ebpf:"cost_fexit"`
+	CostKprobe          *ebpf.ProgramSpec `ebpf:"cost_kprobe"`
+	CostKretprobe       *ebpf.ProgramSpec `ebpf:"cost_kretprobe"`
+	CreateFentry        *ebpf.ProgramSpec `ebpf:"create_fentry"`
+	CreateFexit         *ebpf.ProgramSpec `ebpf:"create_fexit"`
+	CreateKprobe        *ebpf.ProgramSpec `ebpf:"create_kprobe"`
+	CreateKretprobe     *ebpf.ProgramSpec `ebpf:"create_kretprobe"`
+	DeactivateFentry    *ebpf.ProgramSpec `ebpf:"deactivate_fentry"`
+	DeactivateFexit     *ebpf.ProgramSpec `ebpf:"deactivate_fexit"`
+	DeactivateKprobe    *ebpf.ProgramSpec `ebpf:"deactivate_kprobe"`
+	DeactivateKretprobe *ebpf.ProgramSpec `ebpf:"deactivate_kretprobe"`
+	FreeInumFentry      *ebpf.ProgramSpec `ebpf:"free_inum_fentry"`
+	FreeInumKprobe      *ebpf.ProgramSpec `ebpf:"free_inum_kprobe"`
+	FreeNetFentry       *ebpf.ProgramSpec `ebpf:"free_net_fentry"`
+	FreeNetKprobe       *ebpf.ProgramSpec `ebpf:"free_net_kprobe"`
+	FreePassiveFentry   *ebpf.ProgramSpec `ebpf:"free_passive_fentry"`
+	FreePassiveKprobe   *ebpf.ProgramSpec `ebpf:"free_passive_kprobe"`
+	IpvsFentry          *ebpf.ProgramSpec `ebpf:"ipvs_fentry"`
+	IpvsFexit           *ebpf.ProgramSpec `ebpf:"ipvs_fexit"`
+	IpvsKprobe          *ebpf.ProgramSpec `ebpf:"ipvs_kprobe"`
+	IpvsKretprobe       *ebpf.ProgramSpec `ebpf:"ipvs_kretprobe"`
+	JoinFentry          *ebpf.ProgramSpec `ebpf:"join_fentry"`
+	JoinFexit           *ebpf.ProgramSpec `ebpf:"join_fexit"`
+	JoinKprobe          *ebpf.ProgramSpec `ebpf:"join_kprobe"`
+	JoinKretprobe       *ebpf.ProgramSpec `ebpf:"join_kretprobe"`
+	LockFentry          *ebpf.ProgramSpec `ebpf:"lock_fentry"`
+	LockFexit           *ebpf.ProgramSpec `ebpf:"lock_fexit"`
+	LockKprobe          *ebpf.ProgramSpec `ebpf:"lock_kprobe"`
+	LockKretprobe       *ebpf.ProgramSpec `ebpf:"lock_kretprobe"`
+	ModuleComes         *ebpf.ProgramSpec `ebpf:"module_comes"`
+	ModuleGoes          *ebpf.ProgramSpec `ebpf:"module_goes"`
+	ModuleInited        *ebpf.ProgramSpec `ebpf:"module_inited"`
+	ModuleRemoved       *ebpf.ProgramSpec `ebpf:"module_removed"`
+	MountFentry         *ebpf.ProgramSpec `ebpf:"mount_fentry"`
+	MountFexit          *ebpf.ProgramSpec `ebpf:"mount_fexit"`
+	MountKprobe         *ebpf.ProgramSpec `ebpf:"mount_kprobe"`
+	MountKretprobe      *ebpf.ProgramSpec `ebpf:"mount_kretprobe"`
+	NetReleasedFentry   *ebpf.ProgramSpec `ebpf:"net_released_fentry"`
+	NetReleasedKprobe   *ebpf.ProgramSpec `ebpf:"net_released_kprobe"`
+	NsfsFentry          *ebpf.ProgramSpec `ebpf:"nsfs_fentry"`
+	NsfsFexit           *ebpf.ProgramSpec `ebpf:"nsfs_fexit"`
+	NsfsKprobe          *ebpf.ProgramSpec `ebpf:"nsfs_kprobe"`
+	NsfsKretprobe       *ebpf.ProgramSpec `ebpf:"nsfs_kretprobe"`
+	NsproxyFentry       *ebpf.ProgramSpec `ebpf:"nsproxy_fentry"`
+	NsproxyFexit        *ebpf.ProgramSpec `ebpf:"nsproxy_fexit"`
+	NsproxyKprobe       *ebpf.ProgramSpec `ebpf:"nsproxy_kprobe"`
+	NsproxyKretprobe    *ebpf.ProgramSpec `ebpf:"nsproxy_kretprobe"`
+	PernetFentry        *ebpf.ProgramSpec `ebpf:"pernet_fentry"`
+	PernetFexit         *ebpf.ProgramSpec `ebpf:"pernet_fexit"`
+	PernetKprobe        *ebpf.ProgramSpec `ebpf:"pernet_kprobe"`
+	PernetKretprobe     *ebpf.ProgramSpec `ebpf:"pernet_kretprobe"`
+	ProcessExec         *ebpf.ProgramSpec `ebpf:"process_exec"`
+	ProcessExit         *ebpf.ProgramSpec `ebpf:"process_exit"`
+	ProcessFork         *ebpf.ProgramSpec `ebpf:"process_fork"`
+	ProcessFree         *ebpf.ProgramSpec `ebpf:"process_free"`
+	ProcessMoved        *ebpf.ProgramSpec `ebpf:"process_moved"`
+	ProcessesBefore     *ebpf.ProgramSpec `ebpf:"processes_before"`
+	RefsFentry          *ebpf.ProgramSpec `ebpf:"refs_fentry"`
+	RefsFexit           *ebpf.ProgramSpec `ebpf:"refs_fexit"`
+	RefsKprobe          *ebpf.ProgramSpec `ebpf:"refs_kprobe"`
+	RefsKretprobe       *ebpf.ProgramSpec `ebpf:"refs_kretprobe"`
+	SendFentry          *ebpf.ProgramSpec `ebpf:"send_fentry"`
+	SendKprobe          *ebpf.ProgramSpec `ebpf:"send_kprobe"`
+	TeardownFentry      *ebpf.ProgramSpec `ebpf:"teardown_fentry"`
+	TeardownFexit       *ebpf.ProgramSpec `ebpf:"teardown_fexit"`
+	TeardownKprobe      *ebpf.ProgramSpec `ebpf:"teardown_kprobe"`
+	TeardownKretprobe   *ebpf.ProgramSpec `ebpf:"teardown_kretprobe"`
+	UnshareFentry       *ebpf.ProgramSpec `ebpf:"unshare_fentry"`
+	UnshareFexit        *ebpf.ProgramSpec `ebpf:"unshare_fexit"`
+	UnshareKprobe       *ebpf.ProgramSpec `ebpf:"unshare_kprobe"`
+	UnshareKretprobe    *ebpf.ProgramSpec `ebpf:"unshare_kretprobe"`
 }
 
 // bpfMapSpecs contains maps before they are loaded into the kernel.
@@ -852,162 +852,162 @@ type bpfVariables struct {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfPrograms struct {
-	BusSend               *ebpf.Program `ebpf:"bus_send"`
-	BusSendKprobe         *ebpf.Program `ebpf:"bus_send_kprobe"`
-	ConntrackEnter        *ebpf.Program `ebpf:"conntrack_enter"`
-	ConntrackEnterKprobe  *ebpf.Program `ebpf:"conntrack_enter_kprobe"`
-	ConntrackExit         *ebpf.Program `ebpf:"conntrack_exit"`
-	ConntrackExitKprobe   *ebpf.Program `ebpf:"conntrack_exit_kprobe"`
-	CostEnter             *ebpf.Program `ebpf:"cost_enter"`
-	CostEnterKprobe       *ebpf.Program `ebpf:"cost_enter_kprobe"`
-	CostExit              *ebpf.Program `ebpf:"cost_exit"`
-	CostExitKprobe        *ebpf.Program `ebpf:"cost_exit_kprobe"`
-	CreateEnter           *ebpf.Program `ebpf:"create_enter"`
-	CreateEnterKprobe     *ebpf.Program `ebpf:"create_enter_kprobe"`
-	CreateExit            *ebpf.Program `ebpf:"create_exit"`
-	CreateExitKprobe      *ebpf.Program `ebpf:"create_exit_kprobe"`
-	DeactivateEnter       *ebpf.Program `ebpf:"deactivate_enter"`
-	DeactivateEnterKprobe *ebpf.Program `ebpf:"deactivate_enter_kprobe"`
-	DeactivateExit        *ebpf.Program `ebpf:"deactivate_exit"`
-	DeactivateExitKprobe  *ebpf.Program `ebpf:"deactivate_exit_kprobe"`
-	FreeInum              *ebpf.Program `ebpf:"free_inum"`
-	FreeInumKprobe        *ebpf.Program `ebpf:"free_inum_kprobe"`
-	FreeNet               *ebpf.Program `ebpf:"free_net"`
-	FreeNetKprobe         *ebpf.Program `ebpf:"free_net_kprobe"`
-	FreePassive           *ebpf.Program `ebpf:"free_passive"`
-	FreePassiveKprobe     *ebpf.Program `ebpf:"free_passive_kprobe"`
-	IpvsEnter             *ebpf.Program `ebpf:"ipvs_enter"`
-	IpvsEnterKprobe       *ebpf.Program `ebpf:"ipvs_enter_kprobe"`
-	IpvsExit              *ebpf.Program `ebpf:"ipvs_exit"`
-	IpvsExitKprobe        *ebpf.Program `ebpf:"ipvs_exit_kprobe"`
-	JoinEnter             *ebpf.Program `ebpf:"join_enter"`
-	JoinEnterKprobe       *ebpf.Program `ebpf:"join_enter_kprobe"`
-	JoinExit              *ebpf.Program `ebpf:"join_exit"`
-	JoinExitKprobe        *ebpf.Program `ebpf:"join_exit_kprobe"`
-	LockEnter             *ebpf.Program `ebpf:"lock_enter"`
-	LockEnterKprobe       *ebpf.Program `ebpf:"lock_enter_kprobe"`
-	LockExit              *ebpf.Program `ebpf:"lock_exit"`
-	LockExitKprobe        *ebpf.Program `ebpf:"lock_exit_kprobe"`
-	ModuleComes           *ebpf.Program `ebpf:"module_comes"`
-	ModuleGoes            *ebpf.Program `ebpf:"module_goes"`
-	ModuleInited          *ebpf.Program `ebpf:"module_inited"`
-	ModuleRemoved         *ebpf.Program `ebpf:"module_removed"`
-	MountEnter            *ebpf.Program `ebpf:"mount_enter"`
-	MountEnterKprobe      *ebpf.Program `ebpf:"mount_enter_kprobe"`
-	MountExit             *ebpf.Program `ebpf:"mount_exit"`
-	MountExitKprobe       *ebpf.Program `ebpf:"mount_exit_kprobe"`
-	NetReleased           *ebpf.Program `ebpf:"net_released"`
-	NetReleasedKprobe     *ebpf.Program `ebpf:"net_released_kprobe"`
-	NsfsEnter             *ebpf.Program `ebpf:"nsfs_enter"`
-	NsfsEnterKprobe       *ebpf.Program `ebpf:"nsfs_enter_kprobe"`
-	NsfsExit              *ebpf.Program `ebpf:"nsfs_exit"`
-	NsfsExitKprobe        *ebpf.Program `ebpf:"nsfs_exit_kprobe"`
-	NsproxyEnter          *ebpf.Program `ebpf:"nsproxy_enter"`
-	NsproxyEnterKprobe    *ebpf.Program `ebpf:"nsproxy_enter_kprobe"`
-	NsproxyExit           *ebpf.Program `ebpf:"nsproxy_exit"`
-	NsproxyExitKprobe     *ebpf.Program `ebpf:"nsproxy_exit_kprobe"`
-	OpEnter               *ebpf.Program `ebpf:"op_enter"`
-	OpEnterKprobe         *ebpf.Program `ebpf:"op_enter_kprobe"`
-	OpExit                *ebpf.Program `ebpf:"op_exit"`
-	OpExitKprobe          *ebpf.Program `ebpf:"op_exit_kprobe"`
-	ProcessExec           *ebpf.Program `ebpf:"process_exec"`
-	ProcessExit           *ebpf.Program `ebpf:"process_exit"`
-	ProcessFork           *ebpf.Program `ebpf:"process_fork"`
-	ProcessFree           *ebpf.Program `ebpf:"process_free"`
-	ProcessMoved          *ebpf.Program `ebpf:"process_moved"`
-	ProcessesBefore       *ebpf.Program `ebpf:"processes_before"`
-	RefsEnter             *ebpf.Program `ebpf:"refs_enter"`
-	RefsEnterKprobe       *ebpf.Program `ebpf:"refs_enter_kprobe"`
-	RefsExit              *ebpf.Program `ebpf:"refs_exit"`
-	RefsExitKprobe        *ebpf.Program `ebpf:"refs_exit_kprobe"`
-	TeardownEnter         *ebpf.Program `ebpf:"teardown_enter"`
-	TeardownEnterKprobe   *ebpf.Program `ebpf:"teardown_enter_kprobe"`
-	TeardownExit          *ebpf.Program `ebpf:"teardown_exit"`
-	TeardownExitKprobe    *ebpf.Program `ebpf:"teardown_exit_kprobe"`
-	UnshareEnter          *ebpf.Program `ebpf:"unshare_enter"`
-	UnshareEnterKprobe    *ebpf.Program `ebpf:"unshare_enter_kprobe"`
-	UnshareExit           *ebpf.Program `ebpf:"unshare_exit"`
-	UnshareExitKprobe     *ebpf.Program `ebpf:"unshare_exit_kprobe"`
+	ConntrackFentry     *ebpf.Program `ebpf:"conntrack_fentry"`
+	ConntrackFexit      *ebpf.Program `ebpf:"conntrack_fexit"`
+	ConntrackKprobe     *ebpf.Program `ebpf:"conntrack_kprobe"`
+	ConntrackKretprobe  *ebpf.Program `ebpf:"conntrack_kretprobe"`
+	CostFentry          *ebpf.Program `ebpf:"cost_fentry"`
+	CostFexit           *ebpf.Program `ebpf:"cost_fexit"`
+	CostKprobe          *ebpf.Program `ebpf:"cost_kprobe"`
+	CostKretprobe       *ebpf.Program `ebpf:"cost_kretprobe"`
+	CreateFentry        *ebpf.Program `ebpf:"create_fentry"`
+	CreateFexit         *ebpf.Program `ebpf:"create_fexit"`
+	CreateKprobe        *ebpf.Program `ebpf:"create_kprobe"`
+	CreateKretprobe     *ebpf.Program `ebpf:"create_kretprobe"`
+	DeactivateFentry    *ebpf.Program `ebpf:"deactivate_fentry"`
+	DeactivateFexit     *ebpf.Program `ebpf:"deactivate_fexit"`
+	DeactivateKprobe    *ebpf.Program `ebpf:"deactivate_kprobe"`
+	DeactivateKretprobe *ebpf.Program `ebpf:"deactivate_kretprobe"`
+	FreeInumFentry      *ebpf.Program `ebpf:"free_inum_fentry"`
+	FreeInumKprobe      *ebpf.Program `ebpf:"free_inum_kprobe"`
+	FreeNetFentry       *ebpf.Program `ebpf:"free_net_fentry"`
+	FreeNetKprobe       *ebpf.Program `ebpf:"free_net_kprobe"`
+	FreePassiveFentry   *ebpf.Program `ebpf:"free_passive_fentry"`
+	FreePassiveKprobe   *ebpf.Program `ebpf:"free_passive_kprobe"`
+	IpvsFentry          *ebpf.Program `ebpf:"ipvs_fentry"`
+	IpvsFexit           *ebpf.Program `ebpf:"ipvs_fexit"`
+	IpvsKprobe          *ebpf.Program `ebpf:"ipvs_kprobe"`
+	IpvsKretprobe       *ebpf.Program `ebpf:"ipvs_kretprobe"`
+	JoinFentry          *ebpf.Program `ebpf:"join_fentry"`
+	JoinFexit           *ebpf.Program `ebpf:"join_fexit"`
+	JoinKprobe          *ebpf.Program `ebpf:"join_kprobe"`
+	JoinKretprobe       *ebpf.Program `ebpf:"join_kretprobe"`
+	LockFentry          *ebpf.Program `ebpf:"lock_fentry"`
+	LockFexit           *ebpf.Program `ebpf:"lock_fexit"`
+	LockKprobe          *ebpf.Program `ebpf:"lock_kprobe"`
+	LockKretprobe       *ebpf.Program `ebpf:"lock_kretprobe"`
+	ModuleComes         *ebpf.Program `ebpf:"module_comes"`
+	ModuleGoes          *ebpf.Program `ebpf:"module_goes"`
+	ModuleInited        *ebpf.Program `ebpf:"module_inited"`
+	ModuleRemoved       *ebpf.Program `ebpf:"module_removed"`
+	MountFentry         *ebpf.Program `ebpf:"mount_fentry"`
+	MountFexit          *ebpf.Program `ebpf:"mount_fexit"`
+	MountKprobe         *ebpf.Program `ebpf:"mount_kprobe"`
+	MountKretprobe      *ebpf.Program `ebpf:"mount_kretprobe"`
+	NetReleasedFentry   *ebpf.Program `ebpf:"net_released_fentry"`
+	NetReleasedKprobe   *ebpf.Program `ebpf:"net_released_kprobe"`
+	NsfsFentry          *ebpf.Program `ebpf:"nsfs_fentry"`
+	NsfsFexit           *ebpf.Program `ebpf:"nsfs_fexit"`
+	NsfsKprobe          *ebpf.Program `ebpf:"nsfs_kprobe"`
+	NsfsKretprobe       *ebpf.Program `ebpf:"nsfs_kretprobe"`
+	NsproxyFentry       *ebpf.Program `ebpf:"nsproxy_fentry"`
+	NsproxyFexit        *ebpf.Program `ebpf:"nsproxy_fexit"`
+	NsproxyKprobe       *ebpf.Program `ebpf:"nsproxy_kprobe"`
+	NsproxyKretprobe    *ebpf.Program `ebpf:"nsproxy_kretprobe"`
+	PernetFentry        *ebpf.Program `ebpf:"pernet_fentry"`
+	PernetFexit         *ebpf.Program `ebpf:"pernet_fexit"`
+	PernetKprobe        *ebpf.Program `ebpf:"pernet_kprobe"`
+	PernetKretprobe     *ebpf.Program `ebpf:"pernet_kretprobe"`
+	ProcessExec         *ebpf.Program `ebpf:"process_exec"`
+	ProcessExit         *ebpf.Program `ebpf:"process_exit"`
+	ProcessFork         *ebpf.Program `ebpf:"process_fork"`
+	ProcessFree         *ebpf.Program `ebpf:"process_free"`
+	ProcessMoved        *ebpf.Program `ebpf:"process_moved"`
+	ProcessesBefore     *ebpf.Program `ebpf:"processes_before"`
+	RefsFentry          *ebpf.Program `ebpf:"refs_fentry"`
+	RefsFexit           *ebpf.Program `ebpf:"refs_fexit"`
+	RefsKprobe          *ebpf.Program `ebpf:"refs_kprobe"`
+	RefsKretprobe       *ebpf.Program `ebpf:"refs_kretprobe"`
+	SendFentry          *ebpf.Program `ebpf:"send_fentry"`
+	SendKprobe          *ebpf.Program `ebpf:"send_kprobe"`
+	TeardownFentry      *ebpf.Program `ebpf:"teardown_fentry"`
+	TeardownFexit       *ebpf.Program `ebpf:"teardown_fexit"`
+	TeardownKprobe      *ebpf.Program `ebpf:"teardown_kprobe"`
+	TeardownKretprobe   *ebpf.Program `ebpf:"teardown_kretprobe"`
+	UnshareFentry       *ebpf.Program `ebpf:"unshare_fentry"`
+	UnshareFexit        *ebpf.Program `ebpf:"unshare_fexit"`
+	UnshareKprobe       *ebpf.Program `ebpf:"unshare_kprobe"`
+	UnshareKretprobe    *ebpf.Program `ebpf:"unshare_kretprobe"`
 }
 
 func (p *bpfPrograms) Close() error {
 	return _BpfClose(
-		p.BusSend,
-		p.BusSendKprobe,
-		p.ConntrackEnter,
-		p.ConntrackEnterKprobe,
-		p.ConntrackExit,
-		p.ConntrackExitKprobe,
-		p.CostEnter,
-		p.CostEnterKprobe,
-		p.CostExit,
-		p.CostExitKprobe,
-		p.CreateEnter,
-		p.CreateEnterKprobe,
-		p.CreateExit,
-		p.CreateExitKprobe,
-		p.DeactivateEnter,
-		p.DeactivateEnterKprobe,
-		p.DeactivateExit,
-		p.DeactivateExitKprobe,
-		p.FreeInum,
+		p.ConntrackFentry,
+		p.ConntrackFexit,
+		p.ConntrackKprobe,
+		p.ConntrackKretprobe,
+		p.CostFentry,
+		p.CostFexit,
+		p.CostKprobe,
+		p.CostKretprobe,
+		p.CreateFentry,
+		p.CreateFexit,
+		p.CreateKprobe,
+		p.CreateKretprobe,
+		p.DeactivateFentry,
+		p.DeactivateFexit,
+		p.DeactivateKprobe,
+		p.DeactivateKretprobe,
+		p.FreeInumFentry,
 		p.FreeInumKprobe,
-		p.FreeNet,
+		p.FreeNetFentry,
 		p.FreeNetKprobe,
-		p.FreePassive,
+		p.FreePassiveFentry,
 		p.FreePassiveKprobe,
-		p.IpvsEnter,
-		p.IpvsEnterKprobe,
-		p.IpvsExit,
-		p.IpvsExitKprobe,
-		p.JoinEnter,
-		p.JoinEnterKprobe,
-		p.JoinExit,
-		p.JoinExitKprobe,
-		p.LockEnter,
-		p.LockEnterKprobe,
-		p.LockExit,
-		p.LockExitKprobe,
+		p.IpvsFentry,
+		p.IpvsFexit,
+		p.IpvsKprobe,
+		p.IpvsKretprobe,
+		p.JoinFentry,
+		p.JoinFexit,
+		p.JoinKprobe,
+		p.JoinKretprobe,
+		p.LockFentry,
+		p.LockFexit,
+		p.LockKprobe,
+		p.LockKretprobe,
 		p.ModuleComes,
 		p.ModuleGoes,
 		p.ModuleInited,
 		p.ModuleRemoved,
-		p.MountEnter,
-		p.MountEnterKprobe,
-		p.MountExit,
-		p.MountExitKprobe,
-		p.NetReleased,
+		p.MountFentry,
+		p.MountFexit,
+		p.MountKprobe,
+		p.MountKretprobe,
+		p.NetReleasedFentry,
 		p.NetReleasedKprobe,
-		p.NsfsEnter,
-		p.NsfsEnterKprobe,
-		p.NsfsExit,
-		p.NsfsExitKprobe,
-		p.NsproxyEnter,
-		p.NsproxyEnterKprobe,
-		p.NsproxyExit,
-		p.NsproxyExitKprobe,
-		p.OpEnter,
-		p.OpEnterKprobe,
-		p.OpExit,
-		p.OpExitKprobe,
+		p.NsfsFentry,
+		p.NsfsFexit,
+		p.NsfsKprobe,
+		p.NsfsKretprobe,
+		p.NsproxyFentry,
+		p.NsproxyFexit,
+		p.NsproxyKprobe,
+		p.NsproxyKretprobe,
+		p.PernetFentry,
+		p.PernetFexit,
+		p.PernetKprobe,
+		p.PernetKretprobe,
 		p.ProcessExec,
 		p.ProcessExit,
 		p.ProcessFork,
 		p.ProcessFree,
 		p.ProcessMoved,
 		p.ProcessesBefore,
-		p.RefsEnter,
-		p.RefsEnterKprobe,
-		p.RefsExit,
-		p.RefsExitKprobe,
-		p.TeardownEnter,
-		p.TeardownEnterKprobe,
-		p.TeardownExit,
-		p.TeardownExitKprobe,
-		p.UnshareEnter,
-		p.UnshareEnterKprobe,
-		p.UnshareExit,
-		p.UnshareExitKprobe,
+		p.RefsFentry,
+		p.RefsFexit,
+		p.RefsKprobe,
+		p.RefsKretprobe,
+		p.SendFentry,
+		p.SendKprobe,
+		p.TeardownFentry,
+		p.TeardownFexit,
+		p.TeardownKprobe,
+		p.TeardownKretprobe,
+		p.UnshareFentry,
+		p.UnshareFexit,
+		p.UnshareKprobe,
+		p.UnshareKretprobe,
 	)
 }
 

@@ -110,7 +110,7 @@ func (coll *collection) skipped(all bool) (skips, error) {
 	return now, nil
 }
 
-func onBus(program string) bool { return program == bpfProgBusSend || program == bpfProgBusSendKprobe }
+func onBus(program string) bool { return program == bpfProgSendFentry || program == bpfProgSendKprobe }
 
 func (s *skips) add(program string, n uint64) {
 	if onBus(program) {

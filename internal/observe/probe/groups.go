@@ -4,11 +4,12 @@ package probe
 type group struct {
 	// probe is what they are attached to, by the name that the user sees.
 	probe string
-	// programs are their names in the object, in the order of attaching.
-	programs []string
-	// kprobes are programs that do the same as kprobes and kretprobes; none
-	// for a tracepoint.
-	kprobes []string
+	// tracepoints are programs on tracepoints, by name.
+	tracepoints []string
+	// pairs are stems of programs at the entry and the return of a function,
+	// entries of those at an entry alone (bpf/probe.h). A group has either
+	// these or tracepoints.
+	pairs, entries []string
 	// module is the kernel module that has the function, empty for the kernel
 	// itself.
 	module string
@@ -56,121 +57,103 @@ const withoutFree = "when the teardown of a namespace is finished is not seen"
 // picks up, and the end of namespaces before both, so that none that was seen
 // to be created seems to stay.
 var groups = []group{
-	{probe: "sched_process_free", programs: []string{bpfProgProcessFree}, required: true},
-	{probe: "sched_process_exit", programs: []string{bpfProgProcessExit}, required: true},
-	{probe: "sched_process_fork", programs: []string{bpfProgProcessFork}, required: true},
-	{probe: "sched_process_exec", programs: []string{bpfProgProcessExec}, required: true},
+	{probe: "sched_process_free", tracepoints: []string{bpfProgProcessFree}, required: true},
+	{probe: "sched_process_exit", tracepoints: []string{bpfProgProcessExit}, required: true},
+	{probe: "sched_process_fork", tracepoints: []string{bpfProgProcessFork}, required: true},
+	{probe: "sched_process_exec", tracepoints: []string{bpfProgProcessExec}, required: true},
 	{
-		probe: "cgroup_attach_task", programs: []string{bpfProgProcessMoved},
+		probe: "cgroup_attach_task", tracepoints: []string{bpfProgProcessMoved},
 		without: "the cgroup of an ancestor is the one that it had at its last fork or exec",
 	},
 	{
 		// It goes first: a kernel that has it may have one of the others too,
 		// and calls it from where that was put inline.
-		probe: "nsproxy_free", programs: []string{bpfProgRefsExit, bpfProgRefsEnter},
-		kprobes: []string{bpfProgRefsExitKprobe, bpfProgRefsEnterKprobe},
+		probe: "nsproxy_free", pairs: []string{"refs"},
 		without: withoutNsproxy,
 		or: []group{
 			{
-				probe: "free_nsproxy", programs: []string{bpfProgNsproxyExit, bpfProgNsproxyEnter},
-				kprobes: []string{bpfProgNsproxyExitKprobe, bpfProgNsproxyEnterKprobe},
+				probe: "free_nsproxy", pairs: []string{"nsproxy"},
 				without: withoutNsproxy,
 			},
 			{
-				probe: "deactivate_nsproxy", programs: []string{bpfProgDeactivateExit, bpfProgDeactivateEnter},
-				kprobes: []string{bpfProgDeactivateExitKprobe, bpfProgDeactivateEnterKprobe},
+				probe: "deactivate_nsproxy", pairs: []string{"deactivate"},
 				without: withoutNsproxy,
 			},
 		},
 	},
 	{
-		probe: "netns_put", programs: []string{bpfProgNsfsExit, bpfProgNsfsEnter},
-		kprobes: []string{bpfProgNsfsExitKprobe, bpfProgNsfsEnterKprobe},
+		probe: "netns_put", pairs: []string{"nsfs"},
 		without: "the release of a namespace that an open file or a mount held last may not be seen",
 	},
 	{
-		probe: mountProbe, programs: []string{bpfProgMountExit, bpfProgMountEnter},
-		kprobes: []string{bpfProgMountExitKprobe, bpfProgMountEnterKprobe},
+		probe: mountProbe, pairs: []string{"mount"},
 		without: "mounts and open files that held a namespace last are not told apart",
 	},
 	{
-		probe: "net_free", programs: []string{bpfProgTeardownExit, bpfProgFreeNet, bpfProgTeardownEnter},
-		kprobes: []string{bpfProgTeardownExitKprobe, bpfProgFreeNetKprobe, bpfProgTeardownEnterKprobe},
+		probe: "net_free", pairs: []string{"teardown"}, entries: []string{"free_net"},
 		without: withoutFree,
 		or: []group{
 			{
-				probe:    "net_passive_dec",
-				programs: []string{bpfProgTeardownExit, bpfProgFreePassive, bpfProgTeardownEnter},
-				kprobes:  []string{bpfProgTeardownExitKprobe, bpfProgFreePassiveKprobe, bpfProgTeardownEnterKprobe},
-				without:  withoutFree,
+				probe: "net_passive_dec",
+				pairs: []string{"teardown"}, entries: []string{"free_passive"},
+				without: withoutFree,
 			},
 			{
-				probe:    "proc_free_inum",
-				programs: []string{bpfProgTeardownExit, bpfProgFreeInum, bpfProgTeardownEnter},
-				kprobes:  []string{bpfProgTeardownExitKprobe, bpfProgFreeInumKprobe, bpfProgTeardownEnterKprobe},
-				without:  withoutFree,
+				probe: "proc_free_inum",
+				pairs: []string{"teardown"}, entries: []string{"free_inum"},
+				without: withoutFree,
 			},
 		},
 	},
 	{
-		probe: releaseProbe, programs: []string{bpfProgNetReleased},
-		kprobes: []string{bpfProgNetReleasedKprobe},
+		probe: releaseProbe, entries: []string{"net_released"},
 		without: "when and by whom a namespace is given up is not seen",
 	},
 	{
-		probe: "netns_install", programs: []string{bpfProgJoinExit, bpfProgJoinEnter},
-		kprobes: []string{bpfProgJoinExitKprobe, bpfProgJoinEnterKprobe},
+		probe: "netns_install", pairs: []string{"join"},
 		without: "who moves into a namespace by setns is not seen",
 	},
 	{
-		probe: "module_free", programs: []string{bpfProgModuleRemoved}, cost: true,
+		probe: "module_free", tracepoints: []string{bpfProgModuleRemoved}, cost: true,
 		without: "subsystems of modules that are removed may be named wrongly",
 	},
 	{
-		probe: lockProbe, programs: []string{bpfProgLockExit, bpfProgLockEnter},
-		kprobes: []string{bpfProgLockExitKprobe, bpfProgLockEnterKprobe}, cost: true,
+		probe: lockProbe, pairs: []string{"lock"}, cost: true,
 		without: "the wait for the lock is not told from the rest of a creation",
 	},
 	{
-		probe: "ops_init", programs: []string{bpfProgCostExit, bpfProgCostEnter},
-		kprobes: []string{bpfProgCostExitKprobe, bpfProgCostEnterKprobe}, cost: true,
+		probe: "ops_init", pairs: []string{"cost"}, cost: true,
 		without: "what each subsystem takes of a creation is not shown",
 	},
 	{
-		probe: unshareProbe, programs: []string{bpfProgUnshareExit, bpfProgUnshareEnter},
-		kprobes:  []string{bpfProgUnshareExitKprobe, bpfProgUnshareEnterKprobe},
+		probe: unshareProbe, pairs: []string{"unshare"},
 		required: true, ifPresent: true,
 		without: "unshare and clone are not told apart",
 	},
 	{
-		probe: "copy_net_ns", programs: []string{bpfProgCreateExit, bpfProgCreateEnter},
-		kprobes:  []string{bpfProgCreateExitKprobe, bpfProgCreateEnterKprobe},
+		probe: "copy_net_ns", pairs: []string{"create"},
 		required: true,
 	},
 	{
-		probe: busProbe, programs: []string{bpfProgBusSend},
-		kprobes: []string{bpfProgBusSendKprobe},
+		probe: busProbe, entries: []string{"send"},
 		without: "who asked a service manager to start a unit is not known",
 	},
 	{
-		probe: opsProbe, programs: []string{bpfProgOpExit, bpfProgOpEnter},
-		kprobes: []string{bpfProgOpExitKprobe, bpfProgOpEnterKprobe},
+		probe: opsProbe, pairs: []string{"pernet"},
 		loads:   true,
 		without: "what loading a module does to the namespaces that there are is not shown",
 	},
 	{
-		probe: "module_load", programs: []string{bpfProgModuleInited, bpfProgModuleGoes, bpfProgModuleComes},
+		probe: "module_load", tracepoints: []string{bpfProgModuleInited, bpfProgModuleGoes, bpfProgModuleComes},
 		loads:   true,
 		without: "modules that are loaded later are not noticed",
 	},
 	{
-		probe: conntrackProbe, programs: []string{bpfProgConntrackExit, bpfProgConntrackEnter},
-		kprobes: []string{bpfProgConntrackExitKprobe, bpfProgConntrackEnterKprobe},
-		module:  "nf_conntrack", without: "what nf_conntrack takes of a creation is not shown",
+		probe: conntrackProbe, pairs: []string{"conntrack"},
+		module: "nf_conntrack", without: "what nf_conntrack takes of a creation is not shown",
 	},
 	{
-		probe: ipvsProbe, programs: []string{bpfProgIpvsExit, bpfProgIpvsEnter},
-		kprobes: []string{bpfProgIpvsExitKprobe, bpfProgIpvsEnterKprobe},
-		module:  "ip_vs", without: "what ip_vs takes of a creation is not shown",
+		probe: ipvsProbe, pairs: []string{"ipvs"},
+		module: "ip_vs", without: "what ip_vs takes of a creation is not shown",
 	},
 }

@@ -238,7 +238,7 @@ func (coll *collection) loadPart(names []string) (*ebpf.Collection, error) {
 func modulesOf(program string) []string {
 	var modules []string
 	for _, g := range groups {
-		if g.module != "" && (slices.Contains(g.programs, program) || slices.Contains(g.kprobes, program)) {
+		if g.module != "" && g.has(program) {
 			modules = append(modules, g.module)
 		}
 	}

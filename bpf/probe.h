@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One body, two programs. A function is probed by fentry and fexit, or by kprobe
+ * and kretprobe where the kernel refuses those. Each macro below makes both from
+ * the body that follows it, and names them by a stem:
+ *
+ *   PROBE_ENTRY(join, netns_install, ...)         join_fentry  join_kprobe
+ *   PROBE_RETURN(join, netns_install)             join_fexit   join_kretprobe
+ *   PROBE_RESULT(join, netns_install, 2, ...)     likewise, with the result
+ *
+ * User space derives the same names (internal/observe/probe/groups.go).
+ *
+ * A body gets the program's context as ctx, and the arguments of the function
+ * that it names. A kretprobe has no arguments, so a body at a return gets none.
+ * The entry saves what its return needs, keyed by thread.
+ */
+#ifndef NSBLAME_PROBE_H
+#define NSBLAME_PROBE_H
+
+#include "kernel.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+/* A program that passes on to a body. Registers become arguments of any type. */
+#define PROBE_PROGRAM(name, section, context, body, args...)           \
+	SEC(section)                                                    \
+	int name(context *ctx)                                          \
+	{                                                               \
+		_Pragma("GCC diagnostic push")                          \
+		_Pragma("GCC diagnostic ignored \"-Wint-conversion\"") \
+		return body(args);                                      \
+		_Pragma("GCC diagnostic pop")                           \
+	}
+
+/* At the entry of a function, with the first of its arguments. */
+#define PROBE_ENTRY(stem, function, args...)                                                \
+	static __always_inline int stem##_entry(void *ctx, ##args);                          \
+	PROBE_PROGRAM(stem##_fentry, "fentry/" #function, unsigned long long, stem##_entry,  \
+		      ___bpf_ctx_cast(args))                                                 \
+	PROBE_PROGRAM(stem##_kprobe, "kprobe/" #function, struct pt_regs, stem##_entry,      \
+		      ___bpf_kprobe_args(args))                                              \
+	static __always_inline int stem##_entry(void *ctx, ##args)
+
+/* At its return. */
+#define PROBE_RETURN(stem, function)                                                        \
+	static __always_inline int stem##_return(void *ctx);                                 \
+	PROBE_PROGRAM(stem##_fexit, "fexit/" #function, unsigned long long, stem##_return,   \
+		      ctx)                                                                   \
+	PROBE_PROGRAM(stem##_kretprobe, "kretprobe/" #function, struct pt_regs,              \
+		      stem##_return, ctx)                                                    \
+	static __always_inline int stem##_return(void *ctx)
+
+/* At its return, with the result of a function of n arguments. */
+#define PROBE_RESULT(stem, function, n, result)                                             \
+	static __always_inline int stem##_return(void *ctx, result);                         \
+	PROBE_PROGRAM(stem##_fexit, "fexit/" #function, unsigned long long, stem##_return,   \
+		      ctx, (void *)ctx[n])                                                   \
+	PROBE_PROGRAM(stem##_kretprobe, "kretprobe/" #function, struct pt_regs,              \
+		      stem##_return, ctx, (void *)PT_REGS_RC(ctx))                           \
+	static __always_inline int stem##_return(void *ctx, result)
+
+#endif
