@@ -26,7 +26,7 @@ const (
 type caller struct {
 	process  lineage.Process
 	ancestry []lineage.Process
-	why      string
+	why      lineage.Cut
 }
 
 // owner is whose manager a message or a unit belongs to.

@@ -121,7 +121,7 @@ func whyNoFacts(facts *event.Unit) finding.Reason {
 
 // process carries the chain on from a process in a service: the process is the
 // origin, unless the unit ran only to do what the process did.
-func (s *solver) process(r run, facts *event.Unit, p *lineage.Process, ancestry []lineage.Process, why string) {
+func (s *solver) process(r run, facts *event.Unit, p *lineage.Process, ancestry []lineage.Process, why lineage.Cut) {
 	forIt := s.ranForIt(r, facts, p)
 	if s.open {
 		return
@@ -669,7 +669,7 @@ func (s *solver) because(ev evidence.Evidence, cause finding.Cause, unitName str
 	s.out.Links = append(s.out.Links, finding.Link{Kind: finding.KindBecause, Evidence: ev, Cause: cause, Unit: unitName})
 }
 
-func (s *solver) command(p *lineage.Process, ancestry []lineage.Process, why string) {
+func (s *solver) command(p *lineage.Process, ancestry []lineage.Process, why lineage.Cut) {
 	pl := finding.Place(p)
 	s.origin(finding.Origin{
 		Trigger: finding.TriggerCommand, Process: p, Ancestry: ancestry, AncestryWhy: why, Unit: pl.Unit, Placement: pl,

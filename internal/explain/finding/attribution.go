@@ -40,7 +40,7 @@ type Origin struct {
 	// Ancestry is whence Process came, nearest first; AncestryWhy says why it
 	// does not reach the root, if it does not.
 	Ancestry    []lineage.Process
-	AncestryWhy string
+	AncestryWhy lineage.Cut
 	// Unit is the unit that Process runs in, or the timer, socket or path
 	// unit, or the service itself. Empty where there is none.
 	Unit string

@@ -16,7 +16,7 @@ type Release struct {
 	// why they don't reach the root, if they don't.
 	By          *lineage.Process
 	Ancestry    []lineage.Process
-	AncestryWhy string
+	AncestryWhy lineage.Cut
 }
 
 // Ended is a step in the end of a namespace: its release, or with Free set the

@@ -35,7 +35,7 @@ type Joined struct {
 	// why they don't reach the root, if they don't.
 	Process     lineage.Process
 	Ancestry    []lineage.Process
-	AncestryWhy string
+	AncestryWhy lineage.Cut
 	// Placement is where it belongs by its cgroup, after the exec.
 	Placement cgroup.Placement
 	// Then is what it did next, ThenNS when, 0 with ThenNothing.

@@ -53,6 +53,19 @@ type Process struct {
 	Exec *Process
 }
 
+// Cut says why a list of ancestors does not reach the root, empty if it does.
+type Cut string
+
+// The reasons.
+const (
+	// CutTooLong: the chain of parents is longer than what is kept.
+	CutTooLong Cut = "too_long"
+	// CutLost: the records of some ancestors were lost, for the buffer was full.
+	CutLost Cut = "records_lost"
+	// CutParentUnknown: a parent is not known.
+	CutParentUnknown Cut = "parent_unknown"
+)
+
 // Creation is the creation of a network namespace, or a failed try, with
 // those behind it.
 type Creation struct {
@@ -69,5 +82,5 @@ type Creation struct {
 	// AncestryTruncated is set when Ancestry doesn't reach the root; the
 	// reason is in AncestryWhy.
 	AncestryTruncated bool
-	AncestryWhy       string
+	AncestryWhy       Cut
 }

@@ -13,13 +13,6 @@ const maxAncestors = 1024
 // usualAncestors is how many most processes have at most.
 const usualAncestors = 6
 
-// Why a lineage does not reach the root.
-const (
-	whyCut     = "the chain of parents is longer than what is kept"
-	whyLost    = "lost: the buffer was full"
-	whyUnknown = "the parent is not known"
-)
-
 // Tree is the process tree as the events so far tell it, with the creations
 // that wait for what their creator becomes.
 type Tree struct {
@@ -111,8 +104,8 @@ func (t *Tree) create(boot uint64, n *event.NetnsCreate, done []*Creation) []*Cr
 	c.Process.TID, c.Process.Comm, c.Process.UID = n.TID, n.Comm, n.UID
 	t.setCgroup(&c.Process, n.Cgroup)
 	c.Ancestry, c.AncestryWhy = t.ancestry(n.Creator)
-	if c.AncestryWhy == whyUnknown && n.AncestorsLost > 0 {
-		c.AncestryWhy = whyLost
+	if c.AncestryWhy == CutParentUnknown && n.AncestorsLost > 0 {
+		c.AncestryWhy = CutLost
 	}
 	c.AncestryTruncated = c.AncestryWhy != ""
 	if n.Errno != 0 {
@@ -185,19 +178,19 @@ func (t *Tree) releaseIf(ready func(*held) bool) []*Creation {
 
 // Lineage describes a process as it is known now, with its ancestors, nearest
 // first. why is empty if they reach the root, and otherwise says why not.
-func (t *Tree) Lineage(id event.ProcessID) (p Process, ancestry []Process, why string) {
+func (t *Tree) Lineage(id event.ProcessID) (p Process, ancestry []Process, why Cut) {
 	ancestry, why = t.ancestry(id)
 	return t.process(id), ancestry, why
 }
 
-func (t *Tree) ancestry(id event.ProcessID) (list []Process, why string) {
+func (t *Tree) ancestry(id event.ProcessID) (list []Process, why Cut) {
 	p, known := t.processes[id]
 	if known && !p.Parent.IsZero() {
 		list = make([]Process, 0, usualAncestors)
 	}
 	for known && len(list) < maxAncestors {
 		if p.AncestryCut {
-			return list, whyCut
+			return list, CutTooLong
 		}
 		if p.Parent.IsZero() {
 			return list, ""
@@ -207,9 +200,9 @@ func (t *Tree) ancestry(id event.ProcessID) (list []Process, why string) {
 		p, known = t.processes[parent]
 	}
 	if known {
-		return list, whyCut
+		return list, CutTooLong
 	}
-	return list, whyUnknown
+	return list, CutParentUnknown
 }
 
 // process describes a process as it is known now.

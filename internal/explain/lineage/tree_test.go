@@ -73,7 +73,7 @@ func sketch(c *Creation) string {
 		b.WriteString(" < " + name(&c.Ancestry[i]))
 	}
 	if c.AncestryTruncated {
-		b.WriteString(" … " + c.AncestryWhy)
+		b.WriteString(" … " + string(c.AncestryWhy))
 	}
 	return b.String()
 }
@@ -183,10 +183,10 @@ func TestWhereTheLineageEnds(t *testing.T) {
 		want string
 	}{
 		{"at the root", func(*event.Process, *event.NetnsCreate) {}, "2:unshare"},
-		{"parent unknown", func(p *event.Process, _ *event.NetnsCreate) { p.Parent = pid(99) }, "2:unshare < 99:? … " + whyUnknown},
-		{"cut by the kernel half", func(p *event.Process, _ *event.NetnsCreate) { p.AncestryCut = true }, "2:unshare … " + whyCut},
-		{"lost", func(p *event.Process, n *event.NetnsCreate) { p.Parent, n.AncestorsLost = pid(99), 1 }, "2:unshare < 99:? … " + whyLost},
-		{"creator itself unknown", func(_ *event.Process, n *event.NetnsCreate) { n.Creator = pid(98) }, "98:? … " + whyUnknown},
+		{"parent unknown", func(p *event.Process, _ *event.NetnsCreate) { p.Parent = pid(99) }, "2:unshare < 99:? … " + string(CutParentUnknown)},
+		{"cut by the kernel half", func(p *event.Process, _ *event.NetnsCreate) { p.AncestryCut = true }, "2:unshare … " + string(CutTooLong)},
+		{"lost", func(p *event.Process, n *event.NetnsCreate) { p.Parent, n.AncestorsLost = pid(99), 1 }, "2:unshare < 99:? … " + string(CutLost)},
+		{"creator itself unknown", func(_ *event.Process, n *event.NetnsCreate) { n.Creator = pid(98) }, "98:? … " + string(CutParentUnknown)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := process(2, 0, "unshare")

@@ -60,12 +60,17 @@ func identityField(e *encoder, inum uint32, cookie uint64) {
 	e.close('}')
 }
 
-func lineageFields(e *encoder, ancestry []lineage.Process, why string) {
+func lineageFields(e *encoder, ancestry []lineage.Process, why lineage.Cut) {
 	processList(e, "ancestry", ancestry)
 	if why != "" {
-		e.bool("ancestry_truncated", true)
-		e.str("ancestry_why", why)
+		ancestryCut(e, why)
 	}
+}
+
+// ancestryCut says why a list of ancestors does not reach the root.
+func ancestryCut(e *encoder, why lineage.Cut) {
+	e.bool("ancestry_truncated", true)
+	e.str("ancestry_why", cutText(why))
 }
 
 // createdRef refers to the creation: boot_ns and the process are the same there.

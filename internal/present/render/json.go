@@ -158,8 +158,7 @@ func originField(e *encoder, o *finding.Origin) {
 	}
 	processList(e, "ancestry", o.Ancestry)
 	if o.AncestryWhy != "" {
-		e.bool("ancestry_truncated", true)
-		e.str("ancestry_why", o.AncestryWhy)
+		ancestryCut(e, o.AncestryWhy)
 	}
 	cgroup := ""
 	if o.Process != nil {
@@ -349,8 +348,7 @@ func processObject(e *encoder, p *lineage.Process) {
 func ancestryFields(e *encoder, c *finding.Attribution) {
 	processList(e, "ancestry", c.Ancestry)
 	if c.AncestryTruncated {
-		e.bool("ancestry_truncated", true)
-		e.str("ancestry_why", c.AncestryWhy)
+		ancestryCut(e, c.AncestryWhy)
 	}
 	if n := c.Netns.AncestorsLost; n > 0 {
 		e.uint("ancestors_lost", uint64(n))

@@ -239,7 +239,7 @@ func named(a, b string) *finding.Attribution {
 	p := process(7, a, a, b, a+b)
 	p.Exe, p.Cgroup = b, "/"+a
 	k := unblamed(&lineage.Creation{
-		Process: p, Ancestry: []lineage.Process{process(6, b, b, a)}, AncestryTruncated: true, AncestryWhy: a,
+		Process: p, Ancestry: []lineage.Process{process(6, b, b, a)}, AncestryTruncated: true, AncestryWhy: lineage.Cut(a),
 		Netns: event.NetnsCreate{Call: event.Call(a), Inum: 9, Init: []event.Init{{Op: a, Subsystem: b, DurationNS: 1}}},
 	})
 	k.Placement = cgroup.Placement{

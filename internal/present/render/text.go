@@ -214,7 +214,7 @@ func originText(c *finding.Attribution) string {
 // and in place of too many their count and the root.
 //
 // cut and why say that and why the list doesn't reach the root, if it doesn't.
-func ancestorTexts(list []lineage.Process, cut bool, why string) []string {
+func ancestorTexts(list []lineage.Process, cut bool, why lineage.Cut) []string {
 	var out []string
 	for i := range list {
 		if len(list) > maxAncestors && i == maxAncestors-2 {
@@ -232,11 +232,11 @@ func ancestorTexts(list []lineage.Process, cut bool, why string) []string {
 }
 
 // unknownAncestors says that and why the lineage ends before the root.
-func unknownAncestors(why string) string {
+func unknownAncestors(why lineage.Cut) string {
 	if why == "" {
 		return "?"
 	}
-	return "? (" + fitEscaped(why, maxName) + ")"
+	return "? (" + fitEscaped(cutText(why), maxName) + ")"
 }
 
 // timeOf is the time of day on the machine that was observed, or the seconds

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/explain/finding"
+	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
 
 // reasonWords has the words for each reason. {unit}, {name} and {text} stand for
@@ -27,6 +28,21 @@ var reasonWords = map[finding.ReasonCode]string{
 	finding.ReasonTooManyCalls:           "too many calls to {name} came before the bus asked for its activation, or some were lost",
 	finding.ReasonAmbiguousCall:          "several processes called {name} just before it lost its owner; whose call was read after that is not known",
 	finding.ReasonUnreadableMessage:      "a message that could not be read may have called {name} before the first call that was seen",
+}
+
+// cutWords has the words for why a list of ancestors does not reach the root.
+var cutWords = map[lineage.Cut]string{
+	lineage.CutTooLong:       "the chain of parents is longer than what is kept",
+	lineage.CutLost:          "lost: the buffer was full",
+	lineage.CutParentUnknown: "the parent is not known",
+}
+
+// cutText is such a reason in words, or its code where it has none.
+func cutText(c lineage.Cut) string {
+	if text, ok := cutWords[c]; ok {
+		return text
+	}
+	return string(c)
 }
 
 // reasonText is a reason in words. It may hold any byte.
