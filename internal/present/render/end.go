@@ -71,6 +71,7 @@ func lineageFields(e *encoder, ancestry []lineage.Process, why lineage.Cut) {
 func ancestryCut(e *encoder, why lineage.Cut) {
 	e.bool("ancestry_truncated", true)
 	e.str("ancestry_why", cutText(why))
+	e.str("ancestry_why_code", string(why))
 }
 
 // createdRef refers to the creation: boot_ns and the process are the same there.

@@ -124,6 +124,7 @@ func kernelLink(e *encoder, kind finding.Kind, text string) {
 	e.str("link", kindText(kind))
 	e.str("evidence", string(evidence.Kernel))
 	e.str("text", text)
+	e.str("code", string(kind))
 	e.close('}')
 }
 
@@ -136,6 +137,7 @@ func linkObject(e *encoder, l *finding.Link) {
 	} else {
 		e.str("text", linkText(l))
 	}
+	e.str("code", string(l.Code()))
 	if l.Unit != "" {
 		e.str("unit", l.Unit)
 	}
@@ -145,6 +147,17 @@ func linkObject(e *encoder, l *finding.Link) {
 		processList(e, "ancestry", l.Ancestry)
 	}
 	e.close('}')
+}
+
+// whyField writes a reason in words and as a code, where there is one.
+func whyField(e *encoder, r finding.Reason) {
+	if r.IsZero() {
+		return
+	}
+	e.str("why", reasonText(r))
+	if r.Code != "" {
+		e.str("why_code", string(r.Code))
+	}
 }
 
 func originField(e *encoder, o *finding.Origin) {
@@ -168,9 +181,7 @@ func originField(e *encoder, o *finding.Origin) {
 	containerField(e, "container", o.Placement.Container)
 	e.str("trigger", string(o.Trigger))
 	e.str("evidence", string(o.Evidence))
-	if !o.Why.IsZero() {
-		e.str("why", reasonText(o.Why))
-	}
+	whyField(e, o.Why)
 	e.close('}')
 }
 

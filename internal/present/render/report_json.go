@@ -127,9 +127,7 @@ func (p *jsonPrinter) cause(c *report.Cause, r *report.Report) {
 	e.str("trigger", string(c.Trigger))
 	partyField(e, "origin", &c.Origin)
 	commandField(e, c)
-	if !c.Why.IsZero() {
-		e.str("why", reasonText(c.Why))
-	}
+	whyField(e, c.Why)
 	partyField(e, "unit", &c.Creator)
 	e.key("settings")
 	e.open('[')
@@ -224,9 +222,7 @@ func loadsField(e *encoder, r *report.Report) {
 		e.str("trigger", string(l.Cause.Trigger))
 		partyField(e, "origin", &l.Cause.Origin)
 		commandField(e, l.Cause)
-		if !l.Cause.Why.IsZero() {
-			e.str("why", reasonText(l.Cause.Why))
-		}
+		whyField(e, l.Cause.Why)
 		partyField(e, "unit", &l.Cause.Creator)
 		e.uint("count", l.Count)
 		e.uint("failed", l.Failed)
