@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/nsblame/nsblame/internal/present/answer"
 )
 
 // encoder builds one line of JSON. Keys come out in the order of the calls.
@@ -83,70 +85,16 @@ func (e *encoder) strings(name string, list []string) {
 // text writes a JSON string: s, or its escaped form if s isn't UTF-8, which it
 // reports.
 func (e *encoder) text(s string) (valid bool) {
-	e.b = append(e.b, '"')
-	n := verbatim(s)
-	if valid = n == len(s) || utf8.ValidString(s[n:]); !valid {
+	if valid = utf8.ValidString(s); !valid {
 		s = escape(s)
-		n = verbatim(s)
 	}
-	for {
-		e.b = append(e.b, s[:n]...)
-		if s = s[n:]; s == "" {
-			break
-		}
-		r, size := utf8.DecodeRuneInString(s)
-		e.b, s = appendJSONRune(e.b, r), s[size:]
-		n = verbatim(s)
-	}
-	e.b = append(e.b, '"')
+	e.b = answer.Text(s).AppendJSON(e.b)
 	return valid
 }
-
-// verbatim is how many bytes s begins with that stand for themselves in a JSON
-// string, which is nearly always all of them.
-func verbatim(s string) int {
-	for i := range len(s) {
-		if !isVerbatim[s[i]] {
-			return i
-		}
-	}
-	return len(s)
-}
-
-// isVerbatim holds for printable ASCII but for quotes and backslashes.
-var isVerbatim = func() (is [256]bool) {
-	for c := ' '; c <= '~'; c++ {
-		is[c] = c != '"' && c != '\\'
-	}
-	return is
-}()
 
 // base64 writes the bytes of s.
 func (e *encoder) base64(s string) {
 	e.b = append(e.b, '"')
 	e.b = base64.StdEncoding.AppendEncode(e.b, []byte(s))
 	e.b = append(e.b, '"')
-}
-
-// appendJSONRune appends r as it stands in a JSON string. All that a terminal
-// doesn't simply show is written as \uNNNN.
-func appendJSONRune(dst []byte, r rune) []byte {
-	switch {
-	case r == '"' || r == '\\':
-		return append(dst, '\\', byte(r))
-	case r == '\n':
-		return append(dst, `\n`...)
-	case r == '\t':
-		return append(dst, `\t`...)
-	case r == '\r':
-		return append(dst, `\r`...)
-	case shown(r):
-		return utf8.AppendRune(dst, r)
-	case r <= 0xffff:
-		return appendHex(append(dst, `\u`...), uint32(r), 4)
-	}
-	// JSON counts in UTF-16.
-	r -= 0x10000
-	dst = appendHex(append(dst, `\u`...), 0xd800+uint32(r>>10), 4)
-	return appendHex(append(dst, `\u`...), 0xdc00+uint32(r&0x3ff), 4)
 }

@@ -2,23 +2,12 @@ package render
 
 import (
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/nsblame/nsblame/internal/present/answer"
 )
 
 const hexDigits = "0123456789abcdef"
-
-// shown reports whether a terminal shows r as one visible character where it
-// stands. The space is; other blanks, controls, format characters (bidi,
-// zero-width), private and unassigned code points are not, nor are letters and
-// marks that Unicode says to ignore (fillers, variation selectors).
-func shown(r rune) bool {
-	if r < utf8.RuneSelf {
-		return r >= ' ' && r < 0x7f
-	}
-	return unicode.IsPrint(r) && !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) &&
-		r != '\u2800' // a Braille pattern without dots
-}
 
 // next decodes the first rune of s. ok is false for a byte that isn't UTF-8,
 // which is then r.
@@ -39,7 +28,7 @@ func appendRune(dst []byte, r rune, raw bool, special string) []byte {
 		return appendHex(append(dst, `\x`...), uint32(r), 2)
 	case r == '\\' || r < utf8.RuneSelf && r >= ' ' && strings.IndexByte(special, byte(r)) >= 0:
 		return append(dst, '\\', byte(r))
-	case shown(r):
+	case answer.Shown(r):
 		return utf8.AppendRune(dst, r)
 	case r == '\n':
 		return append(dst, `\n`...)
@@ -100,7 +89,7 @@ func quotingOf(s string) quoting {
 	}
 	for len(s) > 0 {
 		r, size, ok := next(s)
-		if !ok || !shown(r) {
+		if !ok || !answer.Shown(r) {
 			return ansi
 		}
 		if !plain(r) {

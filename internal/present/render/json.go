@@ -11,13 +11,8 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
+	"github.com/nsblame/nsblame/internal/present/answer"
 )
-
-// schemaVersion changes only when a field changes its meaning.
-const schemaVersion = 1
-
-// timeLayout is RFC 3339 with all nine digits, so that lines sort and align.
-const timeLayout = "2006-01-02T15:04:05.000000000Z07:00"
 
 type jsonPrinter struct {
 	w     io.Writer
@@ -261,7 +256,7 @@ func (p *jsonPrinter) begin(kind string) *encoder {
 	e := &p.enc
 	e.b = e.b[:0]
 	e.open('{')
-	e.uint("schema", schemaVersion)
+	e.uint("schema", answer.Schema)
 	e.key("type")
 	e.text(kind)
 	return e
@@ -281,7 +276,7 @@ func (p *jsonPrinter) time(bootNS uint64) {
 	e := &p.enc
 	if t, ok := p.clock.wall(bootNS); ok {
 		e.key("time")
-		e.b = append(t.AppendFormat(append(e.b, '"'), timeLayout), '"')
+		e.b = append(t.AppendFormat(append(e.b, '"'), answer.TimeLayout), '"')
 	} else {
 		e.null("time")
 	}

@@ -6,262 +6,174 @@ import (
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
 	"github.com/nsblame/nsblame/internal/explain/inventory"
+	"github.com/nsblame/nsblame/internal/present/answer"
 )
 
 // ListJSON writes a list for programs: an object for each namespace, and a
 // summary.
 func ListJSON(w io.Writer, l *List) error {
-	p := &jsonPrinter{w: w}
-	p.clock.observe(event.Event{Body: l.Host})
+	a := listAnswerer{list: l}
+	a.clock.observe(event.Event{Body: l.Host})
 	for _, n := range l.Namespaces {
-		if err := p.listed(l, n); err != nil {
+		if err := writeAnswer(w, a.netns(n)); err != nil {
 			return err
 		}
 	}
-	return p.listSummary(l)
+	return writeAnswer(w, a.summary())
 }
 
-func (p *jsonPrinter) listed(l *List, n *inventory.Namespace) error {
-	e := p.begin("netns")
-	p.time(l.NowNS)
-	e.key("netns")
-	e.open('{')
-	e.uint("inum", uint64(n.Inum))
-	e.uint("cookie", n.Cookie())
-	e.close('}')
-	if l.knowsInitial() {
-		e.bool("initial", n.Initial)
-	} else {
-		e.null("initial")
-	}
-	p.ageField(l, n)
-	e.key("names")
-	e.open('[')
-	for _, name := range n.Names() {
-		e.open('{')
-		e.str("name", name.Name)
-		e.str("by", name.By)
-		e.close('}')
-	}
-	e.close(']')
-	if n.Unheld && l.Gaps.Incomplete() {
-		e.null("unheld")
-	} else {
-		e.bool("unheld", n.Unheld)
-	}
-	kernelFields(e, n.Kernel)
-	e.key("count")
-	e.open('{')
-	e.uint("processes", n.Processes)
-	e.uint("threads", n.Threads)
-	e.uint("files", n.FileCount)
-	e.uint("sockets", n.SockCount)
-	e.uint("messages", n.MessageCount)
-	e.uint("mounts", n.MountCount)
-	e.close('}')
-	e.key("processes")
-	e.open('[')
-	for i := range n.Listed {
-		presentObject(e, &n.Listed[i])
-	}
-	e.close(']')
-	e.key("places")
-	e.open('[')
-	for i := range n.Places {
-		placeObject(e, &n.Places[i])
-	}
-	e.close(']')
-	e.uint("elsewhere", n.Elsewhere)
-	openFiles(e, "files", n.Files, false)
-	openFiles(e, "sockets", n.Sockets, true)
-	openFiles(e, "messages", n.Messages, false)
-	e.key("mounts")
-	e.open('[')
-	for i := range n.Mounts {
-		mountObject(e, &n.Mounts[i])
-	}
-	e.close(']')
-	p.createdField(l, n)
-	return p.end()
+// listAnswerer turns a list into its answers.
+type listAnswerer struct {
+	list  *List
+	clock clock
 }
 
-func (p *jsonPrinter) ageField(l *List, n *inventory.Namespace) {
-	e := &p.enc
+func (a *listAnswerer) netns(n *inventory.Namespace) *answer.ListedNetns {
+	out := &answer.ListedNetns{
+		Head: head("netns"), Moment: a.clock.moment(a.list.NowNS),
+		Netns: answer.Netns{Inum: n.Inum, Cookie: n.Cookie()},
+		Age:   a.age(n), Names: each(n.Names(), namedAnswer),
+		Count: answer.HolderCounts{
+			Processes: n.Processes, Threads: n.Threads, Files: n.FileCount, Sockets: n.SockCount,
+			Messages: n.MessageCount, Mounts: n.MountCount,
+		},
+		Processes: each(n.Listed, foundProcess), Places: each(n.Places, listedPlace), Elsewhere: n.Elsewhere,
+		Files: each(n.Files, openFile), Sockets: each(n.Sockets, openSocket), Messages: each(n.Messages, openFile),
+		Mounts: each(n.Mounts, mountAnswer),
+	}
+	if a.list.knowsInitial() {
+		out.Initial = &n.Initial
+	}
+	if !n.Unheld || !a.list.Gaps.Incomplete() {
+		out.Unheld = &n.Unheld
+	}
+	addKernel(out, n.Kernel)
+	a.addCreation(out, n)
+	return out
+}
+
+func (a *listAnswerer) age(n *inventory.Namespace) *answer.Age {
 	if n.Age.Bound == inventory.Unknown {
-		e.null("age")
-		return
+		return nil
 	}
-	e.key("age")
-	e.open('{')
-	e.str("bound", string(n.Age.Bound))
-	e.uint("ns", l.NowNS-min(l.NowNS, n.Age.SinceNS))
-	e.str("from", n.Age.Why)
-	p.time(n.Age.SinceNS)
-	e.close('}')
+	now := a.list.NowNS
+	return &answer.Age{
+		Bound: answer.Text(n.Age.Bound), NS: now - min(now, n.Age.SinceNS), From: answer.Text(n.Age.Why),
+		Moment: a.clock.moment(n.Age.SinceNS),
+	}
 }
 
-func kernelFields(e *encoder, k *inventory.Kernel) {
-	if k == nil || !k.HasReferences {
-		e.null("references")
-	} else {
-		e.uint("references", uint64(k.References))
-	}
+func namedAnswer(n *inventory.Name) answer.Named {
+	out := answer.Named{By: answer.Text(n.By)}
+	out.Name, out.NameBase64 = textOf(n.Name)
+	return out
+}
+
+// addKernel adds what the kernel's own list says.
+func addKernel(out *answer.ListedNetns, k *inventory.Kernel) {
 	if k == nil {
-		e.null("owner")
 		return
 	}
-	e.key("owner")
-	e.open('{')
-	e.uint("user_inum", uint64(k.UserInum))
-	e.uint("uid", uint64(k.OwnerUID))
-	e.close('}')
-}
-
-// presentObject writes a process that was found: what is not known is null.
-func presentObject(e *encoder, p *inventory.Process) {
-	e.open('{')
-	presentFields(e, p)
-	e.close('}')
-}
-
-func presentFields(e *encoder, p *inventory.Process) {
-	shown := present(p)
-	e.uint("pid", uint64(shown.ID.PID))
-	e.uint("tid", uint64(shown.TID))
-	e.uint("start_ns", shown.ID.StartNS)
-	e.str("comm", shown.Comm)
-	e.strings("argv", shown.Argv)
-	e.bool("argv_truncated", shown.ArgvTruncated)
-	e.flag("argv_unread", shown.ArgvUnread)
-	e.str("exe", shown.Exe)
-	if p.Described {
-		e.uint("uid", uint64(shown.UID))
-	} else {
-		e.null("uid")
+	if k.HasReferences {
+		n := uint64(k.References)
+		out.References = &n
 	}
-	if shown.CgroupUnknown {
-		e.null("cgroup")
-	} else {
-		e.str("cgroup", shown.Cgroup)
-	}
-	cgroupFields(e, shown.Cgroup)
+	out.Owner = &answer.Owner{UserInum: k.UserInum, UID: k.OwnerUID}
 }
 
-// cgroupFields writes the unit and the container of a cgroup.
-func cgroupFields(e *encoder, path string) {
-	place := cgroup.Parse(path)
-	unitField(e, &place, path, nil)
-	containerField(e, "container", place.Container)
-}
-
-func placeObject(e *encoder, p *inventory.Place) {
-	e.open('{')
-	e.uint("processes", p.Processes)
-	e.str("cgroup", p.Cgroup)
-	cgroupFields(e, p.Cgroup)
-	e.close('}')
-}
-
-func openFiles(e *encoder, name string, list []inventory.File, sockets bool) {
-	e.key(name)
-	e.open('[')
-	for i := range list {
-		f := &list[i]
-		e.open('{')
-		e.uint("fd", uint64(f.FD))
-		if sockets {
-			e.str("family", familyName(f.Family))
-			e.uint("ino", f.Ino)
-		}
-		e.key("process")
-		presentObject(e, &f.Process)
-		e.close('}')
-	}
-	e.close(']')
-}
-
-func mountObject(e *encoder, m *inventory.Mount) {
-	e.open('{')
-	e.str("path", m.Path)
-	e.uint("mount_inum", uint64(m.MountInum))
-	e.bool("own", m.Own)
-	e.uint("others", m.Others)
-	e.close('}')
-}
-
-// createdField writes the creation as in netns_create.
-func (p *jsonPrinter) createdField(l *List, n *inventory.Namespace) {
-	e := &p.enc
-	m := l.Created[n.Inum]
+// addCreation adds the creation as in netns_create.
+func (a *listAnswerer) addCreation(out *answer.ListedNetns, n *inventory.Namespace) {
+	m := a.list.Created[n.Inum]
 	if m.Case == nil {
-		e.null("created")
-		e.str("created_why", m.Why)
+		out.CreatedWhy, out.CreatedWhyBase64 = someText(m.Why)
 		return
 	}
-	e.key("created")
-	e.open('{')
-	p.creation(m.Case)
-	e.close('}')
-	e.str("created_by", string(m.By))
+	created := a.clock.creationAnswer(m.Case)
+	out.Created, out.CreatedBy = &created, answer.Text(m.By)
 }
 
-func (p *jsonPrinter) listSummary(l *List) error {
-	e := p.begin("summary")
-	c, g := l.tally(), &l.Gaps
-	e.uint("listed", c.listed)
-	e.uint("occupied", c.occupied)
-	e.uint("held", c.held)
-	e.uint("unheld", c.unheld)
-	e.uint("unexplained", c.unexplained)
-	e.uint("created", c.created)
-	e.bool("incomplete", g.Incomplete())
-	e.key("gaps")
-	e.open('{')
-	if g.Kernel == "" {
-		e.null("kernel")
-	} else {
-		e.str("kernel", g.Kernel)
-		e.str("remedy", g.Remedy)
+func foundProcess(p *inventory.Process) answer.FoundProcess {
+	shown := present(p)
+	out := answer.FoundProcess{
+		PID: shown.ID.PID, TID: shown.TID, StartNS: shown.ID.StartNS,
+		ArgvTruncated: shown.ArgvTruncated, ArgvUnread: shown.ArgvUnread,
 	}
-	e.bool("kernel_cut", g.KernelCut)
-	e.uint("processes", g.Processes)
-	e.uint("files", g.Files)
-	e.uint("mounts", g.Mounts)
-	e.uint("messages", g.Messages)
+	out.Comm, out.CommBase64 = textOf(shown.Comm)
+	out.Argv, out.ArgvBase64 = textsOf(shown.Argv)
+	out.Exe, out.ExeBase64 = textOf(shown.Exe)
+	if p.Described {
+		out.UID = &shown.UID
+	}
+	if !shown.CgroupUnknown {
+		out.Cgroup, out.CgroupBase64 = someText(shown.Cgroup)
+	}
+	out.Unit, out.Container = cgroupAnswer(shown.Cgroup)
+	return out
+}
+
+// cgroupAnswer returns the unit and the container of a cgroup.
+func cgroupAnswer(path string) (*answer.Unit, *answer.Container) {
+	place := cgroup.Parse(path)
+	return unitAnswer(&place, path, nil), containerAnswer(place.Container)
+}
+
+func listedPlace(p *inventory.Place) answer.ListedPlace {
+	out := answer.ListedPlace{Processes: p.Processes}
+	out.Cgroup, out.CgroupBase64 = textOf(p.Cgroup)
+	out.Unit, out.Container = cgroupAnswer(p.Cgroup)
+	return out
+}
+
+func openFile(f *inventory.File) answer.OpenFile {
+	return answer.OpenFile{FD: f.FD, Process: foundProcess(&f.Process)}
+}
+
+func openSocket(f *inventory.File) answer.Socket {
+	return answer.Socket{
+		FD: f.FD, Family: answer.Text(familyName(f.Family)), Ino: f.Ino, Process: foundProcess(&f.Process),
+	}
+}
+
+func mountAnswer(m *inventory.Mount) answer.Mount {
+	out := answer.Mount{MountInum: m.MountInum, Own: m.Own, Others: m.Others}
+	out.Path, out.PathBase64 = textOf(m.Path)
+	return out
+}
+
+func (a *listAnswerer) summary() *answer.ListSummary {
+	c := a.list.tally()
+	return &answer.ListSummary{
+		Head:   head("summary"),
+		Listed: c.listed, Occupied: c.occupied, Held: c.held, Unheld: c.unheld, Unexplained: c.unexplained, Created: c.created,
+		Incomplete: a.list.Gaps.Incomplete(), Gaps: listGaps(&a.list.Gaps),
+		Recordings: each(a.list.Recordings, recordingAnswer),
+	}
+}
+
+func listGaps(g *inventory.Gaps) answer.ListGaps {
+	out := answer.ListGaps{
+		KernelCut: g.KernelCut, Processes: g.Processes, Files: g.Files, Mounts: g.Mounts, Messages: g.Messages,
+		Failed: g.Failed, Changing: g.Changing,
+	}
+	if g.Kernel != "" {
+		out.Kernel, out.KernelBase64 = someText(g.Kernel)
+		out.Remedy, out.RemedyBase64 = someText(g.Remedy)
+	}
 	if g.Processes+g.Files+g.Mounts > 0 {
-		e.str("rights", g.Rights)
+		out.Rights, out.RightsBase64 = someText(g.Rights)
 	}
-	if g.Hidden == "" {
-		e.null("hidden")
-	} else {
-		e.str("hidden", g.Hidden)
-	}
-	e.uint("failed", g.Failed)
+	out.Hidden, out.HiddenBase64 = textOrNull(g.Hidden)
 	if g.Failed > 0 {
-		e.str("why", g.Why)
+		out.Why, out.WhyBase64 = someText(g.Why)
 	}
-	e.uint("changing", g.Changing)
-	e.close('}')
-	e.key("recordings")
-	e.open('[')
-	for i := range l.Recordings {
-		p.recordingObject(&l.Recordings[i])
-	}
-	e.close(']')
-	return p.end()
+	return out
 }
 
-func (p *jsonPrinter) recordingObject(r *Recording) {
-	e := &p.enc
-	e.open('{')
-	e.str("name", r.Name)
-	e.bool("used", r.Why == "")
-	if r.Why != "" {
-		e.str("why", r.Why)
+func recordingAnswer(r *Recording) answer.Recording {
+	out := answer.Recording{
+		Used: r.Why == "", FromBootNS: r.FromNS, UntilBootNS: r.UntilNS, GoesOn: r.GoesOn, Damages: r.Damages,
 	}
-	e.uint("from_boot_ns", r.FromNS)
-	e.uint("until_boot_ns", r.UntilNS)
-	e.bool("goes_on", r.GoesOn)
-	e.uint("damages", r.Damages)
-	e.close('}')
+	out.Name, out.NameBase64 = textOf(r.Name)
+	out.Why, out.WhyBase64 = textOf(r.Why)
+	return out
 }

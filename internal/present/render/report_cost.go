@@ -49,40 +49,6 @@ func costPhrases(c *report.Costs, most int) []phrase {
 	return append(out, phrase{words("%s (%s) in other work", durationText(c.Other), share(c.Other, c.Sum))})
 }
 
-// costsField writes the costs of creations, null where none was measured.
-func costsField(e *encoder, c *report.Costs) {
-	if c == nil {
-		e.null("cost")
-		return
-	}
-	e.key("cost")
-	e.open('{')
-	e.uint("measured", c.Measured)
-	e.uint("sum_ns", c.Sum)
-	e.key("ops")
-	e.open('[')
-	for i := range c.Ops {
-		e.open('{')
-		opFields(e, &c.Ops[i].Op)
-		e.uint("sum_ns", c.Ops[i].Sum)
-		spreadFields(e, &c.Ops[i].Spread)
-		e.close('}')
-	}
-	e.close(']')
-	e.uint("unlisted_ns", c.Unlisted)
-	if c.Lock.N == 0 {
-		e.null("lock_wait")
-	} else {
-		e.key("lock_wait")
-		e.open('{')
-		e.uint("sum_ns", c.LockSum)
-		spreadFields(e, &c.Lock)
-		e.close('}')
-	}
-	e.uint("other_ns", c.Other)
-	e.close('}')
-}
-
 // share is a part in percent.
 func share(part, whole uint64) string {
 	if whole == 0 {

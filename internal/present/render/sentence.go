@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"unicode/utf8"
+
+	"github.com/nsblame/nsblame/internal/present/answer"
 )
 
 // Sentence returns a sentence, such as an error's, with everything escaped that
@@ -38,10 +40,10 @@ func Object(v any) ([]byte, error) {
 	out := make([]byte, 0, len(line)+1)
 	for len(line) > 0 {
 		r, size := utf8.DecodeRune(line)
-		if shown(r) {
+		if answer.Shown(r) {
 			out = append(out, line[:size]...) // quotes and backslashes are JSON's own
 		} else {
-			out = appendJSONRune(out, r)
+			out = answer.AppendRune(out, r)
 		}
 		line = line[size:]
 	}

@@ -1,0 +1,95 @@
+package render
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"unicode/utf8"
+
+	"github.com/nsblame/nsblame/internal/present/answer"
+)
+
+// writeAnswer writes one of package answer's lines.
+func writeAnswer(w io.Writer, line any) error {
+	// What a terminal acts upon is escaped; HTML means nothing to one.
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(line); err != nil {
+		return fmt.Errorf("write json: %w", err)
+	}
+	return nil
+}
+
+func head(kind string) answer.Head { return answer.Head{Schema: answer.Schema, Type: kind} }
+
+// textOf returns a string as a field, and its bytes for the field beside it.
+func textOf(s string) (answer.Text, []byte) {
+	if utf8.ValidString(s) {
+		return answer.Text(s), nil
+	}
+	return answer.Text(escape(s)), []byte(s)
+}
+
+// someText is textOf for a field that is there, though it can be null or absent.
+func someText(s string) (*answer.Text, []byte) {
+	t, raw := textOf(s)
+	return &t, raw
+}
+
+// textOrNull is textOf for a field that is null or absent without a string.
+func textOrNull(s string) (*answer.Text, []byte) {
+	if s == "" {
+		return nil, nil
+	}
+	return someText(s)
+}
+
+// textsOf returns a list of strings as a field, and if one of them isn't UTF-8,
+// the bytes of all for the field beside it.
+func textsOf(list []string) ([]answer.Text, [][]byte) {
+	out, valid := make([]answer.Text, len(list)), true
+	for i, s := range list {
+		var raw []byte
+		out[i], raw = textOf(s)
+		valid = valid && raw == nil
+	}
+	if valid {
+		return out, nil
+	}
+	raw := make([][]byte, len(list))
+	for i, s := range list {
+		raw[i] = []byte(s)
+	}
+	return out, raw
+}
+
+// each converts a list. The result is never nil.
+func each[T, U any](list []T, convert func(*T) U) []U {
+	out := make([]U, len(list))
+	for i := range list {
+		out[i] = convert(&list[i])
+	}
+	return out
+}
+
+// counts returns numbers by name.
+func counts[K ~string](list map[K]uint64) answer.Counts {
+	out := make(answer.Counts, len(list))
+	for k, n := range list {
+		name, _ := textOf(string(k))
+		out[name] += n
+	}
+	return out
+}
+
+// time returns a time of day, nil where it is not known.
+func (c *clock) time(bootNS uint64) *answer.Time {
+	if t, ok := c.wall(bootNS); ok {
+		return &answer.Time{Time: t}
+	}
+	return nil
+}
+
+func (c *clock) moment(bootNS uint64) answer.Moment {
+	return answer.Moment{Time: c.time(bootNS), BootNS: bootNS}
+}

@@ -1,0 +1,89 @@
+package render
+
+import (
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/lineage"
+	"github.com/nsblame/nsblame/internal/present/answer"
+)
+
+func processAnswer(p *lineage.Process) answer.Process {
+	out := answer.Process{
+		PID: p.ID.PID, TID: p.TID, StartNS: p.ID.StartNS,
+		ArgvTruncated: p.ArgvTruncated, ArgvUnread: p.ArgvUnread, ArgvInherited: p.ArgvInherited,
+		ExeTruncated: p.ExeTruncated, UID: p.UID, CgroupTruncated: p.CgroupTruncated,
+		Adopted: p.Preexisting, Unresolved: p.Unresolved, Exited: p.Exited,
+	}
+	out.Comm, out.CommBase64 = textOf(p.Comm)
+	out.Argv, out.ArgvBase64 = textsOf(p.Argv)
+	out.Exe, out.ExeBase64 = textOf(p.Exe)
+	if !p.CgroupUnknown {
+		out.Cgroup, out.CgroupBase64 = someText(p.Cgroup)
+	}
+	if p.Exited {
+		s := exitStatus(p.ExitCode)
+		out.ExitCode, out.ExitSignal, out.ExitNS = &s.code, &s.signal, &p.ExitNS
+	}
+	out.Exec = optionalProcess(p.Exec)
+	return out
+}
+
+func optionalProcess(p *lineage.Process) *answer.Process {
+	if p == nil {
+		return nil
+	}
+	out := processAnswer(p)
+	return &out
+}
+
+// lineageAnswer returns an ancestry; why is set where it is truncated.
+func lineageAnswer(ancestry []lineage.Process, why *lineage.Cut) answer.Lineage {
+	out := answer.Lineage{Ancestry: each(ancestry, processAnswer)}
+	if why != nil {
+		out.AncestryTruncated = true
+		out.AncestryWhy, out.AncestryWhyBase64 = someText(cutText(*why))
+		out.AncestryWhyCode, out.AncestryWhyCodeBase64 = someText(string(*why))
+	}
+	return out
+}
+
+func unitAnswer(u *cgroup.Placement, path string, settings []event.UnitSetting) *answer.Unit {
+	if u.Unit == "" {
+		return nil
+	}
+	out := &answer.Unit{Manager: answer.Text(u.Manager), Settings: each(settings, settingAnswer)}
+	out.Name, out.NameBase64 = textOf(u.Unit)
+	out.Slice, out.SliceBase64 = textOf(u.Slice)
+	out.Cgroup, out.CgroupBase64 = textOf(path)
+	if u.SystemUnit != u.Unit {
+		out.SystemUnit, out.SystemUnitBase64 = someText(u.SystemUnit)
+	}
+	out.Session, out.SessionBase64 = textOf(u.Session)
+	if u.HasOwner {
+		out.OwnerUID = &u.OwnerUID
+	}
+	return out
+}
+
+func settingAnswer(s *event.UnitSetting) answer.Setting {
+	var out answer.Setting
+	out.Name, out.NameBase64 = textOf(s.Name)
+	out.Value, out.ValueBase64 = textOf(s.Value)
+	out.Evidence, out.EvidenceBase64 = textOf(string(s.Source))
+	if out.File, out.FileBase64 = textOrNull(s.File); out.File != nil {
+		line := uint32(s.Line)
+		out.Line = &line
+	}
+	return out
+}
+
+func containerAnswer(c *cgroup.Container) *answer.Container {
+	if c == nil {
+		return nil
+	}
+	out := &answer.Container{}
+	out.ID, out.IDBase64 = textOf(c.ID)
+	out.Runtime, out.RuntimeBase64 = textOf(c.Runtime)
+	out.Pod, out.PodBase64 = textOf(c.Pod)
+	return out
+}

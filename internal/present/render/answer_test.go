@@ -1,0 +1,110 @@
+package render
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/finding"
+	"github.com/nsblame/nsblame/internal/present/answer"
+)
+
+// TestGoldensAreAnswers reads every line of the golden files into the type of its
+// line and writes it again. A field that a type does not have, has in another
+// place, or treats differently where it has nothing to say, makes a difference.
+func TestGoldensAreAnswers(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.golden")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := make(map[string]bool)
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range bytes.Lines(data) {
+			if !bytes.HasPrefix(line, []byte(`{"schema"`)) {
+				continue
+			}
+			seen[sameAgain(t, line)] = true
+		}
+	}
+	for kind := range answer.Lines {
+		if !seen[kind] {
+			t.Errorf("no golden file has a line of type %s", kind)
+		}
+	}
+}
+
+// sameAgain fails unless a line can be read into its type, and is the same when
+// written again. It returns the type.
+func sameAgain(t fataler, line []byte) string {
+	kind, v, err := answer.DecodeStrict(line)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, line)
+	}
+	var again bytes.Buffer
+	if err := writeAnswer(&again, v); err != nil {
+		t.Fatalf("%v", err)
+	}
+	if diff := cmp.Diff(string(line), again.String()); diff != "" {
+		t.Fatalf("%s written again (-want +got):\n%s", kind, diff)
+	}
+	return kind
+}
+
+// TestCreationAnswer compares the two ways of writing a creation: the encoder
+// of trace's lines, and the types that report and list use.
+func TestCreationAnswer(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := anyCreation().Draw(t, "creation")
+		c.Placement.Manager = event.ManagerUser // it is one of two
+		var line, typed bytes.Buffer
+		if err := NewJSON(&line).Consume(&finding.Created{Attribution: c, Selected: true}); err != nil {
+			t.Fatalf("%v", err)
+		}
+		a := (&clock{}).creationAnswer(c)
+		if err := writeAnswer(&typed, &answer.NetnsCreate{Head: head("netns_create"), Creation: a}); err != nil {
+			t.Fatalf("%v", err)
+		}
+		if diff := cmp.Diff(line.String(), typed.String()); diff != "" {
+			t.Fatalf("-line +typed:\n%s", diff)
+		}
+		sameAgain(t, line.Bytes())
+	})
+}
+
+// BenchmarkCreationJSON compares the two ways: the hand-written encoder stays as
+// long as the types cost more than a tenth.
+func BenchmarkCreationJSON(b *testing.B) {
+	c := scenarios()[0].c
+	b.Run("encoder", func(b *testing.B) {
+		var w bytes.Buffer
+		p, f := NewJSON(&w), &finding.Created{Attribution: c, Selected: true}
+		for b.Loop() {
+			w.Reset()
+			if err := p.Consume(f); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("types", func(b *testing.B) {
+		var w bytes.Buffer
+		e := json.NewEncoder(&w)
+		e.SetEscapeHTML(false)
+		for b.Loop() {
+			w.Reset()
+			a := (&clock{}).creationAnswer(c)
+			if err := e.Encode(&answer.NetnsCreate{Head: head("netns_create"), Creation: a}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

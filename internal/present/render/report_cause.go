@@ -1,0 +1,131 @@
+package render
+
+import (
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/report"
+	"github.com/nsblame/nsblame/internal/present/answer"
+)
+
+func (a *reportAnswerer) cause(c *report.Cause) answer.Cause {
+	out := answer.Cause{
+		Trigger: answer.Text(c.Trigger), Origin: unitRefOrNull(&c.Origin), Command: commandAnswer(c),
+		Unit: unitRefOrNull(&c.Creator), Settings: each(c.Settings, settingAnswer),
+		RunBy: tallyAnswer(&c.RunBy), Containers: tallyAnswer(&c.Containers), Occupants: occupantsAnswer(c),
+		Similar: uint64(c.Similar), Count: c.Count, Failed: c.Failed, Errors: errorsAnswer(c.Errors),
+		First: a.clock.time(c.First), FirstBootNS: c.First,
+		Last: a.clock.time(c.Last), LastBootNS: c.Last,
+		Periodic: c.Rhythm.Periodic, Bursts: c.Rhythm.Bursts, Interval: quantilesOrNull(&c.Rhythm.Interval),
+		Lifetime: quantilesOrNull(&c.Life), Teardown: quantilesOrNull(&c.Teardown),
+		Spent: each(c.Spent, spentAnswer), Cost: a.costs(c.Costs), Evidence: counts(c.Evidence),
+		Example: a.clock.creationAnswer(c.Example), Remedies: each(c.Remedies, remedyAnswer),
+	}
+	out.Why, out.WhyBase64, out.WhyCode = reasonAnswer(c.Why)
+	out.Activated, out.ActivatedBase64 = textOrNull(c.Activated)
+	if a.r.Endings.Seen {
+		out.Alive = &c.Alive
+	}
+	if c.Alive > 0 {
+		out.OldestAlive = answer.Maybe[answer.Time]{Present: true, Value: a.clock.time(c.OldestAlive)}
+		out.OldestAliveBootNS = &c.OldestAlive
+	}
+	return out
+}
+
+func errorsAnswer(errs map[uint32]uint64) answer.Counts {
+	out := make(answer.Counts, len(errs))
+	for n, count := range errs {
+		out[answer.Text(errnoName(n))] += count
+	}
+	return out
+}
+
+// commandAnswer is nil where no command began it.
+func commandAnswer(c *report.Cause) *answer.Command {
+	if len(c.Command) == 0 && c.Comm == "" {
+		return nil
+	}
+	out := &answer.Command{ArgvTruncated: c.CommandTruncated}
+	out.Argv, out.ArgvBase64 = textsOf(c.Command)
+	out.Comm, out.CommBase64 = textOf(c.Comm)
+	if c.HasUID {
+		out.UID = &c.UID
+	}
+	return out
+}
+
+func unitRef(p *report.Party) answer.UnitRef {
+	out := answer.UnitRef{Pattern: p.Pattern, Manager: answer.Text(p.Manager)}
+	out.Name, out.NameBase64 = textOf(p.Unit)
+	if p.Manager == event.ManagerUser && p.HasOwner {
+		out.OwnerUID = &p.OwnerUID
+	}
+	return out
+}
+
+func unitRefOrNull(p *report.Party) *answer.UnitRef {
+	if p.Unit == "" {
+		return nil
+	}
+	out := unitRef(p)
+	return &out
+}
+
+func tallyAnswer(t *report.Tally) answer.Tally {
+	return answer.Tally{
+		Values: each(t.Values, func(v *report.Counted) answer.Counted {
+			out := answer.Counted{Count: v.Count}
+			out.Value, out.ValueBase64 = textsOf(v.Value)
+			return out
+		}),
+		Others: t.Others,
+	}
+}
+
+// occupantsAnswer is nil where nobody was seen to move in.
+func occupantsAnswer(c *report.Cause) *answer.Occupants {
+	if len(c.Occupants.Values) == 0 && c.Untold == 0 && c.Visits == 0 {
+		return nil
+	}
+	return &answer.Occupants{Tally: tallyAnswer(&c.Occupants), Untold: c.Untold, Visits: c.Visits}
+}
+
+func quantiles(s *report.Spread) answer.Quantiles {
+	return answer.Quantiles{
+		N: s.N, MedianNS: s.Median, Q1NS: s.Q1, Q3NS: s.Q3, MinNS: s.Min, MaxNS: s.Max, Unused: s.Unused,
+	}
+}
+
+// quantilesOrNull is nil without a value.
+func quantilesOrNull(s *report.Spread) *answer.Quantiles {
+	if s.N == 0 {
+		return nil
+	}
+	out := quantiles(s)
+	return &out
+}
+
+func summed(sum uint64, s *report.Spread) answer.SummedQuantiles {
+	return answer.SummedQuantiles{SumNS: sum, Quantiles: quantiles(s)}
+}
+
+func spentAnswer(s *report.Spent) answer.Spent {
+	out := answer.Spent{SummedQuantiles: summed(s.Sum, &s.Spread)}
+	out.What, out.WhatBase64 = textOf(s.What)
+	return out
+}
+
+func remedyAnswer(m *report.Remedy) answer.Remedy {
+	out := answer.Remedy{Kind: answer.Text(m.Kind), Commands: each(m.Commands, func(argv *[]string) answer.Argv {
+		var out answer.Argv
+		out.Argv, out.ArgvBase64 = textsOf(*argv)
+		return out
+	})}
+	out.Do, out.DoBase64 = textOf(m.Do)
+	out.Cost, out.CostBase64 = textOf(m.Cost)
+	if m.File != nil {
+		out.File = &answer.File{}
+		out.File.Path, out.File.PathBase64 = textOf(m.File.Path)
+		out.File.Contents, out.File.ContentsBase64 = textOf(m.File.Contents)
+	}
+	return out
+}
