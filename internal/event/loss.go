@@ -92,6 +92,9 @@ const (
 	HiddenInits
 )
 
+// hiddenAll is all of them.
+const hiddenAll = ^Hidden(0)
+
 // lossKind is a row of the table of loss kinds.
 type lossKind struct {
 	kind LossKind
@@ -118,11 +121,11 @@ var lossKinds = []lossKind{
 	{kind: LossBusSkipped, hides: HiddenRequests},
 	{kind: LossEnding, hides: HiddenEnds},
 	{kind: LossLife, hides: HiddenEnds},
-	{kind: LossCost, hides: HiddenCosts | HiddenActors},
-	{kind: LossJoin, hides: HiddenJoins | HiddenActors},
+	{kind: LossCost, hides: HiddenCosts},
+	{kind: LossJoin, hides: HiddenJoins},
 	{kind: LossInit, hides: HiddenInits},
 	{kind: LossLoad, hides: HiddenInits},
-	{kind: LossRecord, hides: HiddenCreations | HiddenEnds | HiddenActors},
+	{kind: LossRecord, hides: hiddenAll},
 }
 
 // LossKinds returns all kinds, in the order of the table.
@@ -143,12 +146,12 @@ func (k LossKind) Harmless() bool { return k.row().hides == 0 }
 // Buffered reports whether a larger buffer prevents losses of this kind.
 func (k LossKind) Buffered() bool { return k.row().buffered }
 
-// row finds the row of a kind. One that a later version recorded may hide actors.
+// row finds the row of a kind. One that a later version recorded may hide anything.
 func (k LossKind) row() lossKind {
 	for _, row := range lossKinds {
 		if row.kind == k {
 			return row
 		}
 	}
-	return lossKind{kind: k, hides: HiddenActors}
+	return lossKind{kind: k, hides: hiddenAll}
 }

@@ -1019,7 +1019,8 @@ func TestARequestBehindTheForkIsBlamedForNothing(t *testing.T) {
 // A request that was lost may have begun the run, and not the one that was heard.
 func TestARequestBeforeALossIsInferred(t *testing.T) {
 	for kind, want := range map[event.LossKind]string{
-		event.LossBus: "command 41 cron.service (inferred)", event.LossCreation: "command 41 cron.service (kernel)",
+		event.LossBus: "command 41 cron.service (inferred)", event.LossRecord: "command 41 cron.service (inferred)",
+		event.LossCreation: "command 41 cron.service (kernel)",
 	} {
 		s := tell(t)
 		s.units["foo.service"] = event.UnitState{Name: "foo.service", Type: "simple", PrivateNetwork: true}

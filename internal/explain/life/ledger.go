@@ -71,7 +71,7 @@ func (l *Ledger) observe(ev event.Event) {
 	case *event.End:
 		l.ended = true
 	case *event.Loss:
-		l.gaps = true
+		l.gaps = l.gaps || b.Kind.Hides(event.HiddenCreations|event.HiddenEnds)
 	case *event.Damage:
 		// that the file has no end is no gap in what it has
 		l.gaps = l.gaps || b.Bytes > 0

@@ -48,6 +48,7 @@ func TestFind(t *testing.T) {
 		{"no cookie, the recording ended", ledger(t, 0), 400, ended, "", "numbers are reused"},
 		{"no cookie, the recording says that it ended", ledger(t, 0, &event.End{}), 0, goesOn, "", "numbers are reused"},
 		{"no cookie, ends may be lost", ledger(t, 0, &event.Loss{Kind: event.LossEnding, Count: 1}), 0, goesOn, "", "may lack the end"},
+		{"no cookie, other things are lost", ledger(t, 0, &event.Loss{Kind: event.LossForget, Count: 1}, &event.Loss{Kind: event.LossBus, Count: 1}), 0, goesOn, ByInum, ""},
 		{"no cookie, a part is damaged", ledger(t, 0, &event.Damage{Bytes: 9, Blocks: 1}), 0, goesOn, "", "may lack the end"},
 		{"no cookie, the file just ends", ledger(t, 0, &event.Damage{Blocks: 1, Truncated: true}), 0, goesOn, ByInum, ""},
 		{"no cookie, ends are not seen", ledger(t, 0, &event.Coverage{Probe: releaseProbe}), 0, goesOn, "", "may lack the end"},
