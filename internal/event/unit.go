@@ -71,12 +71,8 @@ type UnitState struct {
 	Manager Manager
 	// OwnerUID is the user whose manager it is, with ManagerUser.
 	OwnerUID uint32
-	// Description is free text.
-	Description string
 	// LoadState is "loaded", "masked", "not-found", "bad-setting", …
 	LoadState string
-	// ActiveState is "active", "activating", "inactive", "failed", …
-	ActiveState string
 	// SubState is the state in terms of the type of unit: "running",
 	// "auto-restart", "waiting", …
 	SubState string
@@ -84,8 +80,6 @@ type UnitState struct {
 	Transient bool
 	// FragmentPath is the unit file, empty for units without one.
 	FragmentPath string
-	// SourcePath is what FragmentPath was generated from (/etc/fstab).
-	SourcePath string
 	// DropInPaths are the drop-ins, in the order in which they apply.
 	DropInPaths []string
 	// NeedDaemonReload is set when the files were changed since they were
@@ -93,16 +87,10 @@ type UnitState struct {
 	NeedDaemonReload bool
 	// BusName is what the service owns on the bus (BusName=).
 	BusName string
-	// Slice is the slice that it is in.
-	Slice string
-	// ControlGroup is the path of its cgroup, empty while it has none.
-	ControlGroup string
-	// ControlGroupID is that cgroup's id, the kernel's own kernfs_node.id
-	// (systemd 250 and later, cgroup version 2). Compared with the one that
-	// the kernel saw, it proves that this is the run in question.
+	// ControlGroupID is the id of its cgroup, kernfs_node.id in the kernel. Zero
+	// while it has none, before systemd 250 and with cgroup version 1. If it is
+	// the one that the kernel saw, this is the run in question.
 	ControlGroupID uint64
-	// InvocationID is 32 hexadecimal digits, other ones for each run.
-	InvocationID string
 	// MainPID is the pid of the service's main process, 0 for none.
 	MainPID uint32
 
@@ -121,14 +109,10 @@ type UnitState struct {
 	// TriggeredBy are the timer, socket, path and automount units that can
 	// start it.
 	TriggeredBy []string
-	// Triggers are the units that this one can start, for those types.
-	Triggers []string
 	// LastTriggerUS is when a timer last elapsed.
 	LastTriggerUS uint64
 	// Dependents are the units that can have brought it up.
 	Dependents []UnitDependent
-	// JobID is the manager's job for it, 0 for none.
-	JobID uint32
 
 	// Type is the service's type ("simple", "oneshot", …).
 	Type string
@@ -138,13 +122,6 @@ type UnitState struct {
 	// started the service. It is above zero if and only if the present run is
 	// one (src/core/service.c, flush_n_restarts).
 	NRestarts uint32
-	// Result is how the present run went so far ("success", "exit-code", …).
-	Result string
-	// ExecMainCode is how the main process ended, as in waitid(2)'s si_code, 0
-	// while it runs.
-	ExecMainCode int32
-	// ExecMainStatus is its exit status or signal.
-	ExecMainStatus int32
 
 	// StateChangeUS is when SubState last changed.
 	StateChangeUS uint64

@@ -30,6 +30,6 @@
 // timer or path unit that started this run. It names the one that started the
 // first run since the unit was loaded (src/core/unit.c, unit_start: "Older
 // details object wins"), also when someone starts it by hand later; see
-// StartedBy instead. ExecMainStatus and Result are of the present run: what
-// ended the one before is forgotten when the next one begins.
+// StartedBy instead. ExecMainStatus and Result are not asked either: they are of
+// the present run, and what ended the one before is forgotten when it begins.
 package systemd

@@ -83,8 +83,8 @@ func checkSetting(t *testing.T, files map[string][]byte, s event.UnitSetting) {
 func FuzzProperties(f *testing.F) {
 	for _, p := range []map[string]dbus.Variant{
 		{"Id": dbus.MakeVariant("a.service"), "Names": dbus.MakeVariant([]string{"a.service", "b\xff"})},
-		{"Id": dbus.MakeVariant(uint32(7)), "Names": dbus.MakeVariant("a"), "Job": dbus.MakeVariant([]any{"x"})},
-		{"InvocationID": dbus.MakeVariant([]byte{1, 2}), "NRestarts": dbus.MakeVariant(int64(-1)), "RequiredBy": dbus.MakeVariant([]string{""})},
+		{"Id": dbus.MakeVariant(uint32(7)), "Names": dbus.MakeVariant("a"), "MainPID": dbus.MakeVariant([]any{"x"})},
+		{"Type": dbus.MakeVariant([]byte{1, 2}), "NRestarts": dbus.MakeVariant(int64(-1)), "RequiredBy": dbus.MakeVariant([]string{""})},
 	} {
 		m := &dbus.Message{
 			Type: dbus.TypeMethodReply,
@@ -111,8 +111,8 @@ func FuzzProperties(f *testing.F) {
 			return
 		}
 		u := newUnit(p)
-		size := len(u.Name) + len(u.Description) + len(u.FragmentPath) + len(u.ControlGroup) + len(u.InvocationID)/2
-		for _, list := range [][]string{u.Names, u.DropInPaths, u.TriggeredBy, u.Triggers, u.JoinsNamespaceOf} {
+		size := len(u.Name) + len(u.FragmentPath) + len(u.BusName)
+		for _, list := range [][]string{u.Names, u.DropInPaths, u.TriggeredBy, u.JoinsNamespaceOf} {
 			for _, s := range list {
 				size += len(s)
 			}

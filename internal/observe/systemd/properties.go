@@ -1,8 +1,6 @@
 package systemd
 
 import (
-	"encoding/hex"
-
 	"github.com/godbus/dbus/v5"
 	"github.com/nsblame/nsblame/internal/event"
 )
@@ -36,20 +34,14 @@ func newUnit(p properties) event.UnitState {
 	u := event.UnitState{
 		Name:             p.str("Id"),
 		Names:            p.strs("Names"),
-		Description:      p.str("Description"),
 		LoadState:        p.str("LoadState"),
-		ActiveState:      p.str("ActiveState"),
 		SubState:         p.str("SubState"),
 		Transient:        get[bool](p, "Transient"),
 		FragmentPath:     p.str("FragmentPath"),
-		SourcePath:       p.str("SourcePath"),
 		DropInPaths:      p.strs("DropInPaths"),
 		NeedDaemonReload: get[bool](p, "NeedDaemonReload"),
 		BusName:          p.str("BusName"),
-		Slice:            p.str("Slice"),
-		ControlGroup:     p.str("ControlGroup"),
 		ControlGroupID:   p.u64("ControlGroupId"),
-		InvocationID:     hex.EncodeToString(get[[]byte](p, "InvocationID")),
 		MainPID:          get[uint32](p, "MainPID"),
 
 		PrivateNetwork:       get[bool](p, "PrivateNetwork"),
@@ -64,21 +56,14 @@ func newUnit(p properties) event.UnitState {
 // setStart takes what has to do with how the unit is started.
 func setStart(u *event.UnitState, p properties) {
 	u.TriggeredBy = p.strs("TriggeredBy")
-	u.Triggers = p.strs("Triggers")
 	for _, d := range dependencies {
 		for _, name := range p.strs(d) {
 			u.Dependents = append(u.Dependents, event.UnitDependent{Name: name, Dependency: d})
 		}
 	}
-	if job := get[[]any](p, "Job"); len(job) > 0 { // (uo): id, path
-		u.JobID, _ = job[0].(uint32)
-	}
 	u.Type = p.str("Type")
 	u.Restart = p.str("Restart")
 	u.NRestarts = get[uint32](p, "NRestarts")
-	u.Result = p.str("Result")
-	u.ExecMainCode = get[int32](p, "ExecMainCode")
-	u.ExecMainStatus = get[int32](p, "ExecMainStatus")
 }
 
 func setTimes(u *event.UnitState, p properties) {

@@ -213,13 +213,6 @@ func (r *Writer) beginSegment() error {
 	return nil
 }
 
-// Pending reports whether something is not in the file yet.
-func (r *Writer) Pending() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.records > 0
-}
-
 // Flush puts everything so far into the file.
 func (r *Writer) Flush() error {
 	r.mu.Lock()

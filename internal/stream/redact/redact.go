@@ -13,7 +13,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/event"
@@ -57,24 +56,8 @@ func (m Mode) Event(ev event.Event) event.Event {
 		c := *b
 		c.Data, c.Size = messages(b.Data, b.Size)
 		ev.Body = &c
-	case *event.Unit:
-		c := *b
-		c.Unit.Description = m.text(b.Unit.Description)
-		ev.Body = &c
 	}
 	return ev
-}
-
-// text is free text, which for a transient unit is its command line.
-func (m Mode) text(s string) string {
-	if s == "" {
-		return s
-	}
-	marked := func(arg string) bool { return strings.Contains(arg, Mark) }
-	if m == Secrets && !slices.ContainsFunc(m.argv(append([]string{""}, strings.Fields(s)...)), marked) {
-		return s
-	}
-	return Mark
 }
 
 // argv replaces the values in an argument list. A program that has overwritten

@@ -201,19 +201,9 @@ func TestSeveralMessages(t *testing.T) {
 	}
 }
 
-func TestHostAndDescription(t *testing.T) {
+func TestHost(t *testing.T) {
 	host := All.Event(event.Event{Body: &event.Host{}}).Body.(*event.Host)
 	if host.Redacted != "all" {
 		t.Error("the head doesn't say so")
-	}
-	u := &event.Unit{Unit: event.UnitState{Name: "a.service", Description: "/bin/x --token=abc"}}
-	for _, m := range []Mode{All, Secrets} {
-		if got := m.Event(event.Event{Body: u}).Body.(*event.Unit); got.Unit.Description != Mark || got.Unit.Name != "a.service" {
-			t.Errorf("%+v", got.Unit)
-		}
-	}
-	u.Unit.Description = "Hostname Service"
-	if got := Secrets.Event(event.Event{Body: u}).Body.(*event.Unit); got.Unit.Description != "Hostname Service" {
-		t.Errorf("%+v", got.Unit)
 	}
 }
