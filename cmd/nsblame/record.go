@@ -41,9 +41,10 @@ that ask nsblame to end are passed on to the command. The exit code is then:
 -o x.avro the files are x-000001.avro, x-000002.avro and so on. Each can be read
 by itself. --rotate-files keeps only the latest ones.
 
---redact replaces the values of arguments before they are written. With
---redact=secrets it replaces only those that look like secrets. That is a guess,
-and it can miss some.
+--redact hides things before they are written: all arguments of command lines
+and the machine's name. --redact=secrets hides arguments that look like secrets,
+which is a guess and can miss. --redact=names hides the machine's name only.
+--redact=secrets,names does both.
 
 ` + failOnHelp
 
@@ -59,7 +60,7 @@ type recordOptions struct {
 }
 
 func newRecordCmd() *cobra.Command {
-	opt := &recordOptions{redact: newRedactFlag(), live: newLiveFlags()}
+	opt := &recordOptions{live: newLiveFlags()}
 	cmd := &cobra.Command{
 		Use:   "record -o FILE [-- COMMAND [ARG...]]",
 		Short: "Write the stream of events into a file",
@@ -128,7 +129,7 @@ func runRecord(cmd *cobra.Command, opt *recordOptions) error {
 	stderr := cmd.ErrOrStderr()
 	to := recordTarget{
 		file: opt.file, rotateSize: uint64(opt.rotateSize), rotateFiles: opt.rotateFiles,
-		redact: opt.redact.mode(), stdout: cmd.OutOrStdout(),
+		redact: opt.redact.mode, stdout: cmd.OutOrStdout(),
 	}
 	observed, err := opt.live.observe(cmd.Context(), func(ctx context.Context, live source, ready func() error) error {
 		asked := ctx

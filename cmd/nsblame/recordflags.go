@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -10,19 +12,36 @@ import (
 	"github.com/nsblame/nsblame/internal/stream/redact"
 )
 
-// redactFlag is --redact[=all|secrets].
-type redactFlag struct{ choice }
+// redactFlag is --redact[=MODE,...].
+type redactFlag struct{ mode redact.Mode }
 
-func newRedactFlag() redactFlag {
-	return redactFlag{choice{allowed: []string{string(redact.All), string(redact.Secrets)}}}
+// String returns what is hidden.
+func (f *redactFlag) String() string { return f.mode.String() }
+
+// Type names the values in the help.
+func (f *redactFlag) Type() string { return strings.Join(redact.ModeNames(), "|") }
+
+// Set adds modes to those that were given before.
+func (f *redactFlag) Set(s string) error {
+	for name := range strings.SplitSeq(s, ",") {
+		mode, ok := redact.Parse(name)
+		if !ok {
+			return fmt.Errorf("%w: %s", errNotAllowed, strings.Join(redact.ModeNames(), ", "))
+		}
+		f.mode |= mode
+	}
+	return nil
 }
 
 func (f *redactFlag) add(cmd *cobra.Command) {
-	f.choice.add(cmd, "redact", "replace the values of arguments in the file: all, or those that look like secrets")
-	cmd.Flags().Lookup("redact").NoOptDefVal = string(redact.All)
+	const name = "redact"
+	cmd.Flags().Var(f, name, "hide before anything is written: secrets (arguments that look like one), names (the machine's), or all (every argument, and names)")
+	cmd.Flags().Lookup(name).NoOptDefVal = redact.All.String()
+	complete := cobra.FixedCompletions(redact.ModeNames(), cobra.ShellCompDirectiveNoFileComp)
+	if err := cmd.RegisterFlagCompletionFunc(name, complete); err != nil {
+		panic(err) // the flag was defined twice
+	}
 }
-
-func (f *redactFlag) mode() redact.Mode { return redact.Mode(f.value) }
 
 // recordTarget is where a recording goes, and how.
 type recordTarget struct {

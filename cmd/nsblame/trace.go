@@ -48,7 +48,7 @@ type traceOptions struct {
 }
 
 func newTraceCmd() *cobra.Command {
-	opt := &traceOptions{printFlags: newPrintFlags(), live: newLiveFlags(), redact: newRedactFlag()}
+	opt := &traceOptions{printFlags: newPrintFlags(), live: newLiveFlags()}
 	cmd := &cobra.Command{
 		Use:   "trace",
 		Short: "Print who creates network namespaces, as it happens",
@@ -168,7 +168,7 @@ func runTrace(ctx context.Context, opt *traceOptions, stdout, stderr io.Writer) 
 	_, err := opt.live.observe(ctx, func(ctx context.Context, src source, ready func() error) error {
 		giveUp(src, stderr)
 		if opt.record != "" {
-			return recordTo(ctx, src, ready, recordTarget{file: opt.record, redact: opt.redact.mode()}, run)
+			return recordTo(ctx, src, ready, recordTarget{file: opt.record, redact: opt.redact.mode}, run)
 		}
 		if err := ready(); err != nil {
 			return err

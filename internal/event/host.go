@@ -5,6 +5,9 @@ package event
 type Host struct {
 	// Version is nsblame's own.
 	Version string
+	// Hostname is the machine's name (uname -n), empty where it was redacted and
+	// in recordings of earlier versions.
+	Hostname string
 	// Kernel is the running kernel's release (uname -r).
 	Kernel string
 	// Arch is the machine's architecture in Go's terms (amd64, arm64).
@@ -25,8 +28,9 @@ type Host struct {
 	// ExecWaitNS is how long a creation is held back for the exec that may
 	// follow it.
 	ExecWaitNS uint64
-	// Redacted says which arguments of command lines were replaced before they
-	// came into the stream: "all", "secrets", or empty for none.
+	// Redacted says what was hidden before it came into the stream: "all",
+	// "secrets", "names", "secrets,names", or empty for nothing. See package
+	// redact.
 	Redacted string
 }
 

@@ -208,6 +208,7 @@ func hostFacts(opt Options, hierarchy kernel.Hierarchy) (*event.Host, error) {
 	_, zone := time.Now().Zone()
 	return &event.Host{
 		Version:          opt.Version,
+		Hostname:         unix.ByteSliceToString(uts.Nodename[:]),
 		Kernel:           unix.ByteSliceToString(uts.Release[:]),
 		Arch:             runtime.GOARCH,
 		BootID:           string(bootID[:max(0, len(bootID)-1)]),

@@ -133,7 +133,11 @@ func (p *textPrinter) summary(s *finding.Summary) error {
 		text += fmt.Sprintf(", %d part%s of the recording not readable (%d bytes, at least %d block%s)",
 			s.Damages, plural(s.Damages), s.DamagedBytes, s.DamagedBlocks, plural(s.DamagedBlocks))
 	}
-	if s.Redacted != "" {
+	switch s.Redacted {
+	case "":
+	case "names":
+		text += ", machine's name redacted"
+	default:
 		text += ", arguments redacted (" + fitEscaped(s.Redacted, maxName) + ")"
 	}
 	return write(p.diag, text+"\n")

@@ -77,6 +77,7 @@ func walkHost(c *codec, h *event.Host) {
 	word(c, "cgroup_hierarchy", &h.CgroupHierarchy)
 	c.u64("exec_wait_ns", &h.ExecWaitNS)
 	word(c, "redacted", &h.Redacted)
+	c.bytes("hostname", &h.Hostname)
 }
 
 func walkClock(c *codec, k *event.Clock) { c.i64("offset_ns", &k.OffsetNS) }

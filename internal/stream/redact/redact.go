@@ -1,5 +1,5 @@
-// Package redact takes the values of arguments out of the stream of events
-// before they are written down or shown.
+// Package redact takes the values of arguments and the machine's name out of the
+// stream of events before they are written down or shown.
 //
 // It keeps what tells who did what: the program (argv[0], the executable), the
 // number of arguments, and the names of options. All that can hold an argument
@@ -19,18 +19,59 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/dbuswire"
 )
 
-// Mode says which values are replaced.
-type Mode string
+// Mode is a set of what is hidden.
+type Mode uint8
 
-// The modes.
+// The modes. All includes the others.
 const (
-	// None replaces nothing.
-	None Mode = ""
-	// Secrets replaces what looks like a secret: see secret.
-	Secrets Mode = "secrets"
-	// All replaces every argument but the name of the program.
-	All Mode = "all"
+	// Secrets replaces the arguments that look like a secret: see secret.
+	Secrets Mode = 1 << iota
+	// Names hides the machine's name.
+	Names
+	arguments
+	// All replaces every argument but the name of the program, and hides the
+	// machine's name.
+	All = arguments | Secrets | Names
+	// None hides nothing.
+	None Mode = 0
 )
+
+// modeNames has the modes by name, in the order in which they are listed.
+var modeNames = []struct {
+	name string
+	mode Mode
+}{{"all", All}, {"secrets", Secrets}, {"names", Names}}
+
+// ModeNames returns the names that Parse knows.
+func ModeNames() []string {
+	list := make([]string, len(modeNames))
+	for i, m := range modeNames {
+		list[i] = m.name
+	}
+	return list
+}
+
+// Parse returns the mode of that name; false if there is none.
+func Parse(name string) (Mode, bool) {
+	for _, m := range modeNames {
+		if m.name == name {
+			return m.mode, true
+		}
+	}
+	return None, false
+}
+
+// String names what is hidden: "all", or a list such as "secrets,names".
+func (m Mode) String() string {
+	var list []string
+	for _, row := range modeNames {
+		if m&row.mode == row.mode {
+			list = append(list, row.name)
+			m &^= row.mode
+		}
+	}
+	return strings.Join(list, ",")
+}
 
 // Mark stands in the place of what was replaced.
 const Mark = "[redacted]"
@@ -44,18 +85,23 @@ func (m Mode) Event(ev event.Event) event.Event {
 	switch b := ev.Body.(type) {
 	case *event.Host:
 		c := *b
-		c.Redacted = string(m)
+		c.Redacted = m.String()
+		if m&Names != 0 {
+			c.Hostname = ""
+		}
 		ev.Body = &c
 	case *event.Program:
-		if len(b.Argv) > 0 {
+		if len(b.Argv) > 0 && m&(arguments|Secrets) != 0 {
 			c := *b
 			c.Argv = m.argv(b.Argv)
 			ev.Body = &c
 		}
 	case *event.BusMessage:
-		c := *b
-		c.Data, c.Size = messages(b.Data, b.Size)
-		ev.Body = &c
+		if m&(arguments|Secrets) != 0 {
+			c := *b
+			c.Data, c.Size = messages(b.Data, b.Size)
+			ev.Body = &c
+		}
 	}
 	return ev
 }
@@ -66,13 +112,13 @@ func (m Mode) Event(ev event.Event) event.Event {
 func (m Mode) argv(list []string) []string {
 	out := make([]string, len(list))
 	out[0] = list[0]
-	if i := strings.IndexAny(list[0], " \t\n"); i >= 0 && m == All {
+	if i := strings.IndexAny(list[0], " \t\n"); i >= 0 && m&arguments != 0 {
 		out[0] = list[0][:i] + " " + Mark
 	}
 	next := false // the argument is the value of the option before it
 	for i, arg := range list[1:] {
 		switch {
-		case m == All:
+		case m&arguments != 0:
 			out[i+1] = Mark
 		case next:
 			out[i+1], next = Mark, false
@@ -80,7 +126,7 @@ func (m Mode) argv(list []string) []string {
 			out[i+1], next = secret(arg)
 		}
 	}
-	if m == Secrets && list[0] != "" {
+	if m&arguments == 0 && list[0] != "" {
 		out[0], _ = secret(list[0])
 	}
 	return out

@@ -201,9 +201,37 @@ func TestSeveralMessages(t *testing.T) {
 	}
 }
 
+// The head of the stream says what is hidden, and has the machine's name only if
+// that isn't.
 func TestHost(t *testing.T) {
-	host := All.Event(event.Event{Body: &event.Host{}}).Body.(*event.Host)
-	if host.Redacted != "all" {
-		t.Error("the head doesn't say so")
+	for want, mode := range map[string]Mode{
+		"all": All, "secrets": Secrets, "names": Names, "secrets,names": Names | Secrets,
+	} {
+		host := mode.Event(event.Event{Body: &event.Host{Hostname: "web1"}}).Body.(*event.Host)
+		if named := host.Hostname == "web1"; host.Redacted != want || named != (mode == Secrets) {
+			t.Errorf("%s: %+v", want, host)
+		}
+	}
+}
+
+func TestParse(t *testing.T) {
+	for _, name := range ModeNames() {
+		if m, ok := Parse(name); !ok || m.String() != name {
+			t.Errorf("%s became %s", name, m)
+		}
+	}
+	if _, ok := Parse("some"); ok || (All|Secrets).String() != "all" {
+		t.Error("some is a mode, or all hides less than secrets")
+	}
+}
+
+// Names alone leaves the rest of the stream as it is.
+func TestNamesOnly(t *testing.T) {
+	for _, body := range []event.Body{
+		&event.Program{Argv: []string{"x", "--password=y"}}, &event.BusMessage{Data: []byte("anything"), Size: 8},
+	} {
+		if got := Names.Event(event.Event{Body: body}).Body; got != body {
+			t.Errorf("%+v became %+v", body, got)
+		}
 	}
 }
