@@ -6,24 +6,26 @@ import (
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/bounded"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
+	"github.com/nsblame/nsblame/internal/explain/request"
 )
 
-// maxAnswers bounds the answers and runs that are remembered; the oldest go
-// first.
-const maxAnswers = 4096
+// maxRemembered bounds the answers, runs and ends that are remembered, each by
+// itself.
+const maxRemembered = 4096
 
 // Blamer finds the causes of creations. It is fed every event of the stream,
 // after the Tree has observed it, and every creation that the tree completes.
 type Blamer struct {
-	tree    *lineage.Tree
-	traffic traffic
-	answers memory[event.Question, *event.Unit]
-	asked   memory[event.Question, bool]
+	tree     *lineage.Tree
+	requests *request.Log
+	answers  *bounded.Map[event.Question, *event.Unit]
+	asked    *bounded.Map[event.Question, bool]
 	// answered is when the latest answer came, renewed the time for the sake of
 	// which it was last asked for again.
-	answered, renewed memory[event.Question, uint64]
+	answered, renewed *bounded.Map[event.Question, uint64]
 	// over is set once no further answers will come.
 	over    bool
 	asks    []event.Question
@@ -33,9 +35,9 @@ type Blamer struct {
 	news, newsOfLoads bool
 	// runs are the latest runs of each unit in which a namespace was made, in
 	// the order of time: each must have a cause of its own.
-	runs memory[unitKey, []run]
+	runs *bounded.Map[unitKey, []run]
 	// ends tells how creators ended.
-	ends memory[event.ProcessID, *event.Process]
+	ends *bounded.Map[event.ProcessID, *event.Process]
 	// busSpokenOf is set once the stream has said whether the buses are heard;
 	// busWhy says why they are not, empty if they are.
 	busSpokenOf bool
@@ -51,7 +53,7 @@ type Blamer struct {
 
 // unitKey names a unit of a manager.
 type unitKey struct {
-	owner owner
+	owner request.Owner
 	unit  string
 }
 
@@ -79,12 +81,20 @@ func (r run) question() event.Question { return r.ask(r.unit) }
 
 // ask is a question about a unit that has to do with the run.
 func (r run) ask(unit string) event.Question {
-	return event.Question{Unit: unit, Manager: r.owner.manager, UID: r.owner.uid, Run: r.first, Cgroup: r.cgroup}
+	return event.Question{Unit: unit, Manager: r.owner.Manager, UID: r.owner.UID, Run: r.first, Cgroup: r.cgroup}
 }
 
 // New returns a Blamer over a tree.
 func New(tree *lineage.Tree) *Blamer {
-	return &Blamer{tree: tree, traffic: newTraffic()}
+	return &Blamer{
+		tree: tree, requests: request.New(),
+		answers:  bounded.NewMap[event.Question, *event.Unit](maxRemembered),
+		asked:    bounded.NewMap[event.Question, bool](maxRemembered),
+		answered: bounded.NewMap[event.Question, uint64](maxRemembered),
+		renewed:  bounded.NewMap[event.Question, uint64](maxRemembered),
+		runs:     bounded.NewMap[unitKey, []run](maxRemembered),
+		ends:     bounded.NewMap[event.ProcessID, *event.Process](maxRemembered),
+	}
 }
 
 // Observe takes the next event of the stream.
@@ -97,23 +107,23 @@ func (b *Blamer) Observe(ev event.Event) {
 		b.since, b.unified = ev.BootNS, body.CgroupHierarchy == "unified"
 	case *event.Loss:
 		if body.Kind.Hides(event.HiddenRequests) {
-			b.traffic.missed()
+			b.requests.Missed()
 		}
 	case *event.Damage:
 		// Which request was used up meanwhile, and which was made, nobody knows.
 		b.deaf = true
-		b.traffic.forget()
+		b.requests.Forget()
 	case *event.Coverage:
 		b.coverage(body)
 	case *event.BusMessage:
-		b.traffic.hear(ev.BootNS, body, b.tree)
+		b.requests.Observe(ev.BootNS, body, b.tree)
 	case *event.Unit:
-		b.answers.put(body.Question, body)
-		b.answered.put(body.Question, ev.BootNS)
+		b.answers.Put(body.Question, body)
+		b.answered.Put(body.Question, ev.BootNS)
 		b.news, b.newsOfLoads = true, len(b.loads) > 0
 	case *event.Process:
 		if body.Exited {
-			b.ends.put(body.ID, body)
+			b.ends.Put(body.ID, body)
 		}
 	case *event.NetnsCreate:
 		b.askEarly(ev.BootNS, body)
@@ -154,18 +164,18 @@ const maxRuns = 16
 
 // note remembers a run, by the first creation in it.
 func (b *Blamer) note(r run) {
-	list, _ := b.runs.get(r.unitKey)
+	list, _ := b.runs.Get(r.unitKey)
 	if slices.ContainsFunc(list, r.same) {
 		return
 	}
 	list = append(slices.Clone(list), r)
 	slices.SortStableFunc(list, func(x, y run) int { return cmp.Compare(x.at, y.at) })
-	b.runs.put(r.unitKey, list[max(0, len(list)-maxRuns):])
+	b.runs.Put(r.unitKey, list[max(0, len(list)-maxRuns):])
 }
 
 // before is the run of the unit before this one, if one is known.
 func (b *Blamer) before(r run) (run, bool) {
-	list, _ := b.runs.get(r.unitKey)
+	list, _ := b.runs.Get(r.unitKey)
 	for _, earlier := range slices.Backward(list) {
 		if earlier.at < r.at && !earlier.same(r) {
 			return earlier, true
@@ -176,7 +186,7 @@ func (b *Blamer) before(r run) (run, bool) {
 
 // firstSeen is when this run made its first namespace, 0 if it made none.
 func (b *Blamer) firstSeen(r run) uint64 {
-	list, _ := b.runs.get(r.unitKey)
+	list, _ := b.runs.Get(r.unitKey)
 	for _, known := range list {
 		if known.same(r) {
 			return known.at
@@ -233,16 +243,16 @@ const noAnswer = "the stream ended before it was answered"
 // giveUp takes all open questions for unanswered.
 func (b *Blamer) giveUp() {
 	b.asks, b.news, b.newsOfLoads, b.over = nil, true, true, true
-	for _, q := range b.asked.order {
-		if _, ok := b.answers.get(q); !ok {
-			b.answers.put(q, &event.Unit{Question: q, Why: noAnswer})
+	for _, q := range b.asked.Keys() {
+		if _, ok := b.answers.Get(q); !ok {
+			b.answers.Put(q, &event.Unit{Question: q, Why: noAnswer})
 		}
 	}
 }
 
 // BusCut counts the bus messages that could have mattered, but of which too
 // little was captured to tell.
-func (b *Blamer) BusCut() uint64 { return b.traffic.cut }
+func (b *Blamer) BusCut() uint64 { return b.requests.Cut() }
 
 // Asks returns the questions that came up since the last call. Each must be
 // answered with a Unit event, if only to say that there is no answer.
@@ -254,11 +264,11 @@ func (b *Blamer) Asks() []event.Question {
 
 // fact returns the answer to a question, or asks it.
 func (b *Blamer) fact(q event.Question) (*event.Unit, bool) {
-	if u, ok := b.answers.get(q); ok {
+	if u, ok := b.answers.Get(q); ok {
 		return u, true
 	}
-	if _, ok := b.asked.get(q); !ok {
-		b.asked.put(q, true)
+	if _, ok := b.asked.Get(q); !ok {
+		b.asked.Put(q, true)
 		b.asks = append(b.asks, q)
 	}
 	return nil, false
@@ -267,11 +277,11 @@ func (b *Blamer) fact(q event.Question) (*event.Unit, bool) {
 // upToDate reports whether an answer is from after a time. If not, the question
 // is asked again, once for each time.
 func (b *Blamer) upToDate(q event.Question, at uint64) bool {
-	if answered, _ := b.answered.get(q); answered >= at || b.over {
+	if answered, _ := b.answered.Get(q); answered >= at || b.over {
 		return true
 	}
-	if renewed, _ := b.renewed.get(q); renewed < at {
-		b.renewed.put(q, at)
+	if renewed, _ := b.renewed.Get(q); renewed < at {
+		b.renewed.Put(q, at)
 		b.asks = append(b.asks, q)
 	}
 	return false
@@ -284,12 +294,12 @@ func runOf(p *lineage.Process, ancestry []lineage.Process, at uint64) (run, bool
 	if !strings.HasSuffix(pl.Unit, ".service") || pl.Container != nil {
 		return run{}, false
 	}
-	own := owner{manager: pl.Manager}
+	own := request.Owner{Manager: pl.Manager}
 	if pl.Manager == event.ManagerUser {
 		if !pl.HasOwner {
 			return run{}, false
 		}
-		own.uid = pl.OwnerUID
+		own.UID = pl.OwnerUID
 	}
 	return run{
 		unitKey: unitKey{own, pl.Unit}, first: firstOf(p, ancestry, own), cgroup: p.CgroupID, at: at,
@@ -298,48 +308,13 @@ func runOf(p *lineage.Process, ancestry []lineage.Process, at uint64) (run, bool
 
 // firstOf is the process in the line of descent that the manager forked, zero
 // where that is not known.
-func firstOf(p *lineage.Process, ancestry []lineage.Process, own owner) event.ProcessID {
+func firstOf(p *lineage.Process, ancestry []lineage.Process, own request.Owner) event.ProcessID {
 	below := p
 	for i := range ancestry {
-		if isManager(&ancestry[i], own) {
+		if request.IsManager(&ancestry[i], own) {
 			return below.ID
 		}
 		below = &ancestry[i]
 	}
 	return event.ProcessID{}
-}
-
-// isManager reports whether a process is that manager: pid 1, or the systemd
-// in the init.scope of a user's.
-func isManager(p *lineage.Process, own owner) bool {
-	if own.manager == event.ManagerSystem {
-		return p.ID.PID == 1
-	}
-	pl := finding.Place(p)
-	return pl.Unit == "init.scope" && pl.Manager == event.ManagerUser && pl.HasOwner && pl.OwnerUID == own.uid
-}
-
-// memory is a map that forgets the oldest entries.
-type memory[K comparable, V any] struct {
-	m     map[K]V
-	order []K
-}
-
-func (m *memory[K, V]) get(k K) (V, bool) {
-	v, ok := m.m[k]
-	return v, ok
-}
-
-func (m *memory[K, V]) put(k K, v V) {
-	if m.m == nil {
-		m.m = make(map[K]V)
-	}
-	if _, known := m.m[k]; !known {
-		m.order = append(m.order, k)
-	}
-	m.m[k] = v
-	if len(m.order) > maxAnswers {
-		delete(m.m, m.order[0])
-		m.order = m.order[1:]
-	}
 }

@@ -42,7 +42,7 @@ func tell(t *testing.T) *story {
 	s.see(&event.Coverage{Probe: BusProbe, Live: true})
 	s.boot = event.ManagerBoot{UserspaceUS: 1, FinishUS: 2}
 	s.process(1, 0, "/init.scope", "/usr/lib/systemd/systemd", "/sbin/init")
-	s.send(1, systemBus, method("org.example.nobody", "/", "org.example", "Hello")) // tells who listens there
+	s.send(1, toBus, method("org.example.nobody", "/", "org.example", "Hello")) // tells who listens there
 	s.process(20, 1, "/system.slice/dbus.service", "/usr/bin/dbus-daemon", "dbus-daemon", "--system")
 	s.process(30, 1, "/system.slice/cron.service", "/usr/sbin/cron", "cron", "-f")
 	return s
@@ -135,8 +135,14 @@ func (s *story) service(pid uint32, name string) {
 }
 
 const (
-	toBus   = systemBus
-	private = systemPrivate
+	toBus   = "/run/dbus/system_bus_socket"
+	private = "/run/systemd/private"
+)
+
+// More calls to a name, and more messages that can't be read, than are remembered.
+const (
+	manyCalls  = 17
+	manyUnread = 64
 )
 
 // send is a message of a process over a socket.
@@ -146,7 +152,7 @@ func (s *story) send(pid uint32, socket string, m *dbus.Message) {
 
 // fromBus is a message of the bus's to a process.
 func (s *story) fromBus(to uint32, m *dbus.Message) {
-	s.see(&event.BusMessage{Sender: s.id(20), Bus: 1, Path: systemBus, FromBus: true, PeerPID: to, Data: encode(s.t, m)})
+	s.see(&event.BusMessage{Sender: s.id(20), Bus: 1, Path: toBus, FromBus: true, PeerPID: to, Data: encode(s.t, m)})
 }
 
 // encode gives a message its serial, for which the caller sets a header field
@@ -358,7 +364,7 @@ func TestCallsOfSeveralOnTheBrink(t *testing.T) {
 	s.caller(41, "hostnamectl")
 	s.send(41, toBus, getHostname())
 	s.caller(43, "busctl")
-	for range maxCalls + 1 {
+	for range manyCalls {
 		s.send(43, toBus, getHostname())
 	}
 	s.fromBus(1, ownerChanged(hostname1, ":1.9", ""))
@@ -473,7 +479,7 @@ func TestManyMessagesThatCanNotBeRead(t *testing.T) {
 		if late {
 			s.send(41, toBus, getHostname())
 		}
-		for range maxUnreadMessages {
+		for range manyUnread {
 			odd(41, 2, private)
 		}
 		if !late {
@@ -647,7 +653,7 @@ func TestAnotherManagersBus(t *testing.T) {
 	s := withHostnamed(t)
 	s.caller(41, "inside")
 	s.see(&event.BusMessage{
-		Sender: s.id(41), Bus: 2, Path: systemPrivate, PeerPID: 500, Data: encode(t, job("StartUnit", "systemd-hostnamed.service")),
+		Sender: s.id(41), Bus: 2, Path: private, PeerPID: 500, Data: encode(t, job("StartUnit", "systemd-hostnamed.service")),
 	})
 	s.service(42, "systemd-hostnamed.service")
 	s.want("unknown (unknown): nobody_asked systemd-hostnamed.service")

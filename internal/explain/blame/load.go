@@ -6,6 +6,7 @@ import (
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
+	"github.com/nsblame/nsblame/internal/explain/request"
 )
 
 // load makes a Load whose causes are not known yet.
@@ -65,7 +66,7 @@ func (s *solver) loading() {
 		s.unknown(finding.Reason{Code: finding.ReasonLoadedByKernel})
 	case p.CgroupUnknown:
 		s.unknown(finding.Reason{Code: finding.ReasonLoaderUnplaced})
-	case !inService && slices.ContainsFunc(c.Ancestry, isUnitlessBus):
+	case !inService && slices.ContainsFunc(c.Ancestry, request.IsUnitlessBus):
 		s.unknown(finding.Reason{Code: finding.ReasonStartedByBus})
 	case !inService:
 		s.command(p, c.Ancestry, c.AncestryWhy)
@@ -73,7 +74,7 @@ func (s *solver) loading() {
 		facts := s.unitFact(r.question())
 		switch {
 		case s.open:
-		case slices.ContainsFunc(c.Ancestry, func(p lineage.Process) bool { return isBusDaemon(&p) }):
+		case slices.ContainsFunc(c.Ancestry, func(p lineage.Process) bool { return request.IsBusDaemon(&p) }):
 			s.unknown(finding.Reason{Code: finding.ReasonStartedByBus})
 		default:
 			s.process(r, facts, p, c.Ancestry, c.AncestryWhy)

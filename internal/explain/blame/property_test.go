@@ -57,7 +57,7 @@ func TestEveryCreationHasOneCase(t *testing.T) {
 				}
 			case 8:
 				s.see(&event.BusMessage{
-					Sender: s.id(pid()), Bus: 1, Path: systemBus, PeerPID: 1, FromBus: rapid.Bool().Draw(rt, "from bus"),
+					Sender: s.id(pid()), Bus: 1, Path: toBus, PeerPID: 1, FromBus: rapid.Bool().Draw(rt, "from bus"),
 					Data: rapid.SliceOfN(rapid.Byte(), 0, 64).Draw(rt, "noise"),
 				})
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
+	"github.com/nsblame/nsblame/internal/explain/request"
 	"github.com/nsblame/nsblame/internal/explain/unit"
 )
 
@@ -54,7 +55,7 @@ func (s *solver) creation() {
 			s.unknown(finding.Reason{Code: finding.ReasonOtherManager})
 			return
 		}
-		if slices.ContainsFunc(c.Ancestry, isUnitlessBus) {
+		if slices.ContainsFunc(c.Ancestry, request.IsUnitlessBus) {
 			s.unknown(finding.Reason{Code: finding.ReasonStartedByBus})
 			return
 		}
@@ -70,7 +71,7 @@ func (s *solver) creation() {
 		s.cause(r, facts)
 		return
 	}
-	if slices.ContainsFunc(c.Ancestry, func(p lineage.Process) bool { return isBusDaemon(&p) }) {
+	if slices.ContainsFunc(c.Ancestry, func(p lineage.Process) bool { return request.IsBusDaemon(&p) }) {
 		s.unknown(finding.Reason{Code: finding.ReasonStartedByBus})
 		return
 	}
@@ -169,7 +170,7 @@ func (s *solver) starting(r run, facts *event.Unit) bool {
 		return false
 	}
 	// without an answer from after it, that it is still starting is not known
-	answered, _ := s.answered.get(r.question())
+	answered, _ := s.answered.Get(r.question())
 	return answered >= r.at
 }
 
@@ -179,7 +180,7 @@ func (s *solver) starting(r run, facts *event.Unit) bool {
 // process right after an automatic restart. What a long-running daemon does
 // later is its own doing.
 func (s *solver) ranForIt(r run, facts *event.Unit, p *lineage.Process) bool {
-	if slices.ContainsFunc(s.requestsFor(r, facts), func(q *request) bool { return q.method == "StartTransientUnit" }) {
+	if slices.ContainsFunc(s.requestsFor(r, facts), func(q *request.Request) bool { return q.Method == "StartTransientUnit" }) {
 		return true
 	}
 	u := &facts.Unit
@@ -205,7 +206,7 @@ func (s *solver) cause(r run, facts *event.Unit) {
 	}
 	_, ranBefore := s.before(r)
 	if q := s.request(r, facts); q != nil {
-		if known && u.NRestarts > 0 && ranBefore && !q.restarts() {
+		if known && u.NRestarts > 0 && ranBefore && !q.Restarts() {
 			s.unknown(finding.Reason{Code: finding.ReasonRestartOrRequest, Unit: r.unit})
 			return
 		}
@@ -272,9 +273,9 @@ func (s *solver) askedBy(r run, facts *event.Unit, at uint64) bool {
 	names := unitNames(r.unit, facts)
 	before, _ := s.before(r)
 	stopped := s.stopped(r, facts)
-	return slices.ContainsFunc(s.traffic.requests, func(q *request) bool {
-		return q.owner == r.owner && slices.Contains(names, q.unit) && q.at > before.at && q.at <= at &&
-			!s.traffic.over(q, names, r.first.StartNS, stopped)
+	return slices.ContainsFunc(s.requests.Requests(), func(q *request.Request) bool {
+		return q.Owner == r.owner && slices.Contains(names, q.Unit) && q.At > before.at && q.At <= at &&
+			!s.requests.DealtWith(q, names, r.first.StartNS, stopped)
 	})
 }
 
@@ -314,7 +315,7 @@ func sinceBoot(facts *event.Unit, us uint64) uint64 {
 func (s *solver) restart(r run, u *event.UnitState) {
 	how := finding.Restart{Policy: u.Restart, Count: u.NRestarts}
 	if before, ok := s.before(r); ok {
-		if p, ok := s.ends.get(before.first); ok {
+		if p, ok := s.ends.Get(before.first); ok {
 			how.Ended = &p.ExitCode
 		}
 	}
@@ -330,7 +331,7 @@ func (s *solver) restart(r run, u *event.UnitState) {
 
 // requestsFor are the requests to start the unit that can have begun the run,
 // in the order in which they were made.
-func (s *solver) requestsFor(r run, facts *event.Unit) []*request {
+func (s *solver) requestsFor(r run, facts *event.Unit) []*request.Request {
 	names := unitNames(r.unit, facts)
 	_, until, exact := s.window(r, facts)
 	if !exact || begun(facts) > r.at {
@@ -339,8 +340,8 @@ func (s *solver) requestsFor(r run, facts *event.Unit) []*request {
 		until = r.first.StartNS
 	}
 	stopped := s.stopped(r, facts)
-	return s.requestsNaming(r, facts, func(q *request) bool {
-		return slices.Contains(names, q.unit) && !s.traffic.over(q, names, until, stopped)
+	return s.requestsNaming(r, facts, func(q *request.Request) bool {
+		return slices.Contains(names, q.Unit) && !s.requests.DealtWith(q, names, until, stopped)
 	})
 }
 
@@ -387,7 +388,7 @@ func (s *solver) window(r run, facts *event.Unit) (ended, until uint64, exact bo
 // do so while that run is still ending for its manager. If the kernel saw the
 // run's process end by then, it is like any other; if the process only ended
 // later, it is taken for the one where there is no other.
-func (s *solver) requestsNaming(r run, facts *event.Unit, names func(*request) bool) []*request {
+func (s *solver) requestsNaming(r run, facts *event.Unit, names func(*request.Request) bool) []*request.Request {
 	ended, until, _ := s.window(r, facts)
 	before, ranBefore := s.before(r)
 	if at := s.firstSeen(r); at != 0 {
@@ -396,18 +397,18 @@ func (s *solver) requestsNaming(r run, facts *event.Unit, names func(*request) b
 	if forked := r.first.StartNS; forked != 0 {
 		until = min(until, forked) // which may be some time before the namespace is made
 	}
-	var list, early []*request
-	for _, q := range s.traffic.requests {
+	var list, early []*request.Request
+	for _, q := range s.requests.Requests() {
 		switch {
-		case q.owner != r.owner, q.at > until, !names(q):
-		case q.at <= before.at:
-		case q.at <= ended && !q.restarts() && !(q.activation && ranBefore && s.goneBy(before, q.at)):
-			if q.activation && ranBefore && s.goneBy(before, r.at) {
+		case q.Owner != r.owner, q.At > until, !names(q):
+		case q.At <= before.at:
+		case q.At <= ended && !q.Restarts() && !(q.Activation && ranBefore && s.goneBy(before, q.At)):
+			if q.Activation && ranBefore && s.goneBy(before, r.at) {
 				inferred := *q
-				inferred.evidence = evidence.Weaker(evidence.Inferred, q.evidence)
+				inferred.Evidence = evidence.Weaker(evidence.Inferred, q.Evidence)
 				early = append(early, &inferred)
 			}
-		case ended != 0 && q.at > ended && strings.HasPrefix(q.method, "Try"):
+		case ended != 0 && q.At > ended && strings.HasPrefix(q.Method, "Try"):
 		default:
 			list = append(list, q)
 		}
@@ -421,7 +422,7 @@ func (s *solver) requestsNaming(r run, facts *event.Unit, names func(*request) b
 // goneBy reports whether the first process of a run is known to have ended by
 // then.
 func (s *solver) goneBy(r run, at uint64) bool {
-	p, ok := s.ends.get(r.first)
+	p, ok := s.ends.Get(r.first)
 	return ok && p.ExitNS != 0 && p.ExitNS <= at
 }
 
@@ -433,14 +434,14 @@ func unitNames(name string, facts *event.Unit) []string {
 	}
 	names = append(names, facts.Unit.Names...)
 	if facts.Unit.BusName != "" {
-		names = append(names, activationPrefix+facts.Unit.BusName+".service")
+		names = append(names, request.ActivationAlias(facts.Unit.BusName))
 	}
 	return names
 }
 
 // request is the one that began the run: the last to restart it, or else the
 // first to start it, for the later ones find a job that is under way.
-func (s *solver) request(r run, facts *event.Unit) *request {
+func (s *solver) request(r run, facts *event.Unit) *request.Request {
 	list := s.requestsFor(r, facts)
 	if len(list) == 0 {
 		return nil
@@ -448,11 +449,11 @@ func (s *solver) request(r run, facts *event.Unit) *request {
 	if _, _, exact := s.window(r, facts); !exact && len(list) > 1 {
 		// nothing tells which of them came to nothing
 		latest := *list[len(list)-1]
-		latest.evidence = evidence.Inferred
+		latest.Evidence = evidence.Inferred
 		return &latest
 	}
 	for _, q := range slices.Backward(list) {
-		if q.restarts() {
+		if q.Restarts() {
 			return q
 		}
 	}
@@ -460,43 +461,43 @@ func (s *solver) request(r run, facts *event.Unit) *request {
 }
 
 // asked adds who made a request, and goes on from there.
-func (s *solver) asked(r run, q *request) {
-	if q.activation && q.pending != nil {
+func (s *solver) asked(r run, q *request.Request) {
+	if q.Pending() {
 		facts := s.unitFact(r.question())
 		name := ""
 		if facts != nil && facts.Why == "" {
 			name = facts.Unit.BusName
 		}
-		q.settle(name)
+		q.ResolveCaller(name)
 	}
-	var cause finding.Cause = finding.Job{Method: q.method, Unit: q.unit}
-	if q.activation {
-		cause = finding.BusActivation{BusName: q.name, Unit: q.unit, Waiting: q.others}
+	var cause finding.Cause = finding.Job{Method: q.Method, Unit: q.Unit}
+	if q.Activation {
+		cause = finding.BusActivation{BusName: q.BusName, Unit: q.Unit, Waiting: q.Waiting}
 	}
-	s.because(evidence.Weaker(evidence.Kernel, q.evidence), cause, r.unit)
-	if !q.known {
-		s.unknown(q.why)
+	s.because(evidence.Weaker(evidence.Kernel, q.Evidence), cause, r.unit)
+	if !q.Known {
+		s.unknown(q.Why)
 		return
 	}
-	c := &q.caller
+	c := &q.Caller
 	s.out.Links = append(s.out.Links, finding.Link{
-		Kind: finding.KindAskedBy, Evidence: q.evidence, Process: &c.process, Ancestry: c.ancestry,
+		Kind: finding.KindAskedBy, Evidence: q.Evidence, Process: &c.Process, Ancestry: c.Ancestry,
 	})
-	s.goOn(c, q.at)
+	s.goOn(c, q.At)
 }
 
 // goOn carries the chain on from whoever asked.
-func (s *solver) goOn(c *caller, at uint64) {
-	r, inService := runOf(&c.process, c.ancestry, at)
+func (s *solver) goOn(c *request.Caller, at uint64) {
+	r, inService := runOf(&c.Process, c.Ancestry, at)
 	if !inService {
-		s.command(&c.process, c.ancestry, c.why)
+		s.command(&c.Process, c.Ancestry, c.Why)
 		return
 	}
 	facts := s.unitFact(r.question())
 	if s.open {
 		return
 	}
-	s.process(r, facts, &c.process, c.ancestry, c.why)
+	s.process(r, facts, &c.Process, c.Ancestry, c.Why)
 }
 
 // dependency looks for a request for the sake of another unit that brings this
@@ -506,12 +507,12 @@ func (s *solver) dependency(r run, facts *event.Unit) bool {
 	for _, d := range facts.Unit.Dependents {
 		how[d.Name] = d.Dependency
 	}
-	list := s.requestsNaming(r, facts, func(q *request) bool { return how[q.unit] != "" })
+	list := s.requestsNaming(r, facts, func(q *request.Request) bool { return how[q.Unit] != "" })
 	if len(list) == 0 {
 		return s.timedDependency(r, facts)
 	}
 	q := list[len(list)-1]
-	s.because(evidence.Manager, finding.Dependency{Of: q.unit, Property: how[q.unit]}, q.unit)
+	s.because(evidence.Manager, finding.Dependency{Of: q.Unit, Property: how[q.Unit]}, q.Unit)
 	s.asked(r, q)
 	return true
 }
@@ -651,14 +652,14 @@ func (s *solver) triggeredBy(r run, name string, ev evidence.Evidence) {
 }
 
 func (s *solver) boot(r run) {
-	s.because(evidence.Manager, finding.Boot{Manager: r.owner.manager}, r.unit)
+	s.because(evidence.Manager, finding.Boot{Manager: r.owner.Manager}, r.unit)
 	s.origin(finding.Origin{Trigger: finding.TriggerBoot, Unit: r.unit, Placement: placement(r.owner, r.unit)})
 }
 
 // --- links ---
 
-func placement(own owner, name string) cgroup.Placement {
-	return cgroup.Placement{Unit: name, Manager: own.manager, OwnerUID: own.uid, HasOwner: own.manager == event.ManagerUser}
+func placement(own request.Owner, name string) cgroup.Placement {
+	return cgroup.Placement{Unit: name, Manager: own.Manager, OwnerUID: own.UID, HasOwner: own.Manager == event.ManagerUser}
 }
 
 func (s *solver) setting(ev evidence.Evidence, cause finding.Cause) {

@@ -1,4 +1,6 @@
-package blame
+// Package request tells who asked which service manager for what, by what was
+// heard on sockets.
+package request
 
 import (
 	"errors"
@@ -8,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/bounded"
 	"github.com/nsblame/nsblame/internal/explain/dbuswire"
 	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/finding"
@@ -22,24 +25,24 @@ const (
 	maxRequests = 4096 // requests to start a unit
 )
 
-// caller is a process at the moment at which it sent a message.
-type caller struct {
-	process  lineage.Process
-	ancestry []lineage.Process
-	why      lineage.Cut
+// Caller is a process at the moment at which it sent a message.
+type Caller struct {
+	Process  lineage.Process
+	Ancestry []lineage.Process
+	Why      lineage.Cut
 }
 
-// owner is whose manager a message or a unit belongs to.
-type owner struct {
-	manager event.Manager
-	uid     uint32
+// Owner is whose manager a message or a unit belongs to.
+type Owner struct {
+	Manager event.Manager
+	UID     uint32
 }
 
 // call is a method call to a bus name that may have had no owner.
 type call struct {
 	at     uint64
 	serial uint32
-	caller caller
+	caller Caller
 }
 
 // name is what is known of a well-known name on a bus.
@@ -85,10 +88,10 @@ func (c *calls) last() *call {
 func (c *calls) mayBePreceded(name busName, messages []unread) bool {
 	return slices.ContainsFunc(messages, func(u unread) bool {
 		if len(c.list) == 0 {
-			return c.before != nil && u.mayCall(name) && u.mayRival(c.before.caller.process.ID, c.before.at)
+			return c.before != nil && u.mayCall(name) && u.mayRival(c.before.caller.Process.ID, c.before.at)
 		}
 		first := c.list[0]
-		return u.from < first.at && u.mayCall(name) && u.mayRival(first.caller.process.ID, first.at)
+		return u.from < first.at && u.mayCall(name) && u.mayRival(first.caller.Process.ID, first.at)
 	})
 }
 
@@ -97,29 +100,29 @@ func (c *calls) mayBePreceded(name busName, messages []unread) bool {
 func (c *calls) mayBeRivalled(name busName, messages []unread) bool {
 	first := c.list[0]
 	return slices.ContainsFunc(messages, func(u unread) bool {
-		return u.mayCall(name) && u.mayRival(first.caller.process.ID, first.at)
+		return u.mayCall(name) && u.mayRival(first.caller.Process.ID, first.at)
 	})
 }
 
-// request asks a manager to start a unit.
-type request struct {
-	at     uint64
-	owner  owner
-	unit   string // as the one who asked named it: maybe an alias
-	method string
+// Request asks a manager to start a unit.
+type Request struct {
+	At     uint64
+	Owner  Owner
+	Unit   string // as the one who asked named it: maybe an alias
+	Method string
 	serial uint32
 	bus    uint32
 	sender uint32 // the pid of whoever sent the request itself
 	// caller is who asked; for an activation that is the one whose call found
 	// the name without an owner.
-	caller   caller
-	known    bool              // that caller is known
-	why      finding.Reason    // why it is not
-	evidence evidence.Evidence // how it is known
+	Caller   Caller
+	Known    bool              // that caller is known
+	Why      finding.Reason    // why it is not
+	Evidence evidence.Evidence // how it is known
 	// name is the bus name that was to be activated, empty for other requests.
-	name string
+	BusName string
 	// others counts the further calls that waited for the same start.
-	others int
+	Waiting int
 	// pending are the calls at the time to names of that bus, by name, where
 	// the unit's own name does not tell the bus name.
 	pending map[string]calls
@@ -127,16 +130,16 @@ type request struct {
 	unread []unread
 	// activation is set if it was a bus that asked, for the sake of a call, whose
 	// number that is.
-	activation bool
+	Activation bool
 	call       uint32
 	// failed is when the bus told the caller that nothing came of it, 0 if it
 	// did not.
 	failed uint64
 }
 
-// restarts reports whether the request also starts what runs already.
-func (r *request) restarts() bool {
-	return strings.Contains(r.method, "Restart")
+// Restarts reports whether the request also starts what runs already.
+func (r *Request) Restarts() bool {
+	return strings.Contains(r.Method, "Restart")
 }
 
 // jobID names a job of a unit. A manager numbers its jobs; one that is started
@@ -153,7 +156,7 @@ type finished struct {
 	// at is when that was said, made when the job itself was announced, 0 if
 	// that was not heard.
 	at, made uint64
-	owner    owner
+	owner    Owner
 	result   string
 }
 
@@ -173,15 +176,15 @@ type unread struct {
 // maxUnreadMessages is how many of them are remembered for each manager.
 const maxUnreadMessages = 64
 
-// traffic is what was heard on the buses.
-type traffic struct {
+// Log is what was heard on the buses.
+type Log struct {
 	calls map[busName]*calls
 	// unread are the latest such messages to each manager and its bus, in order.
-	unread   map[owner][]unread
-	requests []*request
+	unread   map[Owner][]unread
+	requests []*Request
 	jobs     []finished
 	// announced are the latest jobs, and since when it is known that they are there.
-	announced memory[jobID, uint64]
+	announced *bounded.Map[jobID, uint64]
 	// listeners tells whether a socket was opened by the manager that its path
 	// stands for.
 	listeners map[uint32]bool
@@ -190,8 +193,8 @@ type traffic struct {
 	cut uint64
 }
 
-func newTraffic() traffic {
-	return traffic{calls: make(map[busName]*calls), unread: make(map[owner][]unread), listeners: make(map[uint32]bool)}
+func New() *Log {
+	return &Log{calls: make(map[busName]*calls), unread: make(map[Owner][]unread), listeners: make(map[uint32]bool), announced: bounded.NewMap[jobID, uint64](maxRequests)}
 }
 
 // The paths of the sockets, as far as they differ from user to user.
@@ -203,59 +206,59 @@ const (
 )
 
 // socketOwner tells whose manager is addressed over a socket.
-func socketOwner(socket string) (owner, bool) {
+func socketOwner(socket string) (Owner, bool) {
 	switch socket {
 	case systemBus, systemBusOld, systemPrivate:
-		return owner{manager: event.ManagerSystem}, true
+		return Owner{Manager: event.ManagerSystem}, true
 	}
 	rest, isUser := strings.CutPrefix(socket, userSockets)
 	user, what, _ := strings.Cut(rest, "/")
 	uid, err := strconv.ParseUint(user, 10, 32)
 	if !isUser || err != nil || what != "bus" && what != "systemd/private" {
-		return owner{}, false
+		return Owner{}, false
 	}
-	return owner{manager: event.ManagerUser, uid: uint32(uid)}, true
+	return Owner{Manager: event.ManagerUser, UID: uint32(uid)}, true
 }
 
-// hear takes a message in.
-func (t *traffic) hear(at uint64, b *event.BusMessage, tree *lineage.Tree) {
+// Observe takes a message in.
+func (l *Log) Observe(at uint64, b *event.BusMessage, tree *lineage.Tree) {
 	own, ok := socketOwner(b.Path)
 	if !ok {
 		return
 	}
-	if t.foreign(own, b, tree) {
+	if l.isOtherBus(own, b, tree) {
 		return
 	}
 	if !b.FromBus {
-		t.hearClient(at, own, b, tree)
+		l.observeClient(at, own, b, tree)
 		return
 	}
 	m, err := dbuswire.Parse(b.Data)
 	if errors.Is(err, dbuswire.ErrTruncated) {
-		t.cut++
+		l.cut++
 	}
 	switch {
 	case err != nil:
 	case m.Type == dbuswire.Error:
-		t.refuse(b.Bus, b.PeerPID, m.ReplySerial)
+		l.refuse(b.Bus, b.PeerPID, m.ReplySerial)
 		if m.Sender == theBus {
-			t.activationFailed(at, b.Bus, b.PeerPID, m.ReplySerial)
+			l.activationFailed(at, b.Bus, b.PeerPID, m.ReplySerial)
 		}
 	case m.Type == dbuswire.Signal && isJobSignal(&m):
-		t.job(at, own, b, &m, tree)
+		l.job(at, own, b, &m, tree)
 	case m.Type == dbuswire.Signal:
-		t.signal(at, own, b, &m)
+		l.signal(at, own, b, &m)
 	}
 }
 
-// hearClient takes in what is sent to a bus, or to a manager: a client may send
+// observeClient takes in what is sent to a bus, or to a manager: a client may send
 // several messages at once.
-func (t *traffic) hearClient(at uint64, own owner, b *event.BusMessage, tree *lineage.Tree) {
+func (l *Log) observeClient(at uint64, own Owner, b *event.BusMessage, tree *lineage.Tree) {
 	if len(b.Data) == 0 {
 		if b.Size == 0 { // redaction has left nothing, and nothing was hidden
 			return
 		}
-		t.unreadable(at, own, b, &dbuswire.Message{}, dbuswire.ErrTruncated, false)
+		l.unreadable(at, own, b, &dbuswire.Message{}, dbuswire.ErrTruncated, false)
 		return
 	}
 	parts := dbuswire.ParseAll(b.Data)
@@ -264,19 +267,19 @@ func (t *traffic) hearClient(at uint64, own owner, b *event.BusMessage, tree *li
 		m := &parts[i].Message
 		if err := parts[i].Err; err != nil {
 			all := len(b.Data) == int(b.Size) // was captured, so that nothing is behind it
-			t.unreadable(at, own, b, m, err, all || m.Size != 0 && uint64(parts[i].Offset)+uint64(m.Size) >= uint64(b.Size))
+			l.unreadable(at, own, b, m, err, all || m.Size != 0 && uint64(parts[i].Offset)+uint64(m.Size) >= uint64(b.Size))
 			return
 		}
 		end = uint64(parts[i].Offset) + uint64(m.Size)
 		switch {
 		case m.Type == dbuswire.Signal && isJobSignal(m):
-			t.job(at, own, b, m, tree)
+			l.job(at, own, b, m, tree)
 		case m.Type == dbuswire.MethodCall, m.Type == dbuswire.Signal:
-			t.methodCall(at, own, b, m, tree)
+			l.methodCall(at, own, b, m, tree)
 		}
 	}
 	if end < uint64(b.Size) { // what follows was not captured
-		t.unreadable(at, own, b, &dbuswire.Message{}, dbuswire.ErrTruncated, false)
+		l.unreadable(at, own, b, &dbuswire.Message{}, dbuswire.ErrTruncated, false)
 	}
 }
 
@@ -284,9 +287,9 @@ func isJobSignal(m *dbuswire.Message) bool { return m.Member == jobNew || m.Memb
 
 // unreadable takes in a message to a bus that could not be read, with as much of it
 // as was. last is set if nothing is behind it in the same send.
-func (t *traffic) unreadable(at uint64, own owner, b *event.BusMessage, m *dbuswire.Message, err error, last bool) {
+func (l *Log) unreadable(at uint64, own Owner, b *event.BusMessage, m *dbuswire.Message, err error, last bool) {
 	if errors.Is(err, dbuswire.ErrTruncated) {
-		t.cut++
+		l.cut++
 	}
 	u := unread{from: at, at: at, by: b.Sender, bus: b.Bus}
 	if last {
@@ -295,22 +298,22 @@ func (t *traffic) unreadable(at uint64, own owner, b *event.BusMessage, m *dbusw
 			return
 		}
 	}
-	list := t.unread[own]
+	list := l.unread[own]
 	if len(list) == maxUnreadMessages {
 		from := list[0].from
 		list = slices.Delete(list, 0, 1)
 		list[0] = unread{from: from, at: list[0].at, any: true}
 	}
-	t.unread[own] = append(list, u)
+	l.unread[own] = append(list, u)
 	if !u.mayRequest() {
 		return
 	}
-	for _, r := range slices.Backward(t.requests) {
-		if at > r.at && at-r.at > maxUnread+callAgain {
+	for _, r := range slices.Backward(l.requests) {
+		if at > r.At && at-r.At > maxUnread+callAgain {
 			break
 		}
-		if r.owner == own && r.caller.process.ID != u.by {
-			r.evidence = evidence.Weaker(evidence.Inferred, r.evidence)
+		if r.Owner == own && r.Caller.Process.ID != u.by {
+			r.Evidence = evidence.Weaker(evidence.Inferred, r.Evidence)
 		}
 	}
 }
@@ -332,27 +335,27 @@ func (u *unread) mayRival(by event.ProcessID, at uint64) bool {
 	return (u.any || u.by != by) && (u.at >= at || at-u.at <= maxUnread+callAgain)
 }
 
-// foreign reports whether a message is of another manager's bus than the path
+// isOtherBus reports whether a message is of another manager's bus than the path
 // of the socket says: in a container, or in a mount namespace of a user's own,
 // the same path leads elsewhere. The manager itself listens on its private socket,
 // and on the buses that it hands over.
-func (t *traffic) foreign(own owner, b *event.BusMessage, tree *lineage.Tree) bool {
+func (l *Log) isOtherBus(own Owner, b *event.BusMessage, tree *lineage.Tree) bool {
 	if !b.Listener.IsZero() {
 		p, _, _ := tree.Lineage(b.Listener)
-		t.listeners[b.Bus] = isManager(&p, own) || isBusOf(&p, own)
+		l.listeners[b.Bus] = IsManager(&p, own) || isBusOf(&p, own)
 	}
-	return !t.listeners[b.Bus]
+	return !l.listeners[b.Bus]
 }
 
 // methodCall takes in a request to start a unit, or a call that may activate a
 // name.
-func (t *traffic) methodCall(at uint64, own owner, b *event.BusMessage, m *dbuswire.Message, tree *lineage.Tree) {
+func (l *Log) methodCall(at uint64, own Owner, b *event.BusMessage, m *dbuswire.Message, tree *lineage.Tree) {
 	if method, units, _, ok := dbuswire.StartJob(m, m.Destination); ok {
 		if len(units) == 0 {
-			t.unreadable(at, own, b, m, dbuswire.ErrTruncated, true)
+			l.unreadable(at, own, b, m, dbuswire.ErrTruncated, true)
 		}
 		for _, unit := range units {
-			t.startJob(at, own, b, m, method, unit, tree)
+			l.startJob(at, own, b, m, method, unit, tree)
 		}
 		return
 	}
@@ -360,36 +363,36 @@ func (t *traffic) methodCall(at uint64, own owner, b *event.BusMessage, m *dbusw
 	switch {
 	case !ok:
 	case name == "":
-		t.unreadable(at, own, b, m, dbuswire.ErrTruncated, true)
+		l.unreadable(at, own, b, m, dbuswire.ErrTruncated, true)
 	default:
-		t.callTo(busName{b.Bus, name}, call{at: at, serial: m.Serial, caller: describe(tree, b)})
+		l.callTo(busName{b.Bus, name}, call{at: at, serial: m.Serial, caller: describe(tree, b)})
 	}
 }
 
 // whole reports whether a message's decisive argument was captured, which is
 // never empty, and counts it if not.
-func (t *traffic) whole(argument string) bool {
+func (l *Log) whole(argument string) bool {
 	if argument == "" {
-		t.cut++
+		l.cut++
 	}
 	return argument != ""
 }
 
-func describe(tree *lineage.Tree, b *event.BusMessage) caller {
+func describe(tree *lineage.Tree, b *event.BusMessage) Caller {
 	p, ancestry, why := tree.Lineage(b.Sender)
 	p.TID = b.TID
-	return caller{process: p, ancestry: ancestry, why: why}
+	return Caller{Process: p, Ancestry: ancestry, Why: why}
 }
 
 // startJob takes in a request to start a unit. dbus-broker carries out activations
 // through its launcher, which asks systemd over a connection of its own.
-func (t *traffic) startJob(at uint64, own owner, b *event.BusMessage, m *dbuswire.Message, method, unit string, tree *lineage.Tree) {
+func (l *Log) startJob(at uint64, own Owner, b *event.BusMessage, m *dbuswire.Message, method, unit string, tree *lineage.Tree) {
 	c := describe(tree, b)
-	r := &request{at: at, owner: own, unit: unit, method: method, serial: m.Serial, bus: b.Bus, sender: b.Sender.PID, caller: c, known: true, evidence: evidence.Kernel}
-	if isLauncher(&c.process) {
-		t.activate(r, b.Bus)
+	r := &Request{At: at, Owner: own, Unit: unit, Method: method, serial: m.Serial, bus: b.Bus, sender: b.Sender.PID, Caller: c, Known: true, Evidence: evidence.Kernel}
+	if isLauncher(&c.Process) {
+		l.activate(r, b.Bus)
 	}
-	t.remember(r)
+	l.remember(r)
 }
 
 // busUnits are the services of buses, the same for the system and for users.
@@ -400,9 +403,9 @@ var busUnits = []string{"dbus.service", "dbus-broker.service"}
 func inBusUnit(p *lineage.Process) bool { return slices.Contains(busUnits, finding.Place(p).Unit) }
 
 // isBusOf reports whether a process is a bus that opened its socket itself.
-func isBusOf(p *lineage.Process, own owner) bool {
+func isBusOf(p *lineage.Process, own Owner) bool {
 	pl := finding.Place(p)
-	return inBusUnit(p) && pl.Manager == own.manager && (own.manager == event.ManagerSystem || pl.OwnerUID == own.uid)
+	return inBusUnit(p) && pl.Manager == own.Manager && (own.Manager == event.ManagerSystem || pl.OwnerUID == own.UID)
 }
 
 // isLauncher reports whether a process is dbus-broker's launcher, which alone
@@ -411,15 +414,15 @@ func isLauncher(p *lineage.Process) bool {
 	return path.Base(p.Exe) == "dbus-broker-launch" && inBusUnit(p)
 }
 
-// isBusDaemon reports whether a process is a bus: what that starts by itself,
+// IsBusDaemon reports whether a process is a bus: what that starts by itself,
 // without a service manager, it starts for somebody else.
-func isBusDaemon(p *lineage.Process) bool {
+func IsBusDaemon(p *lineage.Process) bool {
 	return path.Base(p.Exe) == "dbus-daemon" && inBusUnit(p) || isLauncher(p)
 }
 
-// isUnitlessBus reports whether a process is a bus where there are no units. A
+// IsUnitlessBus reports whether a process is a bus where there are no units. A
 // program that only has the name makes a culprit unknown, never a wrong one.
-func isUnitlessBus(p lineage.Process) bool {
+func IsUnitlessBus(p lineage.Process) bool {
 	return path.Base(p.Exe) == "dbus-daemon" && finding.Place(&p).Unit == ""
 }
 
@@ -432,21 +435,21 @@ const (
 
 // job takes in what a manager says of a job: what was asked before it is over
 // has begun a run by then or never will. Only the manager itself is believed.
-func (t *traffic) job(at uint64, own owner, b *event.BusMessage, m *dbuswire.Message, tree *lineage.Tree) {
+func (l *Log) job(at uint64, own Owner, b *event.BusMessage, m *dbuswire.Message, tree *lineage.Tree) {
 	if m.Interface != "org.freedesktop.systemd1.Manager" || len(m.Args) < 3 {
 		return
 	}
 	p, _, _ := tree.Lineage(b.Sender)
-	if !isManager(&p, own) {
+	if !IsManager(&p, own) {
 		return
 	}
 	id := jobID{by: b.Sender, id: m.Args[0].Number, unit: m.Args[2].Text}
-	made, isAnnounced := t.announced.get(id)
+	made, isAnnounced := l.announced.Get(id)
 	switch {
 	case m.Member == jobRemoved:
-		t.jobOver(finished{jobID: id, at: at, made: made, owner: own, result: result(m)})
+		l.jobOver(finished{jobID: id, at: at, made: made, owner: own, result: result(m)})
 	case !isAnnounced:
-		t.announced.put(id, at)
+		l.announced.Put(id, at)
 	}
 }
 
@@ -461,24 +464,24 @@ func result(m *dbuswire.Message) string {
 // jobOver remembers a job's end. It is said to one listener after the other, and
 // one that was told early may have asked for the next job by the time that the
 // last is told.
-func (t *traffic) jobOver(job finished) {
-	if slices.ContainsFunc(t.jobs, func(j finished) bool { return j.jobID == job.jobID }) {
+func (l *Log) jobOver(job finished) {
+	if slices.ContainsFunc(l.jobs, func(j finished) bool { return j.jobID == job.jobID }) {
 		return
 	}
-	if len(t.jobs) == maxRequests {
-		t.jobs = slices.Delete(t.jobs, 0, maxRequests/4)
+	if len(l.jobs) == maxRequests {
+		l.jobs = slices.Delete(l.jobs, 0, maxRequests/4)
 	}
-	t.jobs = append(t.jobs, job)
+	l.jobs = append(l.jobs, job)
 }
 
-// over reports whether a request was dealt with before a time. stopped is when
+// DealtWith reports whether a request was dealt with before a time. stopped is when
 // a job to stop the unit can have made it inactive, 0 if none can.
-func (t *traffic) over(q *request, names []string, before, stopped uint64) bool {
+func (l *Log) DealtWith(q *Request, names []string, before, stopped uint64) bool {
 	if q.failed != 0 && q.failed < before {
 		return true
 	}
-	return slices.ContainsFunc(t.jobs, func(j finished) bool {
-		return j.owner == q.owner && j.at > q.at && j.at < before && slices.Contains(names, j.unit) && !j.gaveWayTo(q, stopped)
+	return slices.ContainsFunc(l.jobs, func(j finished) bool {
+		return j.owner == q.Owner && j.at > q.At && j.at < before && slices.Contains(names, j.unit) && !j.gaveWayTo(q, stopped)
 	})
 }
 
@@ -487,11 +490,11 @@ func (t *traffic) over(q *request, names []string, before, stopped uint64) bool 
 // unit to be inactive, unless the stop was done before the manager read of it.
 // If it was a job to start the unit, which the request joined, then another one
 // that cancelled it is over before a next run, too.
-func (j *finished) gaveWayTo(q *request, stopped uint64) bool {
-	if j.made == 0 || j.made >= q.at {
+func (j *finished) gaveWayTo(q *Request, stopped uint64) bool {
+	if j.made == 0 || j.made >= q.At {
 		return false
 	}
-	return j.result == "canceled" || j.result == "done" && stopped > q.at && stopped <= j.at
+	return j.result == "canceled" || j.result == "done" && stopped > q.At && stopped <= j.at
 }
 
 // theBus is the sender of what a bus itself says. It does not let anybody else
@@ -499,18 +502,18 @@ func (j *finished) gaveWayTo(q *request, stopped uint64) bool {
 const theBus = "org.freedesktop.DBus"
 
 // signal takes in what the bus itself says.
-func (t *traffic) signal(at uint64, own owner, b *event.BusMessage, m *dbuswire.Message) {
+func (l *Log) signal(at uint64, own Owner, b *event.BusMessage, m *dbuswire.Message) {
 	if m.Sender != theBus {
 		return
 	}
-	if unit, ok := dbuswire.ActivationRequest(m); ok && t.whole(unit) {
-		r := &request{at: at, owner: own, unit: unit, method: activationRequest, bus: b.Bus, evidence: evidence.Kernel}
-		t.activate(r, b.Bus)
-		t.remember(r)
+	if unit, ok := dbuswire.ActivationRequest(m); ok && l.whole(unit) {
+		r := &Request{At: at, Owner: own, Unit: unit, Method: activationRequest, bus: b.Bus, Evidence: evidence.Kernel}
+		l.activate(r, b.Bus)
+		l.remember(r)
 		return
 	}
 	if m.Member == "NameOwnerChanged" && len(m.Args) == 3 {
-		t.ownerChanged(at, busName{b.Bus, m.Args[0].Text}, m.Args[1].Text, m.Args[2].Text)
+		l.ownerChanged(at, busName{b.Bus, m.Args[0].Text}, m.Args[1].Text, m.Args[2].Text)
 	}
 }
 
@@ -518,22 +521,22 @@ func (t *traffic) signal(at uint64, own owner, b *event.BusMessage, m *dbuswire.
 // it to be taken into account after all.
 const maxUnread = 1e9
 
-// missed takes in that messages were lost: whoever seems to have been the first
+// Missed takes in that messages were lost: whoever seems to have been the first
 // to call may not have been, and another request may have come into effect.
-func (t *traffic) missed() {
-	for _, c := range t.calls {
+func (l *Log) Missed() {
+	for _, c := range l.calls {
 		c.dropped = true
 	}
-	for _, r := range t.requests {
-		r.evidence = evidence.Weaker(evidence.Inferred, r.evidence)
+	for _, r := range l.requests {
+		r.Evidence = evidence.Weaker(evidence.Inferred, r.Evidence)
 	}
 }
 
-// forget drops what was heard, but for who listens, and for what was not understood.
-func (t *traffic) forget() {
-	fresh := newTraffic()
-	fresh.listeners, fresh.cut, fresh.unread = t.listeners, t.cut, t.unread
-	*t = fresh
+// Forget drops what was heard, but for who listens, and for what was not understood.
+func (l *Log) Forget() {
+	fresh := New()
+	fresh.listeners, fresh.cut, fresh.unread = l.listeners, l.cut, l.unread
+	*l = *fresh
 }
 
 // callAgain is for how long, in nanoseconds, the kernel half leaves out a process's
@@ -543,47 +546,47 @@ const callAgain = 100e6
 // ownerChanged takes in who has a name from here on: earlier calls were, or
 // are now being, answered. It is said to each who listens, so a copy may come
 // when there are calls that count.
-func (t *traffic) ownerChanged(at uint64, name busName, from, to string) {
-	c := t.calls[name]
+func (l *Log) ownerChanged(at uint64, name busName, from, to string) {
+	c := l.calls[name]
 	switch {
 	case c == nil && to != "":
 		return
 	case c == nil:
-		t.makeRoom()
-		t.calls[name] = &calls{free: true, lost: from}
+		l.makeRoom()
+		l.calls[name] = &calls{free: true, lost: from}
 	case to != "" && to == c.owner, to == "" && from != "" && from == c.lost:
 		return
 	case to == "":
-		t.calls[name] = &calls{free: true, lost: from}
+		l.calls[name] = &calls{free: true, lost: from}
 		if last := c.last(); last != nil && at-last.at <= maxUnread {
-			t.calls[name].before = last
-			t.calls[name].disputed = c.isDisputed(at)
+			l.calls[name].before = last
+			l.calls[name].disputed = c.isDisputed(at)
 		}
 	default:
-		t.calls[name] = &calls{owner: to}
+		l.calls[name] = &calls{owner: to}
 	}
 }
 
 // isDisputed reports whether another process than that of the last call may have
 // had a call waiting at a time.
 func (c *calls) isDisputed(at uint64) bool {
-	last := c.last().caller.process.ID
+	last := c.last().caller.Process.ID
 	rivals := func(other call) bool {
-		return other.caller.process.ID != last && at-other.at <= maxUnread+callAgain
+		return other.caller.Process.ID != last && at-other.at <= maxUnread+callAgain
 	}
 	return len(c.list) == 0 && c.disputed || slices.ContainsFunc(c.list, rivals) || c.rival != nil && rivals(*c.rival)
 }
 
 // refuse takes back what a process asked for: it got an error for an answer.
-func (t *traffic) refuse(bus, pid, serial uint32) {
-	t.requests = slices.DeleteFunc(t.requests, func(r *request) bool {
-		return r.bus == bus && r.sender == pid && r.serial == serial && r.method != activationRequest
+func (l *Log) refuse(bus, pid, serial uint32) {
+	l.requests = slices.DeleteFunc(l.requests, func(r *Request) bool {
+		return r.bus == bus && r.sender == pid && r.serial == serial && r.Method != activationRequest
 	})
-	for to, c := range t.calls {
+	for to, c := range l.calls {
 		if to.bus != bus {
 			continue
 		}
-		refused := func(c call) bool { return c.serial == serial && c.caller.process.ID.PID == pid }
+		refused := func(c call) bool { return c.serial == serial && c.caller.Process.ID.PID == pid }
 		c.list = slices.DeleteFunc(c.list, refused)
 		if c.rival != nil && refused(*c.rival) {
 			c.rival = nil
@@ -593,26 +596,26 @@ func (t *traffic) refuse(bus, pid, serial uint32) {
 
 // activationFailed takes in that a bus itself, not the service, answers a call
 // for which it asked for an activation with an error: it gave up waiting.
-func (t *traffic) activationFailed(at uint64, bus, pid, serial uint32) {
-	for _, r := range t.requests {
-		if r.activation && r.known && r.failed == 0 && r.bus == bus && r.caller.process.ID.PID == pid && r.call == serial {
+func (l *Log) activationFailed(at uint64, bus, pid, serial uint32) {
+	for _, r := range l.requests {
+		if r.Activation && r.Known && r.failed == 0 && r.bus == bus && r.Caller.Process.ID.PID == pid && r.call == serial {
 			r.failed = at
 		}
 	}
 }
 
 // callTo remembers a call to a name.
-func (t *traffic) callTo(to busName, c call) {
-	list := t.calls[to]
+func (l *Log) callTo(to busName, c call) {
+	list := l.calls[to]
 	if list == nil {
-		t.makeRoom()
+		l.makeRoom()
 		list = &calls{}
-		t.calls[to] = list
+		l.calls[to] = list
 	}
 	if len(list.list) == maxCalls && list.free {
 		return
 	}
-	if last := list.last(); last != nil && last.caller.process.ID != c.caller.process.ID {
+	if last := list.last(); last != nil && last.caller.Process.ID != c.caller.Process.ID {
 		rival := *last
 		list.rival = &rival
 	}
@@ -623,13 +626,13 @@ func (t *traffic) callTo(to busName, c call) {
 }
 
 // makeRoom drops the name that was called the longest time ago.
-func (t *traffic) makeRoom() {
-	if len(t.calls) < maxNames {
+func (l *Log) makeRoom() {
+	if len(l.calls) < maxNames {
 		return
 	}
 	var oldest busName
 	first := ^uint64(0)
-	for name, c := range t.calls {
+	for name, c := range l.calls {
 		last := uint64(0)
 		if call := c.last(); call != nil {
 			last = call.at
@@ -638,7 +641,7 @@ func (t *traffic) makeRoom() {
 			oldest, first = name, last
 		}
 	}
-	delete(t.calls, oldest)
+	delete(l.calls, oldest)
 }
 
 // activationRequest is the signal by which a bus asks for an activation.
@@ -650,13 +653,13 @@ const activationPrefix = "dbus-"
 
 // activate finds the call that made a bus ask for an activation: the first
 // that found the name without an owner.
-func (t *traffic) activate(r *request, bus uint32) {
-	r.activation, r.known = true, false
-	name, isAlias := strings.CutPrefix(r.unit, activationPrefix)
+func (l *Log) activate(r *Request, bus uint32) {
+	r.Activation, r.Known = true, false
+	name, isAlias := strings.CutPrefix(r.Unit, activationPrefix)
 	name = strings.TrimSuffix(name, ".service")
 	r.pending = make(map[string]calls)
-	r.unread = slices.Clone(t.unread[r.owner])
-	for to, c := range t.calls {
+	r.unread = slices.Clone(l.unread[r.Owner])
+	for to, c := range l.calls {
 		if c.last() == nil || to.bus != bus || isAlias && to.name != name {
 			continue
 		}
@@ -669,57 +672,82 @@ func (t *traffic) activate(r *request, bus uint32) {
 		}
 	}
 	if isAlias {
-		r.settle(name)
+		r.ResolveCaller(name)
 	}
 }
 
 // doubt has a request inferred if one of the messages may have been one to the
 // manager that came first.
-func (r *request) doubt(messages []unread) {
+func (r *Request) doubt(messages []unread) {
 	if slices.ContainsFunc(messages, func(u unread) bool {
-		return u.mayRequest() && u.mayRival(r.caller.process.ID, r.at)
+		return u.mayRequest() && u.mayRival(r.Caller.Process.ID, r.At)
 	}) {
-		r.evidence = evidence.Weaker(evidence.Inferred, r.evidence)
+		r.Evidence = evidence.Weaker(evidence.Inferred, r.Evidence)
 	}
 }
 
-// settle decides on the call that activated a name.
-func (r *request) settle(name string) {
-	r.name = name
+// ResolveCaller decides on the call that activated a name.
+func (r *Request) ResolveCaller(name string) {
+	r.BusName = name
 	c, ok := r.pending[name]
 	unreads := r.unread
 	r.pending, r.unread = nil, nil
 	switch {
 	case !ok:
-		r.why = finding.Reason{Code: finding.ReasonNoCall, BusName: name}
+		r.Why = finding.Reason{Code: finding.ReasonNoCall, BusName: name}
 	case c.dropped:
-		r.why = finding.Reason{Code: finding.ReasonTooManyCalls, BusName: name}
+		r.Why = finding.Reason{Code: finding.ReasonTooManyCalls, BusName: name}
 	case len(c.list) == 0 && c.disputed:
-		r.why = finding.Reason{Code: finding.ReasonAmbiguousCall, BusName: name}
+		r.Why = finding.Reason{Code: finding.ReasonAmbiguousCall, BusName: name}
 	case c.mayBePreceded(busName{r.bus, name}, unreads):
-		r.why = finding.Reason{Code: finding.ReasonUnreadableMessage, BusName: name}
+		r.Why = finding.Reason{Code: finding.ReasonUnreadableMessage, BusName: name}
 	case len(c.list) == 0:
 		// sent before the name lost its owner, and read after it
-		r.caller, r.known, r.evidence, r.call = c.before.caller, true, evidence.Inferred, c.before.serial
+		r.Caller, r.Known, r.Evidence, r.call = c.before.caller, true, evidence.Inferred, c.before.serial
 	default:
 		first := c.list[0].caller
-		r.caller, r.known, r.others, r.call = first, true, len(c.list)-1, c.list[0].serial
+		r.Caller, r.Known, r.Waiting, r.call = first, true, len(c.list)-1, c.list[0].serial
 		// A bus reads each connection in order, but which of them first is up to it.
 		r.doubt(unreads)
 		if c.mayBeRivalled(busName{r.bus, name}, unreads) ||
-			slices.ContainsFunc(c.list, func(c call) bool { return c.caller.process.ID != first.process.ID }) {
-			r.evidence = evidence.Inferred
+			slices.ContainsFunc(c.list, func(c call) bool { return c.caller.Process.ID != first.Process.ID }) {
+			r.Evidence = evidence.Inferred
 		}
 	}
 }
 
 // remember keeps a request until it may have come into effect.
-func (t *traffic) remember(r *request) {
+func (l *Log) remember(r *Request) {
 	if r.pending == nil { // otherwise it is not known yet who called
-		r.doubt(t.unread[r.owner])
+		r.doubt(l.unread[r.Owner])
 	}
-	if len(t.requests) == maxRequests {
-		t.requests = slices.Delete(t.requests, 0, maxRequests/4)
+	if len(l.requests) == maxRequests {
+		l.requests = slices.Delete(l.requests, 0, maxRequests/4)
 	}
-	t.requests = append(t.requests, r)
+	l.requests = append(l.requests, r)
 }
+
+// IsManager reports whether a process is that manager: pid 1, or the systemd
+// in the init.scope of a user's.
+func IsManager(p *lineage.Process, own Owner) bool {
+	if own.Manager == event.ManagerSystem {
+		return p.ID.PID == 1
+	}
+	pl := finding.Place(p)
+	return pl.Unit == "init.scope" && pl.Manager == event.ManagerUser && pl.HasOwner && pl.OwnerUID == own.UID
+}
+
+// Requests returns the requests to start a unit that are remembered, in order.
+func (l *Log) Requests() []*Request { return l.requests }
+
+// Cut counts the messages that could have mattered, but of which too little was
+// captured to tell.
+func (l *Log) Cut() uint64 { return l.cut }
+
+// ActivationAlias names the unit that a bus asks for to have a name activated, unless
+// the name's service file says otherwise.
+func ActivationAlias(busName string) string { return activationPrefix + busName + ".service" }
+
+// Pending reports whether it is yet to be decided whose call it was, for which
+// the bus name is needed.
+func (r *Request) Pending() bool { return r.Activation && r.pending != nil }
