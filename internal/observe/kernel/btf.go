@@ -2,30 +2,86 @@ package kernel
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 
 	"github.com/cilium/ebpf/btf"
+
+	"github.com/nsblame/nsblame/internal/observe/vmlinux"
 )
 
-// vmlinuxBTF is where the kernel offers its own type information.
-const vmlinuxBTF = "sys/kernel/btf/vmlinux"
+const (
+	// btfDir is where the kernel offers type information.
+	btfDir = "sys/kernel/btf"
+	// vmlinuxBTF is its own.
+	vmlinuxBTF = btfDir + "/vmlinux"
+)
 
-// kernelSpec reads the kernel's BTF once: it is some 5 MB to index.
-var kernelSpec = sync.OnceValues(btf.LoadKernelSpec)
+// Types reads those of the kernel's types that have one of the names, and those
+// of loaded modules.
+func Types(names []string, modules ...string) (*vmlinux.Types, error) {
+	return vmlinux.Pick(func(file string) ([]byte, error) {
+		return os.ReadFile(filepath.Join("/"+btfDir, file))
+	}, names, modules...)
+}
+
+// checkedTypes are the types that are asked about here, read once.
+var checkedTypes = sync.OnceValues(func() (*vmlinux.Types, error) { return Types(checkedNames()) })
+
+func checkedNames() []string {
+	names := []string{netStruct}
+	for _, h := range functions {
+		names = append(names, h.name)
+	}
+	for _, m := range subsystems {
+		names = append(names, m.function)
+	}
+	for _, h := range tracepoints {
+		names = append(names, vmlinux.TracepointPrefix+h.name)
+	}
+	return names
+}
+
+// netStruct is the structure that is a network namespace.
+const netStruct = "net"
 
 // HasFunction reports whether the kernel image's BTF has the function, so that
 // fentry and fexit programs can name it. The error says that there is no BTF.
 func HasFunction(name string) (bool, error) {
-	var fn *btf.Func
-	return hasType(name, &fn)
+	types, err := typesWith(name)
+	if err != nil {
+		return false, err
+	}
+	_, err = types.Function(name)
+	return found(err)
 }
 
 // HasTracepoint reports whether the kernel image's BTF has the tracepoint, so
 // that tp_btf programs can name it. The error says that there is no BTF.
 func HasTracepoint(name string) (bool, error) {
-	var typedef *btf.Typedef
-	return hasType("btf_trace_"+name, &typedef)
+	types, err := typesWith(vmlinux.TracepointPrefix + name)
+	if err != nil {
+		return false, err
+	}
+	_, err = types.Tracepoint(name)
+	return found(err)
+}
+
+func found(err error) (bool, error) {
+	if errors.Is(err, btf.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// typesWith are types with that name among them.
+func typesWith(name string) (*vmlinux.Types, error) {
+	if slices.Contains(checkedNames(), name) {
+		return checkedTypes()
+	}
+	return Types([]string{name})
 }
 
 // HasCookies reports whether a network namespace gets the number that is its own
@@ -33,12 +89,12 @@ func HasTracepoint(name string) (bool, error) {
 // kinds of namespaces share. Before, it is an atomic that is filled when somebody
 // asks for it. The error says that there is no BTF.
 func HasCookies() (bool, error) {
-	spec, err := kernelSpec()
+	types, err := checkedTypes()
 	if err != nil {
 		return false, err
 	}
 	var net *btf.Struct
-	if err := spec.TypeByName("net", &net); err != nil {
+	if err := types.Spec.TypeByName(netStruct, &net); err != nil {
 		return false, err
 	}
 	for _, member := range net.Members {
@@ -54,16 +110,4 @@ func HasCookies() (bool, error) {
 		}
 	}
 	return false, nil
-}
-
-func hasType(name string, typ any) (bool, error) {
-	spec, err := kernelSpec()
-	if err != nil {
-		return false, err
-	}
-	err = spec.TypeByName(name, typ)
-	if errors.Is(err, btf.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, err
 }

@@ -1,14 +1,10 @@
 package probe
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"runtime"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/cilium/ebpf"
@@ -19,6 +15,7 @@ import (
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/observe/kernel"
+	"github.com/nsblame/nsblame/internal/observe/vmlinux"
 )
 
 // settings of the collection: the sizes of its tables, and from which
@@ -52,10 +49,13 @@ type collection struct {
 	maps      map[string]*ebpf.Map
 	variables map[string]*ebpf.Variable
 	programs  map[string]*ebpf.Program
-	// types is the kernel's BTF, indexed once for all that is loaded.
-	types *btf.Cache
-	noBus bool
-	set   settings
+	// types are those of the kernel's types that programs name, nil once all is
+	// attached.
+	types *vmlinux.Types
+	// library is all of the kernel's BTF, for what the loader could not load.
+	library *btf.Cache
+	noBus   bool
+	set     settings
 	// mu guards what is attached, which may be ended at any time.
 	mu       sync.Mutex
 	links    []attached
@@ -75,13 +75,13 @@ func newCollection(set settings) (*collection, error) {
 	// Needed before 5.11 only; elsewhere it may fail for want of
 	// CAP_SYS_RESOURCE and does no harm.
 	_ = rlimit.RemoveMemlock()
-	types := btf.NewCache()
-	// It takes as long as all the rest of this. Whoever needs it waits, and gets
-	// the error.
-	go func() { _, _ = types.Kernel() }()
 	spec, err := loadBpf()
 	if err != nil {
 		return nil, err
+	}
+	types, err := typesOf(spec)
+	if err != nil {
+		return nil, kernel.Refused("read the kernel's BTF", err)
 	}
 	spec.Maps[bpfMapEvents].MaxEntries = uint32(set.ring)
 	spec.Maps[bpfMapProcesses].MaxEntries = set.processes
@@ -99,7 +99,7 @@ func newCollection(set settings) (*collection, error) {
 		}
 	}
 	coll := &collection{
-		set: set, spec: spec, programs: make(map[string]*ebpf.Program), types: types,
+		set: set, spec: spec, programs: make(map[string]*ebpf.Program), types: types, library: btf.NewCache(),
 		moduleProbes: newModuleProbes(groups, isBuiltin),
 	}
 	if err := coll.setVariables(set); err != nil {
@@ -117,12 +117,7 @@ func newCollection(set settings) (*collection, error) {
 
 // setVariables fills what the programs must know before they are verified.
 func (coll *collection) setVariables(set settings) error {
-	types, err := coll.types.Kernel()
-	if err != nil {
-		return kernel.Refused("read the kernel's BTF", err)
-	}
-	var fn *btf.Func
-	err = types.TypeByName(unshareProbe, &fn)
+	_, err := coll.types.Function(unshareProbe)
 	if err != nil && !errors.Is(err, btf.ErrNotFound) {
 		return fmt.Errorf("look up a function in the kernel's BTF: %w", err)
 	}
@@ -156,118 +151,11 @@ func (coll *collection) loadAll() {
 // load loads programs by name, but those that are loaded already. All share
 // the maps. It is all of them or none.
 func (coll *collection) load(names ...string) error {
-	var plain, ofModules []string
-	for _, name := range names {
-		switch {
-		case coll.programs[name] != nil:
-		case len(modulesOf(name)) > 0:
-			ofModules = append(ofModules, name)
-		default:
-			plain = append(plain, name)
-		}
+	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return coll.programs[name] != nil })
+	if len(names) == 0 || coll.loadPicked(names) == nil {
+		return nil
 	}
-	parts := coll.divide(plain, runtime.GOMAXPROCS(0))
-	loaded := make([]*ebpf.Collection, len(parts), len(parts)+1)
-	errs := make([]error, len(parts), len(parts)+1)
-	var all sync.WaitGroup
-	for i, part := range parts {
-		all.Go(func() { loaded[i], errs[i] = coll.loadPart(part) })
-	}
-	all.Wait()
-	if len(ofModules) > 0 {
-		// By themselves: the library reads a module's types without the lock of
-		// the kernel's, which they refer to (btf/unmarshal.go, inflateType).
-		part, err := coll.loadPart(ofModules)
-		parts, loaded, errs = append(parts, ofModules), append(loaded, part), append(errs, err)
-	}
-	failed := errors.Join(errs...)
-	for i, part := range loaded {
-		if part == nil {
-			continue
-		}
-		for _, name := range parts[i] {
-			if failed == nil {
-				coll.programs[name] = part.DetachProgram(name)
-			}
-		}
-		part.Close()
-	}
-	return failed
-}
-
-// divide makes as many parts at most, which are about as much work for the
-// verifier. It goes by the number of instructions.
-func (coll *collection) divide(names []string, limit int) [][]string {
-	size := func(name string) int { return len(coll.spec.Programs[name].Instructions) }
-	names = slices.SortedFunc(slices.Values(names), func(a, b string) int {
-		return cmp.Or(size(b)-size(a), strings.Compare(a, b))
-	})
-	parts := make([][]string, min(limit, len(names)))
-	sizes := make([]int, len(parts))
-	for _, name := range names {
-		least := slices.Index(sizes, slices.Min(sizes))
-		parts[least] = append(parts[least], name)
-		sizes[least] += size(name)
-	}
-	return parts
-}
-
-func (coll *collection) loadPart(names []string) (*ebpf.Collection, error) {
-	kernelTypes, err := coll.types.Kernel()
-	if err != nil {
-		return nil, err
-	}
-	moduleTypes, err := coll.moduleTypes(names)
-	if err != nil {
-		return nil, err
-	}
-	spec := &ebpf.CollectionSpec{
-		Maps: coll.spec.Maps, Types: coll.spec.Types, ByteOrder: coll.spec.ByteOrder, Programs: make(map[string]*ebpf.ProgramSpec),
-	}
-	for _, name := range names {
-		spec.Programs[name] = coll.spec.Programs[name]
-	}
-	return ebpf.NewCollectionWithOptions(spec.Copy(), ebpf.CollectionOptions{
-		MapReplacements: coll.maps, Cache: coll.types,
-		// Left to itself, the library looks through the types of all modules.
-		Programs: ebpf.ProgramOptions{KernelTypes: kernelTypes, ExtraRelocationTargets: moduleTypes},
-	})
-}
-
-// modulesOf returns the modules that a program is about.
-func modulesOf(program string) []string {
-	var modules []string
-	for _, g := range groups {
-		if g.module != "" && g.has(program) {
-			modules = append(modules, g.module)
-		}
-	}
-	return modules
-}
-
-// moduleTypes are those of the modules that the programs are about, as far as the
-// kernel offers them.
-func (coll *collection) moduleTypes(names []string) ([]*btf.Spec, error) {
-	var modules []string
-	for _, name := range names {
-		modules = append(modules, modulesOf(name)...)
-	}
-	slices.Sort(modules)
-	var list []*btf.Spec
-	for _, module := range slices.Compact(modules) {
-		if !kernel.HasModuleBTF(module) {
-			continue
-		}
-		types, err := coll.types.Module(module)
-		if errors.Is(err, fs.ErrPermission) {
-			continue // what they would tell is left out
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read the types of module %s: %w", module, err)
-		}
-		list = append(list, types)
-	}
-	return list, nil
+	return coll.loadByLibrary(names)
 }
 
 // attach loads and attaches every group, and notes how it went. The error of
@@ -335,12 +223,8 @@ func (coll *collection) choices(g group) []group {
 		return all
 	}
 	known := slices.DeleteFunc(slices.Clone(all), func(choice group) bool {
-		types, err := coll.types.Kernel()
-		if err != nil {
-			return true
-		}
-		var fn *btf.Func
-		return types.TypeByName(choice.probe, &fn) != nil
+		_, err := coll.types.Function(choice.probe)
+		return err != nil
 	})
 	if len(known) == 0 {
 		return all
@@ -479,7 +363,7 @@ func why(g group, err error) string {
 // some 10 MB, and of the programs, some 2 MB, all but those that are loaded or
 // attached when a module comes.
 func (coll *collection) forget() {
-	coll.types = btf.NewCache()
+	coll.types, coll.library = nil, btf.NewCache()
 	later := make(map[string]*ebpf.ProgramSpec)
 	for _, p := range coll.moduleProbes {
 		for _, name := range p.by(byKprobe) { // see methods

@@ -1,0 +1,131 @@
+package probe
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/nsblame/nsblame/internal/observe/kernel"
+)
+
+// loadByLibrary has the library load programs. That takes longer than the loader
+// does, and says why it fails.
+func (coll *collection) loadByLibrary(names []string) error {
+	var plain, ofModules []string
+	for _, name := range names {
+		if len(modulesOf(name)) > 0 {
+			ofModules = append(ofModules, name)
+		} else {
+			plain = append(plain, name)
+		}
+	}
+	parts := coll.divide(plain, runtime.GOMAXPROCS(0))
+	loaded := make([]*ebpf.Collection, len(parts), len(parts)+1)
+	errs := make([]error, len(parts), len(parts)+1)
+	var all sync.WaitGroup
+	for i, part := range parts {
+		all.Go(func() { loaded[i], errs[i] = coll.loadPart(part) })
+	}
+	all.Wait()
+	if len(ofModules) > 0 {
+		// By themselves: the library reads a module's types without the lock of
+		// the kernel's, which they refer to (btf/unmarshal.go, inflateType).
+		part, err := coll.loadPart(ofModules)
+		parts, loaded, errs = append(parts, ofModules), append(loaded, part), append(errs, err)
+	}
+	failed := errors.Join(errs...)
+	for i, part := range loaded {
+		if part == nil {
+			continue
+		}
+		for _, name := range parts[i] {
+			if failed == nil {
+				coll.programs[name] = part.DetachProgram(name)
+			}
+		}
+		part.Close()
+	}
+	return failed
+}
+
+// divide makes as many parts at most, which are about as much work for the
+// verifier. It goes by the number of instructions.
+func (coll *collection) divide(names []string, limit int) [][]string {
+	size := func(name string) int { return len(coll.spec.Programs[name].Instructions) }
+	names = slices.SortedFunc(slices.Values(names), func(a, b string) int {
+		return cmp.Or(size(b)-size(a), strings.Compare(a, b))
+	})
+	parts := make([][]string, min(limit, len(names)))
+	sizes := make([]int, len(parts))
+	for _, name := range names {
+		least := slices.Index(sizes, slices.Min(sizes))
+		parts[least] = append(parts[least], name)
+		sizes[least] += size(name)
+	}
+	return parts
+}
+
+func (coll *collection) loadPart(names []string) (*ebpf.Collection, error) {
+	kernelTypes, err := coll.library.Kernel()
+	if err != nil {
+		return nil, err
+	}
+	moduleTypes, err := coll.moduleTypes(names)
+	if err != nil {
+		return nil, err
+	}
+	spec := &ebpf.CollectionSpec{
+		Maps: coll.spec.Maps, Types: coll.spec.Types, ByteOrder: coll.spec.ByteOrder, Programs: make(map[string]*ebpf.ProgramSpec),
+	}
+	for _, name := range names {
+		spec.Programs[name] = coll.spec.Programs[name]
+	}
+	return ebpf.NewCollectionWithOptions(spec.Copy(), ebpf.CollectionOptions{
+		MapReplacements: coll.maps, Cache: coll.library,
+		// Left to itself, the library looks through the types of all modules.
+		Programs: ebpf.ProgramOptions{KernelTypes: kernelTypes, ExtraRelocationTargets: moduleTypes},
+	})
+}
+
+// modulesOf returns the modules that a program is about.
+func modulesOf(program string) []string {
+	var modules []string
+	for _, g := range groups {
+		if g.module != "" && g.has(program) {
+			modules = append(modules, g.module)
+		}
+	}
+	return modules
+}
+
+// moduleTypes are those of the modules that the programs are about, as far as the
+// kernel offers them.
+func (coll *collection) moduleTypes(names []string) ([]*btf.Spec, error) {
+	var modules []string
+	for _, name := range names {
+		modules = append(modules, modulesOf(name)...)
+	}
+	slices.Sort(modules)
+	var list []*btf.Spec
+	for _, module := range slices.Compact(modules) {
+		if !kernel.HasModuleBTF(module) {
+			continue
+		}
+		types, err := coll.library.Module(module)
+		if errors.Is(err, fs.ErrPermission) {
+			continue // what they would tell is left out
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read the types of module %s: %w", module, err)
+		}
+		list = append(list, types)
+	}
+	return list, nil
+}

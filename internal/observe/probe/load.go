@@ -1,0 +1,280 @@
+package probe
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/btf"
+	"golang.org/x/sys/unix"
+
+	"github.com/nsblame/nsblame/internal/observe/kernel"
+	"github.com/nsblame/nsblame/internal/observe/vmlinux"
+)
+
+// loader gives programs to the kernel. The library can do so, too, but only after
+// it has indexed all of the kernel's types, and with a BTF of its own for each
+// program; here they are relocated against the few types that they name, and
+// share one BTF.
+//
+// What fails here is tried again by the library, which says why.
+type loader struct {
+	maps  map[string]*ebpf.Map
+	types *vmlinux.Types
+	// described is the BTF of the programs' functions, which the verifier needs
+	// of those that it looks at by themselves.
+	described *btf.Builder
+}
+
+// image is a program as the kernel takes it.
+type image struct {
+	spec      *ebpf.ProgramSpec
+	code      []byte
+	functions []byte // struct bpf_func_info of each
+	target    btf.TypeID
+}
+
+// load loads programs: all of them or none.
+func (l *loader) load(specs []*ebpf.ProgramSpec) ([]*ebpf.Program, error) {
+	images := make([]*image, len(specs))
+	for i, spec := range specs {
+		im, err := l.prepare(spec)
+		if err != nil {
+			return nil, fmt.Errorf("prepare %s: %w", spec.Name, err)
+		}
+		images[i] = im
+	}
+	types, err := btf.NewHandle(l.described)
+	if err != nil {
+		return nil, err
+	}
+	defer types.Close()
+	programs := make([]*ebpf.Program, len(specs))
+	errs := make([]error, len(specs))
+	concurrently(len(images), func(i int) { programs[i], errs[i] = images[i].load(types.FD()) })
+	if err := errors.Join(errs...); err != nil {
+		for _, p := range programs {
+			_ = p.Close() // of nil, too
+		}
+		return nil, err
+	}
+	return programs, nil
+}
+
+// concurrently does so many things, as many at the same time as there are
+// processors.
+func concurrently(n int, do func(i int)) {
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		all.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				do(i)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// prepare relocates a program and has it refer to the maps.
+func (l *loader) prepare(spec *ebpf.ProgramSpec) (*image, error) {
+	code := spec.Copy().Instructions
+	var relocations []*btf.CORERelocation
+	var relocated []*asm.Instruction
+	im := &image{spec: spec}
+	for iter := code.Iterate(); iter.Next(); {
+		if relocation := btf.CORERelocationMetadata(iter.Ins); relocation != nil {
+			relocations, relocated = append(relocations, relocation), append(relocated, iter.Ins)
+		}
+		if fn := btf.FuncMetadata(iter.Ins); fn != nil {
+			id, err := l.described.Add(fn)
+			if err != nil {
+				return nil, err
+			}
+			im.functions = binary.NativeEndian.AppendUint32(im.functions, uint32(iter.Offset))
+			im.functions = binary.NativeEndian.AppendUint32(im.functions, uint32(id))
+		}
+		if name := iter.Ins.Reference(); name != "" && iter.Ins.IsLoadFromMap() {
+			if l.maps[name] == nil {
+				return nil, fmt.Errorf("there is no map %s", name)
+			}
+			if err := iter.Ins.AssociateMap(l.maps[name]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := l.relocate(relocations, relocated, spec.ByteOrder); err != nil {
+		return nil, err
+	}
+	return im, errors.Join(im.marshal(code), im.find(l.types))
+}
+
+// relocate adapts instructions to where this kernel has the members of its types.
+func (l *loader) relocate(relocations []*btf.CORERelocation, instructions []*asm.Instruction, order binary.ByteOrder) error {
+	if len(relocations) == 0 {
+		return nil
+	}
+	fixups, err := btf.CORERelocate(relocations, []*btf.Spec{l.types.Spec}, order, l.described.Add)
+	if err != nil {
+		return err
+	}
+	for i, fixup := range fixups {
+		if err := fixup.Apply(instructions[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (im *image) marshal(code asm.Instructions) error {
+	buf := bytes.NewBuffer(make([]byte, 0, code.Size()))
+	if err := code.Marshal(buf, im.spec.ByteOrder); err != nil {
+		return err
+	}
+	im.code = buf.Bytes()
+	return nil
+}
+
+// find looks up what the program attaches to. A kprobe finds that by itself.
+func (im *image) find(types *vmlinux.Types) (err error) {
+	name := im.spec.AttachTo
+	switch {
+	case im.spec.Type == ebpf.Kprobe:
+	case im.spec.Type != ebpf.Tracing:
+		err = errors.ErrUnsupported
+	case im.spec.AttachType == ebpf.AttachTraceRawTp:
+		im.target, err = types.Tracepoint(name)
+	case im.spec.AttachType == ebpf.AttachTraceIter:
+		im.target, err = types.Function(iteratorPrefix + name)
+	default:
+		im.target, err = types.Function(name)
+	}
+	return err
+}
+
+// iteratorPrefix comes before the name of what is iterated over in that of the
+// function that a program attaches to for it.
+const iteratorPrefix = "bpf_iter_"
+
+// loadAttr is what bpf(BPF_PROG_LOAD) takes: the part of union bpf_attr that is
+// used here, which all kernels have that have a ring buffer.
+type loadAttr struct {
+	programType        uint32
+	codeCount          uint32
+	code               unsafe.Pointer
+	license            unsafe.Pointer
+	logLevel, logSize  uint32
+	log                unsafe.Pointer
+	kernelVersion      uint32
+	flags              uint32
+	name               [16]byte
+	ifindex            uint32
+	expectedAttachType uint32
+	typesFD            uint32
+	functionSize       uint32
+	functions          unsafe.Pointer
+	functionCount      uint32
+	lineSize           uint32
+	lines              unsafe.Pointer
+	lineCount          uint32
+	targetID           uint32
+	targetFD           uint32
+	_                  uint32
+}
+
+// functionSize is the size of struct bpf_func_info.
+const functionSize = 8
+
+// attempts bounds how often a program is given to a kernel that was interrupted.
+const attempts = 30
+
+func (im *image) load(types int) (*ebpf.Program, error) {
+	license := append([]byte(im.spec.License), 0)
+	attr := loadAttr{
+		programType: uint32(im.spec.Type), codeCount: uint32(len(im.code) / asm.InstructionSize),
+		code: unsafe.Pointer(unsafe.SliceData(im.code)), license: unsafe.Pointer(unsafe.SliceData(license)),
+		flags: im.spec.Flags, expectedAttachType: uint32(im.spec.AttachType), typesFD: uint32(types),
+		functionSize: functionSize, functions: unsafe.Pointer(unsafe.SliceData(im.functions)),
+		functionCount: uint32(len(im.functions) / functionSize), targetID: uint32(im.target),
+	}
+	copy(attr.name[:len(attr.name)-1], im.spec.Name)
+	for range attempts {
+		fd, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_PROG_LOAD, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr))
+		runtime.KeepAlive(im)
+		switch errno {
+		case 0:
+			return ebpf.NewProgramFromFD(int(fd))
+		case unix.EAGAIN, unix.EINTR: // by a signal, as the Go runtime sends itself
+		default:
+			return nil, fmt.Errorf("load %s: %w", im.spec.Name, errno)
+		}
+	}
+	return nil, fmt.Errorf("load %s: %w", im.spec.Name, unix.EAGAIN)
+}
+
+// loadPicked loads programs against the types that were picked.
+func (coll *collection) loadPicked(names []string) error {
+	if coll.types == nil {
+		return errNoTypes
+	}
+	specs := make([]*ebpf.ProgramSpec, len(names))
+	for i, name := range names {
+		specs[i] = coll.spec.Programs[name]
+	}
+	described, err := btf.NewBuilder(nil, nil)
+	if err != nil {
+		return err
+	}
+	l := &loader{maps: coll.maps, types: coll.types, described: described}
+	programs, err := l.load(specs)
+	if err != nil {
+		return err
+	}
+	for i, name := range names {
+		coll.programs[name] = programs[i]
+	}
+	return nil
+}
+
+// errNoTypes says that a program is loaded late.
+var errNoTypes = errors.New("the kernel's types were given back")
+
+// typesOf picks those of the kernel's types that programs name: what they attach
+// to, and what they read.
+func typesOf(spec *ebpf.CollectionSpec) (*vmlinux.Types, error) {
+	var names []string
+	for typ, err := range spec.Types.All() {
+		if err != nil {
+			return nil, err
+		}
+		if name, _, _ := strings.Cut(typ.TypeName(), flavour); name != "" {
+			names = append(names, name)
+		}
+	}
+	for _, p := range spec.Programs {
+		names = append(names, p.AttachTo, vmlinux.TracepointPrefix+p.AttachTo, iteratorPrefix+p.AttachTo)
+	}
+	var modules []string
+	for _, g := range groups {
+		if g.module != "" && kernel.HasModuleBTF(g.module) {
+			modules = append(modules, g.module)
+		}
+	}
+	types, err := kernel.Types(names, modules...)
+	if errors.Is(err, fs.ErrPermission) {
+		return kernel.Types(names) // what modules would tell is left out
+	}
+	return types, err
+}
+
+// flavour begins the part of a type's name that relocations leave out.
+const flavour = "___"
