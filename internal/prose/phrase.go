@@ -23,7 +23,6 @@ var phrases = []phrase{
 	{regexp.MustCompile(`(?i)\bfor want of\b`), "without", 4},
 	{regexp.MustCompile(`(?i)\bfor the sake of\b`), "for", 8},
 	{regexp.MustCompile(`(?i)\b(?:is|are|was|were|be|been) told\b`), "reported", 64},
-	{regexp.MustCompile(`(?i)\bof nsblame's\b`), "nsblame's", 7},
 	{regexp.MustCompile(`(?i)\blest\b`), "so that not", 0},
 }
 
