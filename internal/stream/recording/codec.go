@@ -14,10 +14,12 @@ const (
 	encoding mode = iota
 	decoding
 	describing
+	visiting
 )
 
 // codec walks over the fields of a record, in the order in which they stand in
-// the file: it appends them to buf, takes them from buf, or describes them.
+// the file: it appends them to buf, takes them from buf, describes them, or
+// shows them to a visitor.
 // Going through the library's reflection costs several times as much, which a
 // test holds against this one.
 type codec struct {
@@ -28,6 +30,7 @@ type codec struct {
 	fields   []field
 	defined  map[string]string
 	interned map[string]string
+	visitor  Visitor // visiting
 	// cells bounds the elements of lists that one block can claim.
 	cells int
 }
@@ -50,6 +53,8 @@ func (c *codec) long(name string, v uint64) uint64 {
 		return c.varint()
 	case describing:
 		c.describe(name, `"long"`, "0")
+	case visiting:
+		c.visitor.Field(name, v)
 	}
 	return v
 }
@@ -70,7 +75,17 @@ func (c *codec) varint() uint64 {
 }
 
 func (c *codec) u64(name string, v *uint64) { *v = c.long(name, *v) }
-func (c *codec) i64(name string, v *int64)  { *v = int64(c.long(name, uint64(*v))) }
+
+// signed is long for a number that can be negative.
+func (c *codec) signed(name string, v int64) int64 {
+	if c.mode == visiting {
+		c.visitor.Field(name, v)
+		return v
+	}
+	return int64(c.long(name, uint64(v)))
+}
+
+func (c *codec) i64(name string, v *int64) { *v = c.signed(name, *v) }
 func (c *codec) u32(name string, v *uint32) {
 	n := c.long(name, uint64(*v))
 	c.bad = c.bad || n > 1<<32-1
@@ -78,12 +93,12 @@ func (c *codec) u32(name string, v *uint32) {
 }
 
 func (c *codec) i32(name string, v *int32) {
-	n := int64(c.long(name, uint64(int64(*v))))
+	n := c.signed(name, int64(*v))
 	c.bad = c.bad || n != int64(int32(n))
 	*v = int32(n)
 }
 
-func (c *codec) int(name string, v *int) { *v = int(int64(c.long(name, uint64(int64(*v))))) }
+func (c *codec) int(name string, v *int) { *v = int(c.signed(name, int64(*v))) }
 
 func (c *codec) bool(name string, v *bool) {
 	switch c.mode {
@@ -102,6 +117,8 @@ func (c *codec) bool(name string, v *bool) {
 		c.buf = c.buf[1:]
 	case describing:
 		c.describe(name, `"boolean"`, "false")
+	case visiting:
+		c.visitor.Field(name, *v)
 	}
 }
 
@@ -132,6 +149,8 @@ func (c *codec) bytes(name string, v *string) {
 		*v = c.text(c.raw())
 	case describing:
 		c.describe(name, `"bytes"`, `""`)
+	case visiting:
+		c.visitor.Field(name, *v)
 	}
 }
 
@@ -170,6 +189,8 @@ func word[S ~string](c *codec, name string, v *S) {
 		*v = S(c.text(c.raw()))
 	case describing:
 		c.describe(name, `"string"`, `""`)
+	case visiting:
+		c.visitor.Field(name, string(*v))
 	}
 }
 
@@ -184,6 +205,8 @@ func (c *codec) data(name string, v *[]byte) {
 		}
 	case describing:
 		c.describe(name, `"bytes"`, `""`)
+	case visiting:
+		c.visitor.Field(name, *v)
 	}
 }
 
@@ -235,17 +258,22 @@ func (c *codec) strings(name string, v *[]string) {
 		}
 	case describing:
 		c.describe(name, `{"type":"array","items":"bytes"}`, "[]")
+	case visiting:
+		c.visitor.Field(name, *v)
 	}
 }
 
 // nested is a record within a record. typ is its name.
 func nested[T any](c *codec, name, typ string, v *T, walk func(*codec, *T)) {
-	if c.mode != describing {
+	switch c.mode {
+	case describing:
+		schema, def := define(c, typ, v, walk)
+		c.describe(name, schema, def)
+	case visiting:
+		visitRecord(c, name, v, walk)
+	default:
 		walk(c, v)
-		return
 	}
-	schema, def := define(c, typ, v, walk)
-	c.describe(name, schema, def)
 }
 
 // list is a list of records.
@@ -268,6 +296,12 @@ func list[T any](c *codec, name, typ string, v *[]T, walk func(*codec, *T)) {
 	case describing:
 		schema, _ := define(c, typ, new(T), walk)
 		c.describe(name, `{"type":"array","items":`+schema+`}`, "[]")
+	case visiting:
+		c.visitor.List(name)
+		for i := range *v {
+			visitRecord(c, "", &(*v)[i], walk)
+		}
+		c.visitor.EndList()
 	}
 }
 
@@ -293,6 +327,12 @@ func optional[T any](c *codec, name, typ string, v **T, walk func(*codec, *T)) {
 	case describing:
 		schema, _ := define(c, typ, new(T), walk)
 		c.describe(name, `["null",`+schema+`]`, "null")
+	case visiting:
+		if *v == nil {
+			c.visitor.Field(name, nil)
+			return
+		}
+		visitRecord(c, name, *v, walk)
 	}
 }
 
