@@ -111,3 +111,10 @@ func TestDamageNeverMisleads(t *testing.T) {
 		t.Errorf("%d unresolved, %d known", unresolved, known)
 	}
 }
+
+// replay is a recording as a source.
+type replay struct{ *recording.Reader }
+
+func (r replay) Next(context.Context) (event.Event, error) { return r.Reader.Next() }
+func (replay) WakeAt(uint64)                               {}
+func (replay) Ask(event.Question)                          {}

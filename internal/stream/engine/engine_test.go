@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
-	"github.com/nsblame/nsblame/internal/present/render"
 )
 
 // script is a source that plays events, and ends early when it is told to, as
@@ -233,17 +231,23 @@ func TestRunFlushes(t *testing.T) {
 	}
 }
 
-func TestRunGivesBackTheWriteError(t *testing.T) {
+// The error of a consumer ends the run, also one of a finding.
+func TestRunGivesBackTheConsumersError(t *testing.T) {
 	src := &script{events: []event.Event{created(1, 1)}}
-	_, err := Run(context.Background(), src, Options{Consumers: only(render.NewJSON(closed{}))})
-	if err == nil {
-		t.Error("no error")
+	if _, err := Run(context.Background(), src, Options{Consumers: only(closed{})}); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("%v", err)
 	}
 }
 
+// closed takes no creation.
 type closed struct{}
 
-func (closed) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+func (closed) Consume(f finding.Finding) error {
+	if _, ok := f.(*finding.Created); ok {
+		return io.ErrClosedPipe
+	}
+	return nil
+}
 
 func TestFilter(t *testing.T) {
 	exec := &lineage.Process{Comm: "systemd-hostnam"}
@@ -279,18 +283,6 @@ func TestFilter(t *testing.T) {
 				t.Errorf("Match = %v", got)
 			}
 		})
-	}
-}
-
-// The JSON of a run is whole lines, whatever the stream.
-func TestRunPrintsWholeLines(t *testing.T) {
-	var buf bytes.Buffer
-	src := &script{events: []event.Event{created(1, 1), at(2, &event.End{Seen: 1})}}
-	if _, err := Run(context.Background(), src, Options{Consumers: only(render.NewJSON(&buf))}); err != nil {
-		t.Fatal(err)
-	}
-	if n := bytes.Count(buf.Bytes(), []byte("\n")); n != 2 || !bytes.HasSuffix(buf.Bytes(), []byte("}\n")) {
-		t.Errorf("%d lines:\n%s", n, buf.Bytes())
 	}
 }
 

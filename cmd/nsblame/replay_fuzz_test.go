@@ -1,4 +1,4 @@
-package engine
+package main
 
 import (
 	"bytes"
@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -17,6 +15,7 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/report"
 	"github.com/nsblame/nsblame/internal/present/render"
+	"github.com/nsblame/nsblame/internal/stream/engine"
 	"github.com/nsblame/nsblame/internal/stream/recording"
 )
 
@@ -32,7 +31,7 @@ func (j judged) Consume(f finding.Finding) error {
 // checksum is right, in every form that there is. No output holds anything that
 // a terminal acts upon, JSON is whole, and a second replay prints the same.
 func FuzzReplay(f *testing.F) {
-	plain, count := records(f, changing(f))
+	plain, count := records(f, recordedStream(f, fakeStream("")))
 	f.Add(plain, uint16(count))
 	f.Add(plain[:len(plain)/2], uint16(count/2))
 	named, n := hostile(f)
@@ -47,7 +46,7 @@ func FuzzReplay(f *testing.F) {
 			}
 		}
 		for _, out := range first {
-			harmless(t, out)
+			harmless(t, "replay", string(out))
 		}
 		for _, form := range first[2:4] {
 			for line := range bytes.Lines(form) {
@@ -75,11 +74,11 @@ func replayed(t *testing.T, file []byte) [6][]byte {
 		if err != nil {
 			t.Fatal(err)
 		}
-		opt := Options{Consumers: only(p)}
+		opt := engine.Options{Consumers: []finding.Consumer{p}}
 		if i == 0 {
 			opt.Consumers = append(opt.Consumers, collector, judged{judge})
 		}
-		if _, err = Run(context.Background(), replay{r}, opt); err != nil {
+		if _, err = engine.Run(context.Background(), fuzzed{r}, opt); err != nil {
 			t.Fatal(err)
 		}
 		r.Close()
@@ -100,42 +99,20 @@ func replayed(t *testing.T, file []byte) [6][]byte {
 	return all
 }
 
-// replay is a recording as a source.
-type replay struct{ *recording.Reader }
+// fuzzed is a recording as a source.
+type fuzzed struct{ *recording.Reader }
 
-func (r replay) Next(context.Context) (event.Event, error) { return r.Reader.Next() }
-func (replay) WakeAt(uint64)                               {}
-func (replay) Ask(event.Question)                          {}
+func (r fuzzed) Next(context.Context) (event.Event, error) { return r.Reader.Next() }
+func (fuzzed) WakeAt(uint64)                               {}
+func (fuzzed) Ask(event.Question)                          {}
 
-// harmless fails if out holds anything but newlines that a terminal would act
-// upon or hide.
-func harmless(t *testing.T, out []byte) {
-	t.Helper()
-	if !utf8.Valid(out) {
-		t.Fatalf("not UTF-8: %q", out)
-	}
-	for _, r := range string(out) {
-		if r != '\n' && (r < ' ' || !unicode.IsPrint(r)) {
-			t.Fatalf("%U in %q", r, out)
-		}
-	}
-}
-
-var recorded = recording.Options{Stream: [16]byte{1}, Sync: [16]byte{2, 3, 4}}
+var fuzzOptions = recording.Options{Stream: [16]byte{1}, Sync: [16]byte{2, 3, 4}}
 
 // head is that of a recording.
 func head(tb testing.TB) []byte {
 	tb.Helper()
-	var out bytes.Buffer
-	w, err := recording.NewWriter(&out, recorded)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		tb.Fatal(err)
-	}
-	end := bytes.Index(out.Bytes(), recorded.Sync[:]) + len(recorded.Sync)
-	return out.Bytes()[:end]
+	file := recordedStream(tb, nil)
+	return file[:bytes.Index(file, fuzzOptions.Sync[:])+len(fuzzOptions.Sync)]
 }
 
 // wrapped is a recording of one block, which has so many records.
@@ -149,7 +126,7 @@ func wrapped(tb testing.TB, plain []byte, count int) []byte {
 	packed := z.EncodeAll(plain, nil)
 	file := binary.AppendVarint(head(tb), int64(count))
 	file = binary.AppendVarint(file, int64(len(packed)))
-	return append(append(file, packed...), recorded.Sync[:]...)
+	return append(append(file, packed...), fuzzOptions.Sync[:]...)
 }
 
 // records are those of a file, without what it has round them, and how many
@@ -161,7 +138,7 @@ func records(tb testing.TB, file []byte) (plain []byte, count int) {
 		tb.Fatal(err)
 	}
 	defer z.Close()
-	for rest := file[bytes.Index(file, recorded.Sync[:])+len(recorded.Sync):]; len(rest) > 0; {
+	for rest := file[bytes.Index(file, fuzzOptions.Sync[:])+len(fuzzOptions.Sync):]; len(rest) > 0; {
 		n, size := binary.Varint(rest)
 		packed, size2 := binary.Varint(rest[size:])
 		rest = rest[size+size2:]
@@ -169,7 +146,7 @@ func records(tb testing.TB, file []byte) (plain []byte, count int) {
 			tb.Fatal(err)
 		}
 		count += int(n)
-		rest = rest[int(packed)+len(recorded.Sync):]
+		rest = rest[int(packed)+len(fuzzOptions.Sync):]
 	}
 	return plain, count
 }
@@ -179,13 +156,9 @@ func records(tb testing.TB, file []byte) (plain []byte, count int) {
 func hostile(tb testing.TB) (plain []byte, count uint16) {
 	tb.Helper()
 	const name = "\x1b[2J\n\r\u202e`|<b>[x](http://y)\u200b\u2028\x9b\xff# "
-	var out bytes.Buffer
-	w, err := recording.NewWriter(&out, recorded)
-	if err != nil {
-		tb.Fatal(err)
-	}
 	root, child := event.ProcessID{PID: 1, StartNS: 1}, event.ProcessID{PID: 7, StartNS: 7}
 	image := event.ProgramID{Process: child, Exec: 1}
+	var list []event.Event
 	for i, b := range []event.Body{
 		&event.Host{Version: name, Kernel: name, Arch: name},
 		&event.Coverage{Probe: name, AttachMethod: name, Why: name},
@@ -198,13 +171,27 @@ func hostile(tb testing.TB) (plain []byte, count uint16) {
 		&event.Damage{Why: name, Blocks: 1},
 		&event.End{Seen: 1},
 	} {
-		if err := w.Write(event.Event{BootNS: uint64(i), Body: b}); err != nil {
+		list = append(list, event.Event{BootNS: uint64(i), Body: b})
+	}
+	plain, n := records(tb, recordedStream(tb, list))
+	return plain, uint16(n)
+}
+
+// recordedStream is a recording of these events.
+func recordedStream(tb testing.TB, list []event.Event) []byte {
+	tb.Helper()
+	var out bytes.Buffer
+	w, err := recording.NewWriter(&out, fuzzOptions)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, ev := range list {
+		if err := w.Write(ev); err != nil {
 			tb.Fatal(err)
 		}
 	}
 	if err := w.Close(); err != nil {
 		tb.Fatal(err)
 	}
-	plain, n := records(tb, out.Bytes())
-	return plain, uint16(n)
+	return out.Bytes()
 }
