@@ -20,7 +20,7 @@ const maxRemembered = 4096
 // after the Tree has observed it, and every creation that the tree completes.
 type Blamer struct {
 	tree     *lineage.Tree
-	requests *request.Log
+	requests *request.Tracker
 	answers  *bounded.Map[event.Question, *event.Unit]
 	asked    *bounded.Map[event.Question, bool]
 	// answered is when the latest answer came, renewed the time for the sake of
@@ -87,7 +87,7 @@ func (r run) ask(unit string) event.Question {
 // New returns a Blamer over a tree.
 func New(tree *lineage.Tree) *Blamer {
 	return &Blamer{
-		tree: tree, requests: request.New(),
+		tree: tree, requests: request.New(tree),
 		answers:  bounded.NewMap[event.Question, *event.Unit](maxRemembered),
 		asked:    bounded.NewMap[event.Question, bool](maxRemembered),
 		answered: bounded.NewMap[event.Question, uint64](maxRemembered),
@@ -102,21 +102,14 @@ func (b *Blamer) Observe(ev event.Event) {
 	if _, damage := ev.Body.(*event.Damage); b.deaf && !damage {
 		b.deaf, b.since = false, max(b.since, ev.BootNS)
 	}
+	b.requests.Observe(ev)
 	switch body := ev.Body.(type) {
 	case *event.Host:
 		b.since, b.unified = ev.BootNS, body.CgroupHierarchy == "unified"
-	case *event.Loss:
-		if body.Kind.Hides(event.HiddenRequests) {
-			b.requests.Missed()
-		}
 	case *event.Damage:
-		// Which request was used up meanwhile, and which was made, nobody knows.
 		b.deaf = true
-		b.requests.Forget()
 	case *event.Coverage:
 		b.coverage(body)
-	case *event.BusMessage:
-		b.requests.Observe(ev.BootNS, body, b.tree)
 	case *event.Unit:
 		b.answers.Put(body.Question, body)
 		b.answered.Put(body.Question, ev.BootNS)

@@ -1,0 +1,52 @@
+package request
+
+import (
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/dbuswire"
+)
+
+// transport is a protocol in which requests are sent.
+type transport interface {
+	// owner recognises a socket by its path: whose service is addressed over it.
+	// It is false for sockets on which another protocol is spoken.
+	owner(socket string) (Owner, bool)
+	// decode takes apart what was sent in one go.
+	decode(sent *event.BusMessage) []message
+}
+
+// message is one message, as far as it could be read.
+type message struct {
+	// at is when it was sent, owner the service that it was sent to or by.
+	at    uint64
+	owner Owner
+	// sent is what it is a part of.
+	sent *event.BusMessage
+	// dbus is the message itself, or what could be read of it.
+	dbus dbuswire.Message
+	// err says why it could not be read, nil if it could.
+	err error
+	// last is set if nothing is behind it that could not be read either.
+	last bool
+}
+
+// truncated is the message with what matters of it cut off.
+func (m *message) truncated() *message {
+	cut := *m
+	cut.err, cut.last = dbuswire.ErrTruncated, true
+	return &cut
+}
+
+// channel is a way to ask for something.
+type channel interface {
+	// take takes in a message. It reports whether the message belongs to this
+	// channel alone, so that no other one needs to see it.
+	take(m *message) bool
+	// dealtWith reports whether what was seen shows that a request for one of the
+	// units was dealt with before a time. stopped is when a job to stop the unit can
+	// have made it inactive, 0 if none can.
+	dealtWith(q *Request, units []string, before, stopped uint64) bool
+	// missed takes in that messages were lost.
+	missed()
+	// forget drops what was seen.
+	forget()
+}
