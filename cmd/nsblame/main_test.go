@@ -22,7 +22,6 @@ import (
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/inventory"
-	"github.com/nsblame/nsblame/internal/explain/report"
 	"github.com/nsblame/nsblame/internal/observe/kernel"
 	"github.com/nsblame/nsblame/internal/observe/probe"
 	"github.com/nsblame/nsblame/internal/observe/survey"
@@ -153,7 +152,7 @@ func fakeStream(how string) []event.Event {
 	at(0, &event.Host{Kernel: "6.1.0", CgroupHierarchy: "unified"},
 		&event.Coverage{Probe: "copy_net_ns", Live: true, AttachMethod: "fentry"},
 		&event.Coverage{Probe: "unix_stream_sendmsg", Live: true, AttachMethod: "fentry"},
-		&event.Coverage{Probe: report.ReleaseProbe, Live: how != "blind", Why: "it was refused"},
+		&event.Coverage{Probe: event.ProbeRelease, Live: how != "blind", Why: "it was refused"},
 		&event.Cgroup{ID: 1, Path: "/system.slice/cron.service"}, &event.Cgroup{ID: 2, Path: "/init.scope"},
 		&event.Active{Cgroups: []event.Population{
 			{Path: "/system.slice/cron.service", Processes: 1}, {Path: "/system.slice/kubelet.service", Processes: 3},

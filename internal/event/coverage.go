@@ -2,8 +2,8 @@ package event
 
 // Coverage says from when on a probe was live, or not.
 type Coverage struct {
-	// Probe is the name of the kernel function or tracepoint.
-	Probe string
+	// Probe is what came or went.
+	Probe Probe
 	// Subsystem is the module that has the function, empty for the kernel itself.
 	Subsystem string
 	// Changed is set if the probe came or went, with its module, after the stream

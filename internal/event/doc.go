@@ -24,6 +24,7 @@
 //	unit.go      UnitState: what a service manager knows of a unit
 //	answer.go    Question, Unit: what a manager was asked and answered
 //	coverage.go  Coverage: which probes are live
+//	probe.go     the table of probes: what each lets us see
 //	loss.go      Loss and the table of what can be lost
 //	damage.go    Damage: parts of a recording that cannot be read
 //

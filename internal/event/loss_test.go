@@ -10,12 +10,12 @@ import (
 
 // The table has one row for each constant, and a name is used once.
 func TestLossTable(t *testing.T) {
-	declared := lossConstants(t)
+	declared := constants(t, "loss.go", "LossKind")
 	for _, row := range lossKinds {
-		if !declared[row.kind] {
+		if !declared[string(row.kind)] {
 			t.Errorf("two rows for %s, or no constant", row.kind)
 		}
-		delete(declared, row.kind)
+		delete(declared, string(row.kind))
 		if harmless := row.kind == LossForget; row.kind.Harmless() != harmless {
 			t.Errorf("%s: harmless %t", row.kind, !harmless)
 		}
@@ -25,19 +25,19 @@ func TestLossTable(t *testing.T) {
 	}
 }
 
-// lossConstants reads the kinds from the source.
-func lossConstants(t *testing.T) map[LossKind]bool {
-	file, err := parser.ParseFile(token.NewFileSet(), "loss.go", nil, 0)
+// constants reads the values of a type's constants from the source.
+func constants(t *testing.T, file, typeName string) map[string]bool {
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := make(map[LossKind]bool)
-	ast.Inspect(file, func(n ast.Node) bool {
+	found := make(map[string]bool)
+	ast.Inspect(parsed, func(n ast.Node) bool {
 		spec, ok := n.(*ast.ValueSpec)
 		if !ok {
 			return true
 		}
-		if typ, ok := spec.Type.(*ast.Ident); !ok || typ.Name != "LossKind" {
+		if typ, ok := spec.Type.(*ast.Ident); !ok || typ.Name != typeName {
 			return true
 		}
 		for _, value := range spec.Values {
@@ -45,7 +45,7 @@ func lossConstants(t *testing.T) map[LossKind]bool {
 			if err != nil {
 				t.Fatal(err)
 			}
-			found[LossKind(name)] = true
+			found[name] = true
 		}
 		return true
 	})

@@ -126,11 +126,8 @@ func (b *Blamer) Observe(ev event.Event) {
 	}
 }
 
-// BusProbe is the probe whose coverage tells whether the buses are heard.
-const BusProbe = "unix_stream_sendmsg"
-
 func (b *Blamer) coverage(c *event.Coverage) {
-	if c.Probe != BusProbe {
+	if c.Probe != event.ProbeBus {
 		return
 	}
 	b.busSpokenOf, b.busWhy = true, c.Why

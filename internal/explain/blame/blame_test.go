@@ -39,7 +39,7 @@ func tell(t *testing.T) *story {
 	s := &story{t: t, tree: lineage.NewTree(), cgroups: make(map[string]event.CgroupID), starts: make(map[uint32]uint64), units: make(map[string]event.UnitState)}
 	s.blamer = New(s.tree)
 	s.see(&event.Host{})
-	s.see(&event.Coverage{Probe: BusProbe, Live: true})
+	s.see(&event.Coverage{Probe: event.ProbeBus, Live: true})
 	s.boot = event.ManagerBoot{UserspaceUS: 1, FinishUS: 2}
 	s.process(1, 0, "/init.scope", "/usr/lib/systemd/systemd", "/sbin/init")
 	s.send(1, toBus, method("org.example.nobody", "/", "org.example", "Hello")) // tells who listens there
@@ -864,7 +864,7 @@ func TestAFalseName(t *testing.T) {
 
 func TestWithoutTheBus(t *testing.T) {
 	s := withHostnamed(t)
-	s.see(&event.Coverage{Probe: BusProbe, Why: "turned off by --no-bus"})
+	s.see(&event.Coverage{Probe: event.ProbeBus, Why: "turned off by --no-bus"})
 	s.service(42, "systemd-hostnamed.service")
 	s.want("unknown (unknown): bus_not_heard systemd-hostnamed.service turned off by --no-bus")
 }

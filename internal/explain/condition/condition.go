@@ -14,7 +14,6 @@ import (
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/finding"
-	"github.com/nsblame/nsblame/internal/explain/report"
 )
 
 // Condition is one under which a run fails.
@@ -173,7 +172,7 @@ func (j *Judge) observe(ev event.Event) error {
 	case *event.Damage:
 		j.damages++
 	case *event.Coverage:
-		if b.Probe == report.ReleaseProbe {
+		if b.Probe == event.ProbeRelease {
 			j.watched, j.why = b.Live, cmp.Or(b.Why, "the probe on it is not there")
 			return j.unjudged()
 		}

@@ -12,7 +12,6 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
-	"github.com/nsblame/nsblame/internal/explain/report"
 )
 
 func TestParse(t *testing.T) {
@@ -102,7 +101,7 @@ func (s *story) want(list ...string) {
 
 var all = []string{"created", "created-by=a.service", "caused-by=*.timer", "failed", "leaked", "lost", "unknown"}
 
-func watched() event.Body { return &event.Coverage{Probe: report.ReleaseProbe, Live: true} }
+func watched() event.Body { return &event.Coverage{Probe: event.ProbeRelease, Live: true} }
 
 func end(n uint64) event.Body { return &event.End{Seen: n} }
 
@@ -139,13 +138,13 @@ func TestDoubt(t *testing.T) {
 func TestLeakedNeedsTheProbe(t *testing.T) {
 	var unjudged *NotJudgedError
 	s := judge(t, "created", "leaked")
-	if err := s.Consume(&finding.Observed{Event: event.Event{Body: &event.Coverage{Probe: report.ReleaseProbe, Why: "refused"}}}); !errors.As(err, &unjudged) {
+	if err := s.Consume(&finding.Observed{Event: event.Event{Body: &event.Coverage{Probe: event.ProbeRelease, Why: "refused"}}}); !errors.As(err, &unjudged) {
 		t.Errorf("%v", err)
 	}
 	if _, err := judge(t, "leaked").see(end(0)).Verdict(); !errors.As(err, &unjudged) {
 		t.Errorf("%v", err)
 	}
-	judge(t, "created").see(&event.Coverage{Probe: report.ReleaseProbe}, end(0)).want()
+	judge(t, "created").see(&event.Coverage{Probe: event.ProbeRelease}, end(0)).want()
 }
 
 // Filtered creations don't count, and a namespace may end before its causes are

@@ -53,7 +53,7 @@ func (l *Ledger) observe(ev event.Event) {
 			l.begun, l.BootID, l.FromNS = true, b.BootID, ev.BootNS
 		}
 	case *event.Coverage:
-		if b.Probe == releaseProbe {
+		if b.Probe == event.ProbeRelease {
 			l.sees = b.Live
 		}
 	case *event.NetnsCreate:

@@ -16,7 +16,7 @@ func ledger(t *testing.T, cookie uint64, then ...event.Body) *Ledger {
 	l := NewLedger()
 	create := event.NetnsCreate{Serial: 1, Inum: 40, Cookie: cookie}
 	bodies := append([]event.Body{
-		&event.Host{BootID: "boot"}, &event.Coverage{Probe: releaseProbe, Live: true}, &create,
+		&event.Host{BootID: "boot"}, &event.Coverage{Probe: event.ProbeRelease, Live: true}, &create,
 	}, then...)
 	for i, b := range bodies {
 		l.observe(event.Event{BootNS: uint64(i + 1), Body: b})
@@ -51,7 +51,7 @@ func TestFind(t *testing.T) {
 		{"no cookie, other things are lost", ledger(t, 0, &event.Loss{Kind: event.LossForget, Count: 1}, &event.Loss{Kind: event.LossBus, Count: 1}), 0, goesOn, ByInum, ""},
 		{"no cookie, a part is damaged", ledger(t, 0, &event.Damage{Bytes: 9, Blocks: 1}), 0, goesOn, "", "may lack the end"},
 		{"no cookie, the file just ends", ledger(t, 0, &event.Damage{Blocks: 1, Truncated: true}), 0, goesOn, ByInum, ""},
-		{"no cookie, ends are not seen", ledger(t, 0, &event.Coverage{Probe: releaseProbe}), 0, goesOn, "", "may lack the end"},
+		{"no cookie, ends are not seen", ledger(t, 0, &event.Coverage{Probe: event.ProbeRelease}), 0, goesOn, "", "may lack the end"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			m := tt.ledger.Find(40, tt.cookie, tt.goesOn)

@@ -24,12 +24,6 @@ const maxLives = 1 << 17
 // one release, and one end of the teardown.
 const maxHeld = 2
 
-// releaseProbe is the probe without whose coverage nothing is known of ends.
-const releaseProbe = "__put_net"
-
-// freeProbes are those of which one tells that a teardown is finished.
-var freeProbes = map[string]bool{"net_free": true, "net_passive_dec": true, "proc_free_inum": true}
-
 // Book holds the namespaces that are there, by their creations.
 type Book struct {
 	tree  *lineage.Tree
@@ -98,8 +92,8 @@ func (b *Book) Observe(ev event.Event) *finding.Ended {
 	case *event.Host:
 		b.execWait = body.ExecWaitNS
 	case *event.Coverage:
-		b.sees = b.sees || body.Live && body.Probe == releaseProbe
-		b.frees = b.frees || body.Live && freeProbes[body.Probe]
+		b.sees = b.sees || body.Live && body.Probe == event.ProbeRelease
+		b.frees = b.frees || body.Live && body.Probe.SeesTeardown()
 	case *event.NetnsCreate:
 		b.begin(body)
 	case *event.NetnsRelease:

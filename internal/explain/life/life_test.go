@@ -17,7 +17,7 @@ type stage struct {
 	book *Book
 }
 
-func newStage(probes ...string) *stage {
+func newStage(probes ...event.Probe) *stage {
 	tree := lineage.NewTree()
 	s := &stage{tree, New(tree)}
 	for _, p := range probes {
@@ -44,7 +44,7 @@ func (s *stage) create(n event.NetnsCreate) { s.feed(n.Serial, &n) }
 
 func TestEndWaitsForItsCreation(t *testing.T) {
 	for _, show := range []bool{true, false} {
-		s := newStage("__put_net", "net_free")
+		s := newStage(event.ProbeRelease, "net_free")
 		n := creation(5, 100)
 		s.create(n)
 		if e := s.feed(6, &event.NetnsRelease{Serial: 5, Inum: 100, CreatedNS: 5}); e != nil {
@@ -76,7 +76,7 @@ func TestEndWaitsForItsCreation(t *testing.T) {
 
 // A namespace whose creation was not seen, or lost, ends all the same.
 func TestUnknownCreation(t *testing.T) {
-	s := newStage("__put_net", "net_free")
+	s := newStage(event.ProbeRelease, "net_free")
 	for _, serial := range []uint64{0, 77} {
 		release := s.feed(10, &event.NetnsRelease{Serial: serial, Inum: 3, Cookie: 8})
 		if release == nil || release.Created != nil || release.Final {
@@ -97,7 +97,7 @@ func TestUnknownCreation(t *testing.T) {
 
 // Who released it is described as of then: it may be forgotten next.
 func TestReleaserAsOfThen(t *testing.T) {
-	s := newStage("__put_net", "net_free")
+	s := newStage(event.ProbeRelease, "net_free")
 	id, init := event.ProcessID{PID: 9, StartNS: 1}, event.ProcessID{PID: 1}
 	s.feed(1, &event.Process{ID: init, Comm: "systemd"})
 	s.feed(1, &event.Process{ID: id, Parent: init, Comm: "server", Exited: true, ExitCode: 9})
@@ -115,7 +115,7 @@ func TestReleaserAsOfThen(t *testing.T) {
 
 // Where no probe tells of the end of the teardown, the release is the end.
 func TestWithoutFree(t *testing.T) {
-	s := newStage("__put_net")
+	s := newStage(event.ProbeRelease)
 	n := creation(5, 100)
 	s.create(n)
 	s.book.Decide(caseOf(n), true)
@@ -140,7 +140,7 @@ func TestWithoutFree(t *testing.T) {
 // What an earlier version recorded has no times of the creation and the
 // release with the end.
 func TestEarlierRecording(t *testing.T) {
-	s := newStage("__put_net")
+	s := newStage(event.ProbeRelease)
 	n := creation(5, 100)
 	s.create(n)
 	s.book.Decide(caseOf(n), true)
@@ -165,7 +165,7 @@ func TestCountsNeedTheProbe(t *testing.T) {
 }
 
 func TestTooMany(t *testing.T) {
-	s := newStage("__put_net", "net_free")
+	s := newStage(event.ProbeRelease, "net_free")
 	for i := range uint64(maxLives + 3) {
 		s.create(creation(i+1, uint32(i)))
 		s.feed(i, &event.NetnsRelease{Inum: uint32(i)})
@@ -180,7 +180,7 @@ func TestTooMany(t *testing.T) {
 // hidden one; and what has ended is not kept.
 func TestEveryEndOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s := newStage("__put_net", "proc_free_inum")
+		s := newStage(event.ProbeRelease, "proc_free_inum")
 		count := rapid.IntRange(1, 8).Draw(t, "count")
 		type state struct {
 			n                     event.NetnsCreate

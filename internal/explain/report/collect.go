@@ -127,7 +127,7 @@ func (c *Collector) observe(ev event.Event) {
 }
 
 func (c *Collector) coverage(b *event.Coverage) {
-	if b.Probe == ReleaseProbe {
+	if b.Probe == event.ProbeRelease {
 		c.endings = b
 	}
 	dead := &c.report.Gaps.Dead

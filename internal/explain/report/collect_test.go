@@ -10,7 +10,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/blame"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
 	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/finding"
@@ -27,7 +26,7 @@ type story struct {
 func newStory() *story {
 	s := &story{Collector: NewCollector()}
 	s.at(0, &event.Host{CgroupHierarchy: "unified"})
-	for _, probe := range []string{"copy_net_ns", blame.BusProbe, ReleaseProbe} {
+	for _, probe := range []event.Probe{event.ProbeCreate, event.ProbeBus, event.ProbeRelease} {
 		s.at(0, &event.Coverage{Probe: probe, Live: true})
 	}
 	return s
@@ -214,7 +213,7 @@ func TestEndingsUnseen(t *testing.T) {
 	if r.Endings.Seen || r.Endings.Why == "" || r.Causes[0].Alive != 0 {
 		t.Errorf("%+v", r)
 	}
-	s.at(2*second, &event.Coverage{Probe: ReleaseProbe, Why: "refused"})
+	s.at(2*second, &event.Coverage{Probe: event.ProbeRelease, Why: "refused"})
 	if r := s.Report(); r.Endings.Seen || r.Endings.Why != "refused" {
 		t.Errorf("%+v", r.Endings)
 	}
@@ -259,9 +258,9 @@ func TestSuspects(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	for name, change := range map[string]func(*story){
-		"2 records were lost":                           func(s *story) { s.at(second, &event.Loss{Kind: event.LossCreation, Count: 2}) },
-		"the probe " + blame.BusProbe + " was not live": func(s *story) { s.at(0, &event.Coverage{Probe: blame.BusProbe}) },
-		"1 parts of the recording cannot be read":       func(s *story) { s.at(second, &event.Damage{Blocks: 1}) },
+		"2 records were lost": func(s *story) { s.at(second, &event.Loss{Kind: event.LossCreation, Count: 2}) },
+		"the probe " + string(event.ProbeBus) + " was not live": func(s *story) { s.at(0, &event.Coverage{Probe: event.ProbeBus}) },
+		"1 parts of the recording cannot be read":               func(s *story) { s.at(second, &event.Damage{Blocks: 1}) },
 		"ancestors of those who made 1": func(s *story) {
 			k := plain(1, cronPath, "x")
 			k.AncestryTruncated = true

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/blame"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
@@ -421,7 +420,7 @@ func started(c *Cause) Remedy {
 // missing.
 func learnMore(c *Cause, r *Report) Remedy {
 	out := Remedy{Kind: LearnMore}
-	heard := !slices.ContainsFunc(r.Gaps.Dead, func(p event.Coverage) bool { return p.Probe == blame.BusProbe })
+	heard := !slices.ContainsFunc(r.Gaps.Dead, func(p event.Coverage) bool { return p.Probe == event.ProbeBus })
 	var buffer, other uint64
 	for kind, n := range r.Gaps.Lost {
 		switch {

@@ -8,7 +8,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/blame"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
 	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/finding"
@@ -173,7 +172,7 @@ func TestLearnMore(t *testing.T) {
 		want   string
 		events []event.Body
 	}{
-		{finding.Reason{Text: "x"}, "--no-bus", []event.Body{&event.Coverage{Probe: blame.BusProbe, Why: "off"}}},
+		{finding.Reason{Text: "x"}, "--no-bus", []event.Body{&event.Coverage{Probe: event.ProbeBus, Why: "off"}}},
 		{finding.Reason{Text: "x"}, "--buffer-size", []event.Body{&event.Loss{Kind: event.LossBus, Count: 1}}},
 		{finding.Reason{Text: "x"}, "when less is going on", []event.Body{&event.Loss{Kind: event.LossTable, Count: 1}}},
 		{finding.Reason{Code: finding.ReasonStartedBefore, Unit: "x.service"}, "until it is started again", nil},

@@ -6,10 +6,6 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/finding"
 )
 
-// ReleaseProbe is the probe whose coverage tells whether the end of namespaces
-// is seen.
-const ReleaseProbe = "__put_net"
-
 // Report is what a stream tells about the creation of network namespaces.
 type Report struct {
 	// Host is the machine that was observed, nil if the stream doesn't say.

@@ -146,13 +146,8 @@ func (s *suspects) name(unit string) {
 	s.named[unit] = true
 }
 
-// timing are the probes that tell how long something took or lived. That they
-// are not live hides nobody.
-var timing = []string{
-	"nf_conntrack_init_net", "__ip_vs_init", "ops_init", "module_load",
-	ReleaseProbe, "net_free", "net_passive_dec", "proc_free_inum",
-	"nsproxy_free", "free_nsproxy", "deactivate_nsproxy", "netns_put", "cleanup_mnt",
-}
+// actors is what must be visible for nobody to have been missed.
+const actors = event.HiddenCreations | event.HiddenActors | event.HiddenPrograms | event.HiddenJoins | event.HiddenRequests
 
 // judge tells which units are cleared, and how far.
 func (s *suspects) judge(r *Report) Suspects {
@@ -207,7 +202,7 @@ func (s *suspects) doubts(r *Report) []string {
 		doubt("the stream breaks off")
 	}
 	for _, probe := range r.Gaps.Dead {
-		if !slices.Contains(timing, probe.Probe) {
+		if probe.Probe.Shows(actors) {
 			doubt("the probe %s was not live", probe.Probe)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/cilium/ebpf/features"
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/rlimit"
+	"github.com/nsblame/nsblame/internal/event"
 	"golang.org/x/sys/unix"
 )
 
@@ -27,13 +28,13 @@ type attempts struct {
 
 // attachPoint is where programs are tried: what nsblame itself traces, and
 // seldom enough called that a trial goes unnoticed.
-const attachPoint = "copy_net_ns"
+const attachPoint = string(event.ProbeCreate)
 
 func realAttempts() attempts {
 	return attempts{
 		memlock:       rlimit.RemoveMemlock,
 		ringBuffer:    func() error { return features.HaveMapType(ebpf.RingBuf) },
-		rawTracepoint: tryProgram(tracing(ebpf.AttachTraceRawTp, "sched_process_exec"), attachTracing),
+		rawTracepoint: tryProgram(tracing(ebpf.AttachTraceRawTp, string(event.ProbeProcessExec)), attachTracing),
 		fentry:        tryProgram(tracing(ebpf.AttachTraceFEntry, attachPoint), attachTracing),
 		fexit:         tryProgram(tracing(ebpf.AttachTraceFExit, attachPoint), attachTracing),
 		taskIterator:  tryProgram(tracing(ebpf.AttachTraceIter, "task"), attachIterator),

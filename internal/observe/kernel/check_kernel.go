@@ -1,6 +1,10 @@
 package kernel
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/nsblame/nsblame/internal/event"
+)
 
 // checkKernel names the kernel and tells of its lockdown mode.
 func (x *examiner) checkKernel() []Finding {
@@ -58,10 +62,10 @@ type hook struct {
 }
 
 var tracepoints = []hook{
-	{name: "sched_process_fork", required: true},
-	{name: "sched_process_exec", required: true},
-	{name: "sched_process_exit", required: true},
-	{name: "cgroup_attach_task", without: "a process that was moved shows the cgroup that it was in before"},
+	{name: string(event.ProbeProcessFork), required: true},
+	{name: string(event.ProbeProcessExec), required: true},
+	{name: string(event.ProbeProcessExit), required: true},
+	{name: string(event.ProbeCgroupMove), without: "a process that was moved shows the cgroup that it was in before"},
 }
 
 func (x *examiner) checkTracepoints() []Finding {
@@ -72,7 +76,7 @@ func (x *examiner) checkTracepoints() []Finding {
 // belong to a module is checkModules' concern.
 var functions = []hook{
 	{name: attachPoint, required: true},
-	{name: "unshare_nsproxy_namespaces", without: "unshare is not told from clone"},
+	{name: string(event.ProbeUnshare), without: "unshare is not told from clone"},
 }
 
 func (x *examiner) checkFunctions() []Finding {
@@ -173,8 +177,8 @@ func (x *examiner) tryKprobe() Finding {
 
 // subsystems are those whose share in a creation is timed.
 var subsystems = []struct{ module, function string }{
-	{"nf_conntrack", "nf_conntrack_init_net"},
-	{"ip_vs", "__ip_vs_init"},
+	{"nf_conntrack", string(event.ProbeConntrack)},
+	{"ip_vs", string(event.ProbeIPVS)},
 }
 
 func (x *examiner) checkModules() []Finding {

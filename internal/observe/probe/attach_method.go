@@ -10,6 +10,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
 
+	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/observe/kernel"
 )
 
@@ -109,7 +110,7 @@ func (coll *collection) prepare(g group, m attachMethod) error {
 	if err := missable.Set(true); err != nil {
 		return fmt.Errorf("set up the BPF programs: %w", err)
 	}
-	if g.probe != ipvsProbe || kernel.HasModuleBTF(g.module) || coll.followsLoads() {
+	if g.probe != event.ProbeIPVS || kernel.HasModuleBTF(g.module) || coll.followsLoads() {
 		return nil
 	}
 	// 0 where symbols are hidden: then the size is not told.

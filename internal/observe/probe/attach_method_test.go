@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/cilium/ebpf/btf"
+	"github.com/nsblame/nsblame/internal/event"
 )
 
 func TestMethods(t *testing.T) {
@@ -45,7 +46,7 @@ func TestMethods(t *testing.T) {
 // Functions of a module that can be unloaded are probed by what does not hold
 // it; one that is built in is a function as any other.
 func TestMethodsOfModules(t *testing.T) {
-	own := group{probe: ipvsProbe, module: "ip_vs", pairs: []string{"x"}}
+	own := group{probe: event.ProbeIPVS, module: "ip_vs", pairs: []string{"x"}}
 	kernel := group{probe: "copy_net_ns", pairs: []string{"x"}}
 	for _, builtin := range []bool{false, true} {
 		for attach, image := range map[Attach][]attachMethod{

@@ -181,13 +181,13 @@ func inits(r *bpfCreateRecord) []event.Init {
 	var list []event.Init
 	if has(r.Flags, bpfCreateFlagsCREATE_CONNTRACK) {
 		list = append(list, event.Init{
-			Op: timed(r, conntrackProbe, bpfCreateFlagsCREATE_CONNTRACK_OPS), Subsystem: "nf_conntrack",
+			Op: timed(r, event.ProbeConntrack, bpfCreateFlagsCREATE_CONNTRACK_OPS), Subsystem: "nf_conntrack",
 			DurationNS: r.ConntrackNs,
 		})
 	}
 	if has(r.Flags, bpfCreateFlagsCREATE_IPVS) {
 		ipvs := event.Init{
-			Op: timed(r, ipvsProbe, bpfCreateFlagsCREATE_IPVS_OPS), Subsystem: "ip_vs", DurationNS: r.IpvsNs,
+			Op: timed(r, event.ProbeIPVS, bpfCreateFlagsCREATE_IPVS_OPS), Subsystem: "ip_vs", DurationNS: r.IpvsNs,
 		}
 		if has(r.Flags, bpfCreateFlagsCREATE_IPVS_FIGURES) {
 			ipvs.IPVS = &event.IPVS{ID: r.IpvsGen, Size: r.IpvsSize}
@@ -199,11 +199,11 @@ func inits(r *bpfCreateRecord) []event.Init {
 
 // timed is the function that was timed: the subsystem's own, unless the flag
 // says that it was the one that calls it.
-func timed(r *bpfCreateRecord, own string, byOps bpfCreateFlags) string {
+func timed(r *bpfCreateRecord, own event.Probe, byOps bpfCreateFlags) string {
 	if has(r.Flags, byOps) {
-		return opsProbe
+		return string(event.ProbePernetInit)
 	}
-	return own
+	return string(own)
 }
 
 // initEvent takes the name of the function as the kernel gives it: "symbol" or

@@ -50,19 +50,19 @@ func (coll *collection) try(g group) kernel.Finding {
 	chosen, how, err := coll.attachChoice(g)
 	if err == nil {
 		return kernel.Finding{
-			Name: chosen.probe, How: string(how), Verdict: kernel.OK, Required: g.required, Detail: "loads and attaches",
+			Name: string(chosen.probe), How: string(how), Verdict: kernel.OK, Required: g.required, Detail: "loads and attaches",
 		}
 	}
 	var absent *moduleError
 	if errors.As(err, &absent) {
 		return kernel.Finding{
-			Name: g.probe, How: string(coll.methods(g)[0]), Verdict: kernel.OK, Detail: absent.Error() + ": " + absent.then(),
+			Name: string(g.probe), How: string(coll.methods(g)[0]), Verdict: kernel.OK, Detail: absent.Error() + ": " + absent.then(),
 		}
 	}
 	if errors.Is(err, errNoModules) {
-		return kernel.Finding{Name: g.probe, How: string(coll.methods(g)[0]), Verdict: kernel.OK, Detail: err.Error()}
+		return kernel.Finding{Name: string(g.probe), How: string(coll.methods(g)[0]), Verdict: kernel.OK, Detail: err.Error()}
 	}
-	f := missing(g.probe, g.required && !g.ifPresent, err)
+	f := missing(string(g.probe), g.required && !g.ifPresent, err)
 	f.How = string(coll.methods(g)[0])
 	if g.required && !g.ifPresent {
 		return f

@@ -39,7 +39,7 @@ func newModuleProbes(list []group, builtin func(group) bool) []*moduleProbe {
 	return moduleProbes
 }
 
-func isBuiltin(g group) bool { return kernel.Module(g.module, g.probe) == kernel.ModuleBuiltin }
+func isBuiltin(g group) bool { return kernel.Module(g.module, string(g.probe)) == kernel.ModuleBuiltin }
 
 // moduleProbe returns the one that has the group, nil if the group stays.
 func (coll *collection) moduleProbe(g group) *moduleProbe {
@@ -52,7 +52,7 @@ func (coll *collection) moduleProbe(g group) *moduleProbe {
 
 // followsLoads reports whether the BPF programs learn from the loading of a
 // module what it has to know of it: not of one that was there before.
-func (coll *collection) followsLoads() bool { return coll.started && coll.live(opsProbe) }
+func (coll *collection) followsLoads() bool { return coll.started && coll.live(event.ProbePernetInit) }
 
 // moduleRecord views a record as one about a module, if it is.
 func moduleRecord(raw []byte) (*bpfModuleRecord, bool) {
@@ -117,7 +117,7 @@ func (coll *collection) attachLoaded(p *moduleProbe) *event.Coverage {
 	case err == nil:
 		c.Live, c.AttachMethod, p.live = true, string(how), true
 		return c
-	case kernel.Module(p.module, p.probe) != kernel.ModuleLoaded:
+	case kernel.Module(p.module, string(p.probe)) != kernel.ModuleLoaded:
 		p.loaded = false
 		return nil
 	default:

@@ -58,7 +58,7 @@ func TestModuleProbe(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			p := &moduleProbe{group: group{probe: ipvsProbe, module: "ip_vs"}, live: tc.live}
+			p := &moduleProbe{group: group{probe: event.ProbeIPVS, module: "ip_vs"}, live: tc.live}
 			s := &Source{collection: &collection{moduleProbes: []*moduleProbe{p}}}
 			for _, r := range tc.records {
 				s.take(raw(*r))
@@ -69,7 +69,7 @@ func TestModuleProbe(t *testing.T) {
 			var ended []uint64
 			for _, ev := range s.queue {
 				c := ev.Body.(*event.Coverage)
-				if c.Live || !c.Changed || c.Subsystem != "ip_vs" || c.Probe != ipvsProbe || c.Why == "" {
+				if c.Live || !c.Changed || c.Subsystem != "ip_vs" || c.Probe != event.ProbeIPVS || c.Why == "" {
 					t.Errorf("got %+v", c)
 				}
 				ended = append(ended, ev.BootNS)

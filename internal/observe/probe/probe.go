@@ -117,7 +117,7 @@ func newCollection(set settings) (*collection, error) {
 
 // setVariables fills what the programs must know before they are verified.
 func (coll *collection) setVariables(set settings) error {
-	_, err := coll.types.Function(unshareProbe)
+	_, err := coll.types.Function(string(event.ProbeUnshare))
 	if err != nil && !errors.Is(err, btf.ErrNotFound) {
 		return fmt.Errorf("look up a function in the kernel's BTF: %w", err)
 	}
@@ -223,7 +223,7 @@ func (coll *collection) choices(g group) []group {
 		return all
 	}
 	known := slices.DeleteFunc(slices.Clone(all), func(choice group) bool {
-		_, err := coll.types.Function(choice.probe)
+		_, err := coll.types.Function(string(choice.probe))
 		return err != nil
 	})
 	if len(known) == 0 {
@@ -255,7 +255,7 @@ func (coll *collection) attachGroup(g group) (attachMethod, error) {
 
 func (coll *collection) attachGroupBy(g group, m attachMethod) error {
 	if err := coll.load(g.by(m)...); err != nil {
-		return kernel.Refused("load the "+string(m)+" probe on "+g.probe, err)
+		return kernel.Refused("load the "+string(m)+" probe on "+string(g.probe), err)
 	}
 	if err := coll.prepare(g, m); err != nil {
 		return err
@@ -264,7 +264,7 @@ func (coll *collection) attachGroupBy(g group, m attachMethod) error {
 	for _, name := range g.by(m) {
 		l, err := coll.attachProgram(g, name)
 		if err != nil {
-			err = kernel.Refused("attach the "+string(m)+" probe to "+g.probe, err)
+			err = kernel.Refused("attach the "+string(m)+" probe to "+string(g.probe), err)
 			return errors.Join(err, coll.detachLinks(links))
 		}
 		links = append(links, attached{name, l})
@@ -286,7 +286,7 @@ var errNoModules = errors.New("not needed: this kernel loads no modules")
 // present returns a *moduleError if the module that the group is about is not
 // there, errNoModules if none ever is, and errNoBus if the group is not wanted.
 func (coll *collection) present(g group) error {
-	if g.probe == busProbe && coll.noBus {
+	if g.probe == event.ProbeBus && coll.noBus {
 		return errNoBus
 	}
 	if g.loads && !kernel.LoadsModules() {
@@ -295,7 +295,7 @@ func (coll *collection) present(g group) error {
 	if g.module == "" {
 		return nil
 	}
-	switch state := kernel.Module(g.module, g.probe); state {
+	switch state := kernel.Module(g.module, string(g.probe)); state {
 	case kernel.ModuleLoaded, kernel.ModuleBuiltin:
 		return nil
 	default:
@@ -338,7 +338,7 @@ func (e *moduleError) then() string {
 }
 
 // live reports whether a probe is attached.
-func (coll *collection) live(probe string) bool {
+func (coll *collection) live(probe event.Probe) bool {
 	return slices.ContainsFunc(coll.coverage, func(c event.Coverage) bool { return c.Probe == probe && c.Live })
 }
 

@@ -337,7 +337,7 @@ func (s *Source) onDrained() error {
 // take decodes a record and puts it, completed where needed, into the queue.
 func (s *Source) take(raw []byte) {
 	if isCost(raw) {
-		if s.costs.take(raw, !s.collection.live(lockProbe)) != nil {
+		if s.costs.take(raw, !s.collection.live(event.ProbeLock)) != nil {
 			s.bad++
 		}
 		return
@@ -364,7 +364,7 @@ func (s *Source) take(raw []byte) {
 	case *event.PernetInit:
 		nameOperation(b, (*bpfInitRecord)(unsafe.Pointer(&raw[0])))
 	case *event.NetnsRelease:
-		if b.Held == event.HeldFile && !s.collection.live(mountProbe) {
+		if b.Held == event.HeldFile && !s.collection.live(event.ProbeMount) {
 			b.Held = event.HeldNsfs
 		}
 	}

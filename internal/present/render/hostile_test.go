@@ -36,7 +36,7 @@ func TestHostileGolden(t *testing.T) {
 		c := named(s.text, "plain")
 		for _, p := range printers {
 			err := errors.Join(
-				p.Consume(&finding.Covered{BootNS: 1, Coverage: &event.Coverage{Probe: s.text, AttachMethod: s.text, Why: s.text}}),
+				p.Consume(&finding.Covered{BootNS: 1, Coverage: &event.Coverage{Probe: event.Probe(s.text), AttachMethod: s.text, Why: s.text}}),
 				p.Consume(created(c)),
 				p.Consume(&finding.Ended{BootNS: 2, Release: &finding.Release{Netns: event.NetnsRelease{Inum: 9, Comm: s.text, Held: event.Held(s.text)}, By: &c.Process}}),
 				p.Consume(&finding.Lost{BootNS: 3, Loss: &event.Loss{Kind: event.LossKind(s.text), Count: 1}}),

@@ -191,7 +191,7 @@ func (p *jsonPrinter) lost(l *finding.Lost) error {
 func (p *jsonPrinter) covered(c *finding.Covered) error {
 	e := p.begin("coverage")
 	p.time(c.BootNS)
-	e.str("probe", c.Probe)
+	e.str("probe", string(c.Probe))
 	if c.Subsystem != "" {
 		e.str("subsystem", c.Subsystem)
 	}

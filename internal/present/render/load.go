@@ -90,7 +90,7 @@ func (p *textPrinter) loadTree(l *finding.PernetInit) string {
 
 // coverageText says from when on a probe was live, or was not any more.
 func (p *textPrinter) coverageText(c *finding.Covered) string {
-	text := p.timeOf(c.BootNS) + "  probe " + fitEscaped(c.Probe, maxName)
+	text := p.timeOf(c.BootNS) + "  probe " + fitEscaped(string(c.Probe), maxName)
 	if c.Live {
 		return text + " of module " + fitEscaped(c.Subsystem, maxName) + " is live (" + fitEscaped(c.AttachMethod, maxName) + ")\n"
 	}

@@ -125,7 +125,7 @@ func printAll(t *rapid.T, p finding.Consumer, c *finding.Attribution) {
 	for _, err := range []error{
 		p.Consume(created(c)),
 		p.Consume(&finding.Lost{BootNS: c.BootNS, Loss: &event.Loss{Kind: event.LossKind(s), Count: 1}}),
-		p.Consume(&finding.Covered{BootNS: c.BootNS, Coverage: &event.Coverage{Probe: s, AttachMethod: s, Why: s}}),
+		p.Consume(&finding.Covered{BootNS: c.BootNS, Coverage: &event.Coverage{Probe: event.Probe(s), AttachMethod: s, Why: s}}),
 		p.Consume(&finding.Summary{Seen: 1, Lost: map[event.LossKind]uint64{event.LossKind(s): 2}}),
 	} {
 		if err != nil {

@@ -197,7 +197,7 @@ func (w *reportWriter) gaps() []phrase {
 	}
 	for i := range g.Dead {
 		p := &g.Dead[i]
-		add(words("The probe "), value(fitEscaped(p.Probe, maxName)), words(" was not live: "), value(fitEscaped(p.Why, maxReportCommand)))
+		add(words("The probe "), value(fitEscaped(string(p.Probe), maxName)), words(" was not live: "), value(fitEscaped(p.Why, maxReportCommand)))
 	}
 	if !w.r.Endings.Seen {
 		add(words("The end of namespaces was not seen: how long they lived and which are alive is not known"))

@@ -59,7 +59,7 @@ func gapsAnswer(g *report.Gaps) answer.Gaps {
 
 func notLiveAnswer(c *event.Coverage) answer.NotLive {
 	var out answer.NotLive
-	out.Probe, out.ProbeBase64 = textOf(c.Probe)
+	out.Probe, out.ProbeBase64 = textOf(string(c.Probe))
 	out.Why, out.WhyBase64 = textOf(c.Why)
 	return out
 }

@@ -46,7 +46,7 @@ func reportOf(broken bool, list ...*finding.Attribution) *report.Report {
 			{Path: "/system.slice/kubelet.service", Processes: 1}, {Path: `/system.slice/odd\x2dname.service`, Processes: 2},
 		}}
 	}
-	see(began, &h, &event.Coverage{Probe: report.ReleaseProbe, Live: true}, units(false))
+	see(began, &h, &event.Coverage{Probe: event.ProbeRelease, Live: true}, units(false))
 	for i, k := range list {
 		k.Netns.Serial = uint64(i + 1)
 		see(k.BootNS, &k.Netns)

@@ -104,7 +104,7 @@ func (p *textPrinter) covered(c *finding.Covered) error {
 	if c.Live {
 		return nil
 	}
-	text := "nsblame: probe " + fitEscaped(c.Probe, maxName) + " is not attached"
+	text := "nsblame: probe " + fitEscaped(string(c.Probe), maxName) + " is not attached"
 	if c.Why != "" {
 		text += ": " + fitEscaped(c.Why, maxTreeCommand)
 	}

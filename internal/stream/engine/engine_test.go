@@ -63,7 +63,7 @@ func (t *tape) Consume(f finding.Finding) error {
 	case *finding.Lost:
 		t.losses = append(t.losses, f.Kind)
 	case *finding.Covered:
-		t.coverage = append(t.coverage, f.Probe)
+		t.coverage = append(t.coverage, string(f.Probe))
 	case *finding.PernetInit:
 		if f.Selected {
 			t.loads = append(t.loads, f.Init.Subsystem)

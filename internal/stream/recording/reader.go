@@ -74,7 +74,7 @@ type placed struct{ offset, bytes uint64 }
 type seen struct {
 	host      bool
 	offset    int64
-	coverage  map[string]event.Coverage
+	coverage  map[event.Probe]event.Coverage
 	listeners map[uint32]bool
 }
 
@@ -82,7 +82,7 @@ type seen struct {
 func NewReader(r io.Reader) (*Reader, error) {
 	d := &Reader{
 		restating: -1, codec: codec{mode: decoding},
-		seen: seen{coverage: make(map[string]event.Coverage), listeners: make(map[uint32]bool)},
+		seen: seen{coverage: make(map[event.Probe]event.Coverage), listeners: make(map[uint32]bool)},
 	}
 	err := d.open(r)
 	if err != nil {

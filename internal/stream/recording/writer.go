@@ -293,7 +293,7 @@ func (c counting) Write(p []byte) (int, error) {
 // definitions is what the stream has defined and not had forgotten.
 type definitions struct {
 	host      *event.Host
-	coverage  map[string]*event.Coverage
+	coverage  map[event.Probe]*event.Coverage
 	programs  map[event.ProgramID]*event.Program
 	processes map[event.ProcessID]*event.Process
 	cgroups   map[event.CgroupID]*event.Cgroup
@@ -308,7 +308,7 @@ type definitions struct {
 
 func newDefinitions() definitions {
 	return definitions{
-		coverage:  make(map[string]*event.Coverage),
+		coverage:  make(map[event.Probe]*event.Coverage),
 		programs:  make(map[event.ProgramID]*event.Program),
 		processes: make(map[event.ProcessID]*event.Process),
 		cgroups:   make(map[event.CgroupID]*event.Cgroup),
