@@ -52,6 +52,9 @@ const (
 	ProbeConntrack Probe = "nf_conntrack_init_net"
 	ProbeIPVS      Probe = "__ip_vs_init"
 
+	// ProbeCost measures what each subsystem takes of a creation. It is on the
+	// same function as ProbePernetInit, whose name it had in recordings of schema 1.
+	ProbeCost Probe = "ops_init/cost"
 	// ProbeLock sees a creation wait for the lock.
 	ProbeLock Probe = "rwsem_down_read_slowpath"
 	// ProbeModuleFree keeps addresses in removed modules from being misnamed.
@@ -91,6 +94,7 @@ var probes = []probeRow{
 	{probe: ProbePernetInit, shows: HiddenInits},
 	{probe: ProbeConntrack, shows: HiddenCosts},
 	{probe: ProbeIPVS, shows: HiddenCosts},
+	{probe: ProbeCost, shows: HiddenCosts},
 	{probe: ProbeLock, shows: HiddenCosts | HiddenActors},
 	{probe: ProbeModuleFree, shows: HiddenCosts | HiddenActors},
 }

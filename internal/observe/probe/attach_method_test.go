@@ -116,6 +116,25 @@ func TestGroups(t *testing.T) {
 	}
 }
 
+// Coverage is kept by the name of the probe. So each group has one of its own,
+// and each that the table of probes has is a group's.
+func TestProbesAreToldApart(t *testing.T) {
+	unused := event.Probes()
+	for _, g := range groups {
+		for _, choice := range append([]group{g}, g.or...) {
+			i := slices.Index(unused, choice.probe)
+			if i < 0 {
+				t.Errorf("%s is another group's, or not in the table", choice.probe)
+				continue
+			}
+			unused = slices.Delete(unused, i, i+1)
+		}
+	}
+	if len(unused) > 0 {
+		t.Errorf("no group has %q", unused)
+	}
+}
+
 func TestLacksFunction(t *testing.T) {
 	for err, want := range map[error]bool{
 		fmt.Errorf("load: %w", btf.ErrNotFound):  true,

@@ -106,7 +106,7 @@ var groups = []group{
 		without: "the wait for the lock is not told from the rest of a creation",
 	},
 	{
-		probe: event.ProbePernetInit, pairs: []string{"cost"}, cost: true,
+		probe: event.ProbeCost, pairs: []string{"cost"}, cost: true,
 		without: "what each subsystem takes of a creation is not shown",
 	},
 	{
