@@ -95,8 +95,8 @@ var probes = []probeRow{
 	{probe: ProbeConntrack, shows: HiddenCosts},
 	{probe: ProbeIPVS, shows: HiddenCosts},
 	{probe: ProbeCost, shows: HiddenCosts},
-	{probe: ProbeLock, shows: HiddenCosts | HiddenActors},
-	{probe: ProbeModuleFree, shows: HiddenCosts | HiddenActors},
+	{probe: ProbeLock, shows: HiddenCosts},
+	{probe: ProbeModuleFree, shows: HiddenCosts},
 }
 
 // Probes returns all probes, in the order of the table.

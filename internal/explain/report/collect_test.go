@@ -280,6 +280,7 @@ func TestSuspects(t *testing.T) {
 	// what hides nobody
 	for _, change := range []func(*story){
 		func(s *story) { s.at(0, &event.Coverage{Probe: "__ip_vs_init", Why: "not loaded"}) },
+		func(s *story) { s.at(0, &event.Coverage{Probe: event.ProbeLock, Why: "refused"}) },
 		func(s *story) { s.at(0, &event.Loss{Kind: event.LossForget, Count: 1}) },
 		func(s *story) { s.at(0, &event.Loss{Kind: event.LossCost, Count: 1}) },
 		func(s *story) { s.at(0, &event.Loss{Kind: event.LossJoin, Count: 1}) },
