@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nsblame/nsblame/internal/present/answer"
 	"github.com/rogpeppe/go-internal/diff"
 	"github.com/rogpeppe/go-internal/txtar"
 )
@@ -102,14 +103,37 @@ func corpusFiles(t *testing.T, ext string) []string {
 func corpusAnswer(t *testing.T, recording string) []byte {
 	t.Helper()
 	archive := &txtar.Archive{}
-	for _, answer := range corpusAnswers {
-		stdout, stderr := answerOf(t, append(answer.args, recording))
-		archive.Files = append(archive.Files, txtar.File{Name: answer.section, Data: readable(withoutExamples(stdout))})
-		if answer.section == "trace" {
+	for _, a := range corpusAnswers {
+		stdout, stderr := answerOf(t, append(a.args, recording))
+		if strings.HasSuffix(a.section, "json") {
+			checkTypes(t, stdout)
+		}
+		archive.Files = append(archive.Files, txtar.File{Name: a.section, Data: readable(withoutExamples(stdout))})
+		if a.section == "trace" {
 			archive.Files = append(archive.Files, txtar.File{Name: "stderr", Data: stderr})
 		}
 	}
 	return txtar.Format(archive)
+}
+
+// checkTypes fails unless each line is the same after it was read into the struct
+// of its type.
+func checkTypes(t *testing.T, lines []byte) {
+	t.Helper()
+	for line := range bytes.Lines(lines) {
+		v, err := answer.DecodeStrict(line)
+		if err != nil {
+			t.Errorf("%v\n%s", err, line)
+			continue
+		}
+		var again bytes.Buffer
+		if err := answer.Encode(&again, v); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(again.Bytes(), line) {
+			t.Errorf("as %T:\n%s", v, diff.Diff("written", breakJSON(line), "written again", breakJSON(again.Bytes())))
+		}
+	}
 }
 
 // answerOf runs a command line. Its error is part of stderr, as for a user.

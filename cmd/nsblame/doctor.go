@@ -13,6 +13,7 @@ import (
 	"github.com/nsblame/nsblame/internal/observe/kernel"
 	"github.com/nsblame/nsblame/internal/observe/probe"
 	"github.com/nsblame/nsblame/internal/observe/systemd"
+	"github.com/nsblame/nsblame/internal/present/answer"
 	"github.com/nsblame/nsblame/internal/present/render"
 )
 
@@ -106,26 +107,6 @@ func (d diagnosis) verdict() string {
 	return "this machine can be traced"
 }
 
-// check is a finding as JSON.
-type check struct {
-	Schema   int            `json:"schema"`
-	Type     string         `json:"type"`
-	Name     string         `json:"name"`
-	Verdict  kernel.Verdict `json:"verdict"`
-	Required bool           `json:"required"`
-	How      string         `json:"how,omitempty"`
-	Detail   string         `json:"detail"`
-	Remedy   string         `json:"remedy,omitempty"`
-}
-
-// verdict is the closing line as JSON.
-type verdict struct {
-	Schema   int    `json:"schema"`
-	Type     string `json:"type"`
-	Possible bool   `json:"possible"`
-	Text     string `json:"text"`
-}
-
 // inUTF8 returns s, escaped if JSON couldn't hold it.
 func inUTF8(s string) string {
 	if utf8.ValidString(s) {
@@ -137,8 +118,8 @@ func inUTF8(s string) string {
 func (d diagnosis) writeJSON(w io.Writer) error {
 	write := func(kind string, findings []kernel.Finding) error {
 		for _, f := range findings {
-			err := writeJSON(w, check{
-				Schema: schema, Type: kind, Name: f.Name, Verdict: f.Verdict,
+			err := writeJSON(w, answer.Check{
+				Head: answer.NewHead(kind), Name: f.Name, Verdict: string(f.Verdict),
 				Required: f.Required, How: f.How, Detail: inUTF8(f.Detail), Remedy: inUTF8(f.Remedy),
 			})
 			if err != nil {
@@ -156,7 +137,7 @@ func (d diagnosis) writeJSON(w io.Writer) error {
 	if err := write("check", d.manager); err != nil {
 		return err
 	}
-	return writeJSON(w, verdict{Schema: schema, Type: "verdict", Possible: d.blocker == nil, Text: d.verdict()})
+	return writeJSON(w, answer.Verdict{Head: answer.NewHead("verdict"), Possible: d.blocker == nil, Text: d.verdict()})
 }
 
 func (d diagnosis) writeText(w io.Writer, color bool) error {

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -25,6 +24,7 @@ import (
 	"github.com/nsblame/nsblame/internal/observe/kernel"
 	"github.com/nsblame/nsblame/internal/observe/probe"
 	"github.com/nsblame/nsblame/internal/observe/survey"
+	"github.com/nsblame/nsblame/internal/present/answer"
 )
 
 var update = flag.Bool("update", false, "rewrite the files in the scripts that output is compared with")
@@ -273,21 +273,21 @@ func cmdWaitFor(ts *testscript.TestScript, neg bool, args []string) {
 func cmdDoctorJSON(ts *testscript.TestScript, _ bool, _ []string) {
 	lines := bytes.Split(bytes.TrimSuffix([]byte(ts.ReadFile("stdout")), []byte("\n")), []byte("\n"))
 	for i, line := range lines {
-		dec := json.NewDecoder(bytes.NewReader(line))
-		dec.DisallowUnknownFields()
-		if i == len(lines)-1 {
-			var v verdict
-			ts.Check(dec.Decode(&v))
-			if v.Schema != 1 || v.Type != "verdict" || v.Text == "" {
-				ts.Fatalf("last line: %s", line)
+		v, err := answer.DecodeStrict(line)
+		ts.Check(err)
+		last := i == len(lines)-1
+		switch v := v.(type) {
+		case *answer.Verdict:
+			if last && v.Schema == answer.Schema && v.Text != "" {
+				continue
 			}
-			continue
+		case *answer.Check:
+			verdicts := []kernel.Verdict{kernel.OK, kernel.Degraded, kernel.Missing, kernel.Unknown}
+			known := slices.Contains(verdicts, kernel.Verdict(v.Verdict))
+			if !last && v.Schema == answer.Schema && v.Name != "" && v.Detail != "" && known {
+				continue
+			}
 		}
-		var c check
-		ts.Check(dec.Decode(&c))
-		known := c.Verdict == kernel.OK || c.Verdict == kernel.Degraded || c.Verdict == kernel.Missing || c.Verdict == kernel.Unknown
-		if c.Schema != 1 || c.Type != "check" && c.Type != "probe" || c.Name == "" || c.Detail == "" || !known {
-			ts.Fatalf("line %d: %s", i+1, line)
-		}
+		ts.Fatalf("line %d: %s", i+1, line)
 	}
 }

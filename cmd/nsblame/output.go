@@ -76,10 +76,6 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(o.file.Fd()))
 }
 
-// schema is the version of the JSON objects. It changes when a field changes
-// its meaning.
-const schema = 1
-
 // writeJSON writes v as one line.
 func writeJSON(w io.Writer, v any) error {
 	line, err := render.Object(v)

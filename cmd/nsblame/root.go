@@ -26,7 +26,7 @@ func newRootCmd() *cobra.Command {
 		// Errors are printed by printError, with a hint in place of the usage.
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Version:       readVersion().String(),
+		Version:       versionText(readVersion()),
 		Args:          cobra.ArbitraryArgs,
 		// Two letters swapped are a distance of 2.
 		SuggestionsMinimumDistance: 2,

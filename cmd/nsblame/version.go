@@ -5,33 +5,22 @@ import (
 	"runtime"
 	"runtime/debug"
 
+	"github.com/nsblame/nsblame/internal/present/answer"
 	"github.com/spf13/cobra"
 )
 
 // version is set by release builds: -ldflags "-X main.version=v1.2.3".
 var version string
 
-// versionInfo is what "nsblame version --output json" prints.
-type versionInfo struct {
-	Schema   int    `json:"schema"`
-	Type     string `json:"type"`
-	Version  string `json:"version"`
-	Revision string `json:"revision"` // empty if unknown
-	Modified bool   `json:"modified"`
-	Go       string `json:"go"`
-	OS       string `json:"os"`
-	Arch     string `json:"arch"`
-}
-
 // readVersion takes what the linker was given, and else what the go command
 // noted of the module and the checkout.
-func readVersion() versionInfo {
-	v := versionInfo{
-		Schema: schema, Type: "version",
+func readVersion() answer.Version {
+	v := answer.Version{
+		Head:    answer.NewHead("version"),
 		Version: version, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
 	}
 	if build, ok := debug.ReadBuildInfo(); ok {
-		v.fill(build)
+		addBuild(&v, build)
 	}
 	if v.Version == "" {
 		v.Version = "(devel)"
@@ -39,7 +28,8 @@ func readVersion() versionInfo {
 	return v
 }
 
-func (v *versionInfo) fill(build *debug.BuildInfo) {
+// addBuild adds what the go command noted.
+func addBuild(v *answer.Version, build *debug.BuildInfo) {
 	if v.Version == "" {
 		v.Version = build.Main.Version
 	}
@@ -53,8 +43,8 @@ func (v *versionInfo) fill(build *debug.BuildInfo) {
 	}
 }
 
-// String returns the version in one line.
-func (v versionInfo) String() string {
+// versionText is the version in one line.
+func versionText(v answer.Version) string {
 	source := ""
 	if v.Revision != "" {
 		source = " commit " + v.Revision
@@ -77,7 +67,7 @@ func newVersionCmd() *cobra.Command {
 			if output.json() {
 				return writeJSON(cmd.OutOrStdout(), v)
 			}
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), v)
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), versionText(v))
 			return err
 		},
 	}

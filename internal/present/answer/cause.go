@@ -11,7 +11,7 @@ type Cause struct {
 	// With unknown, where the evidence ends.
 	Why       *Text  `json:"why,omitempty"`
 	WhyBase64 []byte `json:"why_base64,omitempty"`
-	// The reason as a code, where it is one of nsblame\'s own.
+	// The reason as a code, where it is one of nsblame's own.
 	WhyCode Text `json:"why_code,omitempty"`
 	// The unit in which the namespaces were made.
 	Unit *UnitRef `json:"unit"`

@@ -79,12 +79,12 @@ type Cost struct {
 
 // TimedOp is one run of ops_init.
 type TimedOp struct {
-	Op
+	Operation
 	DurationNS uint64 `json:"duration_ns"`
 }
 
-// Op is an operation of a subsystem; null stands for what isn't known.
-type Op struct {
+// Operation is an operation of a subsystem; null stands for what isn't known.
+type Operation struct {
 	// The function's symbol, or with no_init that of the structure.
 	Op       *Text  `json:"op"`
 	OpBase64 []byte `json:"op_base64,omitempty"`

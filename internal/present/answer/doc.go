@@ -12,5 +12,3 @@
 //     the bytes, and X shows them escaped. [Bytes] and [List] take the right one
 //     of the two.
 package answer
-
-//go:generate go run ../schemagen ../../../docs/schema.json

@@ -12,6 +12,9 @@ type Head struct {
 	Type string `json:"type"`
 }
 
+// NewHead returns the head of a line of that type.
+func NewHead(kind string) Head { return Head{Schema: Schema, Type: kind} }
+
 // Moment is a time, twice.
 type Moment struct {
 	// The time of day in the zone of the machine that was observed; null before it is known.

@@ -107,7 +107,7 @@ type Costs struct {
 
 // OpCosts is what an operation took.
 type OpCosts struct {
-	Op
+	Operation
 	SummedQuantiles
 }
 
@@ -122,7 +122,7 @@ type Loaded struct {
 	// With unknown, where the evidence ends.
 	Why       *Text  `json:"why,omitempty"`
 	WhyBase64 []byte `json:"why_base64,omitempty"`
-	// The reason as a code, where it is one of nsblame\'s own.
+	// The reason as a code, where it is one of nsblame's own.
 	WhyCode Text     `json:"why_code,omitempty"`
 	Unit    *UnitRef `json:"unit"`
 	// Passes over the namespaces.

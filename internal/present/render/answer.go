@@ -1,26 +1,10 @@
 package render
 
 import (
-	"encoding/json"
-	"fmt"
-	"io"
 	"unicode/utf8"
 
 	"github.com/nsblame/nsblame/internal/present/answer"
 )
-
-// writeAnswer writes one of package answer's lines.
-func writeAnswer(w io.Writer, line any) error {
-	// What a terminal acts upon is escaped; HTML means nothing to one.
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(line); err != nil {
-		return fmt.Errorf("write json: %w", err)
-	}
-	return nil
-}
-
-func head(kind string) answer.Head { return answer.Head{Schema: answer.Schema, Type: kind} }
 
 // textOf returns a string as a field, and its bytes for the field beside it.
 func textOf(s string) (answer.Text, []byte) {

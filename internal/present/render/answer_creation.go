@@ -40,7 +40,7 @@ func costAnswer(n *event.NetnsCreate) *answer.Cost {
 	}
 	out := &answer.Cost{
 		Ops: each(c.Ops, func(o *event.CostOp) answer.TimedOp {
-			return answer.TimedOp{Op: opAnswer(o), DurationNS: o.DurationNS}
+			return answer.TimedOp{Operation: opAnswer(o), DurationNS: o.DurationNS}
 		}),
 		Unlisted: uint64(c.Unlisted), OtherNS: c.OtherNS(n.DurationNS),
 	}
@@ -53,8 +53,8 @@ func costAnswer(n *event.NetnsCreate) *answer.Cost {
 	return out
 }
 
-func opAnswer(o *event.CostOp) answer.Op {
-	out := answer.Op{NoInit: o.NoInit}
+func opAnswer(o *event.CostOp) answer.Operation {
+	out := answer.Operation{NoInit: o.NoInit}
 	out.Op, out.OpBase64 = textOrNull(o.Op)
 	out.Subsystem, out.SubsystemBase64 = textOrNull(o.Subsystem)
 	out.Module, out.ModuleBase64 = textOrNull(o.Module)

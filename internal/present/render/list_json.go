@@ -15,11 +15,11 @@ func ListJSON(w io.Writer, l *List) error {
 	a := listAnswerer{list: l}
 	a.clock.observe(event.Event{Body: l.Host})
 	for _, n := range l.Namespaces {
-		if err := writeAnswer(w, a.netns(n)); err != nil {
+		if err := answer.Encode(w, a.netns(n)); err != nil {
 			return err
 		}
 	}
-	return writeAnswer(w, a.summary())
+	return answer.Encode(w, a.summary())
 }
 
 // listAnswerer turns a list into its answers.
@@ -30,7 +30,7 @@ type listAnswerer struct {
 
 func (a *listAnswerer) netns(n *inventory.Namespace) *answer.ListedNetns {
 	out := &answer.ListedNetns{
-		Head: head("netns"), Moment: a.clock.moment(a.list.NowNS),
+		Head: answer.NewHead("netns"), Moment: a.clock.moment(a.list.NowNS),
 		Netns: answer.Netns{Inum: n.Inum, Cookie: n.Cookie()},
 		Age:   a.age(n), Names: each(n.Names(), namedAnswer),
 		Count: answer.HolderCounts{
@@ -143,7 +143,7 @@ func mountAnswer(m *inventory.Mount) answer.Mount {
 func (a *listAnswerer) summary() *answer.ListSummary {
 	c := a.list.tally()
 	return &answer.ListSummary{
-		Head:   head("summary"),
+		Head:   answer.NewHead("summary"),
 		Listed: c.listed, Occupied: c.occupied, Held: c.held, Unheld: c.unheld, Unexplained: c.unexplained, Created: c.created,
 		Incomplete: a.list.Gaps.Incomplete(), Gaps: listGaps(&a.list.Gaps),
 		Recordings: each(a.list.Recordings, recordingAnswer),

@@ -11,7 +11,7 @@ import (
 // ReportJSON writes a report as one JSON object on a line.
 func ReportJSON(w io.Writer, r *report.Report) error {
 	a := reportAnswerer{r: r, clock: reportClock(r)}
-	return writeAnswer(w, a.report())
+	return answer.Encode(w, a.report())
 }
 
 // reportAnswerer turns a report into its answer.
@@ -23,7 +23,7 @@ type reportAnswerer struct {
 func (a *reportAnswerer) report() *answer.Report {
 	r := a.r
 	return &answer.Report{
-		Head:  head("report"),
+		Head:  answer.NewHead("report"),
 		Begin: a.clock.time(r.From), BeginBootNS: r.From,
 		End: a.clock.time(r.Until), EndBootNS: r.Until,
 		Whole: r.Whole, Host: hostAnswer(r.Host),
@@ -88,7 +88,7 @@ func costsAnswer(c *report.Costs) *answer.Costs {
 	out := &answer.Costs{
 		Measured: c.Measured, SumNS: c.Sum, UnlistedNS: c.Unlisted, OtherNS: c.Other,
 		Ops: each(c.Ops, func(o *report.OpCost) answer.OpCosts {
-			return answer.OpCosts{Op: opAnswer(&o.Op), SummedQuantiles: summed(o.Sum, &o.Spread)}
+			return answer.OpCosts{Operation: opAnswer(&o.Op), SummedQuantiles: summed(o.Sum, &o.Spread)}
 		}),
 	}
 	if c.Lock.N > 0 {
