@@ -40,7 +40,7 @@ func newRootCmd() *cobra.Command {
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
-	root.AddCommand(newTraceCmd(), newRecordCmd(), newReplayCmd(), newReportCmd(), newListCmd(), newDumpCmd(), newDoctorCmd(), newVersionCmd())
+	root.AddCommand(newTraceCmd(), newRecordCmd(), newReplayCmd(), newReportCmd(), newListCmd(), newDumpCmd(), newDoctorCmd(), newSchemaCmd(), newVersionCmd())
 	root.SetHelpCommand(newHelpCmd())
 	root.InitDefaultCompletionCmd("completion")
 	refuseWrongShell(root)

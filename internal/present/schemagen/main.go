@@ -1,0 +1,29 @@
+// Schemagen writes the JSON Schema of nsblame's answers, as package answer has
+// them, with its comments as descriptions. Its argument is the file.
+package main
+
+//go:generate go run . ../../../docs/schema.json
+
+import (
+	"errors"
+	"fmt"
+	"os"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "schemagen:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	if len(args) != 1 {
+		return errors.New("the file to write is the one argument")
+	}
+	data, err := generate()
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(args[0], data, 0o644)
+}
