@@ -5,6 +5,9 @@
 #   make test       everything: vet, unit tests under the race detector, the
 #                   committed BPF objects compared with their source, lint, the
 #                   scenarios in VMs
+#   make vms        what of make test needs a VM: all scenarios on Debian 12, a
+#                   sample on the other kernels, and arm64, in one queue
+#   make checks     what of make test needs none: vet, race, check-generated, lint
 #   make unit       the unit tests alone, without the race detector
 #   make fuzz       every fuzz target for FUZZTIME, by default a minute;
 #                   FUZZ=regexp picks some of them, as package.name
@@ -63,7 +66,7 @@ CORPUS_ALSO  = bullseye trixie sid
 # Under the race detector: questions to the managers, a command, an end by signal.
 RACED        = ^(hostnamectl|record-command|trigger-timer)$$
 
-.PHONY: all build demo test vet unit race fuzz generate check-generated lint prose scenarios \
+.PHONY: all build demo test vms checks vet unit race fuzz generate check-generated lint prose scenarios \
 	corpus test-matrix test-sample test-arm64 test-race bench deps deps-vm deps-arm64 deps-bpf deps-race
 all: build
 
@@ -73,10 +76,19 @@ build:
 demo: deps-vm
 	$(VMTEST) demo
 
-# One after the other, the cheap ones first; a failure of one does not hide
-# what the others find.
-test:
-	$(MAKE) --keep-going --jobs=1 vet race check-generated lint scenarios test-sample test-arm64
+# The VMs, and beside them all that needs none, which gives way to them. A
+# failure of one does not hide what the others find.
+test: deps
+	$(MAKE) --keep-going --jobs=2 vms checks
+
+vms: deps-vm deps-arm64
+	$(VMTEST) all -sample '$(SAMPLE)' -sample-cells '$(SAMPLE_CELLS)'
+
+checks:
+	@failed=; for check in vet race check-generated lint; do \
+		nice -n 10 $(MAKE) --no-print-directory $$check || failed="$$failed $$check"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
 
 vet:
 	$(GO) vet ./...
@@ -85,7 +97,7 @@ unit: $(GOTEST)
 	$(GOTEST) --format pkgname-and-test-fails -- ./...
 
 race: deps-race $(GOTEST)
-	CGO_ENABLED=1 $(GOTEST) --format pkgname-and-test-fails -- -race ./...
+	CGO_ENABLED=1 $(GOTEST) --format pkgname-and-test-fails -- -race -timeout 30m ./...
 
 fuzz:
 	GO='$(GO)' tools/fuzz.sh '$(FUZZTIME)' '$(FUZZ)'

@@ -24,8 +24,6 @@ type Boot struct {
 	Nsblame bool
 	// MemoryMiB is the size of its memory, if that is not to be the usual.
 	MemoryMiB int
-	// Long is set if what it is for takes as long as many other scenarios.
-	Long bool
 	// Lacking says of a release why it can't be booted so.
 	Lacking map[string]string
 }
@@ -54,7 +52,7 @@ var boots = []Boot{
 		Append: hybrid + " systemd.legacy_systemd_cgroup_controller=1", Lacking: withoutVersion1,
 	},
 	{Name: "early", About: "nsblame starts before the basic system", Prepare: prepareEarly, Nsblame: true},
-	{Name: "roomy", About: "memory for many processes", MemoryMiB: 6144, Long: true},
+	{Name: "roomy", About: "memory for many processes", MemoryMiB: 6144},
 	{
 		Name: "busybox", About: "no systemd: busybox is the init",
 		Append: "VMTEST_INIT=/opt/vmtest/busybox/init", Prepare: prepareBusybox,
@@ -122,34 +120,4 @@ func groupByBoot(scenarios []*scenario.Scenario, cpus int) []group {
 		}
 	}
 	return groups
-}
-
-// worthBooting is how many scenarios a VM should have to run, where there is a
-// choice: fewer, and it is up for less time than it takes to boot.
-const worthBooting = 12
-
-// split divides the scenarios of a boot over several VMs, so that no more than
-// those are kept busy with as little booting as possible. The parts that take
-// longest come first.
-func split(groups []group, vms int) []group {
-	var parts []group
-	for _, g := range groups {
-		n := min(vms, len(g.scenarios)/worthBooting)
-		if n < 1 || g.boot.Nsblame {
-			n = 1 // what the boot has started is one scenario's
-		}
-		for part := range slices.Chunk(g.scenarios, (len(g.scenarios)+n-1)/n) {
-			parts = append(parts, group{g.boot, g.cpus, part})
-		}
-	}
-	slices.SortStableFunc(parts, func(a, b group) int {
-		switch {
-		case a.boot.Long == b.boot.Long:
-			return len(b.scenarios) - len(a.scenarios)
-		case a.boot.Long:
-			return -1
-		}
-		return 1
-	})
-	return parts
 }

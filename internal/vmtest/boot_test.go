@@ -3,7 +3,6 @@ package vmtest
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -76,52 +75,5 @@ func TestLabel(t *testing.T) {
 		if got := b.label("x"); got != want {
 			t.Errorf("%s: %q, want %q", boot, got, want)
 		}
-	}
-}
-
-func TestSplit(t *testing.T) {
-	many := func(boot string, n int) group {
-		b, err := FindBoot(boot)
-		if err != nil {
-			t.Fatal(err)
-		}
-		g := group{boot: b}
-		for i := range n {
-			g.scenarios = append(g.scenarios, &scenario.Scenario{Name: strconv.Itoa(i)})
-		}
-		return g
-	}
-	for _, tc := range []struct {
-		name string
-		from []group
-		vms  int
-		want []string
-	}{
-		{"one VM", []group{many("plain", 100)}, 1, []string{"plain 100"}},
-		{"one that takes long", []group{many("plain", 30), many("roomy", 1)}, 2, []string{"roomy 1", "plain 15", "plain 15"}},
-		{"an odd number", []group{many("legacy", 3), many("plain", 101)}, 2, []string{"plain 51", "plain 50", "legacy 3"}},
-		{"few are not worth it", []group{many("plain", worthBooting*2-1)}, 2, []string{"plain 23"}},
-		{"nor are some for each of many", []group{many("plain", 30)}, 4, []string{"plain 15", "plain 15"}},
-		{"nsblame at boot", []group{many("early", 40)}, 2, []string{"early 40"}},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			var got []string
-			before, after := 0, map[*scenario.Scenario]bool{}
-			for _, g := range tc.from {
-				before += len(g.scenarios)
-			}
-			for _, g := range split(tc.from, tc.vms) {
-				got = append(got, fmt.Sprint(g.boot.Name, " ", len(g.scenarios)))
-				for _, s := range g.scenarios {
-					after[s] = true
-				}
-			}
-			if !slices.Equal(got, tc.want) {
-				t.Errorf("got %q, want %q", got, tc.want)
-			}
-			if len(after) != before {
-				t.Errorf("%d scenarios became %d", before, len(after))
-			}
-		})
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -52,33 +51,58 @@ func Cells(list string) ([]Cell, error) {
 	return cells, nil
 }
 
-// Matrix runs scenarios in each cell, as many cells at once as there may be VMs.
-func Matrix(ctx context.Context, o SuiteOptions, cells []Cell, scenarios []*scenario.Scenario, out io.Writer) (Table, error) {
+// Part is the scenarios that a matrix runs in one of its cells.
+type Part struct {
+	Cell
+	Scenarios []*scenario.Scenario
+}
+
+// Everywhere has the same scenarios run in each cell.
+func Everywhere(cells []Cell, scenarios []*scenario.Scenario) []Part {
+	var parts []Part
+	for _, c := range cells {
+		parts = append(parts, Part{c, scenarios})
+	}
+	return parts
+}
+
+// Matrix runs scenarios in cells. The VMs of all cells wait in one queue, for
+// more tasks to fill it if there are any.
+func Matrix(ctx context.Context, o SuiteOptions, parts []Part, out io.Writer, more ...Task) (Table, error) {
 	if err := o.buildPrograms(ctx); err != nil {
 		return Table{}, err
 	}
 	out, o.Log = &turns{to: out}, &turns{to: o.Log}
 	o.shareCPUs()
-	t := Table{make([]column, len(cells))}
-	errs := make([]error, len(cells))
-	atOnce(o.vms(), len(cells), func(i int) {
-		c, of := cells[i], o
-		of.Release, of.Attach, of.cell, of.VMs = c.Release, c.Attach, c.String(), o.vms()/len(cells)
-		of.Dir = filepath.Join(o.Dir, c.Release+"-"+c.Attach)
-		if o.Keep != "" {
-			of.Keep = filepath.Join(o.Keep, c.Release+"-"+c.Attach)
-		}
-		err := os.Mkdir(of.Dir, 0o755)
-		if err == nil {
-			t.columns[i].Result, err = Suite(ctx, of, scenarios, out)
-		}
-		t.columns[i].Cell = c
-		if err != nil {
-			errs[i] = fmt.Errorf("%s: %w", c, err)
-			fmt.Fprintln(out, "      "+errs[i].Error())
-		}
+	suites := make([]*suite, len(parts))
+	tasks := make([][]Task, len(parts))
+	atOnce(o.vms(), len(parts), func(i int) {
+		suites[i] = newSuite(o, parts[i].Cell, out)
+		tasks[i] = suites[i].prepare(ctx, parts[i].Scenarios)
 	})
+	ctx, cancel := context.WithTimeoutCause(ctx, o.Timeout, errTimeout)
+	defer cancel()
+	runQueue(ctx, o.vms(), slices.Concat(append(tasks, more)...))
+	var t Table
+	var errs []error
+	for i, s := range suites {
+		t.columns = append(t.columns, column{parts[i].Cell, s.Result})
+		errs = append(errs, s.errs...)
+	}
 	return t, errors.Join(errs...)
+}
+
+// newSuite is what runs in a cell.
+func newSuite(o SuiteOptions, c Cell, out io.Writer) *suite {
+	o.Release, o.Attach = c.Release, c.Attach
+	if !o.only {
+		o.cell = c.String()
+		o.Dir = filepath.Join(o.Dir, c.Release+"-"+c.Attach)
+		if o.Keep != "" {
+			o.Keep = filepath.Join(o.Keep, c.Release+"-"+c.Attach)
+		}
+	}
+	return &suite{SuiteOptions: o, out: out}
 }
 
 // turns is a writer that several may write to: one after the other.
@@ -114,8 +138,20 @@ func (t Table) Result() Result {
 		sum.Passed += c.Passed
 		sum.Failed += c.Failed
 		sum.Skipped += c.Skipped
+		sum.Origins += c.Origins
+		sum.Unknown += c.Unknown
 	}
 	return sum
+}
+
+// WriteCounts prints a line for each cell.
+func (t Table) WriteCounts(w io.Writer) error {
+	var errs []error
+	for _, c := range t.columns {
+		_, err := fmt.Fprintf(w, "%s: %s\n", c.title(), c.Result)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }
 
 // Write prints the table in Markdown: a row for each scenario, a column for

@@ -120,6 +120,7 @@ type SuiteOptions struct {
 	VMs int
 
 	built bool   // the programs are, and are among the Files
+	only  bool   // there is one cell, which needs no name
 	cell  string // is put before the names of scenarios, where it matters
 }
 
@@ -137,50 +138,9 @@ func (o *SuiteOptions) shareCPUs() {
 // prints a verdict for each as it comes. The error is that of the VMs; whatever
 // the scenarios yielded until then is in the result.
 func Suite(ctx context.Context, o SuiteOptions, scenarios []*scenario.Scenario, out io.Writer) (Result, error) {
-	o.Log = &turns{to: o.Log}
-	o.shareCPUs()
-	s := &suite{SuiteOptions: o, out: out}
-	groups := split(groupByBoot(scenarios, o.cpus()), o.vms())
-	h, err := s.prepare(ctx)
-	if err != nil {
-		for _, g := range groups {
-			for _, sc := range g.scenarios {
-				s.add(Case{Name: g.boot.label(sc.Name), Verdict: fail})
-			}
-		}
-		return s.Result, err
-	}
-	ctx, cancel := h.limited(ctx)
-	defer cancel()
-	errs := make([]error, len(groups))
-	atOnce(o.vms(), len(groups), func(i int) {
-		if err := s.runGroup(ctx, h, i, groups[i]); err != nil {
-			errs[i] = fmt.Errorf("boot %s: %w", groups[i].boot.Name, err)
-		}
-	})
-	return s.Result, errors.Join(errs...)
-}
-
-// atOnce calls do for 0 to n-1, of which so many at the same time.
-func atOnce(limit, n int, do func(int)) {
-	var all sync.WaitGroup
-	slots := make(chan struct{}, limit)
-	for i := range n {
-		slots <- struct{}{}
-		all.Go(func() {
-			defer func() { <-slots }()
-			do(i)
-		})
-	}
-	all.Wait()
-}
-
-// prepare builds all that the VMs need.
-func (o *SuiteOptions) prepare(ctx context.Context) (*host, error) {
-	if err := o.buildPrograms(ctx); err != nil {
-		return nil, err
-	}
-	return newHost(ctx, o.Options)
+	o.only = true
+	t, err := Matrix(ctx, o, []Part{{Cell{o.Release, o.attach()}, scenarios}}, out)
+	return t.Result(), err
 }
 
 // suite is a run of scenarios under way.
@@ -188,7 +148,47 @@ type suite struct {
 	SuiteOptions
 	mu sync.Mutex // guards what follows
 	Result
-	out io.Writer
+	errs []error
+	out  io.Writer
+}
+
+// prepare gets what VMs are booted from, and returns a task for each VM. Without
+// that all scenarios have failed.
+func (s *suite) prepare(ctx context.Context, scenarios []*scenario.Scenario) []Task {
+	groups := split(groupByBoot(scenarios, s.cpus()), s.vms())
+	err := os.MkdirAll(s.Dir, 0o755)
+	var h *host
+	if err == nil {
+		h, err = newHost(ctx, s.Options)
+	}
+	if err != nil {
+		for _, g := range groups {
+			for _, sc := range g.scenarios {
+				s.add(Case{Name: g.boot.label(sc.Name), Verdict: fail})
+			}
+		}
+		s.failed(err)
+		return nil
+	}
+	var tasks []Task
+	for i, g := range groups {
+		tasks = append(tasks, Task{g.takes(), func(ctx context.Context) {
+			if err := s.runGroup(ctx, h, i, g); err != nil {
+				s.failed(fmt.Errorf("boot %s: %w", g.boot.Name, err))
+			}
+		}})
+	}
+	return tasks
+}
+
+// failed notes an error of the VMs.
+func (s *suite) failed(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.errs = append(s.errs, err)
+	if s.cell != "" {
+		fmt.Fprintf(s.out, "      %s: %v\n", s.cell, err)
+	}
 }
 
 // vm is the part of a suite that one VM runs.

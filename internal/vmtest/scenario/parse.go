@@ -103,7 +103,7 @@ type parser struct {
 }
 
 // once lists what a file may say only once.
-var once = []string{"about", "boot", "cpus", "nsblame", "alone", "timeout", "exit", "stdout", "stderr"}
+var once = []string{"about", "boot", "cpus", "nsblame", "alone", "takes", "timeout", "exit", "stdout", "stderr"}
 
 func (p *parser) directive(d directive) error {
 	if p.seen[d.word] && slices.Contains(once, d.word) {
@@ -137,6 +137,10 @@ func (p *parser) directive(d directive) error {
 			return errors.New("no reason given")
 		}
 		return d.noBody()
+	case "takes":
+		var err error
+		s.Takes, err = time.ParseDuration(d.rest)
+		return errors.Join(err, d.noBody())
 	case "timeout":
 		var err error
 		s.Timeout, err = time.ParseDuration(d.rest)

@@ -44,6 +44,8 @@ type Scenario struct {
 	Cleanup []Script `json:",omitempty"`
 	// CPUs is how many the guest must have, 0 if that does not matter.
 	CPUs int `json:",omitempty"`
+	// Takes is about how long it takes, 0 if no longer than most.
+	Takes time.Duration `json:",omitempty"`
 	// Timeout bounds each step and the start and end of nsblame. It is
 	// generous: what is waited for is a condition.
 	Timeout time.Duration

@@ -25,7 +25,10 @@ const usage = `usage:
         run the scenarios, in a VM for each way of booting that they need
   vmtest matrix [-run REGEXP] [-cells "RELEASE[:ATTACH]..."] [-table FILE] [-keep DIR] [-nsblame PATH] [-vms N] [-timeout D]
         run the scenarios on every release, in every way to attach, or in those
-        given; -timeout is for each
+        given; -timeout is for each, on average
+  vmtest all [-sample REGEXP] [-sample-cells "RELEASE[:ATTACH]..."] [-arm64 "RELEASE[:ATTACH]..."] [-vms N] [-timeout D]
+        all scenarios on Debian 12, a sample of them in other cells, and arm64,
+        in one queue of VMs
   vmtest arm64 [-cells "RELEASE[:ATTACH]..."] [-timeout D]
         nsblame on the kernels for arm64, with nothing but a first process
   vmtest corpus -from DIR -to DIR
@@ -52,7 +55,7 @@ func main() {
 
 func run(ctx context.Context, args []string) (exitCode int, err error) {
 	verbs := map[string]func(context.Context, []string) (int, error){
-		"test": runTest, "matrix": runMatrix, "arm64": runARM64, "list": runList, "exec": runExec, "demo": runDemo,
+		"test": runTest, "matrix": runMatrix, "arm64": runARM64, "list": runList, "exec": runExec, "all": runAll, "demo": runDemo,
 		"bench": runBench, "corpus": runCorpus,
 	}
 	if len(args) == 0 {
@@ -145,7 +148,7 @@ func runMatrix(ctx context.Context, args []string) (int, error) {
 	pattern := flags.String("run", "", "run the scenarios that match")
 	list := flags.String("cells", "", "releases, each with \":\" and a way to attach or with all")
 	table := flags.String("table", "", "file for the table, beside stdout")
-	flags.DurationVar(&o.Timeout, "timeout", 40*time.Minute, "limit for the time that the VMs of one cell are up")
+	flags.DurationVar(&o.Timeout, "timeout", 40*time.Minute, "limit for the time that the VMs of one cell are up, on average")
 	flags.StringVar(&o.Nsblame, "nsblame", "", "binary to test instead of a freshly built one")
 	flags.StringVar(&o.Keep, "keep", "", "directory for all that the scenarios yield")
 	atOnceFlag(flags, &o)
@@ -161,7 +164,8 @@ func runMatrix(ctx context.Context, args []string) (int, error) {
 		return code, err
 	}
 	return withDir(&o.Options, func() (int, error) {
-		result, err := vmtest.Matrix(ctx, o, cells, scenarios, os.Stdout)
+		o.Timeout *= time.Duration(len(cells))
+		result, err := vmtest.Matrix(ctx, o, vmtest.Everywhere(cells, scenarios), os.Stdout)
 		var text strings.Builder
 		err = errors.Join(err, result.Write(&text))
 		fmt.Printf("\n%s\n%s\n", text.String(), result.Result())
@@ -175,11 +179,67 @@ func runMatrix(ctx context.Context, args []string) (int, error) {
 	})
 }
 
+// arm64Cells are the kernels for arm64 that are tried where none is named.
+const arm64Cells = "bookworm trixie"
+
+func runAll(ctx context.Context, args []string) (int, error) {
+	flags := newFlags("all")
+	var o vmtest.SuiteOptions
+	vmFlags(flags, &o.Options, 60*time.Minute)
+	sample := flags.String("sample", "", "the scenarios of the other cells")
+	list := flags.String("sample-cells", "", "the other cells: releases, each with \":\" and a way to attach or with all")
+	arm64 := flags.String("arm64", arm64Cells, "kernels for arm64, likewise")
+	atOnceFlag(flags, &o)
+	if err := flags.Parse(args); err != nil {
+		return 2, err
+	}
+	parts, code, err := allParts(o.Release, *sample, *list)
+	if err != nil {
+		return code, err
+	}
+	cells, err := vmtest.Cells(*arm64)
+	if err != nil {
+		return 2, err
+	}
+	return withDir(&o.Options, func() (int, error) {
+		arm, err := vmtest.NewARM64(ctx, o.Options, os.Stdout)
+		if err != nil {
+			return 1, err
+		}
+		table, err := vmtest.Matrix(ctx, o, parts, os.Stdout, arm.Tasks(cells)...)
+		err = errors.Join(err, table.WriteCounts(os.Stdout))
+		fmt.Printf("arm64: %s\n", arm.Result())
+		if err != nil || table.Result().Failed+arm.Result().Failed > 0 {
+			return 1, err
+		}
+		return 0, nil
+	})
+}
+
+// allParts are all scenarios on the release, and a sample in other cells.
+func allParts(release, sample, list string) ([]vmtest.Part, int, error) {
+	all, code, err := choose("")
+	if err != nil {
+		return nil, code, err
+	}
+	parts := []vmtest.Part{{Cell: vmtest.Cell{Release: release, Attach: "auto"}, Scenarios: all}}
+	if sample == "" {
+		return parts, 0, nil
+	}
+	some, code, err := choose(sample)
+	if err != nil {
+		return nil, code, err
+	}
+	cells, err := vmtest.Cells(list)
+	return append(parts, vmtest.Everywhere(cells, some)...), 2, err
+}
+
 func runARM64(ctx context.Context, args []string) (int, error) {
 	flags := newFlags("arm64")
 	o := vmtest.Options{Log: os.Stderr}
-	list := flags.String("cells", "bookworm trixie", "releases, each with \":\" and a way to attach or with all")
+	list := flags.String("cells", arm64Cells, "releases, each with \":\" and a way to attach or with all")
 	flags.DurationVar(&o.Timeout, "timeout", 20*time.Minute, "limit for the time that VMs are up, all together")
+	vms := min(runtime.NumCPU(), 4)
 	if err := flags.Parse(args); err != nil {
 		return 2, err
 	}
@@ -188,10 +248,14 @@ func runARM64(ctx context.Context, args []string) (int, error) {
 		return 2, err
 	}
 	return withDir(&o, func() (int, error) {
-		result, err := vmtest.ARM64(ctx, o, cells, os.Stdout)
-		fmt.Println(result)
-		if err != nil || result.Failed > 0 {
+		arm, err := vmtest.NewARM64(ctx, o, os.Stdout)
+		if err != nil {
 			return 1, err
+		}
+		result := arm.Run(ctx, vms, cells)
+		fmt.Println(result)
+		if result.Failed > 0 {
+			return 1, nil
 		}
 		return 0, nil
 	})
