@@ -1,97 +1,104 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Modules that come and go. A module that is loaded can have every namespace
- * that there is initialised for it: its init function registers
- * pernet_operations, and the kernel calls ops_init (net/core/net_namespace.c)
- * for each namespace, in the thread that loads. Such a pass is counted here and
- * sent when the init function is over.
+ * What is done for a namespace by each subsystem that registered
+ * pernet_operations: how long nf_conntrack and ip_vs take of a creation, what all
+ * of them take if that is asked for, and what a module that is loaded does to the
+ * namespaces that there are.
  *
- * The probes on a module's own functions are attached by user space, a moment
- * after it has come. What ops_init sees of a creation fills the gap until then.
- * It runs for each subsystem of each creation, so its programs leave at once
- * unless a module is being loaded or they meet the operations of one that was.
+ * User space attaches the probes on a module's own functions a moment after the
+ * module has come. What ops_init shows of a creation fills the gap until then.
  */
 #ifndef NSBLAME_HOOK_PERNET_H
 #define NSBLAME_HOOK_PERNET_H
 
-#include "hook_create.h"
+#include "cost.h"
+#include "module.h"
 
-/* The subsystems that have a probe of their own. */
-enum subsystem {
-	OTHER_SUBSYSTEM,
-	CONNTRACK,
-	IPVS,
-};
+/* --- nf_conntrack and ip_vs ---------------------------------------------- */
 
-/* All namespaces, initialised for one subsystem. */
-struct pass {
-	__u64 ops; /* struct pernet_operations */
-	__u64 init;
-	__u64 boot_ns;
-	__u64 duration_ns;
-	__u32 namespaces;
-	__u32 ended; /* of those */
-	__u32 error;
-	__u32 pad;
-};
+PROBE_ENTRY(conntrack, nf_conntrack_init_net)
+{
+	struct inflight *call = this_call();
 
-#define PASSES_MAX 8 /* a power of two */
+	if (call)
+		call->conntrack_ns = bpf_ktime_get_boot_ns();
+	return 0;
+}
 
-/* A module whose init function is running. */
-struct load {
-	struct pass pass[PASSES_MAX];
-	__u64 began_ns; /* of the ops_init under way, 0 for none */
-	__u32 passes;
-	__u32 subsystem; /* enum subsystem, until its operations are known */
-	__u32 pad;
-	__u64 module; /* struct module */
-	struct init_record rec; /* in which each pass is sent */
-};
+PROBE_RETURN(conntrack, nf_conntrack_init_net)
+{
+	struct inflight *call = this_call();
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 256);
-	__type(key, __u32); /* thread */
-	__type(value, struct load);
-} loads SEC(".maps");
+	if (call && call->conntrack_ns) {
+		call->conntrack_ns = bpf_ktime_get_boot_ns() - call->conntrack_ns;
+		call->flags |= CREATE_CONNTRACK;
+	}
+	return 0;
+}
 
-/* How many there are in loads, and how many threads are in an ops_init that is
- * followed. If a program was skipped by the kernel they stay too high, which
- * costs a look into a map. */
-volatile __u32 loading = 0;
-volatile __u32 in_op = 0;
+PROBE_ENTRY(ipvs, __ip_vs_init, struct net *net)
+{
+	struct inflight *call = this_call();
+
+	if (call) {
+		call->ipvs_net = (__u64)net;
+		call->ipvs_ns = bpf_ktime_get_boot_ns();
+	}
+	return 0;
+}
+
+/* What ip_vs has given to register_pernet_subsys: noted when it is loaded (see
+ * hook_pernet.h), or set when its probe is attached; 0 where that is not known, or
+ * the module's BTF tells the size. */
+volatile __u64 ipvs_operations = 0;
+
+static __always_inline __u32 ipvs_size(void)
+{
+	struct pernet_operations *ops = (void *)ipvs_operations;
+	__u32 size;
+
+	if (bpf_core_type_exists(struct netns_ipvs)) {
+		size = bpf_core_type_size(struct netns_ipvs);
+		/* not to be moved out of here, for without the type it is invalid */
+		asm volatile("" : "+r"(size));
+		return size;
+	}
+	return ops ? BPF_CORE_READ(ops, size) : 0;
+}
+
+/* The figures of the line that older kernels logged. */
+static __always_inline void fill_ipvs(struct inflight *call)
+{
+	struct net *net = (void *)call->ipvs_net;
+	struct netns_ipvs *ipvs;
+
+	if (!bpf_core_field_exists(net->ipvs))
+		return; /* a kernel that is never to have ip_vs */
+	ipvs = BPF_CORE_READ(net, ipvs);
+	if (!ipvs)
+		return;
+	/* gen is the first member; vmlinux knows no more of the structure */
+	if (!bpf_probe_read_kernel(&call->ipvs_gen, sizeof(call->ipvs_gen), ipvs))
+		call->flags |= CREATE_IPVS_FIGURES;
+	call->ipvs_size = ipvs_size();
+}
+
+PROBE_RETURN(ipvs, __ip_vs_init)
+{
+	struct inflight *call = this_call();
+
+	if (!call || !call->ipvs_ns)
+		return 0;
+	call->ipvs_ns = bpf_ktime_get_boot_ns() - call->ipvs_ns;
+	call->flags |= CREATE_IPVS;
+	fill_ipvs(call);
+	return 0;
+}
+
+/* --- modules ------------------------------------------------------------- */
 
 /* What nf_conntrack has given to register_pernet_subsys, as ipvs_operations. */
 volatile __u64 conntrack_operations = 0;
-
-static __always_inline __u32 subsystem_of(const char *module)
-{
-	if (!__builtin_memcmp(module, "nf_conntrack", sizeof("nf_conntrack")))
-		return CONNTRACK;
-	if (!__builtin_memcmp(module, "ip_vs", sizeof("ip_vs")))
-		return IPVS;
-	return OTHER_SUBSYSTEM;
-}
-
-static __always_inline void emit_module(const char *module, bool gone)
-{
-	struct module_record rec;
-
-	__builtin_memset(&rec, 0, sizeof(rec));
-	rec.kind = REC_MODULE;
-	rec.gone = gone;
-	rec.boot_ns = bpf_ktime_get_boot_ns();
-	__builtin_memcpy(rec.module, module, sizeof(rec.module));
-	emit(&rec, sizeof(rec), COUNT_LOST_INIT);
-}
-
-static __always_inline void forget_load(void)
-{
-	__u32 tid = this_thread();
-
-	if (!bpf_map_delete_elem(&loads, &tid))
-		__sync_fetch_and_add(&loading, -1);
-}
 
 /* Fires when all is prepared, and before the module's init function is called
  * by the same thread. */
@@ -99,17 +106,16 @@ SEC("tp_btf/module_load")
 int BPF_PROG(module_comes, struct module *module)
 {
 	char name[MODULE_NAME] = {};
-	struct blank *zeros = blank();
+	void *blank = zeros();
 	__u32 tid = this_thread();
 	struct load *load;
 
 	BPF_CORE_READ_STR_INTO(&name, module, name);
 	emit_module(name, false);
 	forget_load();
-	if (!zeros || !BPF_CORE_READ(module, init))
+	if (!blank || !BPF_CORE_READ(module, init))
 		return 0;
-	/* so many zeros, and more */
-	if (!bpf_map_update_elem(&loads, &tid, zeros, BPF_NOEXIST))
+	if (!bpf_map_update_elem(&loads, &tid, blank, BPF_NOEXIST))
 		__sync_fetch_and_add(&loading, 1);
 	load = bpf_map_lookup_elem(&loads, &tid);
 	if (!load) {
@@ -139,94 +145,6 @@ int BPF_PROG(module_goes, struct module *module)
 	}
 	emit_module(name, true);
 	return 0;
-}
-
-static __always_inline bool names_symbols(void)
-{
-	return bpf_core_enum_value_exists(enum bpf_func_id___formats, BPF_FUNC_snprintf___formats);
-}
-
-/* What ELF has of a symbol, on 64 bits; the value is the address by now. */
-struct symbol {
-	__u32 name;
-	__u8 info;
-	__u8 other;
-	__u16 section;
-	__u64 value;
-	__u64 size;
-};
-
-#define SYMBOL_TYPE 0xf
-#define SYMBOL_FUNCTION 2
-
-/* How many symbols are looked at: in one go, which has a bound in the number of
- * branches that 5.10 keeps in mind, and of a module. */
-#define SYMBOL_STRETCH 512
-#define SYMBOLS_MAX 8192
-
-/* Returns which of so many symbols is the function at the address, -1 if none. */
-__noinline int symbol_in_stretch(__u64 symbols, __u32 count, __u64 address)
-{
-	struct symbol symbol;
-	int i;
-
-	for (i = 0; i < SYMBOL_STRETCH && i < count; i++) {
-		if (bpf_probe_read_kernel(&symbol, sizeof(symbol), (void *)symbols))
-			break;
-		if (symbol.value == address && (symbol.info & SYMBOL_TYPE) == SYMBOL_FUNCTION)
-			return i;
-		symbols += sizeof(symbol);
-	}
-	return -1;
-}
-
-__noinline int symbol_at(__u64 symbols, __u32 count, __u64 address)
-{
-	__u32 first;
-	int i;
-
-	for (first = 0; first < SYMBOLS_MAX && first < count; first += SYMBOL_STRETCH) {
-		i = symbol_in_stretch(symbols + first * sizeof(struct symbol), count - first, address);
-		if (i >= 0)
-			return first + i;
-	}
-	return -1;
-}
-
-/*
- * Names a function of a module by the module's own symbols, which are there
- * until its init function is over: for kernels that can't name an address. User
- * space may come too late for that, when the module is gone again.
- */
-static __always_inline void name_function(char *name, __u32 size, struct module *module, __u64 address)
-{
-	struct symbol symbol;
-	__u64 symbols;
-	int i;
-
-	if (!bpf_core_field_exists(module->kallsyms))
-		return;
-	symbols = (__u64)BPF_CORE_READ(module, kallsyms, symtab);
-	i = symbol_at(symbols, BPF_CORE_READ(module, kallsyms, num_symtab), address);
-	if (i < 0 || bpf_probe_read_kernel(&symbol, sizeof(symbol), (void *)symbols + i * sizeof(symbol)))
-		return;
-	bpf_probe_read_kernel_str(name, size, BPF_CORE_READ(module, kallsyms, strtab) + symbol.name);
-}
-
-static __always_inline void send_pass(struct init_record *rec, struct pass *pass, __u64 module)
-{
-	rec->boot_ns = pass->boot_ns;
-	rec->duration_ns = pass->duration_ns;
-	rec->namespaces = pass->namespaces;
-	rec->unfinished = pass->namespaces - pass->ended;
-	rec->error = pass->error;
-	rec->init = pass->init;
-	__builtin_memset(rec->op, 0, sizeof(rec->op));
-	if (pass->init && names_symbols())
-		BPF_SNPRINTF(rec->op, sizeof(rec->op), "%ps", pass->init);
-	else if (pass->init)
-		name_function(rec->op, sizeof(rec->op), (struct module *)module, pass->init);
-	emit(rec, sizeof(*rec), COUNT_LOST_INIT);
 }
 
 /* The module's init function has returned; user space learns what it did. */
@@ -267,7 +185,11 @@ out:
 	return 0;
 }
 
-/* --- ops_init ------------------------------------------------------------ */
+/* --- what ops_init does meanwhile ---------------------------------------
+ *
+ * It runs for each subsystem of each creation. So these programs leave at once
+ * unless a module is being loaded, or they meet the operations of one that was.
+ */
 
 static __always_inline void op_of_creation(struct inflight *call, __u64 ops, __u64 net)
 {
@@ -387,6 +309,83 @@ PROBE_RESULT(pernet, ops_init, 2, int result)
 	load = bpf_map_lookup_elem(&loads, &tid);
 	if (load && load->began_ns)
 		end_op_of_pass(load, result);
+	return 0;
+}
+
+/* --- what a creation is made of -----------------------------------------
+ *
+ * Each run of ops_init calls one subsystem's function. Before the first of them
+ * comes the wait for pernet_ops_rwsem. These programs are loaded only if they are
+ * asked for. ops_init also runs for the namespaces that exist when a module is
+ * loaded, so only what a thread does within copy_net_ns counts.
+ */
+
+PROBE_ENTRY(cost, ops_init, struct pernet_operations *ops)
+{
+	struct cost *cost = cost_of_call();
+
+	if (!cost)
+		return 0;
+	if (cost->began && may_miss_returns)
+		count(COUNT_RETURN_MISSED);
+	cost->init = (__u64)BPF_CORE_READ(ops, init);
+	cost->ops = untyped(ops);
+	cost->began = bpf_ktime_get_boot_ns();
+	return 0;
+}
+
+PROBE_RETURN(cost, ops_init)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+	__u32 tid = this_thread();
+	struct cost *cost = bpf_map_lookup_elem(&costs, &tid);
+	struct cost_op *op;
+	__u32 n;
+
+	if (!cost || !cost->began)
+		return 0;
+	n = cost->rec.n;
+	if (n >= COST_OPS) {
+		cost->rec.unlisted++;
+		cost->rec.unlisted_ns += now - cost->began;
+	} else {
+		op = &cost->rec.op[n];
+		op->init = cost->init;
+		op->ops = cost->ops;
+		op->duration_ns = now - cost->began;
+		cost->rec.n = n + 1;
+	}
+	cost->began = 0;
+	return 0;
+}
+
+/* The only lock of this kind that is taken before the first subsystem is called
+ * is pernet_ops_rwsem. */
+PROBE_ENTRY(lock, rwsem_down_read_slowpath)
+{
+	struct cost *cost = cost_of_call();
+
+	if (cost && !cost->began && !cost->rec.n)
+		cost->lock_began = bpf_ktime_get_boot_ns();
+	return 0;
+}
+
+PROBE_RETURN(lock, rwsem_down_read_slowpath)
+{
+	__u32 tid = this_thread();
+	struct cost *cost = bpf_map_lookup_elem(&costs, &tid);
+
+	if (cost && cost->lock_began) {
+		cost->rec.lock_ns += bpf_ktime_get_boot_ns() - cost->lock_began;
+		cost->lock_began = 0;
+	}
+	return 0;
+}
+
+SEC("tp_btf/module_free")
+int BPF_PROG(module_removed)
+{
+	__sync_fetch_and_add(&modules_removed, 1);
 	return 0;
 }
 

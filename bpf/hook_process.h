@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The probes that keep the process table: fork, exec, exit, the end that comes
- * after it, a change of cgroup, and one pass over the processes that were there before. */
+/*
+ * The probes that keep the table of processes: fork, exec, exit, the free that
+ * follows the exit, a change of cgroup, and a pass over the processes that were
+ * there before.
+ */
 #ifndef NSBLAME_HOOK_PROCESS_H
 #define NSBLAME_HOOK_PROCESS_H
 
-#include "hook_join.h"
+#include "netns.h"
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
@@ -80,57 +83,6 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	take_exec();
 	refresh(p, task);
 	tell_exec(p, &key, serial);
-	return 0;
-}
-
-/* True if the caller is the one to speak for a process that ends. do_exit
- * (kernel/exit.c) takes each thread off signal->live before the tracepoint, so
- * that several may find themselves to be the last. */
-static __always_inline bool ends_process(struct task_struct *task, struct process *p,
-					 struct process_key *key)
-{
-	__u8 one = 1;
-
-	if (BPF_CORE_READ(task, signal, live.counter) > 0)
-		return false;
-	if (!p->threaded)
-		return true;
-	return !bpf_map_update_elem(&ending, key, &one, BPF_NOEXIST);
-}
-
-static __always_inline __u32 exit_code(struct task_struct *task)
-{
-	struct signal_struct *signal = BPF_CORE_READ(task, signal);
-
-	if (BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT)
-		return BPF_CORE_READ(signal, group_exit_code);
-	return BPF_CORE_READ(task, exit_code);
-}
-
-static __always_inline void note_end(struct process *p, struct task_struct *task,
-				     struct process_key *key)
-{
-	p->exit_ns = bpf_ktime_get_boot_ns();
-	p->exit_code = exit_code(task);
-	p->flags |= PROCESS_EXITED;
-	__sync_fetch_and_add(&p->version, 1);
-	tell_exec(p, key, 0); /* that probe was left out */
-	if (p->watched) {
-		publish_process(key->start_ns, key->pid);
-		emit_followup(REC_EXIT, key, 0);
-	}
-}
-
-/* Takes note of the end of the current process, where the probe of its exit was
- * left out and something that comes later is heard of first. */
-__noinline int take_end(void)
-{
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct process_key key = process_key(task);
-	struct process *p = bpf_map_lookup_elem(&processes, &key);
-
-	if (p && !(p->flags & PROCESS_EXITED) && ends_process(task, p, &key))
-		note_end(p, task, &key);
 	return 0;
 }
 

@@ -7,7 +7,7 @@
 #ifndef NSBLAME_HOOK_RELEASE_H
 #define NSBLAME_HOOK_RELEASE_H
 
-#include "hook_create.h"
+#include "netns.h"
 
 /* --- what a reference was ---------------------------------------------- */
 

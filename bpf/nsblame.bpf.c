@@ -1,26 +1,40 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The kernel half of nsblame, one object:
+ * The BPF programs of nsblame, one object. Each header includes only headers that
+ * stand above it here.
  *
- *   kernel.h        the kernel types that are read
- *   wire.h          the records that go to user space
- *   probe.h         two programs from one body
- *   ring.h          the way there, and what was lost on it
- *   paths.h         paths of executables and cgroups
- *   process.h       the table of processes and what they run
- *   hook_create.h   the probes on the creation of network namespaces
- *   hook_pernet.h   what loading a module does to them
- *   hook_release.h  the probes on their end
- *   hook_join.h     who moves into one
- *   cost.h          what a creation is made of, if that is asked for
- *   hook_process.h  the probes that keep the table
- *   hook_request.h  what is said on the buses that can start something
+ * The ground:
+ *   kernel.h         the kernel types that are read
+ *   wire.h           the records that go to user space
+ *   probe.h          two programs from one body
+ *   net.h            what is read of a namespace
+ *   ring.h           the way to user space, and what was lost on it
+ *   paths.h          paths in pieces
+ *   zeros.h          what new values start as
+ *   dbus.h           messages on the buses
+ *
+ * The tables, what is kept and who counts it:
+ *   cgroup_path.h    paths of cgroups
+ *   program_image.h  what a process has called exec for
+ *   process.h        processes
+ *   netns.h          network namespaces, and who is in them
+ *   cost.h           what a creation is made of
+ *   module.h         modules that are being loaded
+ *
+ * The hooks, programs and what they do:
+ *   hook_process.h   fork, exec, exit, and a pass over what was there before
+ *   hook_create.h    a namespace is created
+ *   hook_pernet.h    subsystems initialise their part of a namespace
+ *   hook_release.h   a namespace is given up, and torn down
+ *   hook_join.h      a thread moves into one
+ *   hook_request.h   a service is asked for something on a bus
  */
-#include "hook_request.h"
-#include "cost.h"
-#include "hook_release.h"
+#include "hook_create.h"
+#include "hook_join.h"
 #include "hook_pernet.h"
 #include "hook_process.h"
+#include "hook_release.h"
+#include "hook_request.h"
 
 char LICENSE[] SEC("license") = "GPL";
 

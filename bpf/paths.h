@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Paths out of the kernel's own structures: of an executable, from its dentry
- * up through the mounts, and of a cgroup, from its kernfs node up. bpf_d_path
- * may be called from nine functions only, none of which is ours.
+ * Paths out of the kernel's own structures are kept as their components, the
+ * last one first: that is the order in which they are met. bpf_d_path may be
+ * called from nine functions only, none of which is ours.
  */
 #ifndef NSBLAME_PATHS_H
 #define NSBLAME_PATHS_H
@@ -31,13 +31,6 @@ static __always_inline __u32 clamp(__u32 off, __u32 bound)
 {
 	asm volatile("" : "+r"(off));
 	return off & (bound - 1);
-}
-
-static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
-{
-	if (bpf_core_field_exists(kn->parent))
-		return BPF_CORE_READ(kn, parent);
-	return BPF_CORE_READ((struct kernfs_node___v615 *)kn, __parent);
 }
 
 #endif

@@ -59,4 +59,18 @@
 		      stem##_return, ctx, (void *)PT_REGS_RC(ctx))                           \
 	static __always_inline int stem##_return(void *ctx, result)
 
+/* A pointer as a mere number, which the verifier otherwise tells apart. */
+static __always_inline __u64 untyped(void *pointer)
+{
+	__u64 number = 0;
+
+	bpf_probe_read_kernel(&number, sizeof(number), &pointer);
+	return number;
+}
+
+static __always_inline __u32 this_thread(void)
+{
+	return (__u32)bpf_get_current_pid_tgid();
+}
+
 #endif

@@ -61,4 +61,31 @@ static __always_inline bool emit(void *record, __u64 size, __u32 lost)
 	return false;
 }
 
+/* Tells that a process, a program or a cgroup's path is gone; a zero pid or id
+ * stands for none. */
+__noinline int emit_forget(__u64 start_ns, __u32 pid, __u32 exec, __u64 cgroup)
+{
+	/* in place, for there is no room on the stack that it shares with its callers */
+	struct forget_record *rec = bpf_ringbuf_reserve(&events, sizeof(*rec), 0);
+
+	if (!rec) {
+		count(COUNT_LOST_FORGET);
+		return 0;
+	}
+	__builtin_memset(rec, 0, sizeof(*rec));
+	rec->kind = REC_FORGET;
+	rec->boot_ns = bpf_ktime_get_boot_ns();
+	rec->cgroup = cgroup;
+	if (exec) {
+		rec->program.process.start_ns = start_ns;
+		rec->program.process.pid = pid;
+		rec->program.exec = exec;
+	} else {
+		rec->process.start_ns = start_ns;
+		rec->process.pid = pid;
+	}
+	bpf_ringbuf_submit(rec, wakeup(false));
+	return 0;
+}
+
 #endif

@@ -13,12 +13,6 @@ import (
 	"github.com/cilium/ebpf"
 )
 
-type bpfBlank struct {
-	_       structs.HostLayout
-	Program bpfProgram
-	Cgroup  bpfCgroupPath
-}
-
 type bpfBusFlags uint32
 
 const (
@@ -478,11 +472,15 @@ type bpfViaKey struct {
 	Via uint32
 }
 
+type bpfZeros struct {
+	_     structs.HostLayout
+	Bytes [8192]uint8
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	bpfMapBlanks               = "blanks"
 	bpfMapCgroups              = "cgroups"
 	bpfMapCosts                = "costs"
 	bpfMapCounters             = "counters"
@@ -494,7 +492,7 @@ const (
 	bpfMapJoining              = "joining"
 	bpfMapLives                = "lives"
 	bpfMapLoads                = "loads"
-	bpfMapNoCost               = "no_cost"
+	bpfMapNoBytes              = "no_bytes"
 	bpfMapProcesses            = "processes"
 	bpfMapPrograms             = "programs"
 	bpfMapProgramsFirst        = "programs_first"
@@ -718,7 +716,6 @@ type bpfProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfMapSpecs struct {
-	Blanks        *ebpf.MapSpec `ebpf:"blanks"`
 	Cgroups       *ebpf.MapSpec `ebpf:"cgroups"`
 	Costs         *ebpf.MapSpec `ebpf:"costs"`
 	Counters      *ebpf.MapSpec `ebpf:"counters"`
@@ -730,7 +727,7 @@ type bpfMapSpecs struct {
 	Joining       *ebpf.MapSpec `ebpf:"joining"`
 	Lives         *ebpf.MapSpec `ebpf:"lives"`
 	Loads         *ebpf.MapSpec `ebpf:"loads"`
-	NoCost        *ebpf.MapSpec `ebpf:"no_cost"`
+	NoBytes       *ebpf.MapSpec `ebpf:"no_bytes"`
 	Processes     *ebpf.MapSpec `ebpf:"processes"`
 	Programs      *ebpf.MapSpec `ebpf:"programs"`
 	ProgramsFirst *ebpf.MapSpec `ebpf:"programs_first"`
@@ -780,7 +777,6 @@ func (o *bpfObjects) Close() error {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfMaps struct {
-	Blanks        *ebpf.Map `ebpf:"blanks"`
 	Cgroups       *ebpf.Map `ebpf:"cgroups"`
 	Costs         *ebpf.Map `ebpf:"costs"`
 	Counters      *ebpf.Map `ebpf:"counters"`
@@ -792,7 +788,7 @@ type bpfMaps struct {
 	Joining       *ebpf.Map `ebpf:"joining"`
 	Lives         *ebpf.Map `ebpf:"lives"`
 	Loads         *ebpf.Map `ebpf:"loads"`
-	NoCost        *ebpf.Map `ebpf:"no_cost"`
+	NoBytes       *ebpf.Map `ebpf:"no_bytes"`
 	Processes     *ebpf.Map `ebpf:"processes"`
 	Programs      *ebpf.Map `ebpf:"programs"`
 	ProgramsFirst *ebpf.Map `ebpf:"programs_first"`
@@ -805,7 +801,6 @@ type bpfMaps struct {
 
 func (m *bpfMaps) Close() error {
 	return _BpfClose(
-		m.Blanks,
 		m.Cgroups,
 		m.Costs,
 		m.Counters,
@@ -817,7 +812,7 @@ func (m *bpfMaps) Close() error {
 		m.Joining,
 		m.Lives,
 		m.Loads,
-		m.NoCost,
+		m.NoBytes,
 		m.Processes,
 		m.Programs,
 		m.ProgramsFirst,

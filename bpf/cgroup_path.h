@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The table of cgroup paths. Each process record counts one hold on the path of
+ * its cgroup, and the path goes with its last hold.
+ *
+ * A path is that of the version 2 hierarchy or, where that is not in use, of
+ * version 1's name=systemd.
+ */
+#ifndef NSBLAME_CGROUP_PATH_H
+#define NSBLAME_CGROUP_PATH_H
+
+#include "paths.h"
+#include "zeros.h"
+
+struct cgroup_path {
+	__s64 refs;
+	__u32 published;
+	__u32 complete; /* filled by whoever met it first */
+	struct cgroup_record rec;
+};
+
+/* Paths are held by the records of the processes in them. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536); /* set by the loader */
+	__type(key, __u64);
+	__type(value, struct cgroup_path);
+} cgroups SEC(".maps");
+
+ENOUGH_ZEROS(struct cgroup_path);
+
+/* True where cgroup paths come from the version 2 hierarchy, false where from
+ * version 1's name=systemd. */
+const volatile bool cgroup_unified = true;
+
+/* --- the node of a task -------------------------------------------------- */
+
+static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
+{
+	if (bpf_core_field_exists(kn->parent))
+		return BPF_CORE_READ(kn, parent);
+	return BPF_CORE_READ((struct kernfs_node___v615 *)kn, __parent);
+}
+
+/* How many hierarchies version 1 is searched for systemd's. */
+#define HIERARCHIES_MAX 32
+
+static __always_inline bool is_systemd(const char *name)
+{
+	return name[0] == 's' && name[1] == 'y' && name[2] == 's' && name[3] == 't' &&
+	       name[4] == 'e' && name[5] == 'm' && name[6] == 'd' && name[7] == 0;
+}
+
+/* The cgroup that a link is to, if it is systemd's, or 0. */
+__noinline __u64 systemd_v1_node(__u64 cgrp_link)
+{
+	struct cgrp_cset_link *link = (void *)cgrp_link;
+	struct cgroup *cgrp = BPF_CORE_READ(link, cgrp);
+	struct cgroup_root *root = BPF_CORE_READ(cgrp, root);
+	char name[8];
+
+	if (bpf_probe_read_kernel(name, sizeof(name), &root->name) || !is_systemd(name))
+		return 0;
+	return (__u64)BPF_CORE_READ(cgrp, kn);
+}
+
+/* The hierarchy named systemd has no controller and so no place in
+ * css_set.subsys; it is found among the links to all the task's cgroups. */
+__noinline __u64 systemd_v1_cgroup(__u64 css_set)
+{
+	struct css_set *cset = (void *)css_set;
+	struct list_head *head = (void *)cset + bpf_core_field_offset(struct css_set, cgrp_links);
+	struct list_head *pos = BPF_CORE_READ(head, next);
+	int i;
+
+	for (i = 0; i < HIERARCHIES_MAX && pos && pos != head; i++) {
+		__u64 node = systemd_v1_node(untyped((void *)pos - bpf_core_field_offset(
+								  struct cgrp_cset_link, cgrp_link)));
+
+		if (node)
+			return node;
+		pos = BPF_CORE_READ(pos, next);
+	}
+	return 0;
+}
+
+static __always_inline struct kernfs_node *task_cgroup(struct task_struct *task)
+{
+	struct css_set *cset = BPF_CORE_READ(task, cgroups);
+
+	if (!cset)
+		return NULL;
+	if (cgroup_unified)
+		return BPF_CORE_READ(cset, dfl_cgrp, kn);
+	return (void *)systemd_v1_cgroup(untyped(cset));
+}
+
+/* --- the table ----------------------------------------------------------- */
+
+/* One step up the path of a cgroup, in its own record: returns the node above, or
+ * 0 at the end. The root has no name. */
+__noinline __u64 step_cgroup(__u64 id, __u64 kernfs_node)
+{
+	struct cgroup_path *path = bpf_map_lookup_elem(&cgroups, &id);
+	struct kernfs_node *kn = (void *)kernfs_node;
+	struct kernfs_node *parent = kernfs_parent(kn);
+	__u32 len;
+
+	if (!path || !parent)
+		return 0;
+	len = path->rec.len;
+	if (len >= CGROUP_STARTS) {
+		path->rec.cut = 1;
+		return 0;
+	}
+	len = append_component(path->rec.path, clamp(len, CGROUP_STARTS), BPF_CORE_READ(kn, name));
+	path->rec.len = len;
+	return len ? (__u64)parent : 0;
+}
+
+static __always_inline void read_cgroup_path(struct cgroup_path *path, __u64 node)
+{
+	int i;
+
+	for (i = 0; i < PATH_DEPTH && node; i++)
+		node = step_cgroup(path->rec.id, node);
+	if (node)
+		path->rec.cut = 1;
+	path->complete = 1;
+}
+
+/* Holds the path of a cgroup, which is read if it is not known yet. */
+__noinline int hold_cgroup_path(__u64 kernfs_node)
+{
+	struct kernfs_node *kn = (void *)kernfs_node;
+	void *blank = zeros();
+	struct cgroup_path *path;
+	__u64 id;
+
+	if (!blank || !kn)
+		return 0;
+	id = BPF_CORE_READ(kn, id);
+	path = bpf_map_lookup_elem(&cgroups, &id);
+	if (!path) {
+		bool first = !bpf_map_update_elem(&cgroups, &id, blank, BPF_NOEXIST);
+
+		path = bpf_map_lookup_elem(&cgroups, &id);
+		if (!path) {
+			count(COUNT_CGROUP_FULL);
+			return 0;
+		}
+		if (first) {
+			path->rec.kind = REC_CGROUP;
+			path->rec.boot_ns = bpf_ktime_get_boot_ns();
+			path->rec.id = id;
+			read_cgroup_path(path, kernfs_node);
+		}
+	}
+	__sync_fetch_and_add(&path->refs, 1);
+	return 0;
+}
+
+__noinline int release_cgroup_path(__u64 id)
+{
+	struct cgroup_path *path = bpf_map_lookup_elem(&cgroups, &id);
+	__u32 published;
+
+	if (!path)
+		return 0;
+	published = path->published;
+	__sync_fetch_and_add(&path->refs, -1);
+	if (*(volatile __s64 *)&path->refs > 0)
+		return 0;
+	if (!bpf_map_delete_elem(&cgroups, &id) && published)
+		emit_forget(0, 0, 0, id);
+	return 0;
+}
+
+/* Returns the id of the task's cgroup, of which the caller then holds the path. */
+static __always_inline __u64 hold_cgroup(struct task_struct *task)
+{
+	struct kernfs_node *kn = task_cgroup(task);
+
+	if (!kn)
+		return 0;
+	hold_cgroup_path(untyped(kn));
+	return BPF_CORE_READ(kn, id);
+}
+
+__noinline int publish_cgroup(__u64 id)
+{
+	struct cgroup_path *path = bpf_map_lookup_elem(&cgroups, &id);
+
+	if (!path || !path->complete || path->published)
+		return 0;
+	if (emit(&path->rec, sizeof(path->rec), COUNT_LOST_PROCESS))
+		path->published = 1;
+	return 0;
+}
+
+#endif

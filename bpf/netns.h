@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The tables of network namespaces: creations under way by thread, namespaces by
+ * their address from creation to the end of the teardown, and who is in them.
+ *
+ * A call from unshare is over when copy_net_ns returns. One from clone goes on
+ * until the child is there, which the fork tracepoint shows: the child is in the
+ * new namespace. Clone may still fail after that.
+ *
+ * Joins are reported of namespaces that were seen being created, by threads that
+ * call setns, and by processes that are forked in there by one that joined or
+ * created it and has not called exec since. After an exec a program runs in
+ * there, and what that forks is its own affair.
+ */
+#ifndef NSBLAME_NETNS_H
+#define NSBLAME_NETNS_H
+
+#include "net.h"
+#include "process.h"
+
+/* --- creations under way ------------------------------------------------- */
+
+struct inflight {
+	__u64 net; /* the namespace, set once created, while the child is awaited */
+	__u64 start_ns; /* of copy_net_ns, 0 before it */
+	__u64 serial;
+	__u64 conntrack_ns; /* beginning, then duration */
+	__u64 ipvs_ns;
+	__u64 ipvs_net; /* the namespace that ip_vs is initialising */
+	__s32 ipvs_gen;
+	__u32 ipvs_size;
+	__u32 call;
+	__u32 flags; /* enum create_flags */
+	__u64 op_ns; /* see hook_pernet.h: when ops_init began, for a subsystem ... */
+	__u64 op;    /* ... that is followed there, while it runs */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32); /* thread */
+	__type(value, struct inflight);
+} inflight SEC(".maps");
+
+/* Set where the return of copy_net_ns is seen by a kretprobe. The kernel follows
+ * a bounded number of calls with each of these, and leaves out the returns of
+ * those that are more. */
+volatile bool may_miss_returns = false;
+
+/* Likewise of the subsystems' returns. */
+volatile bool may_miss_inits = false;
+
+static __always_inline struct inflight *this_call(void)
+{
+	__u32 tid = this_thread();
+
+	return bpf_map_lookup_elem(&inflight, &tid);
+}
+
+/* The thread's clone has its child, or failed after all. */
+static __always_inline void stop_waiting(struct process *p)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct process_key key = process_key(task);
+	__u32 tid = this_thread();
+
+	if (!p)
+		p = bpf_map_lookup_elem(&processes, &key);
+	if (p)
+		__sync_fetch_and_add(&p->cloning, -1);
+	bpf_map_delete_elem(&inflight, &tid);
+}
+
+/*
+ * Counts a call of this thread that can't be under way any more, as it is doing
+ * something else, and whose return was not seen. Its record must not stay, for
+ * what the thread does next would be taken for a part of it.
+ */
+static __always_inline void drop_missed_return(void)
+{
+	__u32 tid = this_thread();
+	struct inflight *call;
+
+	if (!may_miss_returns)
+		return;
+	call = bpf_map_lookup_elem(&inflight, &tid);
+	if (!call || !call->start_ns || call->net)
+		return;
+	if (!bpf_map_delete_elem(&inflight, &tid))
+		count(COUNT_RETURN_MISSED);
+}
+
+/* Counts a subsystem's return that was not seen, though the whole call's was. */
+static __always_inline void count_missed_inits(struct inflight *call)
+{
+	if (!may_miss_inits || !call)
+		return;
+	if (call->conntrack_ns && !(call->flags & CREATE_CONNTRACK))
+		count(COUNT_RETURN_MISSED);
+	if (call->ipvs_ns && !(call->flags & CREATE_IPVS))
+		count(COUNT_RETURN_MISSED);
+}
+
+/* At a fork of a process one of whose threads awaits a child in a new
+ * namespace: is this that child? */
+static __noinline int tell_child(struct process *parent, struct task_struct *child,
+				 struct process_key *key)
+{
+	struct inflight *call = this_call();
+	struct child_record rec;
+	struct process *c;
+
+	if (!call || !call->net)
+		return 0;
+	if (net_of(child) == (struct net *)call->net) {
+		__builtin_memset(&rec, 0, sizeof(rec));
+		rec.kind = REC_CHILD;
+		rec.boot_ns = bpf_ktime_get_boot_ns();
+		rec.serial = call->serial;
+		rec.child = *key;
+		c = bpf_map_lookup_elem(&processes, key);
+		if (c) {
+			watch(c);
+			c->enters = 1;
+			publish_process(key->start_ns, key->pid);
+		}
+		emit(&rec, sizeof(rec), COUNT_LOST_FOLLOWUP);
+	}
+	stop_waiting(parent);
+	return 0;
+}
+
+/* A thread ends that may have waited for a child that never came. */
+static __always_inline void forget_clone(struct process *p)
+{
+	struct inflight *call = this_call();
+
+	if (call && call->net)
+		stop_waiting(p);
+}
+
+/* --- namespaces ---------------------------------------------------------- */
+
+/* A namespace from its creation, or from when it is first met, until its
+ * teardown is finished. Its address is its own for that long. Both are 0 if the
+ * creation was not seen. */
+struct life {
+	__u64 serial;
+	__u64 created_ns;
+	__u32 joins; /* see hook_join.h */
+	__u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, __u64); /* struct net */
+	__type(value, struct life);
+} lives SEC(".maps");
+
+/* When a namespace was released. Of several that find it without a reference,
+ * whoever gets in first speaks for it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, __u64); /* struct net */
+	__type(value, __u64);
+} releases SEC(".maps");
+
+/* On a stack of its own: its caller has none to spare. */
+__noinline int begin_life(__u64 net, __u64 serial, __u64 created_ns)
+{
+	struct life life = { .serial = serial, .created_ns = created_ns };
+
+	bpf_map_delete_elem(&releases, &net); /* if it was not seen to be freed */
+	if (bpf_map_update_elem(&lives, &net, &life, BPF_ANY))
+		count(COUNT_LIFE_FULL);
+	return 0;
+}
+
+/* The serial of the namespace that a task is in, 0 if its creation was not
+ * seen. */
+static __always_inline __u64 serial_of(struct task_struct *task)
+{
+	__u64 net = (__u64)net_of(task);
+	struct life *life = bpf_map_lookup_elem(&lives, &net);
+
+	return life ? life->serial : 0;
+}
+
+/* --- who is in them ------------------------------------------------------ */
+
+/* So many joins of one namespace are told, further ones counted. */
+#define JOINS_TOLD 64
+
+/* Threads whose join was told, with the serial of the namespace, until they
+ * leave it, call exec or end. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 8192);
+	__type(key, __u32);
+	__type(value, __u64);
+} inside SEC(".maps");
+
+/* On a stack of its own, as what follows: 5.10 and 6.1 count all that a program's
+ * calls may have at once. */
+__noinline int emit_join(__u64 address, __u64 task_struct, __u32 how, __u32 nth)
+{
+	struct life *life = bpf_map_lookup_elem(&lives, &address);
+	struct task_struct *task = (void *)task_struct;
+	struct net *net = (void *)address;
+	struct join_record rec;
+
+	if (!life)
+		return 0;
+	__builtin_memset(&rec, 0, sizeof(rec));
+	rec.kind = REC_JOIN;
+	rec.how = how;
+	rec.boot_ns = bpf_ktime_get_boot_ns();
+	rec.serial = life->serial;
+	rec.created_ns = life->created_ns;
+	rec.cookie = net_cookie(net);
+	rec.process = process_key(task);
+	rec.inum = BPF_CORE_READ(net, ns.inum);
+	rec.tid = BPF_CORE_READ(task, pid);
+	rec.nth = nth;
+	BPF_CORE_READ_STR_INTO(&rec.comm, task, comm);
+	if (bpf_map_update_elem(&inside, &rec.tid, &rec.serial, BPF_ANY))
+		count(COUNT_LOST_JOIN);
+	emit(&rec, sizeof(rec), COUNT_LOST_JOIN);
+	return 0;
+}
+
+/* Marks a process that came into a namespace, and if that is told sends what it
+ * is and whence it comes. */
+__noinline int mark_joined(__u64 start_ns, __u32 pid, __u32 told)
+{
+	struct process_key key = { .start_ns = start_ns, .pid = pid };
+	struct process *p = bpf_map_lookup_elem(&processes, &key);
+
+	if (!p)
+		return 0;
+	p->enters = 1;
+	if (!told)
+		return 0;
+	/* before the record is out: its exec cannot be missed */
+	watch(p);
+	publish_lineage(start_ns, pid);
+	return 0;
+}
+
+/* Counts a task that came into a namespace, and tells it, if the namespace is
+ * one that was seen being created. */
+static __always_inline void tell_join(__u64 net, struct task_struct *task, __u32 how)
+{
+	struct life *life = bpf_map_lookup_elem(&lives, &net);
+	struct process_key key;
+	__u32 nth;
+
+	if (!life || !life->serial)
+		return;
+	__sync_fetch_and_add(&life->joins, 1);
+	nth = *(volatile __u32 *)&life->joins;
+	key = process_key(task);
+	mark_joined(key.start_ns, key.pid, nth <= JOINS_TOLD);
+	if (nth <= JOINS_TOLD)
+		emit_join(net, untyped(task), how, nth);
+}
+
+/* A thread is no longer in the namespace that it was told to have joined. */
+static __always_inline void tell_leave(__u32 flags)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct leave_record rec;
+	__u32 tid = this_thread();
+	__u64 *serial = bpf_map_lookup_elem(&inside, &tid);
+
+	if (!serial)
+		return;
+	__builtin_memset(&rec, 0, sizeof(rec));
+	rec.kind = REC_LEAVE;
+	rec.flags = flags;
+	rec.boot_ns = bpf_ktime_get_boot_ns();
+	rec.serial = *serial;
+	rec.process = process_key(task);
+	rec.tid = tid;
+	bpf_map_delete_elem(&inside, &tid);
+	emit(&rec, sizeof(rec), COUNT_LOST_FOLLOWUP);
+}
+
+/* At a fork of a process that has moved, and not called exec since. The thread
+ * that forks need not be one that moved. */
+static __always_inline void tell_born_inside(struct task_struct *parent, struct task_struct *child)
+{
+	struct net *net = net_of(child);
+
+	/* one in a namespace of its own is told with that */
+	if (net && net == net_of(parent))
+		tell_join(untyped(net), child, JOIN_FORK);
+}
+
+#endif
