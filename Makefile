@@ -26,6 +26,10 @@
 #                   that measures
 #   make test-race  some scenarios with nsblame under the race detector
 #   make build      ./nsblame
+#   make man        the manual pages, in ./man
+#   make install    what those two made, the shells' completions and the systemd
+#                   unit (not enabled), under PREFIX, by default /usr/local;
+#                   DESTDIR as everywhere. So: make build man && sudo make install
 #   make generate   the BPF objects and their Go bindings, from bpf/
 #   make lint       golangci-lint, built once into the cache
 #   make prose      the sentences of documents and help texts: none too long
@@ -52,6 +56,17 @@ CELLS     = $(if $(ATTACH),$(foreach r,$(or $(RELEASES),bullseye bookworm trixie
 # What is read for its sentences, beside the help of each verb.
 PROSE = README.md CONTRIBUTING.md 'docs/*.md' 'examples/*.md' internal/vmtest/README.md
 
+# Where make build and make man put what they make, and where make install does.
+OUT         ?= .
+PREFIX      ?= /usr/local
+BINDIR      ?= $(PREFIX)/bin
+MANDIR      ?= $(PREFIX)/share/man
+DATADIR     ?= $(PREFIX)/share
+UNITDIR     ?= $(PREFIX)/lib/systemd/system
+INSTALL     ?= install
+# The date of the manual pages is that of the last commit.
+export SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
+
 # What make bench measures: releases, each with ":" and a clock or with both.
 RUNS  ?= bookworm trixie
 METER ?=
@@ -66,12 +81,35 @@ CORPUS_ALSO  = bullseye trixie sid
 # Under the race detector: questions to the managers, a command, an end by signal.
 RACED        = ^(hostnamectl|record-command|trigger-timer)$$
 
-.PHONY: all build demo test vms checks vet unit race fuzz generate check-generated lint prose scenarios \
+.PHONY: all build man install demo test vms checks vet unit race fuzz generate check-generated lint prose scenarios \
 	corpus test-matrix test-sample test-arm64 test-race bench deps deps-vm deps-arm64 deps-bpf deps-race
 all: build
 
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -o nsblame ./cmd/nsblame
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(OUT)/nsblame ./cmd/nsblame
+
+man:
+	rm -rf $(OUT)/man
+	$(GO) run -tags man ./cmd/nsblame man $(OUT)/man
+
+# Who installs may have no compiler: what was built before is taken as it is.
+$(OUT)/nsblame:
+	$(MAKE) build
+
+$(OUT)/man:
+	$(MAKE) man
+
+install: $(OUT)/nsblame $(OUT)/man
+	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(UNITDIR)
+	$(INSTALL) -m 755 $(OUT)/nsblame $(DESTDIR)$(BINDIR)/nsblame
+	$(INSTALL) -m 644 $(OUT)/man/*.1 $(DESTDIR)$(MANDIR)/man1/
+	sed 's|/usr/local/bin/|$(BINDIR)/|' contrib/systemd/nsblame-record.service >$(DESTDIR)$(UNITDIR)/nsblame-record.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/nsblame-record.service
+	$(INSTALL) -d $(DESTDIR)$(DATADIR)/bash-completion/completions $(DESTDIR)$(DATADIR)/zsh/site-functions \
+		$(DESTDIR)$(DATADIR)/fish/vendor_completions.d
+	$(OUT)/nsblame completion bash >$(DESTDIR)$(DATADIR)/bash-completion/completions/nsblame
+	$(OUT)/nsblame completion zsh >$(DESTDIR)$(DATADIR)/zsh/site-functions/_nsblame
+	$(OUT)/nsblame completion fish >$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/nsblame.fish
 
 demo: deps-vm
 	$(VMTEST) demo

@@ -44,6 +44,7 @@ func newRootCmd() *cobra.Command {
 	root.SetHelpCommand(newHelpCmd())
 	root.InitDefaultCompletionCmd("completion")
 	refuseWrongShell(root)
+	addManCmd(root)
 	return root
 }
 
