@@ -89,15 +89,6 @@ type Arg struct {
 	Number uint64
 }
 
-// Int is the value of an integer, unless it is a 't' too large for an int64.
-// Those are in Number.
-func (a Arg) Int() int64 {
-	return int64(a.Number)
-}
-
-// Bool is the value of a boolean.
-func (a Arg) Bool() bool { return a.Number != 0 }
-
 // Parse reads the message at the start of b, which may be cut anywhere; what
 // follows the message is ignored. It fails with [ErrNotDBus], [ErrInvalid] or,
 // then returning what it found, [ErrTruncated]. That the body is cut is no
