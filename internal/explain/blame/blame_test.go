@@ -63,7 +63,7 @@ func (s *story) see(b event.Body) {
 func (s *story) collect() {
 	for {
 		s.done = append(s.done, s.blamer.Ready()...)
-		s.loads = append(s.loads, s.blamer.Loads()...)
+		s.loads = append(s.loads, s.blamer.PernetInits()...)
 		asks := s.blamer.Asks()
 		if len(asks) == 0 {
 			return

@@ -93,7 +93,7 @@ func (r *run) read(ctx context.Context, src Source) error {
 func (r *run) finish() error {
 	r.blamer.Submit(r.tree.Flush()...)
 	r.book.Flush()
-	if err := r.conclude(r.blamer.Flush(), r.blamer.FlushLoads()); err != nil {
+	if err := r.conclude(r.blamer.Flush(), r.blamer.FlushPernetInits()); err != nil {
 		return err
 	}
 	r.summary.BusCut = r.blamer.BusCut()
@@ -127,7 +127,7 @@ func (r *run) observe(ev event.Event) error {
 	end := r.book.Observe(ev)
 	r.blamer.Observe(ev)
 	r.blamer.Submit(done...)
-	if err := r.conclude(r.blamer.Ready(), r.blamer.Loads()); err != nil {
+	if err := r.conclude(r.blamer.Ready(), r.blamer.PernetInits()); err != nil {
 		return err
 	}
 	if end != nil {

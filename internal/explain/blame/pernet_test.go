@@ -17,7 +17,7 @@ func (s *story) load(pid uint32, module string) {
 func (s *story) wantLoads(origins ...string) {
 	s.t.Helper()
 	var got []string
-	for _, l := range append(s.loads, s.blamer.FlushLoads()...) {
+	for _, l := range append(s.loads, s.blamer.FlushPernetInits()...) {
 		text := fmt.Sprintf("%s by %d: %s", l.Init.Subsystem, l.Process.ID.PID, l.Origin.Trigger)
 		if l.Origin.Unit != "" {
 			text += " " + l.Origin.Unit
@@ -70,7 +70,7 @@ func TestLoadsAreFlushed(t *testing.T) {
 	s := tell(t)
 	s.process(80, 1, "/system.slice/a.service", "/usr/bin/modprobe", "modprobe", "x")
 	s.blamer.Observe(event.Event{BootNS: s.now, Body: &event.PernetInit{By: s.id(80), Subsystem: "x"}})
-	if early := s.blamer.Loads(); len(early) != 0 {
+	if early := s.blamer.PernetInits(); len(early) != 0 {
 		t.Errorf("%d loads without an answer", len(early))
 	}
 	s.wantLoads("x by 80: unknown: nobody_asked_no_answer a.service")

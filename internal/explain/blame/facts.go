@@ -1,0 +1,204 @@
+package blame
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/evidence"
+	"github.com/nsblame/nsblame/internal/explain/finding"
+	"github.com/nsblame/nsblame/internal/explain/request"
+)
+
+// facts are what is known of a run of a unit, for the rules to judge.
+type facts struct {
+	run
+	// answer is what the manager says of the unit, state its state; known is set if
+	// the manager knows the unit.
+	answer answer
+	state  *event.UnitState
+	known  bool
+	window window
+	// before is the run before this one, if ranBefore.
+	before    run
+	ranBefore bool
+	// requests are those to start the unit that can have begun the run, in the order
+	// in which they were made.
+	requests []*request.Request
+}
+
+// facts gathers what is known of a run, false if the manager's answer is missing.
+func (s *solver) facts(r run) (*facts, bool) {
+	a, ok := s.answer(r.question())
+	if !ok {
+		return nil, false
+	}
+	f := &facts{run: r, answer: a, state: &a.Unit.Unit, known: a.known()}
+	f.window = s.windowOf(f)
+	f.before, f.ranBefore = s.runs.before(r)
+	f.requests = s.requestsFor(f)
+	return f, true
+}
+
+// window is the time in which a run was set going.
+type window struct {
+	// ended is when the run before ended, 0 where that is not known.
+	ended uint64
+	// until is when the run began.
+	until uint64
+	// exact is set if the manager gave that beginning. It notes it a moment after
+	// the first process was forked, which may have made its namespace by then.
+	exact bool
+}
+
+// holds reports whether a time is in the window.
+func (w *window) holds(at uint64) bool { return at > w.ended && at <= w.until }
+
+func (s *solver) windowOf(f *facts) window {
+	begun, u := f.answer.begun(), f.state
+	// conditions are checked before the fork, so a check from before the creation
+	// tells that the beginning behind it is this run's
+	checked := f.answer.sinceBoot(u.ConditionUS)
+	if begun == 0 || begun > f.at && u.MainPID != f.first.PID && (checked == 0 || checked > f.at) {
+		return window{until: f.at}
+	}
+	if s.unified && u.ControlGroupID != 0 && f.cgroup != 0 && u.ControlGroupID != uint64(f.cgroup) {
+		return window{until: f.at} // the answer is about a later run
+	}
+	w := window{ended: f.answer.sinceBoot(u.InactiveEnterUS), until: min(begun, f.at), exact: true}
+	if w.ended > w.until {
+		// the run is over already; while it waits for an automatic restart, the
+		// beginning is that of the wait (src/core/service.c, service_enter_dead)
+		w.ended = 0
+	}
+	return w
+}
+
+// stopped is when the run before was over, 0 if that is not known, or if a job to
+// start the unit can have been done by then: that of a oneshot is at its end.
+func (f *facts) stopped() uint64 {
+	if f.state.Type == "oneshot" {
+		return 0
+	}
+	return f.window.ended
+}
+
+// names are the names by which the unit can have been asked for.
+func (f *facts) names() []string {
+	names := []string{f.unit}
+	if !f.known {
+		return names
+	}
+	names = append(names, f.state.Names...)
+	if f.state.BusName != "" {
+		names = append(names, request.ActivationAlias(f.state.BusName))
+	}
+	return names
+}
+
+// requestsFor are the requests to start the unit that can have begun the run.
+func (s *solver) requestsFor(f *facts) []*request.Request {
+	names, until := f.names(), f.window.until
+	if !f.window.exact || f.answer.begun() > f.at {
+		// A job is not over before it has forked, but can be before that process
+		// makes its namespace. 0 where the fork is not known.
+		until = f.first.StartNS
+	}
+	stopped := f.stopped()
+	return s.requestsNaming(f, func(q *request.Request) bool {
+		return slices.Contains(names, q.Unit) && !s.requests.DealtWith(q, names, until, stopped)
+	})
+}
+
+// requestsNaming are the requests for the sake of certain units that can have
+// begun the run: none from before the run before began, and none from after this
+// one began. One to start what was running has no effect, so it must come after
+// the end of the run before.
+//
+// A bus that asks for an activation has seen the name without an owner, and may
+// do so while that run is still ending for its manager. If the kernel saw the
+// run's process end by then, it is like any other. If the process only ended
+// later, it is taken for the one where there is no other.
+func (s *solver) requestsNaming(f *facts, names func(*request.Request) bool) []*request.Request {
+	until := f.window.until
+	if at := s.runs.firstSeen(f.run); at != 0 {
+		until = min(until, at)
+	}
+	if forked := f.first.StartNS; forked != 0 {
+		until = min(until, forked) // which may be some time before the namespace is made
+	}
+	var list, early []*request.Request
+	for _, q := range s.requests.Requests() {
+		if q.Owner != f.owner || q.At > until || q.At <= f.before.at || !names(q) {
+			continue
+		}
+		switch s.judge(f, q) {
+		case possible:
+			list = append(list, q)
+		case possiblyEarly:
+			inferred := *q
+			inferred.Evidence = evidence.Weaker(evidence.Inferred, q.Evidence)
+			early = append(early, &inferred)
+		case withoutEffect:
+		}
+	}
+	if len(list) == 0 {
+		return early
+	}
+	return list
+}
+
+// effect says what a request can have had to do with the beginning of a run.
+type effect int
+
+const (
+	withoutEffect effect = iota
+	// possible: it can have begun the run.
+	possible
+	// possiblyEarly: it can have, if the run before was over for the bus before it
+	// was for the manager.
+	possiblyEarly
+)
+
+func (s *solver) judge(f *facts, q *request.Request) effect {
+	ended := f.window.ended
+	if q.At <= ended && !q.Restarts() {
+		afterRun := q.Activation && f.ranBefore
+		switch {
+		case afterRun && s.goneBy(f.before, q.At):
+			return possible
+		case afterRun && s.goneBy(f.before, f.at):
+			return possiblyEarly
+		}
+		return withoutEffect
+	}
+	if ended != 0 && q.At > ended && strings.HasPrefix(q.Method, "Try") {
+		return withoutEffect // it only restarts what runs
+	}
+	return possible
+}
+
+// goneBy reports whether the first process of a run is known to have ended by
+// then.
+func (s *solver) goneBy(r run, at uint64) bool {
+	p, ok := s.ends.Get(r.first)
+	return ok && p.ExitNS != 0 && p.ExitNS <= at
+}
+
+// askedBy reports whether somebody has asked for the unit since the run before
+// began and by a time, even if that should have had no effect.
+func (s *solver) askedBy(f *facts, at uint64) bool {
+	names, stopped := f.names(), f.stopped()
+	return slices.ContainsFunc(s.requests.Requests(), func(q *request.Request) bool {
+		return q.Owner == f.owner && slices.Contains(names, q.Unit) && q.At > f.before.at && q.At <= at &&
+			!s.requests.DealtWith(q, names, f.first.StartNS, stopped)
+	})
+}
+
+// whyUnanswered says why nothing is known of the unit.
+func (f *facts) whyUnanswered() finding.Reason {
+	if f.answer.missing {
+		return finding.Reason{Code: finding.ReasonNoAnswer}
+	}
+	return finding.Reason{Text: f.answer.Why}
+}

@@ -1,0 +1,97 @@
+package blame
+
+import (
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/bounded"
+)
+
+// questions are those to the managers, with their answers.
+type questions struct {
+	answers *bounded.Map[event.Question, answer]
+	asked   *bounded.Map[event.Question, bool]
+	// asks are the questions that nobody has put yet.
+	asks []event.Question
+	// renewed is the time for the sake of which a question was last put again.
+	renewed *bounded.Map[event.Question, uint64]
+	// noMoreAnswers is set once none will come.
+	noMoreAnswers bool
+}
+
+// answer is what a manager says of a unit.
+type answer struct {
+	*event.Unit
+	// at is when it was given.
+	at uint64
+	// missing is set if the stream ended before it was given.
+	missing bool
+}
+
+func newQuestions() questions {
+	return questions{
+		answers: bounded.NewMap[event.Question, answer](maxRemembered),
+		asked:   bounded.NewMap[event.Question, bool](maxRemembered),
+		renewed: bounded.NewMap[event.Question, uint64](maxRemembered),
+	}
+}
+
+// known reports whether the manager knows the unit.
+func (a *answer) known() bool { return !a.missing && a.Why == "" }
+
+// sinceBoot is a time of the manager's clock in nanoseconds since boot, 0 where it
+// is not known.
+func (a *answer) sinceBoot(us uint64) uint64 {
+	if !a.known() || us == 0 {
+		return 0
+	}
+	return us*1000 + a.MonotonicLagNS
+}
+
+// begun is when the run that the answer is about began, 0 where that is not known.
+func (a *answer) begun() uint64 { return a.sinceBoot(a.Unit.Unit.InactiveExitUS) }
+
+// put takes an answer in.
+func (q *questions) put(at uint64, u *event.Unit) {
+	q.answers.Put(u.Question, answer{Unit: u, at: at})
+}
+
+// answer returns the answer to a question, or asks it.
+func (q *questions) answer(question event.Question) (answer, bool) {
+	if a, ok := q.answers.Get(question); ok {
+		return a, true
+	}
+	if _, ok := q.asked.Get(question); !ok {
+		q.asked.Put(question, true)
+		q.asks = append(q.asks, question)
+	}
+	return answer{}, false
+}
+
+// upToDate reports whether the answer to a question is from after a time. If not,
+// the question is put again, once for each time.
+func (q *questions) upToDate(question event.Question, at uint64) bool {
+	if a, ok := q.answers.Get(question); q.noMoreAnswers || ok && a.at >= at {
+		return true
+	}
+	if renewed, _ := q.renewed.Get(question); renewed < at {
+		q.renewed.Put(question, at)
+		q.asks = append(q.asks, question)
+	}
+	return false
+}
+
+// take returns the questions that came up since the last call.
+func (q *questions) take() []event.Question {
+	asks := q.asks
+	q.asks = nil
+	return asks
+}
+
+// giveUp takes the open questions for unanswered.
+func (q *questions) giveUp() {
+	q.asks, q.noMoreAnswers = nil, true
+	for _, question := range q.asked.Keys() {
+		if _, ok := q.answers.Get(question); !ok {
+			q.answers.Put(question, answer{Unit: &event.Unit{Question: question}, missing: true})
+		}
+	}
+}

@@ -1,0 +1,48 @@
+package blame
+
+import (
+	"path"
+
+	"github.com/nsblame/nsblame/internal/explain/evidence"
+	"github.com/nsblame/nsblame/internal/explain/finding"
+	"github.com/nsblame/nsblame/internal/explain/lineage"
+	"github.com/nsblame/nsblame/internal/explain/unit"
+)
+
+// For a unit with PrivateNetwork=yes the manager's child makes the namespace after
+// the fork and before the exec (src/core/exec-invoke.c, exec_invoke;
+// src/core/namespace.c, setup_shareable_ns). From systemd 254 on the child is a
+// program of its own by then, systemd-executor. What the settings of a unit do is
+// told by unit.NetworkOf.
+
+// madeByManager reports whether a manager made the namespace for a unit.
+func madeByManager(c *lineage.Creation) bool {
+	if len(c.Ancestry) == 0 {
+		return false
+	}
+	p, parent := &c.Process, &c.Ancestry[0]
+	manager := parent.ID.PID == 1 || path.Base(parent.Exe) == "systemd" && finding.Place(parent).Unit == "init.scope"
+	return manager && (p.ArgvInherited || path.Base(p.Exe) == "systemd-executor")
+}
+
+// settings adds which of the unit's settings made the namespace.
+func (s *solver) settings(f *facts, byManager bool) {
+	if !f.known {
+		if byManager {
+			s.setting(evidence.Unknown, finding.SettingUnknown{Why: f.whyUnanswered()})
+		}
+		return
+	}
+	network := unit.NetworkOf(f.state)
+	s.out.Settings = network.Settings
+	switch {
+	case !byManager:
+		s.setting(evidence.Manager, finding.OwnProgram{})
+	case !network.Effect.Creates():
+		s.setting(evidence.Unknown, finding.SettingMissing{})
+	default:
+		for _, set := range network.Settings {
+			s.setting(evidence.Evidence(set.Source), finding.Setting{UnitSetting: set})
+		}
+	}
+}

@@ -1,0 +1,26 @@
+package blame
+
+import "github.com/nsblame/nsblame/internal/explain/finding"
+
+// notKnown is the last rule: it says why no other one applies.
+func notKnown(s *solver, f *facts) verdict { return s.unknown(s.whyUnknown(f)) }
+
+func (s *solver) whyUnknown(f *facts) finding.Reason {
+	begun := f.answer.begun()
+	why := finding.Reason{Code: finding.ReasonNobodyAsked, Unit: f.unit}
+	switch {
+	case !s.busSpokenOf:
+		why.Code = finding.ReasonNoBusProbe
+	case s.busWhy != "":
+		why.Code, why.Text = finding.ReasonBusNotHeard, s.busWhy
+	case f.answer.missing:
+		why.Code = finding.ReasonNobodyAskedNoAnswer
+	case !f.known:
+		why.Code, why.Text = finding.ReasonNobodyAskedUnitUnknown, f.answer.Why
+	case begun != 0 && begun < s.since:
+		why.Code = finding.ReasonStartedBefore
+	case s.askedBy(f, f.window.ended):
+		why.Code = finding.ReasonAskedWhileRunning
+	}
+	return why
+}

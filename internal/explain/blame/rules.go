@@ -1,0 +1,39 @@
+package blame
+
+// verdict is what a rule says.
+type verdict int
+
+const (
+	// no: the rule does not apply.
+	no verdict = iota
+	// yes: it applies, and has carried the chain on to its end.
+	yes
+	// blocked: that cannot be told before a manager has answered.
+	blocked
+)
+
+// rule looks for one kind of beginning of a run.
+type rule struct {
+	name  string
+	judge func(*solver, *facts) verdict
+}
+
+// rules are tried in this order until one does not say no. What is certain comes
+// before what is ruled in by its times, and that before what is left when nothing
+// else can have begun the run.
+//
+// It is a function, for the rules themselves go back to it from run to run.
+func rules() []rule {
+	return []rule{
+		{"restart of the main process", restartedMain},
+		{"request", requested},
+		{"restart by count", restartedByCount},
+		{"trigger", triggered},
+		{"dependency of what was asked for", dependencyOfRequest},
+		{"dependency of what a timer started", dependencyOfTimer},
+		{"boot", booted},
+		{"device", deviceAppeared},
+		{"only trigger", onlyTrigger},
+		{"unknown", notKnown},
+	}
+}
