@@ -22,7 +22,7 @@ var Lines = []LineType{
 	{"netns_release", func() any { return new(NetnsRelease) }},
 	{"netns_free", func() any { return new(NetnsFree) }},
 	{"netns_join", func() any { return new(NetnsJoin) }},
-	{"netns_init", func() any { return new(PernetInit) }},
+	{"pernet_init", func() any { return new(PernetInit) }},
 	{"coverage", func() any { return new(Coverage) }},
 	{"loss", func() any { return new(Loss) }},
 	{"damage", func() any { return new(Damage) }},

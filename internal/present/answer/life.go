@@ -43,7 +43,7 @@ type NetnsJoin struct {
 	How       Text   `json:"how"`
 	HowBase64 []byte `json:"how_base64,omitempty"`
 	// The ordinal of this join of the namespace; 1 is the first.
-	Nth uint32 `json:"nth"`
+	Ordinal uint32 `json:"ordinal"`
 	// From the beginning of the creation to the join; null if the creation was not seen.
 	AgeNS *uint64 `json:"age_ns"`
 	// What it did next: exec, left or ended; null for none of that in the time.

@@ -2,7 +2,7 @@ package answer
 
 // Schema is the version of the types in this package. It changes only when a
 // field changes its meaning or its name.
-const Schema = 1
+const Schema = 2
 
 // Head is how every line begins.
 type Head struct {
@@ -37,8 +37,8 @@ type Coverage struct {
 	Changed bool `json:"changed,omitempty"`
 	Live    bool `json:"live"`
 	// How it is attached: fentry, kprobe or tp_btf.
-	How       Text   `json:"how"`
-	HowBase64 []byte `json:"how_base64,omitempty"`
+	AttachMethod       Text   `json:"attach_method"`
+	AttachMethodBase64 []byte `json:"attach_method_base64,omitempty"`
 	// Why it is not live.
 	Why       Text   `json:"why"`
 	WhyBase64 []byte `json:"why_base64,omitempty"`
@@ -93,7 +93,7 @@ type Summary struct {
 	// Bus messages of which too little was captured.
 	BusCut uint64 `json:"bus_cut"`
 	// Joins of printed namespaces that were only counted.
-	JoinsUntold uint64 `json:"joins_untold,omitempty"`
+	JoinsUnreported uint64 `json:"joins_unreported,omitempty"`
 	// Parts of the recording that could not be read.
 	Damages       uint64  `json:"damages,omitempty"`
 	DamagedBlocks *uint64 `json:"damaged_blocks,omitempty"`

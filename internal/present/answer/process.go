@@ -25,7 +25,7 @@ type Process struct {
 	CgroupBase64    []byte `json:"cgroup_base64,omitempty"`
 	CgroupTruncated bool   `json:"cgroup_truncated,omitempty"`
 	// Older than nsblame: its parent was found, not seen forking it.
-	Adopted bool `json:"adopted,omitempty"`
+	Preexisting bool `json:"preexisting,omitempty"`
 	// Nothing but the identity is known.
 	Unresolved bool    `json:"unresolved,omitempty"`
 	Exited     bool    `json:"exited"`

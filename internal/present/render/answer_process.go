@@ -12,7 +12,7 @@ func processAnswer(p *lineage.Process) answer.Process {
 		PID: p.ID.PID, TID: p.TID, StartNS: p.ID.StartNS,
 		ArgvTruncated: p.ArgvTruncated, ArgvUnread: p.ArgvUnread, ArgvInherited: p.ArgvInherited,
 		ExeTruncated: p.ExeTruncated, UID: p.UID, CgroupTruncated: p.CgroupTruncated,
-		Adopted: p.Preexisting, Unresolved: p.Unresolved, Exited: p.Exited,
+		Preexisting: p.Preexisting, Unresolved: p.Unresolved, Exited: p.Exited,
 	}
 	out.Comm, out.CommBase64 = textOf(p.Comm)
 	out.Argv, out.ArgvBase64 = textsOf(p.Argv)

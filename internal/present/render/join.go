@@ -12,7 +12,7 @@ func (p *jsonPrinter) joined(j *finding.Joined) error {
 	p.time(j.BootNS)
 	identityField(e, j.Netns.Inum, j.Netns.Cookie)
 	e.str("how", string(j.Netns.How))
-	e.uint("nth", uint64(j.Netns.Ordinal))
+	e.uint("ordinal", uint64(j.Netns.Ordinal))
 	if ns, known := j.Age(); known {
 		e.uint("age_ns", ns)
 	} else {

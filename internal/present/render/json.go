@@ -197,7 +197,7 @@ func (p *jsonPrinter) covered(c *finding.Covered) error {
 	}
 	e.flag("changed", c.Changed)
 	e.bool("live", c.Live)
-	e.str("how", c.AttachMethod)
+	e.str("attach_method", c.AttachMethod)
 	e.str("why", c.Why)
 	return p.end()
 }
@@ -228,7 +228,7 @@ func (p *jsonPrinter) summary(s *finding.Summary) error {
 	e.uint("cut", s.Cut)
 	e.uint("bus_cut", s.BusCut)
 	if n := s.Life.Untold; n > 0 {
-		e.uint("joins_untold", n)
+		e.uint("joins_unreported", n)
 	}
 	if s.Damages > 0 {
 		e.uint("damages", s.Damages)
@@ -335,7 +335,7 @@ func processObject(e *encoder, p *lineage.Process) {
 		e.str("cgroup", p.Cgroup)
 	}
 	e.flag("cgroup_truncated", p.CgroupTruncated)
-	e.flag("adopted", p.Preexisting)
+	e.flag("preexisting", p.Preexisting)
 	e.flag("unresolved", p.Unresolved)
 	e.bool("exited", p.Exited)
 	if p.Exited {

@@ -10,7 +10,7 @@ import (
 )
 
 func (p *jsonPrinter) pernetInit(l *finding.PernetInit) error {
-	e := p.begin("netns_init")
+	e := p.begin("pernet_init")
 	p.time(l.BootNS)
 	n := &l.Init
 	e.str("subsystem", n.Subsystem)

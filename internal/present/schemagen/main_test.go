@@ -56,10 +56,10 @@ func TestInvalid(t *testing.T) {
 	schema := compiled(t)
 	for name, line := range map[string]string{
 		"no type":           `{"schema":1}`,
-		"unknown type":      `{"schema":1,"type":"nonsense"}`,
-		"missing field":     `{"schema":1,"type":"loss","time":null,"boot_ns":1,"kind":"creation"}`,
-		"wrong type":        `{"schema":1,"type":"loss","time":null,"boot_ns":"1","kind":"creation","count":1}`,
-		"null for a number": `{"schema":1,"type":"damage","time":null,"boot_ns":1,"offset":null,"bytes":1,"blocks":1,"truncated":false,"why":""}`,
+		"unknown type":      `{"schema":2,"type":"nonsense"}`,
+		"missing field":     `{"schema":2,"type":"loss","time":null,"boot_ns":1,"kind":"creation"}`,
+		"wrong type":        `{"schema":2,"type":"loss","time":null,"boot_ns":"1","kind":"creation","count":1}`,
+		"null for a number": `{"schema":2,"type":"damage","time":null,"boot_ns":1,"offset":null,"bytes":1,"blocks":1,"truncated":false,"why":""}`,
 		"no such version":   `{"schema":99,"type":"loss","time":null,"boot_ns":1,"kind":"creation","count":1}`,
 	} {
 		if schema.Validate(instance(t, []byte(line))) == nil {
