@@ -112,7 +112,7 @@ PROBE_RESULT(create, copy_net_ns, 3, struct net *net)
 	rec.tid = this_thread();
 	bpf_get_current_comm(rec.comm, sizeof(rec.comm));
 	rec.uid = task_uid(task);
-	p = find_or_adopt(task, &rec.creator);
+	p = find_or_note(task, &rec.creator);
 	if (p) {
 		refresh(p, task);
 		rec.cgroup = p->cgroup;

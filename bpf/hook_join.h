@@ -43,14 +43,14 @@ PROBE_RESULT(join, netns_install, 2, int error)
 	bpf_map_delete_elem(&joining, &tid);
 	if (error || net == (__u64)net_of(task))
 		return 0;
-	tell_leave(0);
+	report_leave(0);
 	if (!bpf_map_lookup_elem(&lives, &net))
 		return 0;
 	key = process_key(task);
-	p = find_or_adopt(task, &key);
+	p = find_or_note(task, &key);
 	if (p)
 		refresh(p, task);
-	tell_join(net, task, JOIN_SETNS);
+	report_join(net, task, JOIN_SETNS);
 	return 0;
 }
 

@@ -153,7 +153,7 @@ int BPF_PROG(module_inited)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	__u32 tid = this_thread();
-	struct init_record *rec;
+	struct pernet_init_record *rec;
 	struct load *load;
 	struct process *p;
 	int i;
@@ -166,11 +166,11 @@ int BPF_PROG(module_inited)
 	if (!load->passes)
 		goto out;
 	rec = &load->rec;
-	rec->kind = REC_INIT;
+	rec->kind = REC_PERNET_INIT;
 	rec->by = process_key(task);
 	rec->tid = tid;
 	bpf_get_current_comm(rec->comm, sizeof(rec->comm));
-	p = find_or_adopt(task, &rec->by);
+	p = find_or_note(task, &rec->by);
 	if (p) {
 		refresh(p, task);
 		rec->ancestors_lost = publish_lineage(rec->by.start_ns, rec->by.pid);

@@ -19,13 +19,13 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	drop_missed_return();
 	pkey = process_key(parent);
 	ckey = process_key(child);
-	p = find_or_adopt(parent, &pkey);
+	p = find_or_note(parent, &pkey);
 	if (BPF_CORE_READ(child, pid) != BPF_CORE_READ(child, tgid)) {
 		/* a thread, which may be born in a namespace of its own as well */
 		if (p) {
 			p->threaded = 1;
 			if (p->cloning)
-				tell_child(p, child, &ckey);
+				report_child(p, child, &ckey);
 		}
 		return 0;
 	}
@@ -59,9 +59,9 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 		__sync_fetch_and_add(&p->refs, 1);
 	hold_program(&c.program);
 	if (p->cloning)
-		tell_child(p, child, &ckey);
+		report_child(p, child, &ckey);
 	if (p->enters)
-		tell_born_inside(parent, child);
+		report_born_inside(parent, child);
 	return 0;
 }
 
@@ -69,7 +69,7 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
 	struct process_key key = process_key(task);
-	struct process *p = find_or_adopt(task, &key);
+	struct process *p = find_or_note(task, &key);
 	__u32 tid = old_pid;
 	__u64 serial = 0;
 
@@ -82,7 +82,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	}
 	take_exec();
 	refresh(p, task);
-	tell_exec(p, &key, serial);
+	report_exec(p, &key, serial);
 	return 0;
 }
 
@@ -100,7 +100,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	if (p->cloning)
 		forget_clone(p);
 	if (p->enters)
-		tell_leave(LEAVE_ENDING);
+		report_leave(LEAVE_ENDING);
 	if (!ends_process(task, p, &key))
 		return 0;
 	if (p->watched || *(volatile __s64 *)&p->refs > 1)
@@ -164,7 +164,7 @@ int processes_before(struct bpf_iter__task *ctx)
 	/* it may have ended, and its exit gone by, since it was listed */
 	if (BPF_CORE_READ(task, signal, live.counter) <= 0)
 		return 0;
-	adopt_chain(untyped(task));
+	note_ancestry(untyped(task));
 	bpf_seq_write(seq, &key, sizeof(key));
 	return 0;
 }

@@ -174,7 +174,7 @@ static __always_inline void fill_releaser(struct release_record *rec, __u64 net,
 	rec->by = process_key(task);
 	rec->tid = this_thread();
 	bpf_get_current_comm(rec->comm, sizeof(rec->comm));
-	p = find_or_adopt(task, &rec->by);
+	p = find_or_note(task, &rec->by);
 	if (!p)
 		return;
 	refresh(p, task);
@@ -192,7 +192,7 @@ struct {
 	__type(value, __u64); /* struct net */
 } released_inums SEC(".maps");
 
-/* Who let a namespace go is only told where it is certain. */
+/* Says who let a namespace go only where that is certain. */
 static __always_inline int released(__u64 address, bool certain, __u64 stack)
 {
 	struct net *net = (void *)address;

@@ -14,17 +14,14 @@
 /* --- what is said again ------------------------------------------------- */
 
 /*
- * Who calls one service a thousand times a second tells no more by it than by a
- * few calls. User space keeps so many calls to a name, from when it last heard
- * who has the name or that something is started on; once there are more, it only
- * wants to know who else calls, and of the latest call of each. So of the calls
- * to a name by one process as it is, all further ones are left out but for one in
- * a while, whoever else calls meanwhile. The same goes for what is no message:
- * no more can be told of it than that it was sent.
+ * A process that calls one service a thousand times a second says no more by it
+ * than by a few calls. User space keeps CALLS_REPORTED - 1 calls to a name, from
+ * when it last heard who has the name, or that something is started on. Beyond
+ * those it needs to know who else calls, and the latest call of each. So the
+ * further calls of one process to one name are left out, but for one in
+ * CALL_AGAIN_NS, whoever else calls meanwhile. The same goes for what is no
+ * message: it shows no more than that it was sent.
  */
-#define CALLS_TOLD 17 /* what user space keeps (blame's maxCalls), and one more */
-#define CALL_AGAIN_NS (100 * 1000 * 1000)
-
 #define CALLEE_NAME 64
 
 struct callee {
@@ -33,20 +30,20 @@ struct callee {
 	char name[CALLEE_NAME];
 };
 
-struct told {
+struct reported {
 	__u64 turn;
-	__u64 boot_ns; /* of the latest that was told */
+	__u64 boot_ns; /* of the latest that was reported */
 	__u32 version; /* of its process, then */
 	__u32 calls;
 };
 
-/* Whoever is dropped is told of again. */
+/* Whoever is dropped is reported again. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
 	__type(key, struct callee);
-	__type(value, struct told);
-} told_calls SEC(".maps");
+	__type(value, struct reported);
+} reported_calls SEC(".maps");
 
 /* Grows with every message that is no such call: with that, user space may begin
  * anew to count. */
@@ -54,12 +51,12 @@ volatile __u64 bus_turn = 0;
 
 /* Whether a call tells nothing new; notes it if it does. Without a name it is
  * about what is no message. */
-__noinline int told_already(__u64 bus, __u64 name)
+__noinline int reported_already(__u64 bus, __u64 name)
 {
 	struct callee key = { .bus = bus, .by = process_key((void *)bpf_get_current_task()) };
 	struct process *p = bpf_map_lookup_elem(&processes, &key.by);
 	__u64 now = bpf_ktime_get_boot_ns();
-	struct told *told;
+	struct reported *seen;
 	long len;
 
 	if (!p)
@@ -69,24 +66,24 @@ __noinline int told_already(__u64 bus, __u64 name)
 		if (len <= 0 || len >= CALLEE_NAME) /* maybe cut */
 			return 0;
 	}
-	told = bpf_map_lookup_elem(&told_calls, &key);
-	if (!told) {
-		struct told none = {};
+	seen = bpf_map_lookup_elem(&reported_calls, &key);
+	if (!seen) {
+		struct reported none = {};
 
-		bpf_map_update_elem(&told_calls, &key, &none, BPF_NOEXIST);
-		told = bpf_map_lookup_elem(&told_calls, &key);
-		if (!told)
+		bpf_map_update_elem(&reported_calls, &key, &none, BPF_NOEXIST);
+		seen = bpf_map_lookup_elem(&reported_calls, &key);
+		if (!seen)
 			return 0;
 	}
-	if (told->turn != bus_turn) {
-		told->turn = bus_turn;
-		told->calls = 0;
+	if (seen->turn != bus_turn) {
+		seen->turn = bus_turn;
+		seen->calls = 0;
 	}
-	if (told->calls >= CALLS_TOLD && told->version == p->version && now - told->boot_ns < CALL_AGAIN_NS)
+	if (seen->calls >= CALLS_REPORTED && seen->version == p->version && now - seen->boot_ns < CALL_AGAIN_NS)
 		return 1;
-	told->calls++;
-	told->version = p->version;
-	told->boot_ns = now;
+	seen->calls++;
+	seen->version = p->version;
+	seen->boot_ns = now;
 	return 0;
 }
 
@@ -153,7 +150,7 @@ static __always_inline bool is_start(__u32 start)
 }
 
 /* Whether a send to a bus that does not begin with a whole header may be a call, or
- * hide one, and user space is to be told. */
+ * hide one, and so is reported. */
 static __always_inline bool may_call(struct segments *seg, __u64 bus, __u64 sk, __u64 size)
 {
 	__u8 type;
@@ -161,7 +158,7 @@ static __always_inline bool may_call(struct segments *seg, __u64 bus, __u64 sk, 
 
 	if (seg->head_len < sizeof(start)) { /* user space puts segments together */
 		forget_rest(sk);
-		return size >= CALL_MIN || !told_already(bus, 0);
+		return size >= CALL_MIN || !reported_already(bus, 0);
 	}
 	if (bpf_probe_read_user(&start, sizeof(start), (void *)seg->head))
 		start = 0;
@@ -176,9 +173,9 @@ static __always_inline bool may_call(struct segments *seg, __u64 bus, __u64 sk, 
 	if (is_start(start)) { /* the first piece of a message */
 		begins_short(sk);
 		type = start >> 8;
-		return (type == DBUS_METHOD_CALL || type == DBUS_SIGNAL) && !told_already(bus, 0);
+		return (type == DBUS_METHOD_CALL || type == DBUS_SIGNAL) && !reported_already(bus, 0);
 	}
-	return size >= CALL_MIN && !goes_on(sk, size) && !told_already(bus, 0);
+	return size >= CALL_MIN && !goes_on(sk, size) && !reported_already(bus, 0);
 }
 
 /* --- the probe --------------------------------------------------------- */
@@ -218,7 +215,7 @@ static __always_inline void send_bus_record(struct segments *seg, __u64 bus, __u
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct process_key key = process_key(task);
-	struct process *p = find_or_adopt(task, &key);
+	struct process *p = find_or_note(task, &key);
 	struct bus_record *rec;
 
 	if (p) {
@@ -281,9 +278,9 @@ PROBE_ENTRY(send, unix_stream_sendmsg, struct socket *sock, struct msghdr *msg, 
 	}
 	if (verdict == IGNORED)
 		return 0;
-	if (verdict == SENT) /* before it is out: what follows it is told */
+	if (verdict == SENT) /* before it is out, so that what follows it is reported */
 		__sync_fetch_and_add(&bus_turn, 1);
-	else if (verdict >> DEST_SHIFT && told_already((__u64)addr, seg.head + (verdict >> DEST_SHIFT)))
+	else if (verdict >> DEST_SHIFT && reported_already((__u64)addr, seg.head + (verdict >> DEST_SHIFT)))
 		return 0;
 	send_bus_record(&seg, (__u64)addr, path, size,
 			BPF_CORE_READ((struct sock *)sk, sk_peer_pid, numbers[0].nr), to_bus);

@@ -40,7 +40,7 @@ struct load {
 	__u32 subsystem; /* enum subsystem, until its operations are known */
 	__u32 pad;
 	__u64 module; /* struct module */
-	struct init_record rec; /* in which each pass is sent */
+	struct pernet_init_record rec; /* in which each pass is sent */
 };
 
 struct {
@@ -67,13 +67,13 @@ static __always_inline __u32 subsystem_of(const char *module)
 	return OTHER_SUBSYSTEM;
 }
 
-static __always_inline void emit_module(const char *module, bool gone)
+static __always_inline void emit_module(const char *module, bool unloaded)
 {
 	struct module_record rec;
 
 	__builtin_memset(&rec, 0, sizeof(rec));
 	rec.kind = REC_MODULE;
-	rec.gone = gone;
+	rec.unloaded = unloaded;
 	rec.boot_ns = bpf_ktime_get_boot_ns();
 	__builtin_memcpy(rec.module, module, sizeof(rec.module));
 	emit(&rec, sizeof(rec), COUNT_LOST_INIT);
@@ -109,16 +109,16 @@ struct symbol {
 
 /* How many symbols are looked at: in one go, which has a bound in the number of
  * branches that 5.10 keeps in mind, and of a module. */
-#define SYMBOL_STRETCH 512
+#define SYMBOL_CHUNK 512
 #define SYMBOLS_MAX 8192
 
 /* Returns which of so many symbols is the function at the address, -1 if none. */
-__noinline int symbol_in_stretch(__u64 symbols, __u32 count, __u64 address)
+__noinline int symbol_in_chunk(__u64 symbols, __u32 count, __u64 address)
 {
 	struct symbol symbol;
 	int i;
 
-	for (i = 0; i < SYMBOL_STRETCH && i < count; i++) {
+	for (i = 0; i < SYMBOL_CHUNK && i < count; i++) {
 		if (bpf_probe_read_kernel(&symbol, sizeof(symbol), (void *)symbols))
 			break;
 		if (symbol.value == address && (symbol.info & SYMBOL_TYPE) == SYMBOL_FUNCTION)
@@ -133,8 +133,8 @@ __noinline int symbol_at(__u64 symbols, __u32 count, __u64 address)
 	__u32 first;
 	int i;
 
-	for (first = 0; first < SYMBOLS_MAX && first < count; first += SYMBOL_STRETCH) {
-		i = symbol_in_stretch(symbols + first * sizeof(struct symbol), count - first, address);
+	for (first = 0; first < SYMBOLS_MAX && first < count; first += SYMBOL_CHUNK) {
+		i = symbol_in_chunk(symbols + first * sizeof(struct symbol), count - first, address);
 		if (i >= 0)
 			return first + i;
 	}
@@ -163,7 +163,7 @@ static __always_inline void name_function(char *name, __u32 size, struct module 
 
 /* --- sending ------------------------------------------------------------- */
 
-static __always_inline void send_pass(struct init_record *rec, struct pass *pass, __u64 module)
+static __always_inline void send_pass(struct pernet_init_record *rec, struct pass *pass, __u64 module)
 {
 	rec->boot_ns = pass->boot_ns;
 	rec->duration_ns = pass->duration_ns;

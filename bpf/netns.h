@@ -37,7 +37,7 @@ struct inflight {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
+	__uint(max_entries, INFLIGHT_MAX);
 	__type(key, __u32); /* thread */
 	__type(value, struct inflight);
 } inflight SEC(".maps");
@@ -103,7 +103,7 @@ static __always_inline void count_missed_inits(struct inflight *call)
 
 /* At a fork of a process one of whose threads awaits a child in a new
  * namespace: is this that child? */
-static __noinline int tell_child(struct process *parent, struct task_struct *child,
+static __noinline int report_child(struct process *parent, struct task_struct *child,
 				 struct process_key *key)
 {
 	struct inflight *call = this_call();
@@ -192,10 +192,7 @@ static __always_inline __u64 serial_of(struct task_struct *task)
 
 /* --- who is in them ------------------------------------------------------ */
 
-/* So many joins of one namespace are told, further ones counted. */
-#define JOINS_TOLD 64
-
-/* Threads whose join was told, with the serial of the namespace, until they
+/* Threads whose join was reported, with the serial of the namespace, until they
  * leave it, call exec or end. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -207,7 +204,7 @@ struct {
 
 /* On a stack of its own, as what follows: 5.10 and 6.1 count all that a program's
  * calls may have at once. */
-__noinline int emit_join(__u64 address, __u64 task_struct, __u32 how, __u32 nth)
+__noinline int emit_join(__u64 address, __u64 task_struct, __u32 how, __u32 ordinal)
 {
 	struct life *life = bpf_map_lookup_elem(&lives, &address);
 	struct task_struct *task = (void *)task_struct;
@@ -226,7 +223,7 @@ __noinline int emit_join(__u64 address, __u64 task_struct, __u32 how, __u32 nth)
 	rec.process = process_key(task);
 	rec.inum = BPF_CORE_READ(net, ns.inum);
 	rec.tid = BPF_CORE_READ(task, pid);
-	rec.nth = nth;
+	rec.ordinal = ordinal;
 	BPF_CORE_READ_STR_INTO(&rec.comm, task, comm);
 	if (bpf_map_update_elem(&inside, &rec.tid, &rec.serial, BPF_ANY))
 		count(COUNT_LOST_JOIN);
@@ -234,9 +231,9 @@ __noinline int emit_join(__u64 address, __u64 task_struct, __u32 how, __u32 nth)
 	return 0;
 }
 
-/* Marks a process that came into a namespace, and if that is told sends what it
- * is and whence it comes. */
-__noinline int mark_joined(__u64 start_ns, __u32 pid, __u32 told)
+/* Marks a process that came into a namespace, and if the join is reported sends what it
+ * is and from whom it descends. */
+__noinline int mark_joined(__u64 start_ns, __u32 pid, __u32 reported)
 {
 	struct process_key key = { .start_ns = start_ns, .pid = pid };
 	struct process *p = bpf_map_lookup_elem(&processes, &key);
@@ -244,7 +241,7 @@ __noinline int mark_joined(__u64 start_ns, __u32 pid, __u32 told)
 	if (!p)
 		return 0;
 	p->enters = 1;
-	if (!told)
+	if (!reported)
 		return 0;
 	/* before the record is out: its exec cannot be missed */
 	watch(p);
@@ -252,26 +249,26 @@ __noinline int mark_joined(__u64 start_ns, __u32 pid, __u32 told)
 	return 0;
 }
 
-/* Counts a task that came into a namespace, and tells it, if the namespace is
+/* Counts a task that came into a namespace, and reports it, if the namespace is
  * one that was seen being created. */
-static __always_inline void tell_join(__u64 net, struct task_struct *task, __u32 how)
+static __always_inline void report_join(__u64 net, struct task_struct *task, __u32 how)
 {
 	struct life *life = bpf_map_lookup_elem(&lives, &net);
 	struct process_key key;
-	__u32 nth;
+	__u32 ordinal;
 
 	if (!life || !life->serial)
 		return;
 	__sync_fetch_and_add(&life->joins, 1);
-	nth = *(volatile __u32 *)&life->joins;
+	ordinal = *(volatile __u32 *)&life->joins;
 	key = process_key(task);
-	mark_joined(key.start_ns, key.pid, nth <= JOINS_TOLD);
-	if (nth <= JOINS_TOLD)
-		emit_join(net, untyped(task), how, nth);
+	mark_joined(key.start_ns, key.pid, ordinal <= JOINS_REPORTED);
+	if (ordinal <= JOINS_REPORTED)
+		emit_join(net, untyped(task), how, ordinal);
 }
 
-/* A thread is no longer in the namespace that it was told to have joined. */
-static __always_inline void tell_leave(__u32 flags)
+/* A thread leaves the namespace that it was reported to have joined. */
+static __always_inline void report_leave(__u32 flags)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct leave_record rec;
@@ -293,13 +290,13 @@ static __always_inline void tell_leave(__u32 flags)
 
 /* At a fork of a process that has moved, and not called exec since. The thread
  * that forks need not be one that moved. */
-static __always_inline void tell_born_inside(struct task_struct *parent, struct task_struct *child)
+static __always_inline void report_born_inside(struct task_struct *parent, struct task_struct *child)
 {
 	struct net *net = net_of(child);
 
-	/* one in a namespace of its own is told with that */
+	/* one in a namespace of its own is reported with that */
 	if (net && net == net_of(parent))
-		tell_join(untyped(net), child, JOIN_FORK);
+		report_join(untyped(net), child, JOIN_FORK);
 }
 
 #endif

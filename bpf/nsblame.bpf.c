@@ -40,6 +40,7 @@ char LICENSE[] SEC("license") = "GPL";
 
 /* Anchors what the Go side is generated from in the object's BTF. */
 union wire {
+	enum limit limit;
 	enum record_kind record_kind;
 	enum process_flags process_flags;
 	enum program_flags program_flags;
@@ -66,6 +67,6 @@ union wire {
 	struct cost_op cost_op;
 	struct cost_record cost;
 	struct module_record module;
-	struct init_record init;
+	struct pernet_init_record init;
 };
 const union wire *wire_anchor __attribute__((unused));

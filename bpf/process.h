@@ -18,13 +18,10 @@
 #include "cgroup_path.h"
 #include "program_image.h"
 
-/* A chain of parents longer than this is cut, and says so. */
-#define DEPTH_MAX 128
-
 /* How many unknown ancestors are noted at once when a process is first met. */
-#define ADOPT_MAX 64
+#define ANCESTRY_MAX 64
 
-/* What is told of a process that has to do with a new namespace. */
+/* What is reported of a process that has to do with a new namespace. */
 enum watch {
 	WATCH_NONE,
 	WATCH_EXEC, /* its next exec, and its end */
@@ -123,21 +120,20 @@ __noinline int publish_process(__u64 start_ns, __u32 pid)
 	return 0;
 }
 
-/* Ancestors are gone through in stretches of so many, for each of which the
- * verifier needs to look at one only. */
-#define STRETCH 16
+/* Ancestors are sent in chunks of so many. The verifier looks at one chunk only. */
+#define CHUNK 16
 
 #define MORE (1 << 16)
 
 /* Sends a process and the next of its ancestors, nearest first; returns how many
  * found no room, and MORE if there are others behind them. */
-__noinline int publish_stretch(__u64 start_ns, __u32 pid)
+__noinline int publish_chunk(__u64 start_ns, __u32 pid)
 {
 	struct process_key key = { .start_ns = start_ns, .pid = pid };
 	int lost = 0;
 	int i;
 
-	for (i = 0; i < STRETCH; i++) {
+	for (i = 0; i < CHUNK; i++) {
 		struct process *p = bpf_map_lookup_elem(&processes, &key);
 
 		if (!p)
@@ -147,17 +143,17 @@ __noinline int publish_stretch(__u64 start_ns, __u32 pid)
 		if (!key.pid)
 			return lost;
 	}
-	return i < STRETCH ? lost : lost | MORE;
+	return i < CHUNK ? lost : lost | MORE;
 }
 
-/* The ancestor behind the stretch that begins with a process: its start, or its
+/* The ancestor behind the chunk that begins with a process: its start, or its
  * pid; 0 if there is none. */
-__noinline __u64 behind_stretch(__u64 start_ns, __u32 pid, __u32 want_pid)
+__noinline __u64 behind_chunk(__u64 start_ns, __u32 pid, __u32 want_pid)
 {
 	struct process_key key = { .start_ns = start_ns, .pid = pid };
 	int i;
 
-	for (i = 0; i < STRETCH && key.pid; i++) {
+	for (i = 0; i < CHUNK && key.pid; i++) {
 		struct process *p = bpf_map_lookup_elem(&processes, &key);
 
 		if (!p)
@@ -174,15 +170,15 @@ __noinline int publish_lineage(__u64 start_ns, __u32 pid)
 	int lost = 0;
 	int i;
 
-	for (i = 0; i <= DEPTH_MAX / STRETCH; i++) {
-		int result = publish_stretch(start_ns, pid);
+	for (i = 0; i <= DEPTH_MAX / CHUNK; i++) {
+		int result = publish_chunk(start_ns, pid);
 		__u64 next;
 
 		lost += result & (MORE - 1);
 		if (!(result & MORE))
 			break;
-		next = behind_stretch(start_ns, pid, 0);
-		pid = behind_stretch(start_ns, pid, 1);
+		next = behind_chunk(start_ns, pid, 0);
+		pid = behind_chunk(start_ns, pid, 1);
 		start_ns = next;
 	}
 	return lost;
@@ -202,7 +198,7 @@ static __always_inline void emit_followup(__u32 kind, struct process_key *key, _
 
 /* --- watching ------------------------------------------------------------ */
 
-/* Has the next exec of a process told, and its end; none that was before. */
+/* Has the next exec of a process reported, and its end; none that was before. */
 static __always_inline void watch(struct process *p)
 {
 	p->became = 0;
@@ -210,7 +206,7 @@ static __always_inline void watch(struct process *p)
 }
 
 /* Says what a process that has made a namespace has become. */
-static __always_inline void tell_exec(struct process *p, struct process_key *key, __u64 serial)
+static __always_inline void report_exec(struct process *p, struct process_key *key, __u64 serial)
 {
 	if (p->watched != WATCH_EXEC || !p->became)
 		return;
@@ -349,7 +345,7 @@ static __always_inline void describe(struct process *p, struct task_struct *lead
 	p->refs = 1;
 	p->version = 1;
 	p->threaded = BPF_CORE_READ(leader, signal, nr_threads) > 1;
-	p->flags = PROCESS_ADOPTED;
+	p->flags = PROCESS_PREEXISTING;
 	p->exec_id = exec_id(leader);
 	p->uid = task_uid(leader);
 	BPF_CORE_READ_STR_INTO(&p->comm, leader, comm);
@@ -358,7 +354,7 @@ static __always_inline void describe(struct process *p, struct task_struct *lead
 
 /* Notes a process, for its own sake if first is set, and otherwise for that of a
  * child. Returns its parent if that is to be noted, too. */
-__noinline __u64 adopt_link(__u64 task_struct, __u32 first, __u32 last)
+__noinline __u64 note_ancestor(__u64 task_struct, __u32 first, __u32 last)
 {
 	struct task_struct *leader = BPF_CORE_READ((struct task_struct *)task_struct, group_leader);
 	struct process_key key = process_key(leader);
@@ -392,16 +388,16 @@ __noinline __u64 adopt_link(__u64 task_struct, __u32 first, __u32 last)
  * Notes a process and its ancestors as far as they are unknown. Only the pass
  * over all processes at the start needs to go further up than one step.
  */
-static __always_inline void adopt_chain(__u64 task)
+static __always_inline void note_ancestry(__u64 task)
 {
 	int i;
 
-	for (i = 0; i < ADOPT_MAX && task; i++)
-		task = adopt_link(task, !i, i == ADOPT_MAX - 1);
+	for (i = 0; i < ANCESTRY_MAX && task; i++)
+		task = note_ancestor(task, !i, i == ANCESTRY_MAX - 1);
 }
 
 /* Notes a process whose parent may be known. */
-__noinline int adopt(__u64 task_struct)
+__noinline int note_process(__u64 task_struct)
 {
 	struct task_struct *leader = BPF_CORE_READ((struct task_struct *)task_struct, group_leader);
 	struct process_key key = process_key(leader);
@@ -425,14 +421,14 @@ __noinline int adopt(__u64 task_struct)
 	return 0;
 }
 
-static __always_inline struct process *find_or_adopt(struct task_struct *task,
+static __always_inline struct process *find_or_note(struct task_struct *task,
 						     struct process_key *key)
 {
 	struct process *p = bpf_map_lookup_elem(&processes, key);
 
 	if (p)
 		return p;
-	adopt(untyped(task));
+	note_process(untyped(task));
 	return bpf_map_lookup_elem(&processes, key);
 }
 
@@ -469,7 +465,7 @@ static __always_inline void note_end(struct process *p, struct task_struct *task
 	p->exit_code = exit_code(task);
 	p->flags |= PROCESS_EXITED;
 	__sync_fetch_and_add(&p->version, 1);
-	tell_exec(p, key, 0); /* that probe was left out */
+	report_exec(p, key, 0); /* that probe was left out */
 	if (p->watched) {
 		publish_process(key->start_ns, key->pid);
 		emit_followup(REC_EXIT, key, 0);

@@ -28,7 +28,21 @@ enum record_kind {
 	REC_LEAVE,
 	REC_COST,
 	REC_MODULE,
-	REC_INIT,
+	REC_PERNET_INIT,
+};
+
+/* Limits that user space must know, or must match. */
+enum limit {
+	/* A chain of parents longer than this is cut, and says so. */
+	DEPTH_MAX = 128,
+	/* Creations that are followed at once. */
+	INFLIGHT_MAX = 4096,
+	/* Joins of one namespace that are reported, further ones are counted. */
+	JOINS_REPORTED = 64,
+	/* Calls of one process to one name that are reported: as many as user space
+	 * keeps, and one more. Further ones are reported once in CALL_AGAIN_NS. */
+	CALLS_REPORTED = 17,
+	CALL_AGAIN_NS = 100 * 1000 * 1000,
 };
 
 /* A process for as long as the machine runs: (tgid, leader's start_boottime). */
@@ -47,7 +61,7 @@ struct program_key {
 };
 
 enum process_flags {
-	PROCESS_ADOPTED = 1 << 0, /* parent read from real_parent, not seen at fork */
+	PROCESS_PREEXISTING = 1 << 0, /* parent read from real_parent, not seen at fork */
 	PROCESS_CUT = 1 << 1,	  /* its ancestors are not kept */
 	PROCESS_EXITED = 1 << 2,
 };
@@ -234,7 +248,7 @@ struct join_record {
 	struct process_key process;
 	__u32 inum;
 	__u32 tid;
-	__u32 nth; /* it was joined so often by now */
+	__u32 ordinal; /* it was joined so often by now */
 	__u32 pad;
 	char comm[TASK_COMM_LEN];
 };
@@ -282,7 +296,7 @@ struct cost_record {
 /* A module is about to run its init function, or has gone. */
 struct module_record {
 	__u32 kind;
-	__u32 gone;
+	__u32 unloaded;
 	__u64 boot_ns;
 	char module[MODULE_NAME];
 };
@@ -291,7 +305,7 @@ struct module_record {
 #define SYMBOL_MAX 128
 
 /* A module that was loaded has had all namespaces that there were initialised. */
-struct init_record {
+struct pernet_init_record {
 	__u32 kind;
 	__u32 error; /* positive errno that the last one failed with, 0 for success */
 	__u64 boot_ns; /* when the first one began */

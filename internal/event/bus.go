@@ -31,3 +31,13 @@ type BusMessage struct {
 }
 
 func (*BusMessage) body() {}
+
+// What of a row of calls is in the stream: calls of one process to one name with no
+// other message that counts in between.
+const (
+	// CallsReported is how many of them are reported, the first ones.
+	CallsReported = 17
+	// CallAgainNS is how long after a reported call the next one may be left out,
+	// in nanoseconds.
+	CallAgainNS = 100_000_000
+)

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/dbuswire"
 	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/finding"
@@ -12,8 +13,10 @@ import (
 // Bounds of what is remembered of the buses. What is dropped is the oldest, and
 // an answer that would need it becomes "unknown".
 const (
-	maxNames = 1024 // bus names that somebody called
-	maxCalls = 16   // calls to one name without an answer that matters
+	// maxNames bounds the bus names that somebody called.
+	maxNames = 1024
+	// maxCalls bounds the calls to one name without an answer that matters.
+	maxCalls = event.CallsReported - 1
 )
 
 // activation is the channel of calls to bus names. Who calls a name that has no
@@ -105,7 +108,7 @@ func (c *calls) hasCompetitor(name busName, messages []unread) bool {
 func (c *calls) isAmbiguous(at uint64) bool {
 	last := c.last().caller.Process.ID
 	competes := func(other call) bool {
-		return other.caller.Process.ID != last && at-other.at <= maxUnreadNS+callAgainNS
+		return other.caller.Process.ID != last && at-other.at <= maxUnreadNS+event.CallAgainNS
 	}
 	return len(c.list) == 0 && c.ambiguous || slices.ContainsFunc(c.list, competes) || c.competitor != nil && competes(*c.competitor)
 }

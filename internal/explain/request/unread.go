@@ -13,9 +13,6 @@ const (
 	// maxUnreadNS is how long a bus may leave a message unread for that message to
 	// be taken into account after all.
 	maxUnreadNS = 1e9
-	// callAgainNS is for how long the kernel half leaves out a process's further
-	// calls to a name (CALL_AGAIN_NS in bpf). Its last call may be so much later.
-	callAgainNS = 100e6
 	// maxUnreadMessages is how many of them are remembered for each manager.
 	maxUnreadMessages = 64
 )
@@ -52,7 +49,7 @@ func (t *Tracker) unreadable(m *message) {
 		return
 	}
 	for _, r := range slices.Backward(t.requests) {
-		if m.at > r.At && m.at-r.At > maxUnreadNS+callAgainNS {
+		if m.at > r.At && m.at-r.At > maxUnreadNS+event.CallAgainNS {
 			break
 		}
 		if r.Owner == m.owner && r.Caller.Process.ID != u.by {
@@ -87,5 +84,5 @@ func (u *unread) couldCall(name busName) bool {
 // couldCompete reports whether the message may have been read before one that
 // another process sent.
 func (u *unread) couldCompete(by event.ProcessID, at uint64) bool {
-	return (u.any || u.by != by) && (u.at >= at || at-u.at <= maxUnreadNS+callAgainNS)
+	return (u.any || u.by != by) && (u.at >= at || at-u.at <= maxUnreadNS+event.CallAgainNS)
 }

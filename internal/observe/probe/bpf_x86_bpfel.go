@@ -231,23 +231,6 @@ type bpfInflight struct {
 	Op          uint64
 }
 
-type bpfInitRecord struct {
-	_             structs.HostLayout
-	Kind          uint32
-	Error         uint32
-	BootNs        uint64
-	DurationNs    uint64
-	Init          uint64
-	By            bpfProcessKey
-	Tid           uint32
-	Namespaces    uint32
-	Unfinished    uint32
-	AncestorsLost uint32
-	Comm          [16]int8
-	Module        [56]int8
-	Op            [128]int8
-}
-
 type bpfJoinHow uint32
 
 const (
@@ -266,7 +249,7 @@ type bpfJoinRecord struct {
 	Process   bpfProcessKey
 	Inum      uint32
 	Tid       uint32
-	Nth       uint32
+	Ordinal   uint32
 	Pad       uint32
 	Comm      [16]int8
 }
@@ -296,6 +279,16 @@ type bpfLife struct {
 	Pad       uint32
 }
 
+type bpfLimit uint32
+
+const (
+	bpfLimitDEPTH_MAX      bpfLimit = 128
+	bpfLimitINFLIGHT_MAX   bpfLimit = 4096
+	bpfLimitJOINS_REPORTED bpfLimit = 64
+	bpfLimitCALLS_REPORTED bpfLimit = 17
+	bpfLimitCALL_AGAIN_NS  bpfLimit = 100000000
+)
+
 type bpfLoad struct {
 	_    structs.HostLayout
 	Pass [8]struct {
@@ -315,15 +308,32 @@ type bpfLoad struct {
 	Pad       uint32
 	_         [4]byte
 	Module    uint64
-	Rec       bpfInitRecord
+	Rec       bpfPernetInitRecord
 }
 
 type bpfModuleRecord struct {
-	_      structs.HostLayout
-	Kind   uint32
-	Gone   uint32
-	BootNs uint64
-	Module [56]int8
+	_        structs.HostLayout
+	Kind     uint32
+	Unloaded uint32
+	BootNs   uint64
+	Module   [56]int8
+}
+
+type bpfPernetInitRecord struct {
+	_             structs.HostLayout
+	Kind          uint32
+	Error         uint32
+	BootNs        uint64
+	DurationNs    uint64
+	Init          uint64
+	By            bpfProcessKey
+	Tid           uint32
+	Namespaces    uint32
+	Unfinished    uint32
+	AncestorsLost uint32
+	Comm          [16]int8
+	Module        [56]int8
+	Op            [128]int8
 }
 
 type bpfProcess struct {
@@ -352,9 +362,9 @@ type bpfProcess struct {
 type bpfProcessFlags uint32
 
 const (
-	bpfProcessFlagsPROCESS_ADOPTED bpfProcessFlags = 1
-	bpfProcessFlagsPROCESS_CUT     bpfProcessFlags = 2
-	bpfProcessFlagsPROCESS_EXITED  bpfProcessFlags = 4
+	bpfProcessFlagsPROCESS_PREEXISTING bpfProcessFlags = 1
+	bpfProcessFlagsPROCESS_CUT         bpfProcessFlags = 2
+	bpfProcessFlagsPROCESS_EXITED      bpfProcessFlags = 4
 )
 
 type bpfProcessKey struct {
@@ -418,22 +428,22 @@ type bpfProgramRecord struct {
 type bpfRecordKind uint32
 
 const (
-	bpfRecordKindREC_PROCESS bpfRecordKind = 1
-	bpfRecordKindREC_PROGRAM bpfRecordKind = 2
-	bpfRecordKindREC_CGROUP  bpfRecordKind = 3
-	bpfRecordKindREC_FORGET  bpfRecordKind = 4
-	bpfRecordKindREC_CREATE  bpfRecordKind = 5
-	bpfRecordKindREC_CHILD   bpfRecordKind = 6
-	bpfRecordKindREC_EXEC    bpfRecordKind = 7
-	bpfRecordKindREC_EXIT    bpfRecordKind = 8
-	bpfRecordKindREC_BUS     bpfRecordKind = 9
-	bpfRecordKindREC_RELEASE bpfRecordKind = 10
-	bpfRecordKindREC_FREE    bpfRecordKind = 11
-	bpfRecordKindREC_JOIN    bpfRecordKind = 12
-	bpfRecordKindREC_LEAVE   bpfRecordKind = 13
-	bpfRecordKindREC_COST    bpfRecordKind = 14
-	bpfRecordKindREC_MODULE  bpfRecordKind = 15
-	bpfRecordKindREC_INIT    bpfRecordKind = 16
+	bpfRecordKindREC_PROCESS     bpfRecordKind = 1
+	bpfRecordKindREC_PROGRAM     bpfRecordKind = 2
+	bpfRecordKindREC_CGROUP      bpfRecordKind = 3
+	bpfRecordKindREC_FORGET      bpfRecordKind = 4
+	bpfRecordKindREC_CREATE      bpfRecordKind = 5
+	bpfRecordKindREC_CHILD       bpfRecordKind = 6
+	bpfRecordKindREC_EXEC        bpfRecordKind = 7
+	bpfRecordKindREC_EXIT        bpfRecordKind = 8
+	bpfRecordKindREC_BUS         bpfRecordKind = 9
+	bpfRecordKindREC_RELEASE     bpfRecordKind = 10
+	bpfRecordKindREC_FREE        bpfRecordKind = 11
+	bpfRecordKindREC_JOIN        bpfRecordKind = 12
+	bpfRecordKindREC_LEAVE       bpfRecordKind = 13
+	bpfRecordKindREC_COST        bpfRecordKind = 14
+	bpfRecordKindREC_MODULE      bpfRecordKind = 15
+	bpfRecordKindREC_PERNET_INIT bpfRecordKind = 16
 )
 
 type bpfReleaseFlags uint32
@@ -458,7 +468,7 @@ type bpfReleaseRecord struct {
 	Comm      [16]int8
 }
 
-type bpfTold struct {
+type bpfReported struct {
 	_       structs.HostLayout
 	Turn    uint64
 	BootNs  uint64
@@ -498,9 +508,9 @@ const (
 	bpfMapProgramsFirst        = "programs_first"
 	bpfMapReleasedInums        = "released_inums"
 	bpfMapReleases             = "releases"
+	bpfMapReportedCalls        = "reported_calls"
 	bpfMapRests                = "rests"
 	bpfMapTeardowns            = "teardowns"
-	bpfMapToldCalls            = "told_calls"
 	bpfProgConntrackFentry     = "conntrack_fentry"
 	bpfProgConntrackFexit      = "conntrack_fexit"
 	bpfProgConntrackKprobe     = "conntrack_kprobe"
@@ -733,9 +743,9 @@ type bpfMapSpecs struct {
 	ProgramsFirst *ebpf.MapSpec `ebpf:"programs_first"`
 	ReleasedInums *ebpf.MapSpec `ebpf:"released_inums"`
 	Releases      *ebpf.MapSpec `ebpf:"releases"`
+	ReportedCalls *ebpf.MapSpec `ebpf:"reported_calls"`
 	Rests         *ebpf.MapSpec `ebpf:"rests"`
 	Teardowns     *ebpf.MapSpec `ebpf:"teardowns"`
-	ToldCalls     *ebpf.MapSpec `ebpf:"told_calls"`
 }
 
 // bpfVariableSpecs contains global variables before they are loaded into the kernel.
@@ -794,9 +804,9 @@ type bpfMaps struct {
 	ProgramsFirst *ebpf.Map `ebpf:"programs_first"`
 	ReleasedInums *ebpf.Map `ebpf:"released_inums"`
 	Releases      *ebpf.Map `ebpf:"releases"`
+	ReportedCalls *ebpf.Map `ebpf:"reported_calls"`
 	Rests         *ebpf.Map `ebpf:"rests"`
 	Teardowns     *ebpf.Map `ebpf:"teardowns"`
-	ToldCalls     *ebpf.Map `ebpf:"told_calls"`
 }
 
 func (m *bpfMaps) Close() error {
@@ -818,9 +828,9 @@ func (m *bpfMaps) Close() error {
 		m.ProgramsFirst,
 		m.ReleasedInums,
 		m.Releases,
+		m.ReportedCalls,
 		m.Rests,
 		m.Teardowns,
-		m.ToldCalls,
 	)
 }
 

@@ -50,7 +50,7 @@ func decode(raw []byte) (event.Event, error) {
 		return decodeAs(raw, joinEvent)
 	case bpfRecordKindREC_LEAVE:
 		return decodeAs(raw, leaveEvent)
-	case bpfRecordKindREC_INIT:
+	case bpfRecordKindREC_PERNET_INIT:
 		return decodeAs(raw, initEvent)
 	default:
 		return event.Event{}, fmt.Errorf("%w: kind %d", errRecord, kind)
@@ -106,7 +106,7 @@ func processEvent(r *bpfProcessRecord) event.Event {
 		Comm:        text(r.Comm[:]),
 		UID:         r.Uid,
 		Cgroup:      event.CgroupID(r.Cgroup),
-		Preexisting: has(r.Flags, bpfProcessFlagsPROCESS_ADOPTED),
+		Preexisting: has(r.Flags, bpfProcessFlagsPROCESS_PREEXISTING),
 		AncestryCut: has(r.Flags, bpfProcessFlagsPROCESS_CUT),
 		Exited:      has(r.Flags, bpfProcessFlagsPROCESS_EXITED),
 		ExitNS:      r.ExitNs,
@@ -208,7 +208,7 @@ func timed(r *bpfCreateRecord, own event.Probe, byOps bpfCreateFlags) string {
 
 // initEvent takes the name of the function as the kernel gives it: "symbol" or
 // "symbol [module]".
-func initEvent(r *bpfInitRecord) event.Event {
+func initEvent(r *bpfPernetInitRecord) event.Event {
 	op, _, _ := strings.Cut(text(r.Op[:]), " ")
 	return event.Event{BootNS: r.BootNs, Body: &event.PernetInit{
 		By:            processID(r.By),
@@ -292,7 +292,7 @@ func joinEvent(r *bpfJoinRecord) event.Event {
 		TID:       r.Tid,
 		Comm:      text(r.Comm[:]),
 		How:       how,
-		Ordinal:   r.Nth,
+		Ordinal:   r.Ordinal,
 	}}
 }
 

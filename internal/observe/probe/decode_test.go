@@ -254,8 +254,8 @@ func TestLedgerTellsEachLossOnce(t *testing.T) {
 }
 
 func TestDecodeInit(t *testing.T) {
-	r := bpfInitRecord{
-		Kind: uint32(bpfRecordKindREC_INIT), Error: 12, BootNs: 5, DurationNs: 6, By: bpfProcessKey{StartNs: 1, Pid: 2},
+	r := bpfPernetInitRecord{
+		Kind: uint32(bpfRecordKindREC_PERNET_INIT), Error: 12, BootNs: 5, DurationNs: 6, By: bpfProcessKey{StartNs: 1, Pid: 2},
 		Tid: 3, Namespaces: 4, Unfinished: 1, AncestorsLost: 7,
 	}
 	want := &event.PernetInit{

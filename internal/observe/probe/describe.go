@@ -6,9 +6,6 @@ import (
 	"github.com/nsblame/nsblame/internal/event"
 )
 
-// maxDescribed bounds the ancestors that Describe looks up.
-const maxDescribed = 128
-
 // Describe tells what the BPF maps hold of the living process with that
 // pid and of its ancestors, in events that can be put into the stream. It
 // returns a zero identity if there is none. It may be called from any
@@ -20,7 +17,7 @@ func (s *Source) Describe(pid uint32) (event.ProcessID, []event.Body) {
 	}
 	id := processID(key)
 	var list []event.Body
-	for range maxDescribed {
+	for range bpfLimitDEPTH_MAX {
 		var p bpfProcess
 		if err := s.collection.maps[bpfMapProcesses].Lookup(unsafe.Pointer(&key), unsafe.Pointer(&p)); err != nil {
 			break

@@ -11,10 +11,6 @@ import (
 	"github.com/nsblame/nsblame/internal/event"
 )
 
-// joinsTold is how many joins of one namespace the BPF programs report
-// (JOINS_TOLD).
-const joinsTold = 64
-
 // pushJoins tells how often those namespaces were joined that are still there,
 // where the BPF programs have not reported all of it.
 func (s *Source) pushJoins() error {
@@ -36,7 +32,7 @@ func (coll *collection) joins() ([]*event.NetnsJoinCount, error) {
 	for {
 		n, err := coll.maps[bpfMapLives].BatchLookup(&cursor, keys, values, nil)
 		for i := range values[:n] {
-			if values[i].Serial != 0 && values[i].Joins > joinsTold {
+			if values[i].Serial != 0 && values[i].Joins > uint32(bpfLimitJOINS_REPORTED) {
 				list = append(list, &event.NetnsJoinCount{Serial: values[i].Serial, Joins: values[i].Joins})
 			}
 		}

@@ -17,7 +17,7 @@ import (
 // maxActive is how many calls of a function a kretprobe is to follow at once:
 // as many as the BPF maps have room for. By itself the kernel follows a few
 // for each CPU, and a creation can wait long for a lock.
-const maxActive = 4096
+const maxActive = int(bpfLimitINFLIGHT_MAX)
 
 // tracefsPrefix begins the names of our events in tracefs. The number of the
 // process follows, and a random part.

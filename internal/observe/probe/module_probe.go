@@ -69,8 +69,8 @@ func (p *moduleProbe) observe(r *bpfModuleRecord) *event.Coverage {
 	if p.module != text(r.Module[:]) {
 		return nil
 	}
-	p.loaded = r.Gone == 0
-	if r.Gone == 0 {
+	p.loaded = r.Unloaded == 0
+	if r.Unloaded == 0 {
 		return nil
 	}
 	p.unloaded = true
@@ -156,7 +156,7 @@ func (s *Source) catchUp() error {
 }
 
 // nameOperation completes what the BPF programs could not name.
-func nameOperation(n *event.PernetInit, r *bpfInitRecord) {
+func nameOperation(n *event.PernetInit, r *bpfPernetInitRecord) {
 	if n.Op == "" && r.Init != 0 {
 		n.Op = kernel.SymbolAt(r.Init, n.Subsystem)
 	}

@@ -12,7 +12,7 @@ func moduleAt(boot uint64, module string, gone bool) *bpfModuleRecord {
 	r := &bpfModuleRecord{Kind: uint32(bpfRecordKindREC_MODULE), BootNs: boot}
 	letters(r.Module[:], module)
 	if gone {
-		r.Gone = 1
+		r.Unloaded = 1
 	}
 	return r
 }

@@ -362,7 +362,7 @@ func (s *Source) take(raw []byte) {
 	case *event.NetnsCreate:
 		b.Cost = s.costs.of(b.TID, ev.BootNS)
 	case *event.PernetInit:
-		nameOperation(b, (*bpfInitRecord)(unsafe.Pointer(&raw[0])))
+		nameOperation(b, (*bpfPernetInitRecord)(unsafe.Pointer(&raw[0])))
 	case *event.NetnsRelease:
 		if b.Held == event.HeldFile && !s.collection.live(event.ProbeMount) {
 			b.Held = event.HeldNsfs
