@@ -96,10 +96,10 @@ man:
 $(OUT)/nsblame:
 	$(MAKE) build
 
-$(OUT)/man:
+$(OUT)/man/nsblame.1:
 	$(MAKE) man
 
-install: $(OUT)/nsblame $(OUT)/man
+install: $(OUT)/nsblame $(OUT)/man/nsblame.1
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(UNITDIR)
 	$(INSTALL) -m 755 $(OUT)/nsblame $(DESTDIR)$(BINDIR)/nsblame
 	$(INSTALL) -m 644 $(OUT)/man/*.1 $(DESTDIR)$(MANDIR)/man1/

@@ -13,6 +13,9 @@ import (
 // unit starts what was installed.
 func TestInstall(t *testing.T) {
 	out, dest := t.TempDir(), t.TempDir()
+	if plan := makeIn(t, "-n", "man", "install"); !strings.Contains(plan, "-tags man") || strings.Contains(plan, "warning") {
+		t.Errorf("without OUT, make would run\n%s", plan)
+	}
 	makeIn(t, "OUT="+out, "build", "man")
 	makeIn(t, "OUT="+out, "DESTDIR="+dest, "PREFIX=/opt/nsblame", "install")
 	prefix := filepath.Join(dest, "opt/nsblame")
@@ -46,12 +49,15 @@ func TestInstall(t *testing.T) {
 	}
 }
 
-func makeIn(t *testing.T, args ...string) {
+// makeIn runs make in the root of the tree and returns what it prints.
+func makeIn(t *testing.T, args ...string) string {
 	t.Helper()
 	cmd := exec.Command("make", append([]string{"--no-print-directory", "-C", "../.."}, args...)...)
-	if out, err := cmd.CombinedOutput(); err != nil {
+	out, err := cmd.CombinedOutput()
+	if err != nil {
 		t.Fatalf("make %q: %v\n%s", args, err, out)
 	}
+	return string(out)
 }
 
 func read(t *testing.T, name string) string {
