@@ -31,7 +31,7 @@
 #                   unit (not enabled), under PREFIX, by default /usr/local;
 #                   DESTDIR as everywhere. So: make build man && sudo make install
 #   make generate   the BPF objects and their Go bindings, from bpf/
-#   make lint       golangci-lint, built once into the cache
+#   make lint       golangci-lint, built once into the cache, and make prose
 #   make prose      the sentences of documents and help texts: none too long
 #   make deps       only install what is lacking
 
@@ -156,7 +156,7 @@ check-generated: deps-bpf
 		echo "check-generated: run make generate and commit the result" >&2; exit 1; \
 	fi
 
-lint: $(LINTER)
+lint: $(LINTER) prose
 	$(LINTER) run ./...
 
 prose:

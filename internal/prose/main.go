@@ -22,7 +22,7 @@ const (
 	// maxWords is how many words a sentence may have.
 	maxWords = 25
 	// maxLong is how many longer sentences there may be in all.
-	maxLong = 168
+	maxLong = 5
 )
 
 // passage is a run of text that no sentence leaves: a paragraph, an item of a

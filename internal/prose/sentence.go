@@ -31,7 +31,7 @@ var (
 	// linked is a link or an image; its address is no text.
 	linked = regexp.MustCompile(`!?\[([^\]]*)\]\([^)]*\)`)
 	// abbreviation is a word whose full stop ends no sentence.
-	abbreviation = regexp.MustCompile(`(?i)(^|[\s(])(e\.g|i\.e|etc|vs|cf|fig|approx|resp|incl|no|[a-z])\.$`)
+	abbreviation = regexp.MustCompile(`(?i)(^|[\s(])(e\.g|i\.e|etc|vs|cf|fig|approx|resp|incl)\.$`)
 	// closing is what may follow a full stop before the sentence is over.
 	closing = "\"')]*_”’"
 )
