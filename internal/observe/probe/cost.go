@@ -54,10 +54,6 @@ type costs struct {
 	symbols func([]uint64) map[uint64]kernel.Symbol
 }
 
-func isCost(raw []byte) bool {
-	return len(raw) >= 4 && bpfRecordKind(*(*uint32)(unsafe.Pointer(&raw[0]))) == bpfRecordKindREC_COST
-}
-
 // take keeps a record. It holds as many ops as are filled.
 func (c *costs) take(raw []byte, lockUnknown bool) error {
 	var r bpfCostRecord

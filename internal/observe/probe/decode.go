@@ -18,54 +18,74 @@ import (
 // of the BPF programs sends.
 var errRecord = errors.New("unexpected record from the BPF programs")
 
-// decode turns one record of the ring buffer into an event.
-func decode(raw []byte) (event.Event, error) {
-	if len(raw) < 4 {
-		return event.Event{}, fmt.Errorf("%w: %d bytes", errRecord, len(raw))
-	}
-	switch kind := bpfRecordKind(*(*uint32)(unsafe.Pointer(&raw[0]))); kind {
-	case bpfRecordKindREC_PROCESS:
-		return decodeAs(raw, processEvent)
-	case bpfRecordKindREC_PROGRAM:
-		return decodeAs(raw, programEvent)
-	case bpfRecordKindREC_CGROUP:
-		return decodeAs(raw, cgroupEvent)
-	case bpfRecordKindREC_FORGET:
-		return decodeAs(raw, forgetEvent)
-	case bpfRecordKindREC_CREATE:
-		return decodeAs(raw, createEvent)
-	case bpfRecordKindREC_CHILD:
-		return decodeAs(raw, childEvent)
-	case bpfRecordKindREC_EXEC:
-		return decodeAs(raw, execEvent)
-	case bpfRecordKindREC_EXIT:
-		return decodeAs(raw, exitEvent)
-	case bpfRecordKindREC_BUS:
-		return decodeAs(raw, busEvent)
-	case bpfRecordKindREC_RELEASE:
-		return decodeAs(raw, releaseEvent)
-	case bpfRecordKindREC_FREE:
-		return decodeAs(raw, freeEvent)
-	case bpfRecordKindREC_JOIN:
-		return decodeAs(raw, joinEvent)
-	case bpfRecordKindREC_LEAVE:
-		return decodeAs(raw, leaveEvent)
-	case bpfRecordKindREC_PERNET_INIT:
-		return decodeAs(raw, initEvent)
-	default:
-		return event.Event{}, fmt.Errorf("%w: kind %d", errRecord, kind)
-	}
+// recordKind is what is done with the records of a kind: decode makes an event of
+// one, and complete adds what the record does not say. A record that is no event by
+// itself has take in place of both.
+type recordKind struct {
+	decode   func(raw []byte) (event.Event, error)
+	complete func(s *Source, raw []byte, body event.Body)
+	take     func(s *Source, raw []byte) error
 }
 
-// decodeAs views raw as a record of type R. The ring buffer aligns records to
+// recordKinds has a row for each kind of record.
+var recordKinds = [...]recordKind{
+	bpfRecordKindREC_PROCESS:     plain(processEvent),
+	bpfRecordKindREC_PROGRAM:     completed(programEvent, (*Source).completeProgram),
+	bpfRecordKindREC_CGROUP:      plain(cgroupEvent),
+	bpfRecordKindREC_FORGET:      plain(forgetEvent),
+	bpfRecordKindREC_CREATE:      completed(createEvent, (*Source).completeCreate),
+	bpfRecordKindREC_CHILD:       plain(childEvent),
+	bpfRecordKindREC_EXEC:        plain(execEvent),
+	bpfRecordKindREC_EXIT:        plain(exitEvent),
+	bpfRecordKindREC_BUS:         completed(busEvent, (*Source).completeBusMessage),
+	bpfRecordKindREC_RELEASE:     completed(releaseEvent, (*Source).completeRelease),
+	bpfRecordKindREC_FREE:        plain(freeEvent),
+	bpfRecordKindREC_JOIN:        plain(joinEvent),
+	bpfRecordKindREC_LEAVE:       plain(leaveEvent),
+	bpfRecordKindREC_COST:        {take: (*Source).takeCost},
+	bpfRecordKindREC_MODULE:      {take: (*Source).takeModule},
+	bpfRecordKindREC_PERNET_INIT: completed(pernetInitEvent, (*Source).completePernetInit),
+}
+
+func plain[R any](convert func(*R) event.Event) recordKind {
+	return recordKind{decode: func(raw []byte) (event.Event, error) {
+		r, err := viewAs[R](raw)
+		if err != nil {
+			return event.Event{}, err
+		}
+		return convert(r), nil
+	}}
+}
+
+func completed[R any, B event.Body](convert func(*R) event.Event, complete func(*Source, *R, B)) recordKind {
+	kind := plain(convert)
+	kind.complete = func(s *Source, raw []byte, body event.Body) {
+		complete(s, (*R)(unsafe.Pointer(&raw[0])), body.(B))
+	}
+	return kind
+}
+
+// kindOf looks a record up in the table.
+func kindOf(raw []byte) (recordKind, error) {
+	if len(raw) < 4 {
+		return recordKind{}, fmt.Errorf("%w: %d bytes", errRecord, len(raw))
+	}
+	kind := *(*uint32)(unsafe.Pointer(&raw[0]))
+	if kind == 0 || int(kind) >= len(recordKinds) {
+		return recordKind{}, fmt.Errorf("%w: kind %d", errRecord, kind)
+	}
+	return recordKinds[kind], nil
+}
+
+// viewAs views raw as a record of type R. The ring buffer aligns records to
 // eight bytes and the reader copies them into a slice of their own, so the view
 // is aligned; the layout is the object's own BTF's.
-func decodeAs[R any](raw []byte, convert func(*R) event.Event) (event.Event, error) {
+func viewAs[R any](raw []byte) (*R, error) {
 	var size R
 	if uintptr(len(raw)) < unsafe.Sizeof(size) || uintptr(unsafe.Pointer(&raw[0]))%unsafe.Alignof(size) != 0 {
-		return event.Event{}, fmt.Errorf("%w: %d bytes for a %T", errRecord, len(raw), size)
+		return nil, fmt.Errorf("%w: %d bytes for a %T", errRecord, len(raw), size)
 	}
-	return convert((*R)(unsafe.Pointer(&raw[0]))), nil
+	return (*R)(unsafe.Pointer(&raw[0])), nil
 }
 
 func processID(k bpfProcessKey) event.ProcessID {
@@ -206,9 +226,9 @@ func timed(r *bpfCreateRecord, own event.Probe, byOps bpfCreateFlags) string {
 	return string(own)
 }
 
-// initEvent takes the name of the function as the kernel gives it: "symbol" or
+// pernetInitEvent takes the name of the function as the kernel gives it: "symbol" or
 // "symbol [module]".
-func initEvent(r *bpfPernetInitRecord) event.Event {
+func pernetInitEvent(r *bpfPernetInitRecord) event.Event {
 	op, _, _ := strings.Cut(text(r.Op[:]), " ")
 	return event.Event{BootNS: r.BootNs, Body: &event.PernetInit{
 		By:            processID(r.By),

@@ -2,12 +2,15 @@ package probe
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"unsafe"
 
+	"github.com/cilium/ebpf/btf"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nsblame/nsblame/internal/event"
@@ -102,6 +105,40 @@ func check(t *testing.T, raw []byte, want event.Event) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// decode turns a record into an event, without what has to be asked for.
+func decode(raw []byte) (event.Event, error) {
+	kind, err := kindOf(raw)
+	if err == nil && kind.decode == nil {
+		err = fmt.Errorf("%w: no event", errRecord)
+	}
+	if err != nil {
+		return event.Event{}, err
+	}
+	return kind.decode(raw)
+}
+
+// TestRecordKinds holds the table against the object: a row for each kind that the
+// programs send.
+func TestRecordKinds(t *testing.T) {
+	spec, err := loadBpf()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kinds *btf.Enum
+	if err := spec.Types.TypeByName("record_kind", &kinds); err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range kinds.Values {
+		row, err := kindOf(binary.NativeEndian.AppendUint32(nil, uint32(kind.Value)))
+		if err != nil || (row.decode == nil) == (row.take == nil) {
+			t.Errorf("%s is neither decoded nor taken, or both: %v", kind.Name, err)
+		}
+	}
+	if len(recordKinds) != len(kinds.Values)+1 {
+		t.Errorf("%d rows for %d kinds, which begin with 1", len(recordKinds), len(kinds.Values))
 	}
 }
 

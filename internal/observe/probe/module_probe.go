@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"unsafe"
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/observe/kernel"
@@ -53,15 +52,6 @@ func (coll *collection) moduleProbe(g group) *moduleProbe {
 // followsLoads reports whether the BPF programs learn from the loading of a
 // module what it has to know of it: not of one that was there before.
 func (coll *collection) followsLoads() bool { return coll.started && coll.live(event.ProbePernetInit) }
-
-// moduleRecord views a record as one about a module, if it is.
-func moduleRecord(raw []byte) (*bpfModuleRecord, bool) {
-	if len(raw) < int(unsafe.Sizeof(bpfModuleRecord{})) ||
-		bpfRecordKind(*(*uint32)(unsafe.Pointer(&raw[0]))) != bpfRecordKindREC_MODULE {
-		return nil, false
-	}
-	return (*bpfModuleRecord)(unsafe.Pointer(&raw[0])), true
-}
 
 // observe takes note that a module has come or gone. It returns the coverage
 // that has ended with it.
@@ -127,16 +117,20 @@ func (coll *collection) attachLoaded(p *moduleProbe) *event.Coverage {
 	}
 }
 
-// observeModule takes note that a module has come or gone. What is to be done
-// about it waits until the ring buffer is read, for a module may come and go
-// again quickly.
-func (s *Source) observeModule(r *bpfModuleRecord) {
+// takeModule takes note that a module has come or gone. What is to be done about it
+// waits until the ring buffer is read, for a module may come and go again quickly.
+func (s *Source) takeModule(raw []byte) error {
+	r, err := viewAs[bpfModuleRecord](raw)
+	if err != nil {
+		return err
+	}
 	for _, p := range s.collection.moduleProbes {
 		if c := p.observe(r); c != nil {
 			s.queue = append(s.queue, event.Event{BootNS: r.BootNs, Body: c})
 		}
 		s.behind = s.behind || p.module == text(r.Module[:])
 	}
+	return nil
 }
 
 // catchUp has the probes follow the modules.
@@ -155,8 +149,8 @@ func (s *Source) catchUp() error {
 	return nil
 }
 
-// nameOperation completes what the BPF programs could not name.
-func nameOperation(n *event.PernetInit, r *bpfPernetInitRecord) {
+// completePernetInit names the function where the BPF programs could not.
+func (s *Source) completePernetInit(r *bpfPernetInitRecord, n *event.PernetInit) {
 	if n.Op == "" && r.Init != 0 {
 		n.Op = kernel.SymbolAt(r.Init, n.Subsystem)
 	}

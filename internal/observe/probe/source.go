@@ -336,45 +336,52 @@ func (s *Source) onDrained() error {
 
 // take decodes a record and puts it, completed where needed, into the queue.
 func (s *Source) take(raw []byte) {
-	if isCost(raw) {
-		if s.costs.take(raw, !s.collection.live(event.ProbeLock)) != nil {
-			s.bad++
-		}
-		return
-	}
-	if m, ok := moduleRecord(raw); ok {
-		s.observeModule(m)
-		return
-	}
-	ev, err := decode(raw)
-	if err != nil {
+	if err := s.takeRecord(raw); err != nil {
 		s.bad++
-		return
 	}
-	s.last = max(s.last, ev.BootNS)
-	switch b := ev.Body.(type) {
-	case *event.Program:
-		if b.ArgvTruncated || b.ArgvUnread || b.ExeTruncated {
-			s.complete(b)
-		}
-	case *event.BusMessage:
-		s.identify(b, (*bpfBusRecord)(unsafe.Pointer(&raw[0])).Bus)
-	case *event.NetnsCreate:
-		b.Cost = s.costs.of(b.TID, ev.BootNS)
-	case *event.PernetInit:
-		nameOperation(b, (*bpfPernetInitRecord)(unsafe.Pointer(&raw[0])))
-	case *event.NetnsRelease:
-		if b.Held == event.HeldFile && !s.collection.live(event.ProbeMount) {
-			b.Held = event.HeldNsfs
-		}
-	}
-	s.queue = append(s.queue, ev)
 }
 
-// identify numbers the bus of a message, and finds out who listens there when
-// it is first met.
-func (s *Source) identify(b *event.BusMessage, address uint64) {
-	b.Bus = s.buses.number(address)
+func (s *Source) takeRecord(raw []byte) error {
+	kind, err := kindOf(raw)
+	if err != nil {
+		return err
+	}
+	if kind.take != nil {
+		return kind.take(s, raw)
+	}
+	ev, err := kind.decode(raw)
+	if err != nil {
+		return err
+	}
+	s.last = max(s.last, ev.BootNS)
+	if kind.complete != nil {
+		kind.complete(s, raw, ev.Body)
+	}
+	s.queue = append(s.queue, ev)
+	return nil
+}
+
+// takeCost keeps a cost until its creation comes.
+func (s *Source) takeCost(raw []byte) error {
+	return s.costs.take(raw, !s.collection.live(event.ProbeLock))
+}
+
+// completeCreate adds the cost, which has come just before.
+func (s *Source) completeCreate(r *bpfCreateRecord, c *event.NetnsCreate) {
+	c.Cost = s.costs.of(r.Tid, r.BootNs)
+}
+
+// completeRelease widens what is known where no probe tells a mount from a file.
+func (s *Source) completeRelease(_ *bpfReleaseRecord, r *event.NetnsRelease) {
+	if r.Held == event.HeldFile && !s.collection.live(event.ProbeMount) {
+		r.Held = event.HeldNsfs
+	}
+}
+
+// completeBusMessage numbers the bus of a message, and finds out who listens there
+// when it is first met.
+func (s *Source) completeBusMessage(r *bpfBusRecord, b *event.BusMessage) {
+	b.Bus = s.buses.number(r.Bus)
 	if b.FromBus || s.buses.heard[b.Bus] {
 		return
 	}
@@ -422,9 +429,12 @@ func (s *Source) pushProgramBefore(id event.ProgramID) {
 	s.push(&prog)
 }
 
-// complete fills what was cut or not read from /proc, if the process still
+// completeProgram fills what was cut or not read from /proc, if the process still
 // lives and runs that program.
-func (s *Source) complete(prog *event.Program) {
+func (s *Source) completeProgram(_ *bpfProgramRecord, prog *event.Program) {
+	if !prog.ArgvTruncated && !prog.ArgvUnread && !prog.ExeTruncated {
+		return
+	}
 	read, err := s.proc.Program(prog.ID.Process)
 	if err != nil || !s.runs(prog.ID) || !continues(prog.Argv, read.Argv) {
 		return
