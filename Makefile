@@ -124,7 +124,7 @@ vms: deps-vm deps-arm64
 
 checks:
 	@failed=; for check in vet race check-generated lint; do \
-		nice -n 10 $(MAKE) --no-print-directory $$check || failed="$$failed $$check"; \
+		nice -n 5 $(MAKE) --no-print-directory $$check || failed="$$failed $$check"; \
 	done; \
 	if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
 
