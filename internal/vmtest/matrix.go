@@ -75,14 +75,15 @@ func Matrix(ctx context.Context, o SuiteOptions, parts []Part, out io.Writer, mo
 	out, o.Log = &turns{to: out}, &turns{to: o.Log}
 	o.shareCPUs()
 	suites := make([]*suite, len(parts))
-	tasks := make([][]Task, len(parts))
+	tasks := make([][]Task, len(parts)+1)
+	tasks[len(parts)] = more
 	atOnce(o.vms(), len(parts), func(i int) {
 		suites[i] = newSuite(o, parts[i].Cell, out)
 		tasks[i] = suites[i].prepare(ctx, parts[i].Scenarios)
 	})
 	ctx, cancel := context.WithTimeoutCause(ctx, o.Timeout, errTimeout)
 	defer cancel()
-	runQueue(ctx, o.vms(), slices.Concat(append(tasks, more)...))
+	runQueue(ctx, o.vms(), slices.Concat(tasks...))
 	var t Table
 	var errs []error
 	for i, s := range suites {
