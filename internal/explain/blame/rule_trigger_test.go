@@ -3,7 +3,10 @@ package blame
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/finding"
+	"github.com/nsblame/nsblame/internal/explain/unit"
 )
 
 // A start of what runs has no effect; the run that follows has another cause.
@@ -34,4 +37,51 @@ func TestTheChainGoesOn(t *testing.T) {
 	s.fromBus(1, activation("dbus-"+hostname1+".service"))
 	s.service(42, "systemd-hostnamed.service")
 	s.want("timer job.timer (manager)")
+}
+
+// A socket unit with Accept=yes names its service after the connection.
+func TestAnAcceptedConnection(t *testing.T) {
+	const name = "chat@3-41-0.service"
+	s := tell(t)
+	s.process(41, 30, "/system.slice/cron.service", "/usr/bin/nc", "nc")
+	s.peers[name] = s.id(41)
+	s.units[name] = event.UnitState{Name: name, Type: "simple", PrivateNetwork: true, TriggeredBy: []string{"chat.socket"}, InactiveExitUS: s.now * 1000}
+	s.units["chat.socket"] = event.UnitState{Name: "chat.socket"}
+	s.service(42, name)
+	s.want("socket 41 chat.socket (manager)")
+	want := finding.Triggered{Trigger: finding.TriggerSocket, Unit: "chat.socket", Connection: &unit.Accepted{Number: 3, PID: 41}}
+	if diff := cmp.Diff(finding.Cause(want), s.lastLink().Cause); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// When a path unit has triggered is not kept. It is blamed only where nothing else
+// can have begun the run.
+func TestTheOnlyTriggerThatIsLeft(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		triggers []string
+		asked    bool
+		want     string
+	}{
+		{"one", []string{"foo.path"}, false, "path foo.path (manager)"},
+		{"one of two", []string{"foo.path", "foo.socket"}, false, "unknown (unknown): nobody_asked foo.service"},
+		{"somebody asked", []string{"foo.path"}, true, "command 41 cron.service (kernel)"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := tell(t)
+			s.caller(41, "systemctl", "start", "foo")
+			if tt.asked {
+				s.send(41, private, job("StartUnit", "foo.service"))
+			}
+			s.units["foo.service"] = event.UnitState{
+				Name: "foo.service", Type: "simple", PrivateNetwork: true, TriggeredBy: tt.triggers, InactiveExitUS: s.now * 1000,
+			}
+			for _, name := range tt.triggers {
+				s.units[name] = event.UnitState{Name: name, SubState: "running", StateChangeUS: (s.now + 1) * 1000}
+			}
+			s.service(42, "foo.service")
+			s.want(tt.want)
+		})
+	}
 }

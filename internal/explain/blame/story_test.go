@@ -25,6 +25,7 @@ type story struct {
 	cgroups map[string]event.CgroupID
 	starts  map[uint32]uint64          // of the processes, by pid
 	units   map[string]event.UnitState // answers, by name
+	peers   map[string]event.ProcessID // who connected, by the service's name
 	boot    event.ManagerBoot
 	done    []*finding.Attribution
 	loads   []*finding.PernetInit
@@ -34,7 +35,7 @@ const ms = 1_000_000
 
 func tell(t *testing.T) *story {
 	t.Helper()
-	s := &story{t: t, tree: lineage.NewTree(), cgroups: make(map[string]event.CgroupID), starts: make(map[uint32]uint64), units: make(map[string]event.UnitState)}
+	s := &story{t: t, tree: lineage.NewTree(), cgroups: make(map[string]event.CgroupID), starts: make(map[uint32]uint64), units: make(map[string]event.UnitState), peers: make(map[string]event.ProcessID)}
 	s.blamer = New(s.tree)
 	s.see(&event.Host{})
 	s.see(&event.Coverage{Probe: event.ProbeBus, Live: true})
@@ -73,7 +74,7 @@ func (s *story) collect() {
 }
 
 func (s *story) answer(q event.Question) {
-	a := &event.Unit{Question: q, Boot: s.boot}
+	a := &event.Unit{Question: q, Boot: s.boot, Peer: s.peers[q.Unit]}
 	u, ok := s.units[q.Unit]
 	if !ok {
 		a.Why = "unit is not loaded"
@@ -264,6 +265,16 @@ func reason(r finding.Reason) string {
 		}
 	}
 	return strings.Join(fields, " ")
+}
+
+// lastLink is the last link of the latest chain.
+func (s *story) lastLink() *finding.Link {
+	s.t.Helper()
+	links := s.done[len(s.done)-1].Links
+	if len(links) == 0 {
+		s.t.Fatal("no links")
+	}
+	return &links[len(links)-1]
 }
 
 func (s *story) chains() string {

@@ -1,0 +1,55 @@
+package blame
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/evidence"
+	"github.com/nsblame/nsblame/internal/explain/finding"
+)
+
+func TestWhichSettingMadeIt(t *testing.T) {
+	private := event.UnitSetting{Name: "PrivateNetwork", Value: "yes", Source: event.SettingFromFile}
+	for _, tt := range []struct {
+		name     string
+		unit     *event.UnitState // nil if the manager does not know it
+		own      bool             // made by the unit's own program
+		cause    finding.Cause
+		evidence evidence.Evidence
+	}{
+		{"a setting", &event.UnitState{PrivateNetwork: true, Settings: []event.UnitSetting{private}}, false, finding.Setting{UnitSetting: private}, evidence.File},
+		{"none any more", &event.UnitState{}, false, finding.SettingMissing{}, evidence.Unknown},
+		{"not known", nil, false, finding.SettingUnknown{Why: finding.Reason{Text: "unit is not loaded"}}, evidence.Unknown},
+		{"the program", &event.UnitState{PrivateNetwork: true, Settings: []event.UnitSetting{private}}, true, finding.OwnProgram{}, evidence.Manager},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := tell(t)
+			if tt.unit != nil {
+				s.units["foo.service"] = *tt.unit
+			}
+			if tt.own {
+				s.process(42, 1, "/system.slice/foo.service", "/usr/bin/unshare", "unshare")
+				s.create(42, "/system.slice/foo.service")
+			} else {
+				s.service(42, "foo.service")
+			}
+			want := finding.Link{Kind: finding.KindSetting, Evidence: tt.evidence, Cause: tt.cause}
+			if diff := cmp.Diff(want, s.done[0].Links[0]); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// From systemd 254 on, the child that makes the namespace has called exec already.
+func TestTheExecutorMadeIt(t *testing.T) {
+	s := tell(t)
+	s.units["foo.service"] = event.UnitState{Name: "foo.service", Type: "simple", PrivateNetwork: true}
+	s.caller(41, "systemctl", "start", "foo")
+	s.send(41, private, job("StartUnit", "foo.service"))
+	s.process(42, 1, "/system.slice/foo.service", "/usr/lib/systemd/systemd-executor", "(foo)")
+	s.create(42, "/system.slice/foo.service")
+	s.want("command 41 cron.service (kernel)")
+}
