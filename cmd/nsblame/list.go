@@ -90,22 +90,22 @@ func (o *listOptions) validate() error {
 var takeSurvey = survey.Take
 
 func runList(ctx context.Context, opt *listOptions, cmd *cobra.Command) error {
-	books, err := openBooks(opt.from)
+	from, err := findRecordings(opt.from)
 	if err != nil {
 		return err
 	}
 	var watched []string
-	for _, path := range books.paths {
+	for _, path := range from.paths {
 		watched = append(watched, path)
 	}
 	found, err := takeSurvey(ctx, watched)
 	if err != nil {
 		return unlessStopped(ctx, err)
 	}
-	if err := books.read(ctx, found, cmd.ErrOrStderr()); err != nil {
+	if err := from.read(ctx, found, cmd.ErrOrStderr()); err != nil {
 		return unlessStopped(ctx, err)
 	}
-	list := books.match(found)
+	list := from.match(found)
 	w := cmd.OutOrStdout()
 	if opt.output.json() {
 		err = render.ListJSON(w, list)
@@ -115,7 +115,7 @@ func runList(ctx context.Context, opt *listOptions, cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	return books.whole()
+	return from.whole()
 }
 
 // unlessStopped is the error, unless it comes of the user's having ended the
@@ -127,24 +127,24 @@ func unlessStopped(ctx context.Context, err error) error {
 	return err
 }
 
-// books are the recordings in which creations are looked up.
-type books struct {
+// recordings are those in which creations are looked up.
+type recordings struct {
 	names []string
 	// paths are the files' own, by the names given.
 	paths map[string]string
-	list  []*book
+	list  []*indexed
 }
 
-// book is a recording.
-type book struct {
+// indexed is a recording that was read.
+type indexed struct {
 	recorded render.Recording
-	ledger   *life.Ledger
+	index    *life.Index
 	summary  finding.Summary
 }
 
-// openBooks finds out which files are meant, before anything is looked at.
-func openBooks(names []string) (*books, error) {
-	b := &books{names: names, paths: make(map[string]string)}
+// findRecordings finds out which files are meant, before anything is looked at.
+func findRecordings(names []string) (*recordings, error) {
+	r := &recordings{names: names, paths: make(map[string]string)}
 	for _, name := range names {
 		path, err := filepath.EvalSymlinks(name)
 		if err == nil {
@@ -153,47 +153,55 @@ func openBooks(names []string) (*books, error) {
 		if err != nil {
 			return nil, fmt.Errorf("replay %q: %w", name, unwrapPath(err))
 		}
-		b.paths[name] = path
+		r.paths[name] = path
 	}
-	return b, nil
+	return r, nil
 }
 
 // settled is how long after an event nsblame record has written it: it does so
 // within a second, if the machine lets it.
 const settled = 2 * time.Second
 
-// read reads the recordings. Of those that are still being written it reads what
-// comes until all that happened before the survey must be in them.
-func (b *books) read(ctx context.Context, s *survey.Survey, stderr io.Writer) error {
+// read reads the recordings. Of those that are still being written, it waits for
+// all that happened before the survey.
+func (r *recordings) read(ctx context.Context, s *survey.Survey, stderr io.Writer) error {
 	until := time.Now().Add(settled)
-	grows := func(name string) bool { return s.Writers[b.paths[name]] }
-	for next := 0; next < len(b.names); {
-		k := &book{ledger: life.NewLedger()}
-		src, err := openGrowing(ctx, b.names[next:], func(name string) (time.Time, bool) { return until, grows(name) }, stderr)
+	for next := 0; next < len(r.names); {
+		one, used, err := r.readOne(ctx, s, next, until, stderr)
 		if err != nil {
 			return err
 		}
-		summary, err := engine.Run(ctx, &otherwise{src}, engine.Options{Consumers: []finding.Consumer{k.ledger}})
-		used := src.next
-		if src.other {
-			used-- // the last one opened is of another recording
-		}
-		err = join(err, src.Close())
-		if err != nil {
-			return err
-		}
-		last := b.names[next+used-1]
-		k.summary = summary
-		k.recorded = render.Recording{
-			Name: b.names[next], FromNS: k.ledger.FromNS, UntilNS: k.ledger.UntilNS, GoesOn: grows(last) && !k.ledger.Ended(), Damages: summary.Damages,
-		}
-		if k.ledger.BootID != s.Host.BootID {
-			k.recorded.Why = "it is of another machine, or of another run of this one"
-		}
-		b.list = append(b.list, k)
+		r.list = append(r.list, one)
 		next += used
 	}
 	return ctx.Err() // what was read until then is not whole
+}
+
+// readOne reads the recording whose first file is the one given, and returns how
+// many files it has.
+func (r *recordings) readOne(ctx context.Context, s *survey.Survey, first int, until time.Time, stderr io.Writer) (*indexed, int, error) {
+	grows := func(name string) bool { return s.Writers[r.paths[name]] }
+	src, err := openGrowing(ctx, r.names[first:], func(name string) (time.Time, bool) { return until, grows(name) }, stderr)
+	if err != nil {
+		return nil, 0, err
+	}
+	index := life.NewIndex()
+	summary, err := engine.Run(ctx, &otherwise{src}, engine.Options{Consumers: []finding.Consumer{index}})
+	used := src.next
+	if src.other {
+		used-- // the last one opened is of another recording
+	}
+	if err = join(err, src.Close()); err != nil {
+		return nil, 0, err
+	}
+	index.GoesOn = grows(r.names[first+used-1]) && !index.Ended()
+	out := &indexed{index: index, summary: summary, recorded: render.Recording{
+		Name: r.names[first], FromNS: index.FromNS, UntilNS: index.UntilNS, GoesOn: index.GoesOn, Damages: summary.Damages,
+	}}
+	if index.BootID != s.Host.BootID {
+		out.recorded.Why = "it is of another machine, or of another run of this one"
+	}
+	return out, used, nil
 }
 
 // otherwise is the files of one recording: it ends where another one begins.
@@ -210,19 +218,19 @@ func (o *otherwise) Next(ctx context.Context) (event.Event, error) {
 }
 
 // match looks up who created each namespace, and puts all together.
-func (b *books) match(s *survey.Survey) *render.List {
+func (r *recordings) match(s *survey.Survey) *render.List {
 	list := &render.List{Host: s.Host, Created: make(map[uint32]life.Match)}
 	s.Builder.Namespaces(func(n *inventory.Namespace) {
-		m := b.find(n.Inum, n.Cookie())
+		m := r.find(n.Inum, n.Cookie())
 		if n.Initial {
 			m = life.Match{Why: "it is the machine's own"}
 		}
-		if m.Case != nil {
-			s.Builder.Created(n.Inum, m.Case.BootNS)
+		if m.Attribution != nil {
+			s.Builder.Created(n.Inum, m.Attribution.BootNS)
 		}
 		list.Created[n.Inum] = m
 	})
-	for _, k := range b.list {
+	for _, k := range r.list {
 		list.Recordings = append(list.Recordings, k.recorded)
 	}
 	list.Inventory = s.Builder.Build(s.NowNS)
@@ -231,17 +239,17 @@ func (b *books) match(s *survey.Survey) *render.List {
 
 const whyNoRecording = "nsblame list sees what there is, not what was: give it a recording with --from"
 
-func (b *books) find(inum uint32, cookie uint64) life.Match {
-	if len(b.list) == 0 {
+func (r *recordings) find(inum uint32, cookie uint64) life.Match {
+	if len(r.list) == 0 {
 		return life.Match{Why: whyNoRecording}
 	}
 	none := life.Match{Why: "no recording of this run of the machine was given"}
-	for _, k := range b.list {
+	for _, k := range r.list {
 		if k.recorded.Why != "" {
 			continue
 		}
-		m := k.ledger.Find(inum, cookie, k.recorded.GoesOn)
-		if m.Case != nil {
+		m := k.index.Find(inum, cookie)
+		if m.Attribution != nil {
 			return m
 		}
 		none = m
@@ -250,8 +258,8 @@ func (b *books) find(inum uint32, cookie uint64) life.Match {
 }
 
 // whole returns an error if a recording has gaps.
-func (b *books) whole() error {
-	for _, k := range b.list {
+func (r *recordings) whole() error {
+	for _, k := range r.list {
 		if err := whole(k.summary); err != nil {
 			return err
 		}

@@ -83,8 +83,9 @@ type Counts struct {
 	// Forgotten counts the creations and releases that were not followed
 	// because there were too many at once.
 	Forgotten uint64
-	// Untold counts those who moved in and were not told one by one.
-	Untold uint64
-	// DroppedJoins counts those who would have been, but came when too many did.
+	// Unreported counts the joins that were only counted.
+	Unreported uint64
+	// DroppedJoins counts the joins that are missing because there were too many
+	// at once.
 	DroppedJoins uint64
 }

@@ -9,20 +9,20 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
 
-// ledger is fed a stream in which a creation has the inode number 40 and, where
+// index is fed a stream in which a creation has the inode number 40 and, where
 // the kernel has cookies, the cookie 400; then come the events given.
-func ledger(t *testing.T, cookie uint64, then ...event.Body) *Ledger {
+func index(t *testing.T, cookie uint64, then ...event.Body) *Index {
 	t.Helper()
-	l := NewLedger()
+	x := NewIndex()
 	create := event.NetnsCreate{Serial: 1, Inum: 40, Cookie: cookie}
 	bodies := append([]event.Body{
 		&event.Host{BootID: "boot"}, &event.Coverage{Probe: event.ProbeRelease, Live: true}, &create,
 	}, then...)
 	for i, b := range bodies {
-		l.observe(event.Event{BootNS: uint64(i + 1), Body: b})
+		x.observe(event.Event{BootNS: uint64(i + 1), Body: b})
 	}
-	l.created(&finding.Attribution{Creation: &lineage.Creation{BootNS: 3, Netns: create}})
-	return l
+	x.created(&finding.Attribution{Creation: &lineage.Creation{BootNS: 3, Netns: create}})
+	return x
 }
 
 func TestFind(t *testing.T) {
@@ -30,37 +30,38 @@ func TestFind(t *testing.T) {
 	released := &event.NetnsRelease{Serial: 1, Inum: 40}
 	for _, tt := range []struct {
 		name   string
-		ledger *Ledger
+		index  *Index
 		cookie uint64 // of the namespace that is looked up
 		goesOn bool
 		by     By
 		why    string
 	}{
-		{"the same cookie", ledger(t, 400), 400, ended, ByCookie, ""},
-		{"the same cookie, with gaps", ledger(t, 400, &event.Loss{Kind: event.LossEnding, Count: 1}), 400, ended, ByCookie, ""},
-		{"another that has the number", ledger(t, 400), 401, goesOn, "", "doesn't have its creation"},
-		{"it was released", ledger(t, 400, released), 400, goesOn, "", "doesn't have its creation"},
-		{"it was freed", ledger(t, 400, &event.NetnsFree{Serial: 1}), 400, goesOn, "", "doesn't have its creation"},
-		{"another was released", ledger(t, 400, &event.NetnsRelease{Serial: 2, Inum: 40}), 400, ended, ByCookie, ""},
-		{"no cookie, the recording goes on", ledger(t, 0), 0, goesOn, ByInum, ""},
-		{"no cookie at the creation", ledger(t, 0), 400, goesOn, ByInum, ""},
-		{"the cookie can't be read", ledger(t, 400), 0, goesOn, ByInum, ""},
-		{"no cookie, the recording ended", ledger(t, 0), 400, ended, "", "numbers are reused"},
-		{"no cookie, the recording says that it ended", ledger(t, 0, &event.End{}), 0, goesOn, "", "numbers are reused"},
-		{"no cookie, ends may be lost", ledger(t, 0, &event.Loss{Kind: event.LossEnding, Count: 1}), 0, goesOn, "", "may lack the end"},
-		{"no cookie, other things are lost", ledger(t, 0, &event.Loss{Kind: event.LossForget, Count: 1}, &event.Loss{Kind: event.LossBus, Count: 1}), 0, goesOn, ByInum, ""},
-		{"no cookie, a part is damaged", ledger(t, 0, &event.Damage{Bytes: 9, Blocks: 1}), 0, goesOn, "", "may lack the end"},
-		{"no cookie, the file just ends", ledger(t, 0, &event.Damage{Blocks: 1, Truncated: true}), 0, goesOn, ByInum, ""},
-		{"no cookie, ends are not seen", ledger(t, 0, &event.Coverage{Probe: event.ProbeRelease}), 0, goesOn, "", "may lack the end"},
+		{"the same cookie", index(t, 400), 400, ended, ByCookie, ""},
+		{"the same cookie, with gaps", index(t, 400, &event.Loss{Kind: event.LossEnding, Count: 1}), 400, ended, ByCookie, ""},
+		{"another that has the number", index(t, 400), 401, goesOn, "", "doesn't have its creation"},
+		{"it was released", index(t, 400, released), 400, goesOn, "", "doesn't have its creation"},
+		{"it was freed", index(t, 400, &event.NetnsFree{Serial: 1}), 400, goesOn, "", "doesn't have its creation"},
+		{"another was released", index(t, 400, &event.NetnsRelease{Serial: 2, Inum: 40}), 400, ended, ByCookie, ""},
+		{"no cookie, the recording goes on", index(t, 0), 0, goesOn, ByInum, ""},
+		{"no cookie at the creation", index(t, 0), 400, goesOn, ByInum, ""},
+		{"the cookie can't be read", index(t, 400), 0, goesOn, ByInum, ""},
+		{"no cookie, the recording ended", index(t, 0), 400, ended, "", "numbers are reused"},
+		{"no cookie, the recording says that it ended", index(t, 0, &event.End{}), 0, goesOn, "", "numbers are reused"},
+		{"no cookie, ends may be lost", index(t, 0, &event.Loss{Kind: event.LossEnding, Count: 1}), 0, goesOn, "", "may lack the end"},
+		{"no cookie, other things are lost", index(t, 0, &event.Loss{Kind: event.LossForget, Count: 1}, &event.Loss{Kind: event.LossBus, Count: 1}), 0, goesOn, ByInum, ""},
+		{"no cookie, a part is damaged", index(t, 0, &event.Damage{Bytes: 9, Blocks: 1}), 0, goesOn, "", "may lack the end"},
+		{"no cookie, the file just ends", index(t, 0, &event.Damage{Blocks: 1, Truncated: true}), 0, goesOn, ByInum, ""},
+		{"no cookie, ends are not seen", index(t, 0, &event.Coverage{Probe: event.ProbeRelease}), 0, goesOn, "", "may lack the end"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			m := tt.ledger.Find(40, tt.cookie, tt.goesOn)
-			if m.By != tt.by || (m.Case != nil) != (tt.by != "") || !strings.Contains(m.Why, tt.why) || tt.by == "" && m.Why == "" {
+			tt.index.GoesOn = tt.goesOn
+			m := tt.index.Find(40, tt.cookie)
+			if m.By != tt.by || (m.Attribution != nil) != (tt.by != "") || !strings.Contains(m.Why, tt.why) || tt.by == "" && m.Why == "" {
 				t.Errorf("%+v", m)
 			}
 		})
 	}
-	if m := ledger(t, 400).Find(41, 400, true); m.Case != nil {
+	if m := index(t, 400).Find(41, 400); m.Attribution != nil {
 		t.Errorf("another inum: %+v", m)
 	}
 }
@@ -68,13 +69,14 @@ func TestFind(t *testing.T) {
 // Of two that had the number, of which the end of the first is not known, the
 // second is the one.
 func TestFindTheLatest(t *testing.T) {
-	l := ledger(t, 0, &event.NetnsCreate{Serial: 2, Inum: 40}, &event.NetnsCreate{Serial: 3, Errno: 28})
+	x := index(t, 0, &event.NetnsCreate{Serial: 2, Inum: 40}, &event.NetnsCreate{Serial: 3, Errno: 28})
 	second := &finding.Attribution{Creation: &lineage.Creation{BootNS: 9, Netns: event.NetnsCreate{Serial: 2, Inum: 40}}}
-	l.created(second)
-	if m := l.Find(40, 0, true); m.Case != second {
+	x.created(second)
+	x.GoesOn = true
+	if m := x.Find(40, 0); m.Attribution != second {
 		t.Errorf("%+v", m)
 	}
-	if l.BootID != "boot" || l.FromNS != 1 || l.UntilNS != 5 {
-		t.Errorf("%q from %d until %d", l.BootID, l.FromNS, l.UntilNS)
+	if x.BootID != "boot" || x.FromNS != 1 || x.UntilNS != 5 {
+		t.Errorf("%q from %d until %d", x.BootID, x.FromNS, x.UntilNS)
 	}
 }

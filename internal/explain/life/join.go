@@ -8,83 +8,84 @@ import (
 )
 
 const (
-	// maxPending bounds the joins of which it is awaited what becomes of them.
+	// maxPending bounds the joins that wait for what their process does next.
 	maxPending = 1 << 12
-	// maxHeldJoins bounds the joins of a namespace that wait for its creation;
-	// the kernel half tells fewer.
-	maxHeldJoins = 1 << 7
+	// maxWaitingJoins bounds the joins of a namespace that wait for its creation.
+	// The kernel part reports fewer.
+	maxWaitingJoins = 1 << 7
 )
 
-// pendingJoin waits for what becomes of it.
+// pendingJoin waits for what its process does next.
 type pendingJoin struct {
 	*finding.Joined
 	deadline uint64
 }
 
-// join takes the notice of a join.
-func (b *Book) join(at uint64, n *event.NetnsJoin) {
-	p, ancestry, why := b.tree.Lineage(n.Process)
+// join takes a join.
+func (t *Tracker) join(at uint64, n *event.NetnsJoin) {
+	p, ancestry, why := t.tree.Lineage(n.Process)
 	p.TID, p.Comm = n.TID, n.Comm
-	if l := b.lives[n.Serial]; l != nil {
-		l.told++
+	if l := t.lives[n.Serial]; l != nil {
+		l.reported++
 	}
-	if len(b.pending) >= maxPending {
-		b.droppedJoins++
+	if len(t.pending) >= maxPending {
+		t.droppedJoins++
 		return
 	}
 	j := &finding.Joined{BootNS: at, Netns: *n, Process: p, Ancestry: ancestry, AncestryWhy: why}
-	b.pending = append(b.pending, pendingJoin{j, at + b.execWait})
+	t.pending = append(t.pending, pendingJoin{j, at + t.execWait})
 }
 
-// settle notes what became of a join, and tells it, unless it must wait or is
-// not shown.
-func (b *Book) settle(j *finding.Joined, then finding.Then, at uint64) {
+// resolve completes a join with what its process did next. The join is reported,
+// unless it must wait for its creation or is hidden.
+func (t *Tracker) resolve(j *finding.Joined, then finding.Then, at uint64) {
 	j.Then, j.ThenNS = then, at
 	now := &j.Process
 	if then == finding.ThenExec {
-		after, _, _ := b.tree.Lineage(j.Process.ID)
+		after, _, _ := t.tree.Lineage(j.Process.ID)
 		j.Process.Exec, now = &after, &after
 	}
 	j.Placement = finding.Place(now)
-	l := b.lives[j.Netns.Serial]
+	l := t.lives[j.Netns.Serial]
 	switch {
 	case l == nil:
-		b.joins = append(b.joins, j)
-	case l.fate == undecided && len(l.heldJoins) >= maxHeldJoins:
-		b.droppedJoins++ // a recording may claim anything
+		t.joins = append(t.joins, j)
+	case l.fate == undecided && len(l.waitingJoins) >= maxWaitingJoins:
+		t.droppedJoins++ // a recording may claim anything
 	case l.fate == undecided:
-		l.heldJoins = append(l.heldJoins, j)
+		l.waitingJoins = append(l.waitingJoins, j)
 	case l.fate == shown:
 		j.Created = l.created
-		b.joins = append(b.joins, j)
+		t.joins = append(t.joins, j)
 	}
 }
 
-// settleIf settles those that wait for which become says so.
-func (b *Book) settleIf(at uint64, become func(pendingJoin) (finding.Then, bool)) {
-	if len(b.pending) == 0 {
+// resolveIf resolves the pending joins for which next knows what their process
+// did next.
+func (t *Tracker) resolveIf(at uint64, next func(pendingJoin) (finding.Then, bool)) {
+	if len(t.pending) == 0 {
 		return
 	}
-	b.pending = slices.DeleteFunc(b.pending, func(p pendingJoin) bool {
-		then, known := become(p)
+	t.pending = slices.DeleteFunc(t.pending, func(p pendingJoin) bool {
+		then, known := next(p)
 		if !known {
 			return false
 		}
 		if then == finding.ThenNothing {
 			at = 0
 		}
-		b.settle(p.Joined, then, at)
+		t.resolve(p.Joined, then, at)
 		return true
 	})
 }
 
-// follow settles the joins about which an event decides.
-func (b *Book) follow(ev event.Event) {
-	b.settleIf(ev.BootNS, func(p pendingJoin) (finding.Then, bool) { return finding.ThenNothing, ev.BootNS >= p.deadline })
-	b.settleIf(ev.BootNS, func(p pendingJoin) (finding.Then, bool) { return p.after(ev.Body) })
+// follow resolves the joins about which an event decides.
+func (t *Tracker) follow(ev event.Event) {
+	t.resolveIf(ev.BootNS, func(p pendingJoin) (finding.Then, bool) { return finding.ThenNothing, ev.BootNS >= p.deadline })
+	t.resolveIf(ev.BootNS, func(p pendingJoin) (finding.Then, bool) { return p.after(ev.Body) })
 }
 
-// after tells what an event says of a join.
+// after returns what an event says of a join.
 func (p pendingJoin) after(body event.Body) (finding.Then, bool) {
 	n := &p.Netns
 	switch body := body.(type) {
@@ -111,19 +112,19 @@ func (p pendingJoin) after(body event.Body) (finding.Then, bool) {
 	return finding.ThenNothing, false
 }
 
-// Joins returns the joins that are to be told since the last call, in the order
-// in which it was decided what became of them.
-func (b *Book) Joins() []*finding.Joined {
-	list := b.joins
-	b.joins = nil
+// Joins returns the joins that were resolved since the last call, in the order in
+// which they were.
+func (t *Tracker) Joins() []*finding.Joined {
+	list := t.joins
+	t.joins = nil
 	return list
 }
 
-// Deadline returns the time since boot in nanoseconds at which it is decided of
-// the first join that waits that nothing becomes of it, 0 if none waits.
-func (b *Book) Deadline() uint64 {
+// Deadline returns when the first pending join is resolved whatever happens, in
+// nanoseconds since boot; 0 if none is pending.
+func (t *Tracker) Deadline() uint64 {
 	var first uint64
-	for _, p := range b.pending {
+	for _, p := range t.pending {
 		if first == 0 || p.deadline < first {
 			first = p.deadline
 		}
@@ -131,16 +132,16 @@ func (b *Book) Deadline() uint64 {
 	return first
 }
 
-// Flush settles the joins that still wait. It is for a stream that breaks off
-// without an End.
-func (b *Book) Flush() {
-	b.settleIf(0, func(pendingJoin) (finding.Then, bool) { return finding.ThenNothing, true })
+// Flush resolves the joins that are still pending. It is for a stream that breaks
+// off without an End.
+func (t *Tracker) Flush() {
+	t.resolveIf(0, func(pendingJoin) (finding.Then, bool) { return finding.ThenNothing, true })
 }
 
-// untold is how many joins of a namespace were counted but not told.
-func (l *life) untold() uint64 {
-	if l.fate != shown || l.total < l.told {
+// unreported is how many joins of a namespace were only counted.
+func (l *life) unreported() uint64 {
+	if l.fate != shown || l.total < l.reported {
 		return 0
 	}
-	return uint64(l.total - l.told)
+	return uint64(l.total - l.reported)
 }

@@ -43,12 +43,12 @@ func TestThen(t *testing.T) {
 			s.feed(0, &event.Host{ExecWaitNS: 100})
 			n := creation(5, 100)
 			s.create(n)
-			s.book.Decide(caseOf(n), true)
+			s.tracker.Decide(created(n, true))
 			s.feed(10, joinOf(5, 1))
-			if got := s.book.Joins(); got != nil {
-				t.Fatalf("told too early: %+v", got[0])
+			if got := s.tracker.Joins(); got != nil {
+				t.Fatalf("reported too early: %+v", got[0])
 			}
-			if d := s.book.Deadline(); d != 110 {
+			if d := s.tracker.Deadline(); d != 110 {
 				t.Errorf("deadline %d", d)
 			}
 			at := uint64(20)
@@ -58,7 +58,7 @@ func TestThen(t *testing.T) {
 				}
 				s.feed(at, body)
 			}
-			list := s.book.Joins()
+			list := s.tracker.Joins()
 			if len(list) != 1 {
 				t.Fatalf("%d joins", len(list))
 			}
@@ -72,8 +72,8 @@ func TestThen(t *testing.T) {
 			if (j.Process.Exec != nil) != (tt.want == finding.ThenExec) || (j.ThenNS == 0) != (tt.want == finding.ThenNothing) {
 				t.Errorf("%+v", j)
 			}
-			if s.book.Deadline() != 0 || s.book.Joins() != nil {
-				t.Error("told twice")
+			if s.tracker.Deadline() != 0 || s.tracker.Joins() != nil {
+				t.Error("reported twice")
 			}
 		})
 	}
@@ -88,11 +88,11 @@ func TestJoinWaitsForItsCreation(t *testing.T) {
 		s.create(n)
 		s.feed(10, joinOf(5, 1))
 		s.feed(11, &event.Exec{Process: joiner, Serial: 5})
-		if got := s.book.Joins(); got != nil {
-			t.Fatalf("told too early: %+v", got[0])
+		if got := s.tracker.Joins(); got != nil {
+			t.Fatalf("reported too early: %+v", got[0])
 		}
-		s.book.Decide(caseOf(n), show)
-		list := s.book.Joins()
+		s.tracker.Decide(created(n, show))
+		list := s.tracker.Joins()
 		if (len(list) == 1) != show {
 			t.Fatalf("%d joins, shown: %t", len(list), show)
 		}
@@ -103,12 +103,12 @@ func TestJoinWaitsForItsCreation(t *testing.T) {
 }
 
 // What was only counted is in the counts, of namespaces that are gone, too.
-func TestUntold(t *testing.T) {
+func TestUnreported(t *testing.T) {
 	s := newStage("__put_net", "net_free")
 	for serial := uint64(1); serial <= 3; serial++ {
 		n := creation(serial, 100)
 		s.create(n)
-		s.book.Decide(caseOf(n), serial != 3)
+		s.tracker.Decide(created(n, serial != 3))
 		s.feed(10, joinOf(serial, 1))
 	}
 	s.feed(20, &event.NetnsRelease{Serial: 1, Joins: 8})
@@ -116,10 +116,10 @@ func TestUntold(t *testing.T) {
 	s.feed(22, &event.NetnsJoinCount{Serial: 2, Joins: 4})
 	s.feed(22, &event.NetnsJoinCount{Serial: 3, Joins: 9})
 	s.feed(30, &event.End{})
-	if diff := cmp.Diff(finding.Counts{Known: true, Alive: 1, Untold: 10}, s.book.Counts()); diff != "" {
+	if diff := cmp.Diff(finding.Counts{Known: true, Alive: 1, Unreported: 10}, s.tracker.Counts()); diff != "" {
 		t.Errorf("counts (-want +got):\n%s", diff)
 	}
-	if list := s.book.Joins(); len(list) != 2 {
+	if list := s.tracker.Joins(); len(list) != 2 {
 		t.Errorf("%d joins", len(list))
 	}
 }
@@ -135,11 +135,11 @@ func TestManyJoins(t *testing.T) {
 		j.Process.PID = i
 		s.feed(10, j)
 	}
-	if len(s.book.pending) > maxPending || len(s.book.lives[5].heldJoins) > maxHeldJoins {
-		t.Errorf("%d wait, %d are held", len(s.book.pending), len(s.book.lives[5].heldJoins))
+	if len(s.tracker.pending) > maxPending || len(s.tracker.lives[5].waitingJoins) > maxWaitingJoins {
+		t.Errorf("%d wait, %d are held", len(s.tracker.pending), len(s.tracker.lives[5].waitingJoins))
 	}
 	s.feed(20, &event.End{})
-	if got := s.book.Counts().DroppedJoins; got != 2*maxPending-maxHeldJoins {
+	if got := s.tracker.Counts().DroppedJoins; got != 2*maxPending-maxWaitingJoins {
 		t.Errorf("%d dropped", got)
 	}
 }

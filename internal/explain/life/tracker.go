@@ -1,9 +1,9 @@
-// Package life tells who moves into a network namespace and when it ends, and
-// which creation that is about.
+// Package life finds who joins a network namespace and when it ends, and relates
+// both to the creation.
 //
-// It is a pure function of the stream of events. An end may come before its
-// creation is shown, for that waits for an exec and for what a manager has to
-// say; then the end waits, too.
+// It is a pure function of the stream of events. A creation is reported late: it
+// waits for an exec and for the answer of a manager. Joins and ends of the
+// namespace wait for it.
 package life
 
 import (
@@ -16,40 +16,40 @@ import (
 )
 
 // maxLives bounds the namespaces that are followed at once, and the releases
-// that wait for the end of their teardown. The kernel half follows half as
-// many.
+// that wait for the end of their teardown. The kernel part follows half as many.
 const maxLives = 1 << 17
 
-// maxHeld bounds the ends of a namespace that wait for its creation: there is
-// one release, and one end of the teardown.
-const maxHeld = 2
+// maxWaitingEnds bounds the ends of a namespace that wait for its creation: a
+// release, and the end of the teardown.
+const maxWaitingEnds = 2
 
-// Book holds the namespaces that are there, by their creations.
-type Book struct {
-	tree  *lineage.Tree
+// Tracker follows namespaces from their creation to their end.
+type Tracker struct {
+	tree *lineage.Tree
+	// lives are the namespaces by the serial of their creation.
 	lives map[uint64]*life
 	// releases of namespaces whose creation is not known wait for the end of
 	// the teardown.
 	releases map[releaseKey]*finding.Release
-	// over counts the lives of which nothing more should come.
-	over int
-	// sees and frees are set where the probes of releases and of the ends of
-	// teardowns are live.
-	sees, frees bool
-	forgotten   uint64
-	// execWait is how long it is awaited what becomes of who moves in.
+	// finished counts the lives of which nothing more should come.
+	finished int
+	// seesRelease and seesFree are set if the probes of releases and of the ends
+	// of teardowns are live.
+	seesRelease, seesFree bool
+	forgotten             uint64
+	// execWait is how long a join waits for what its process does next.
 	execWait uint64
 	pending  []pendingJoin
 	joins    []*finding.Joined
-	// untold counts those who moved in and were only counted, in namespaces
-	// that are gone.
-	untold uint64
-	// droppedJoins counts the joins that are not told, for there were too many at
-	// once.
+	// unreported counts the joins that were only counted, of namespaces that are
+	// gone.
+	unreported uint64
+	// droppedJoins counts the joins that are not reported, because there were too
+	// many at once.
 	droppedJoins uint64
 }
 
-// releaseKey tells releases apart: inums are reused, but not at once.
+// releaseKey identifies a release: inums are reused, but not at once.
 type releaseKey struct {
 	inum uint32
 	at   uint64
@@ -60,11 +60,11 @@ type life struct {
 	fate    fate
 	created *finding.Attribution
 	release *finding.Release
-	held    []finding.Ended
-	// heldJoins wait as the ends do.
-	heldJoins []*finding.Joined
-	// told counts the joins that were told one by one, of total.
-	told, total uint32
+	// waitingEnds and waitingJoins wait until the fate is decided.
+	waitingEnds  []finding.Ended
+	waitingJoins []*finding.Joined
+	// reported counts the joins that were reported one by one, of total.
+	reported, total uint32
 }
 
 // fate says whether a creation is shown.
@@ -76,118 +76,116 @@ const (
 	hidden
 )
 
-// New returns a Book that looks processes up in a tree.
-func New(tree *lineage.Tree) *Book {
-	return &Book{tree: tree, lives: make(map[uint64]*life), releases: make(map[releaseKey]*finding.Release)}
+// New returns a Tracker that looks processes up in a tree.
+func New(tree *lineage.Tree) *Tracker {
+	return &Tracker{tree: tree, lives: make(map[uint64]*life), releases: make(map[releaseKey]*finding.Release)}
 }
 
-// Observe takes the next event of the stream, after the tree has. If that is
-// the end of a namespace whose creation was shown, or is not known, it returns
-// that end.
-//
-// Who moved in is told by Joins.
-func (b *Book) Observe(ev event.Event) *finding.Ended {
-	b.follow(ev)
+// Observe takes the next event of the stream, after the tree has. It returns the
+// end of a namespace, unless that waits for its creation or is hidden. Joins
+// returns the joins.
+func (t *Tracker) Observe(ev event.Event) *finding.Ended {
+	t.follow(ev)
 	switch body := ev.Body.(type) {
 	case *event.Host:
-		b.execWait = body.ExecWaitNS
+		t.execWait = body.ExecWaitNS
 	case *event.Coverage:
-		b.sees = b.sees || body.Live && body.Probe == event.ProbeRelease
-		b.frees = b.frees || body.Live && body.Probe.SeesTeardown()
+		t.seesRelease = t.seesRelease || body.Live && body.Probe == event.ProbeRelease
+		t.seesFree = t.seesFree || body.Live && body.Probe.SeesTeardown()
 	case *event.NetnsCreate:
-		b.begin(body)
+		t.begin(body)
 	case *event.NetnsRelease:
-		return b.release(ev.BootNS, body)
+		return t.release(ev.BootNS, body)
 	case *event.NetnsFree:
-		return b.free(ev.BootNS, body)
+		return t.free(ev.BootNS, body)
 	case *event.NetnsJoin:
-		b.join(ev.BootNS, body)
+		t.join(ev.BootNS, body)
 	case *event.NetnsJoinCount:
-		if l := b.lives[body.Serial]; l != nil {
+		if l := t.lives[body.Serial]; l != nil {
 			l.total = body.Joins
 		}
 	}
 	return nil
 }
 
-func (b *Book) begin(n *event.NetnsCreate) {
+func (t *Tracker) begin(n *event.NetnsCreate) {
 	if n.Errno != 0 {
 		return
 	}
-	if len(b.lives) >= maxLives && b.over > 0 {
-		maps.DeleteFunc(b.lives, func(_ uint64, l *life) bool {
-			over := l.release != nil && l.fate != undecided
-			if over {
-				b.untold += l.untold()
+	if len(t.lives) >= maxLives && t.finished > 0 {
+		maps.DeleteFunc(t.lives, func(_ uint64, l *life) bool {
+			finished := l.release != nil && l.fate != undecided
+			if finished {
+				t.unreported += l.unreported()
 			}
-			return over
+			return finished
 		})
-		b.over = 0
+		t.finished = 0
 	}
-	if len(b.lives) >= maxLives {
-		b.forgotten++
+	if len(t.lives) >= maxLives {
+		t.forgotten++
 		return
 	}
-	b.lives[n.Serial] = &life{}
+	t.lives[n.Serial] = &life{}
 }
 
-func (b *Book) release(at uint64, n *event.NetnsRelease) *finding.Ended {
+func (t *Tracker) release(at uint64, n *event.NetnsRelease) *finding.Ended {
 	r := &finding.Release{BootNS: at, Netns: *n}
 	if !n.By.IsZero() {
-		p, ancestry, why := b.tree.Lineage(n.By)
+		p, ancestry, why := t.tree.Lineage(n.By)
 		p.TID, p.Comm = n.TID, n.Comm
 		r.By, r.Ancestry, r.AncestryWhy = &p, ancestry, why
 	}
-	if l := b.lives[n.Serial]; l != nil {
+	if l := t.lives[n.Serial]; l != nil {
 		l.release, l.total = r, n.Joins
 	} else {
-		b.await(releaseKey{n.Inum, at}, r)
+		t.awaitFree(releaseKey{n.Inum, at}, r)
 	}
-	return b.tell(n.Serial, finding.Ended{BootNS: at, Release: r, Final: !b.frees})
+	return t.end(n.Serial, finding.Ended{BootNS: at, Release: r, Final: !t.seesFree})
 }
 
-// await keeps a release for the end of the teardown.
-func (b *Book) await(key releaseKey, r *finding.Release) {
+// awaitFree keeps a release for the end of the teardown.
+func (t *Tracker) awaitFree(key releaseKey, r *finding.Release) {
 	switch {
-	case !b.frees:
-	case len(b.releases) >= maxLives:
-		b.forgotten++
+	case !t.seesFree:
+	case len(t.releases) >= maxLives:
+		t.forgotten++
 	default:
-		b.releases[key] = r
+		t.releases[key] = r
 	}
 }
 
-func (b *Book) free(at uint64, n *event.NetnsFree) *finding.Ended {
+func (t *Tracker) free(at uint64, n *event.NetnsFree) *finding.Ended {
 	e := finding.Ended{BootNS: at, Free: n}
-	if l := b.lives[n.Serial]; l != nil {
+	if l := t.lives[n.Serial]; l != nil {
 		e.Release = l.release
 	} else {
 		key := releaseKey{n.Inum, n.ReleasedNS}
-		e.Release = b.releases[key]
-		delete(b.releases, key)
+		e.Release = t.releases[key]
+		delete(t.releases, key)
 	}
-	return b.tell(n.Serial, e)
+	return t.end(n.Serial, e)
 }
 
-// tell notes an end and returns it, unless it must wait or is not shown.
-func (b *Book) tell(serial uint64, e finding.Ended) *finding.Ended {
-	l := b.lives[serial]
+// end notes an end and returns it, unless it must wait or is hidden.
+func (t *Tracker) end(serial uint64, e finding.Ended) *finding.Ended {
+	l := t.lives[serial]
 	if l == nil {
 		return &e
 	}
-	if l.fate == undecided && len(l.held) >= maxHeld {
-		b.forgotten++ // a recording may claim anything
+	if l.fate == undecided && len(l.waitingEnds) >= maxWaitingEnds {
+		t.forgotten++ // a recording may claim anything
 		return nil
 	}
 	if l.fate == undecided {
-		l.held = append(l.held, e)
+		l.waitingEnds = append(l.waitingEnds, e)
 		return nil
 	}
 	if e.Free != nil {
-		b.untold += l.untold()
-		delete(b.lives, serial)
+		t.unreported += l.unreported()
+		delete(t.lives, serial)
 	} else if e.Final {
-		b.over++
+		t.finished++
 	}
 	if l.fate == hidden {
 		return nil
@@ -196,36 +194,35 @@ func (b *Book) tell(serial uint64, e finding.Ended) *finding.Ended {
 	return &e
 }
 
-// Decide says whether a creation is shown, and returns the ends that waited
-// for that, in their order. Who moved in and waited for it is told by Joins, and
-// did so before.
-func (b *Book) Decide(c *finding.Attribution, show bool) []finding.Ended {
+// Decide takes a creation, which is shown if it is selected. It returns the ends
+// that waited for it, in their order. The joins that waited came before; Joins
+// returns them.
+func (t *Tracker) Decide(c *finding.Created) []finding.Ended {
 	serial := c.Netns.Serial
-	l := b.lives[serial]
+	l := t.lives[serial]
 	if l == nil || l.fate != undecided || c.Netns.Errno != 0 {
 		return nil
 	}
 	l.fate = hidden
-	if show {
-		l.fate, l.created = shown, brief(c)
-		for _, j := range l.heldJoins {
+	if c.Selected {
+		l.fate, l.created = shown, brief(c.Attribution)
+		for _, j := range l.waitingJoins {
 			j.Created = l.created
-			b.joins = append(b.joins, j)
+			t.joins = append(t.joins, j)
 		}
 	}
-	l.heldJoins = nil
+	waiting := l.waitingEnds
+	l.waitingEnds, l.waitingJoins = nil, nil
 	var ready []finding.Ended
-	held := l.held
-	l.held = nil
-	for _, e := range held {
-		if told := b.tell(serial, e); told != nil && show {
-			ready = append(ready, *told)
+	for _, e := range waiting {
+		if end := t.end(serial, e); end != nil && c.Selected {
+			ready = append(ready, *end)
 		}
 	}
 	return ready
 }
 
-// brief is what is kept of a creation for as long as the namespace is there.
+// brief returns what is kept of a creation while its namespace exists.
 func brief(c *finding.Attribution) *finding.Attribution {
 	return &finding.Attribution{
 		Creation: &lineage.Creation{
@@ -237,18 +234,18 @@ func brief(c *finding.Attribution) *finding.Attribution {
 }
 
 // Counts returns the figures as of now.
-func (b *Book) Counts() finding.Counts {
-	c := finding.Counts{Known: b.sees, Forgotten: b.forgotten, Untold: b.untold, DroppedJoins: b.droppedJoins}
-	for _, l := range b.lives {
-		c.Untold += l.untold()
+func (t *Tracker) Counts() finding.Counts {
+	c := finding.Counts{Known: t.seesRelease, Forgotten: t.forgotten, Unreported: t.unreported, DroppedJoins: t.droppedJoins}
+	for _, l := range t.lives {
+		c.Unreported += l.unreported()
 	}
-	if !b.sees {
+	if !t.seesRelease {
 		return c
 	}
-	for _, l := range b.lives {
+	for _, l := range t.lives {
 		switch {
 		case l.fate != shown:
-		case l.release != nil && b.frees:
+		case l.release != nil && t.seesFree:
 			c.Releasing++
 		case l.release != nil:
 		default:

@@ -11,10 +11,10 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
 
-// stage is a Book with its tree, fed as the tracer does.
+// stage is a Tracker with its tree, fed as the engine does.
 type stage struct {
-	tree *lineage.Tree
-	book *Book
+	tree    *lineage.Tree
+	tracker *Tracker
 }
 
 func newStage(probes ...event.Probe) *stage {
@@ -29,15 +29,16 @@ func newStage(probes ...event.Probe) *stage {
 func (s *stage) feed(at uint64, b event.Body) *finding.Ended {
 	ev := event.Event{BootNS: at, Body: b}
 	s.tree.Observe(ev)
-	return s.book.Observe(ev)
+	return s.tracker.Observe(ev)
 }
 
 func creation(serial uint64, inum uint32) event.NetnsCreate {
 	return event.NetnsCreate{Serial: serial, Inum: inum}
 }
 
-func caseOf(n event.NetnsCreate) *finding.Attribution {
-	return finding.NewAttribution(&lineage.Creation{BootNS: n.Serial, Netns: n})
+func created(n event.NetnsCreate, selected bool) *finding.Created {
+	c := finding.NewAttribution(&lineage.Creation{BootNS: n.Serial, Netns: n})
+	return &finding.Created{Attribution: c, Selected: selected}
 }
 
 func (s *stage) create(n event.NetnsCreate) { s.feed(n.Serial, &n) }
@@ -48,27 +49,27 @@ func TestEndWaitsForItsCreation(t *testing.T) {
 		n := creation(5, 100)
 		s.create(n)
 		if e := s.feed(6, &event.NetnsRelease{Serial: 5, Inum: 100, CreatedNS: 5}); e != nil {
-			t.Fatalf("told too early: %+v", e)
+			t.Fatalf("reported too early: %+v", e)
 		}
 		if e := s.feed(9, &event.NetnsFree{Serial: 5, Inum: 100, CreatedNS: 5, ReleasedNS: 6}); e != nil {
-			t.Fatalf("told too early: %+v", e)
+			t.Fatalf("reported too early: %+v", e)
 		}
-		told := s.book.Decide(caseOf(n), show)
+		ends := s.tracker.Decide(created(n, show))
 		if !show {
-			if len(told) > 0 {
-				t.Errorf("the ends of what is not shown: %+v", told)
+			if len(ends) > 0 {
+				t.Errorf("the ends of what is not shown: %+v", ends)
 			}
 			continue
 		}
-		if len(told) != 2 || told[0].Free != nil || told[1].Free == nil {
-			t.Fatalf("told %+v", told)
+		if len(ends) != 2 || ends[0].Free != nil || ends[1].Free == nil {
+			t.Fatalf("reported %+v", ends)
 		}
-		for _, e := range told {
+		for _, e := range ends {
 			if ns, known := e.Lifetime(); !known || ns != 1 || e.Created == nil || e.Created.Netns.Serial != 5 || e.Release == nil || e.Inum() != 100 {
 				t.Errorf("%+v", e)
 			}
 		}
-		if diff := cmp.Diff(finding.Counts{Known: true}, s.book.Counts()); diff != "" {
+		if diff := cmp.Diff(finding.Counts{Known: true}, s.tracker.Counts()); diff != "" {
 			t.Errorf("counts (-want +got):\n%s", diff)
 		}
 	}
@@ -118,21 +119,21 @@ func TestWithoutFree(t *testing.T) {
 	s := newStage(event.ProbeRelease)
 	n := creation(5, 100)
 	s.create(n)
-	s.book.Decide(caseOf(n), true)
+	s.tracker.Decide(created(n, true))
 	if e := s.feed(6, &event.NetnsRelease{Serial: 5, Inum: 100}); e == nil || !e.Final {
 		t.Fatalf("%+v", e)
 	}
-	if c := s.book.Counts(); c != (finding.Counts{Known: true}) {
+	if c := s.tracker.Counts(); c != (finding.Counts{Known: true}) {
 		t.Errorf("%+v", c)
 	}
 	// those that have ended make room
 	for i := range uint64(2 * maxLives) {
 		n := creation(i+10, 100)
 		s.create(n)
-		s.book.Decide(caseOf(n), true)
+		s.tracker.Decide(created(n, true))
 		s.feed(i+11, &event.NetnsRelease{Serial: n.Serial, Inum: 100})
 	}
-	if c := s.book.Counts(); c != (finding.Counts{Known: true}) {
+	if c := s.tracker.Counts(); c != (finding.Counts{Known: true}) {
 		t.Errorf("%+v", c)
 	}
 }
@@ -143,7 +144,7 @@ func TestEarlierRecording(t *testing.T) {
 	s := newStage(event.ProbeRelease)
 	n := creation(5, 100)
 	s.create(n)
-	s.book.Decide(caseOf(n), true)
+	s.tracker.Decide(created(n, true))
 	s.feed(7, &event.NetnsRelease{Serial: 5})
 	e := s.feed(9, &event.NetnsFree{Serial: 5, DurationNS: 1})
 	if e == nil || e.Created == nil || e.Release == nil {
@@ -158,8 +159,8 @@ func TestCountsNeedTheProbe(t *testing.T) {
 	s := newStage()
 	n := creation(5, 100)
 	s.create(n)
-	s.book.Decide(caseOf(n), true)
-	if c := s.book.Counts(); c != (finding.Counts{}) {
+	s.tracker.Decide(created(n, true))
+	if c := s.tracker.Counts(); c != (finding.Counts{}) {
 		t.Errorf("%+v", c)
 	}
 }
@@ -170,23 +171,23 @@ func TestTooMany(t *testing.T) {
 		s.create(creation(i+1, uint32(i)))
 		s.feed(i, &event.NetnsRelease{Inum: uint32(i)})
 	}
-	if c := s.book.Counts(); c.Forgotten != 6 {
+	if c := s.tracker.Counts(); c.Forgotten != 6 {
 		t.Errorf("%+v", c)
 	}
 }
 
 // Whatever the order in which creations are decided and namespaces end, each
-// end of a shown one is told once, after its creation and with it; none of a
+// end of a shown one is reported once, after its creation and with it; none of a
 // hidden one; and what has ended is not kept.
 func TestEveryEndOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := newStage(event.ProbeRelease, "proc_free_inum")
 		count := rapid.IntRange(1, 8).Draw(t, "count")
 		type state struct {
-			n                     event.NetnsCreate
-			decided, show         bool
-			released, freed       bool
-			toldRelease, toldFree int
+			n               event.NetnsCreate
+			decided, show   bool
+			released, freed bool
+			releases, frees int
 		}
 		var all []*state
 		at := uint64(100)
@@ -195,7 +196,7 @@ func TestEveryEndOnce(t *testing.T) {
 			all = append(all, &state{n: creation(uint64(i+1), uint32(i%3)), show: rapid.Bool().Draw(t, "show")})
 			s.create(all[i].n)
 		}
-		told := func(e *finding.Ended) {
+		reported := func(e *finding.Ended) {
 			if e == nil {
 				return
 			}
@@ -204,12 +205,12 @@ func TestEveryEndOnce(t *testing.T) {
 			}
 			st := all[e.Created.Netns.Serial-1]
 			if !st.decided || !st.show {
-				t.Fatalf("%+v told, decided %v, shown %v", e, st.decided, st.show)
+				t.Fatalf("%+v reported, decided %v, shown %v", e, st.decided, st.show)
 			}
 			if e.Free != nil {
-				st.toldFree++
+				st.frees++
 			} else {
-				st.toldRelease++
+				st.releases++
 			}
 		}
 		released := make(map[uint64]uint64)
@@ -219,16 +220,16 @@ func TestEveryEndOnce(t *testing.T) {
 			switch {
 			case !st.decided && (st.freed || rapid.Bool().Draw(t, "decide")):
 				st.decided = true
-				for _, e := range s.book.Decide(caseOf(st.n), st.show) {
-					told(&e)
+				for _, e := range s.tracker.Decide(created(st.n, st.show)) {
+					reported(&e)
 				}
 			case !st.released:
 				st.released = true
 				released[st.n.Serial] = at
-				told(s.feed(at, &event.NetnsRelease{Serial: st.n.Serial, Inum: st.n.Inum}))
+				reported(s.feed(at, &event.NetnsRelease{Serial: st.n.Serial, Inum: st.n.Inum}))
 			case !st.freed:
 				st.freed = true
-				told(s.feed(at, &event.NetnsFree{Serial: st.n.Serial, Inum: st.n.Inum, ReleasedNS: released[st.n.Serial]}))
+				reported(s.feed(at, &event.NetnsFree{Serial: st.n.Serial, Inum: st.n.Inum, ReleasedNS: released[st.n.Serial]}))
 			default:
 				continue
 			}
@@ -239,12 +240,12 @@ func TestEveryEndOnce(t *testing.T) {
 			if st.show {
 				want = 1
 			}
-			if st.toldRelease != want || st.toldFree != want {
-				t.Fatalf("serial %d: released %d times, freed %d times, want %d", st.n.Serial, st.toldRelease, st.toldFree, want)
+			if st.releases != want || st.frees != want {
+				t.Fatalf("serial %d: released %d times, freed %d times, want %d", st.n.Serial, st.releases, st.frees, want)
 			}
 		}
-		if len(s.book.lives)+len(s.book.releases) > 0 {
-			t.Fatalf("still kept: %v %v", s.book.lives, s.book.releases)
+		if len(s.tracker.lives)+len(s.tracker.releases) > 0 {
+			t.Fatalf("still kept: %v %v", s.tracker.lives, s.tracker.releases)
 		}
 	})
 }

@@ -79,7 +79,7 @@ func stream(t *testing.T, p finding.Consumer) {
 		event.LossTable: 3, event.LossCreation: 2, event.LossRecord: 0,
 	}}))
 	do(p.Consume(&finding.Summary{Seen: 1, Printed: 1}))
-	do(p.Consume(&finding.Summary{Seen: 4, Printed: 4, Life: finding.Counts{Known: true, Alive: 2, Releasing: 1, Untold: 7}}))
+	do(p.Consume(&finding.Summary{Seen: 4, Printed: 4, Life: finding.Counts{Known: true, Alive: 2, Releasing: 1, Unreported: 7}}))
 }
 
 // golden compares got with a file of testdata, or writes it with -update.

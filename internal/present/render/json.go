@@ -227,7 +227,7 @@ func (p *jsonPrinter) summary(s *finding.Summary) error {
 	e.uint("lost", s.LostTotal())
 	e.uint("cut", s.Cut)
 	e.uint("bus_cut", s.BusCut)
-	if n := s.Life.Untold; n > 0 {
+	if n := s.Life.Unreported; n > 0 {
 		e.uint("joins_unreported", n)
 	}
 	if s.Damages > 0 {

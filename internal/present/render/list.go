@@ -65,7 +65,7 @@ func (l *List) tally() tally {
 		default:
 			c.unheld++
 		}
-		if l.Created[n.Inum].Case != nil {
+		if l.Created[n.Inum].Attribution != nil {
 			c.created++
 		}
 	}
@@ -266,7 +266,7 @@ func (p *listText) nothing(n *inventory.Namespace) string {
 func shortLabel(p *inventory.Process) string { return label(present(p), nil, maxCell/2) }
 
 func (p *listText) createdBy(n *inventory.Namespace) string {
-	c := p.list.Created[n.Inum].Case
+	c := p.list.Created[n.Inum].Attribution
 	switch {
 	case n.Initial:
 		return "the boot"
@@ -414,10 +414,10 @@ func (p *listText) creation(b *block, n *inventory.Namespace) {
 	m := p.list.Created[n.Inum]
 	switch {
 	case n.Initial:
-	case m.Case == nil:
+	case m.Attribution == nil:
 		b.row("by", "unknown: "+fitEscaped(m.Why, maxName), evidence.Unknown)
 	default:
-		c := m.Case
+		c := m.Attribution
 		b.creator(c)
 		b.place(c)
 		b.ancestry(c)

@@ -84,11 +84,11 @@ func addKernel(out *answer.ListedNetns, k *inventory.Kernel) {
 // addCreation adds the creation as in netns_create.
 func (a *listAnswerer) addCreation(out *answer.ListedNetns, n *inventory.Namespace) {
 	m := a.list.Created[n.Inum]
-	if m.Case == nil {
+	if m.Attribution == nil {
 		out.CreatedWhy, out.CreatedWhyBase64 = someText(m.Why)
 		return
 	}
-	created := a.clock.creationAnswer(m.Case)
+	created := a.clock.creationAnswer(m.Attribution)
 	out.Created, out.CreatedBy = &created, answer.Text(m.By)
 }
 

@@ -49,8 +49,8 @@ func listed() *List {
 		4026532103: {Why: "told by \x1b[31m"},
 	}}
 	for _, s := range scenarios() {
-		if s.c.Netns.Errno == 0 && l.Created[4026532100].Case == nil && len(s.c.Links) > 0 {
-			l.Created[4026532100] = life.Match{Case: s.c, By: life.ByCookie}
+		if s.c.Netns.Errno == 0 && l.Created[4026532100].Attribution == nil && len(s.c.Links) > 0 {
+			l.Created[4026532100] = life.Match{Attribution: s.c, By: life.ByCookie}
 			b.Created(4026532100, s.c.BootNS)
 		}
 	}

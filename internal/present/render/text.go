@@ -123,7 +123,7 @@ func (p *textPrinter) damaged(d *finding.Damaged) error {
 func (p *textPrinter) summary(s *finding.Summary) error {
 	text := fmt.Sprintf("%d namespace%s seen, %d printed, %s", s.Seen, plural(s.Seen), s.Printed, LostText(s))
 	text += fmt.Sprintf(", %d cut", s.Cut) + aliveText(s.Life)
-	if n := s.Life.Untold; n > 0 {
+	if n := s.Life.Unreported; n > 0 {
 		text += fmt.Sprintf(", %d more join%s only counted", n, plural(n))
 	}
 	if s.BusCut > 0 {

@@ -150,17 +150,17 @@ func (b *block) place(c *finding.Attribution) {
 // ancestry adds the lineage, each below the one that it forked.
 func (b *block) ancestry(c *finding.Attribution) {
 	title, indent := "from", 0
-	// adopted is of the process whose parent comes next: the link was read,
+	// found is set if the parent that comes next was found at the start: it was read,
 	// not seen being made.
-	adopted := c.Process.Preexisting
+	found := c.Process.Preexisting
 	for i := range c.Ancestry {
 		a := &c.Ancestry[i]
 		evidence := evidence.Kernel
-		if adopted {
+		if found {
 			evidence += ", found at start"
 		}
 		b.row(title, strings.Repeat(" ", indent)+label(a, parentIn(c.Ancestry, i), maxTreeCommand)+" "+detail(a), evidence)
-		title, adopted = "", a.Preexisting
+		title, found = "", a.Preexisting
 		indent = min(indent+2, maxTreeIndent)
 	}
 	if c.AncestryTruncated {

@@ -35,7 +35,7 @@ type run struct {
 	opt     Options
 	tree    *lineage.Tree
 	blamer  *blame.Blamer
-	book    *life.Book
+	tracker *life.Tracker
 	summary finding.Summary
 	// observed is given to consumers again and again, for events are many.
 	observed finding.Observed
@@ -50,7 +50,7 @@ func Run(ctx context.Context, src Source, opt Options) (finding.Summary, error) 
 	defer enough()
 	tree := lineage.NewTree()
 	r := &run{
-		opt: opt, tree: tree, blamer: blame.New(tree), book: life.New(tree), enough: enough,
+		opt: opt, tree: tree, blamer: blame.New(tree), tracker: life.New(tree), enough: enough,
 		summary: finding.Summary{Lost: make(map[event.LossKind]uint64)},
 	}
 	err := r.read(ctx, src)
@@ -82,7 +82,7 @@ func (r *run) read(ctx context.Context, src Source) error {
 		for _, q := range r.blamer.Asks() {
 			src.Ask(q)
 		}
-		if next := earlier(r.tree.Deadline(), r.book.Deadline()); next != deadline {
+		if next := earlier(r.tree.Deadline(), r.tracker.Deadline()); next != deadline {
 			deadline = next
 			src.WakeAt(deadline)
 		}
@@ -92,12 +92,12 @@ func (r *run) read(ctx context.Context, src Source) error {
 // finish emits what still waited when the stream ended, and the summary.
 func (r *run) finish() error {
 	r.blamer.Submit(r.tree.Flush()...)
-	r.book.Flush()
+	r.tracker.Flush()
 	if err := r.conclude(r.blamer.Flush(), r.blamer.FlushPernetInits()); err != nil {
 		return err
 	}
 	r.summary.BusCut = r.blamer.BusCut()
-	r.summary.Life = r.book.Counts()
+	r.summary.Life = r.tracker.Counts()
 	if n := r.summary.Life.Forgotten; n > 0 {
 		r.summary.Lost[event.LossLife] += n
 	}
@@ -124,7 +124,7 @@ func (r *run) observe(ev event.Event) error {
 		return err
 	}
 	done := r.tree.Observe(ev)
-	end := r.book.Observe(ev)
+	end := r.tracker.Observe(ev)
 	r.blamer.Observe(ev)
 	r.blamer.Submit(done...)
 	if err := r.conclude(r.blamer.Ready(), r.blamer.PernetInits()); err != nil {
@@ -191,11 +191,11 @@ func (r *run) created(c *finding.Attribution) error {
 	if r.full() {
 		return nil
 	}
-	selected := r.opt.Filter.Match(c)
-	if err := r.emit(&finding.Created{Attribution: c, Selected: selected}); err != nil {
+	created := &finding.Created{Attribution: c, Selected: r.opt.Filter.Match(c)}
+	if err := r.emit(created); err != nil {
 		return err
 	}
-	ends := r.book.Decide(c, selected)
+	ends := r.tracker.Decide(created)
 	if err := r.joins(); err != nil {
 		return err
 	}
@@ -204,7 +204,7 @@ func (r *run) created(c *finding.Attribution) error {
 			return err
 		}
 	}
-	if selected {
+	if created.Selected {
 		r.count(c)
 	}
 	return nil
@@ -231,7 +231,7 @@ func (r *run) ended(e *finding.Ended) error {
 
 // joins emits who moved into namespaces.
 func (r *run) joins() error {
-	for _, j := range r.book.Joins() {
+	for _, j := range r.tracker.Joins() {
 		if r.hides(j.Created) {
 			continue
 		}
