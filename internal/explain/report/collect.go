@@ -37,11 +37,13 @@ type Collector struct {
 type group struct {
 	Cause
 	like           string
-	moments        []moment
+	moments        recurring
 	life, teardown series
-	spent          map[string]*series
-	costing        costing
-	example        int // the strength of its evidence
+	// runBy, containers and occupants become the tallies of the cause.
+	runBy, containers, occupants tallying
+	spent                        map[string]*series
+	costing                      costing
+	example                      int // the strength of its evidence
 }
 
 // life is a namespace between its creation and its end.
@@ -198,13 +200,13 @@ func (c *Collector) settle(serial uint64, l *life) {
 		if l.teardown != 0 {
 			l.group.teardown.add(l.teardown)
 		}
-		l.group.Untold += l.untold()
+		l.group.Unreported += l.unreported()
 		delete(c.lives, serial)
 	}
 }
 
-// untold is how many moved in without a notice.
-func (l *life) untold() uint64 { return uint64(l.joins - min(l.joins, l.noticed)) }
+// unreported is how many moved in without a notice.
+func (l *life) unreported() uint64 { return uint64(l.joins - min(l.joins, l.noticed)) }
 
 // joined takes a process that moved into a namespace whose case was selected.
 func (c *Collector) joined(j *finding.Joined) {
@@ -218,9 +220,9 @@ func (c *Collector) joined(j *finding.Joined) {
 	case !j.Occupant():
 		l.group.Visits++
 	case p.Exec != nil:
-		l.group.Occupants.add(occupant(p.Exec, j))
+		l.group.occupants.add(occupant(p.Exec, j))
 	default:
-		l.group.Occupants.add(occupant(p, j))
+		l.group.occupants.add(occupant(p, j))
 	}
 	c.settle(j.Netns.Serial, l)
 }
@@ -258,7 +260,7 @@ func (c *Collector) group(k *finding.Attribution) *group {
 func identify(k *finding.Attribution) (cause Cause, key, like string) {
 	o := &k.Origin
 	cause = Cause{
-		Trigger: o.Trigger, Origin: party(&o.Placement), Creator: party(&k.Placement), Settings: decisive(k),
+		Trigger: o.Trigger, Origin: unitRef(&o.Placement), Creator: unitRef(&k.Placement), Settings: decisive(k),
 		Errors: make(map[uint32]uint64), Evidence: make(map[evidence.Evidence]uint64),
 	}
 	p, ancestry, place := o.Process, o.Ancestry, &o.Placement
@@ -342,9 +344,7 @@ func (g *group) add(k *finding.Attribution) {
 		g.Errors[k.Netns.Errno]++
 	}
 	g.Evidence[k.Origin.Evidence]++
-	if len(g.moments) < maxSamples {
-		g.moments = append(g.moments, moment{k.BootNS, actor(k)})
-	}
+	g.moments.add(moment{k.BootNS, actor(k)})
 	if strength := k.Origin.Evidence.Strength(); g.Example == nil || strength > g.example {
 		g.example, g.Example = strength, k
 	}
@@ -360,11 +360,11 @@ func (g *group) add(k *finding.Attribution) {
 		g.spend(k.Netns.Init[i].Subsystem, k.Netns.Init[i].DurationNS)
 	}
 	if p := parent(k); p != nil {
-		g.RunBy.add(p)
+		g.runBy.add(p)
 	}
 	for _, place := range []*cgroup.Placement{&k.Origin.Placement, &k.Placement} {
 		if place.Container != nil {
-			g.Containers.add([]string{containerName(place.Container)})
+			g.containers.add([]string{containerName(place.Container)})
 			break
 		}
 	}
@@ -404,7 +404,7 @@ func (c *Collector) Report() *Report {
 		if l.group == nil {
 			continue
 		}
-		l.group.Untold += l.untold()
+		l.group.Unreported += l.unreported()
 		if l.released != 0 || l.freed {
 			continue
 		}
@@ -427,14 +427,15 @@ func (c *Collector) Report() *Report {
 func (c *Collector) finish(g *group, r *Report) Cause {
 	out := g.Cause
 	out.Similar = c.similar[g.like] - 1
-	out.Rhythm = rhythm(g.moments, g.Count)
-	out.Life, out.Teardown = g.life.spread(), g.teardown.spread()
+	out.RunBy, out.Containers, out.Occupants = g.runBy.tally(), g.containers.tally(), g.occupants.tally()
+	out.Recurrence = g.moments.recurrence()
+	out.Life, out.Teardown = g.life.quantiles(), g.teardown.quantiles()
 	if !r.Endings.Seen {
 		out.Alive, out.OldestAlive = 0, 0
 	}
 	for _, what := range spentOrder(g.spent) {
 		s := g.spent[what]
-		out.Spent = append(out.Spent, Spent{What: what, Sum: s.sum, Spread: s.spread()})
+		out.Spent = append(out.Spent, Spent{What: what, Sum: s.sum, Quantiles: s.quantiles()})
 	}
 	out.Costs = g.costing.costs()
 	out.Remedies = remedies(&out, r)

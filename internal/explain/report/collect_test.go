@@ -119,7 +119,7 @@ func TestTheSeedCase(t *testing.T) {
 		}
 	}
 	c := s.causes(t, 1)[0]
-	if c.Count != 42 || !c.Rhythm.Periodic || c.Rhythm.Interval.N != 41 || c.Life.N != 41 || c.Life.Median != 30*second || c.Teardown.Median != 4e6 {
+	if c.Count != 42 || !c.Recurrence.Periodic || c.Recurrence.Interval.N != 41 || c.Life.N != 41 || c.Life.Median != 30*second || c.Teardown.Median != 4e6 {
 		t.Errorf("%+v", c)
 	}
 	if c.Alive != 1 || c.OldestAlive != 42*120*second+3*second || c.Evidence[evidence.Kernel] != 42 {
@@ -368,7 +368,7 @@ func TestCountsAddUp(t *testing.T) {
 			for _, n := range c.Evidence {
 				evidence += n
 			}
-			if evidence != c.Count || c.Rhythm.Interval.N > c.Count {
+			if evidence != c.Count || c.Recurrence.Interval.N > c.Count {
 				t.Fatalf("%+v", c)
 			}
 		}
@@ -417,7 +417,7 @@ func TestOccupants(t *testing.T) {
 	if diff := cmp.Diff(want, c.Occupants); diff != "" {
 		t.Errorf("occupants (-want +got):\n%s", diff)
 	}
-	if c.Visits != 1 || c.Untold != 7+3 || c.Teardown.N != 1 {
-		t.Errorf("%d visits, %d untold, %d teardowns", c.Visits, c.Untold, c.Teardown.N)
+	if c.Visits != 1 || c.Unreported != 7+3 || c.Teardown.N != 1 {
+		t.Errorf("%d visits, %d unreported, %d teardowns", c.Visits, c.Unreported, c.Teardown.N)
 	}
 }

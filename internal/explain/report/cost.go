@@ -21,7 +21,7 @@ type Costs struct {
 	Unlisted uint64
 	// Lock is the wait for the lock, LockSum all of it; without a value where it
 	// was not seen.
-	Lock    Spread
+	Lock    Quantiles
 	LockSum uint64
 	// Other is the time that is none of these.
 	Other uint64
@@ -33,7 +33,7 @@ type OpCost struct {
 	Op event.CostOp
 	// Sum is in nanoseconds.
 	Sum uint64
-	Spread
+	Quantiles
 }
 
 // costing collects Costs.
@@ -77,9 +77,9 @@ func (c *costing) costs() *Costs {
 		return nil
 	}
 	out := c.Costs
-	out.Lock, out.LockSum = c.lock.spread(), c.lock.sum
+	out.Lock, out.LockSum = c.lock.quantiles(), c.lock.sum
 	for op, s := range c.ops {
-		out.Ops = append(out.Ops, OpCost{Op: op, Sum: s.sum, Spread: s.spread()})
+		out.Ops = append(out.Ops, OpCost{Op: op, Sum: s.sum, Quantiles: s.quantiles()})
 	}
 	slices.SortFunc(out.Ops, func(a, b OpCost) int {
 		return cmp.Or(cmp.Compare(b.Sum, a.Sum), cmp.Compare(a.Op.Op, b.Op.Op), cmp.Compare(a.Op.Module, b.Op.Module),

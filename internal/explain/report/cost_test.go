@@ -36,10 +36,10 @@ func TestCosts(t *testing.T) {
 		}
 		want := &Costs{
 			Measured: 3, Sum: 3000, Unlisted: 15, LockSum: 100, Other: 3000 - 900 - 33 - 15 - 100,
-			Lock: Spread{N: 2, Q1: 25, Median: 50, Q3: 75, Max: 100},
+			Lock: Quantiles{N: 2, Q1: 25, Median: 50, Q3: 75, Max: 100},
 			Ops: []OpCost{
-				{Op: event.CostOp{Op: "big_init", Subsystem: "m", Module: "m"}, Sum: 900, Spread: Spread{N: 3, Min: 300, Q1: 300, Median: 300, Q3: 300, Max: 300}},
-				{Op: event.CostOp{Op: "small_init", Subsystem: "small"}, Sum: 33, Spread: Spread{N: 3, Min: 10, Q1: 10, Median: 11, Q3: 11, Max: 12}},
+				{Op: event.CostOp{Op: "big_init", Subsystem: "m", Module: "m"}, Sum: 900, Quantiles: Quantiles{N: 3, Min: 300, Q1: 300, Median: 300, Q3: 300, Max: 300}},
+				{Op: event.CostOp{Op: "small_init", Subsystem: "small"}, Sum: 33, Quantiles: Quantiles{N: 3, Min: 10, Q1: 10, Median: 11, Q3: 11, Max: 12}},
 			},
 		}
 		for _, got := range []*Costs{r.Costs, r.Causes[0].Costs} {

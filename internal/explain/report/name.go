@@ -67,10 +67,10 @@ func isID(id string) bool {
 	return strings.Trim(id, "0123456789abcdef") == ""
 }
 
-// party names the unit of a placement.
-func party(p *cgroup.Placement) Party {
+// unitRef names the unit of a placement.
+func unitRef(p *cgroup.Placement) UnitRef {
 	name := stable(p.Unit, p)
-	return Party{
+	return UnitRef{
 		Unit: name, Pattern: name != p.Unit,
 		Manager: p.Manager, OwnerUID: p.OwnerUID, HasOwner: p.HasOwner && p.Manager == event.ManagerUser,
 	}

@@ -1,31 +1,38 @@
 package report
 
 import (
-	"cmp"
+	"math"
 	"slices"
 
-	"github.com/nsblame/nsblame/internal/event"
+	"github.com/DataDog/sketches-go/ddsketch"
 )
 
-// maxSamples bounds the values that a series keeps.
-const maxSamples = 1 << 16
+const (
+	// maxExact is how many values a series keeps as they are. Further ones go
+	// into a sketch.
+	maxExact = 1 << 12
+	// accuracy is how far the quantiles of a sketch may be off, relative to
+	// their value.
+	accuracy = 0.005
+)
 
-// Spread describes values in nanoseconds by their order, which a few that are
+// Quantiles describes values in nanoseconds by their order, which a few that are
 // far off do not change.
-type Spread struct {
+type Quantiles struct {
 	// N counts the values.
 	N uint64
-	// Min and Max are the extremes, Q1 and Q3 the quartiles, Median the value in
-	// the middle. Between two values they are interpolated.
+	// Min and Max are the extremes. Q1 and Q3 are the quartiles, Median is the
+	// value in the middle. Of up to 4096 values they are exact, and interpolated
+	// between two values. Of more they are within 0.5 % of a value with that
+	// rank.
 	Min, Q1, Median, Q3, Max uint64
-	// Unused counts the values, of N, that came when there were too many already:
-	// the quartiles and the median are of the first ones.
-	Unused uint64
 }
 
-// series collects values.
+// series collects values. All of them count the same, however many there are and
+// in whatever order they come.
 type series struct {
 	values     []uint64
+	sketch     *ddsketch.DDSketch // of all values, once there are too many to keep
 	n          uint64
 	sum        uint64
 	least, top uint64
@@ -38,26 +45,52 @@ func (s *series) add(v uint64) {
 	s.n++
 	s.sum += v
 	s.least, s.top = min(s.least, v), max(s.top, v)
-	if len(s.values) < maxSamples {
+	switch {
+	case s.sketch != nil:
+		count(s.sketch, v)
+	case len(s.values) < maxExact:
 		s.values = append(s.values, v)
+	default:
+		s.sketch = newSketch()
+		for _, kept := range s.values {
+			count(s.sketch, kept)
+		}
+		s.values = nil
+		count(s.sketch, v)
 	}
 }
 
-func (s *series) spread() Spread {
+func newSketch() *ddsketch.DDSketch {
+	sketch, err := ddsketch.NewDefaultDDSketch(accuracy)
+	if err != nil {
+		panic(err) // it refuses an accuracy that is not between 0 and 1
+	}
+	return sketch
+}
+
+func count(sketch *ddsketch.DDSketch, v uint64) {
+	if err := sketch.Add(float64(v)); err != nil {
+		panic(err) // it refuses what is no number or above 1e300
+	}
+}
+
+func (s *series) quantiles() Quantiles {
 	if s.n == 0 {
-		return Spread{}
+		return Quantiles{}
 	}
-	sorted := slices.Sorted(slices.Values(s.values))
-	return Spread{
-		N: s.n, Min: s.least, Max: s.top,
-		Q1: quantile(sorted, 1), Median: quantile(sorted, 2), Q3: quantile(sorted, 3),
-		Unused: s.n - uint64(len(sorted)),
+	out := Quantiles{N: s.n, Min: s.least, Max: s.top}
+	if s.sketch == nil {
+		sorted := slices.Sorted(slices.Values(s.values))
+		out.Q1, out.Median, out.Q3 = quartile(sorted, 1), quartile(sorted, 2), quartile(sorted, 3)
+		return out
 	}
+	out.Q1, out.Median, out.Q3 = s.sketched(0.25), s.sketched(0.5), s.sketched(0.75)
+	return out
 }
 
-// quantile is the k-th quartile of sorted values, interpolated between the two
+// quartile is the k-th quartile of sorted values, interpolated between the two
 // next to it.
-func quantile(sorted []uint64, k int) uint64 {
+func quartile(sorted []uint64, k int) uint64 {
 	at := k * (len(sorted) - 1)
 	lower := sorted[at/4]
 	if at%4 == 0 {
@@ -69,74 +102,34 @@ func quantile(sorted []uint64, k int) uint64 {
 	return lower + d/4*part + d%4*part/4
 }
 
-const (
-	// minIntervals is how many intervals it takes to speak of a period.
-	minIntervals = 3
-	// burstNS is the pause that ends a burst.
-	burstNS = 1e9
-)
-
-// Rhythm is how creations are spread over time.
-type Rhythm struct {
-	// Interval describes the times from one to the next. Those that one process
-	// at the origin makes with less than a second between them count as one
-	// burst, and the interval is then from burst to burst.
-	Interval Spread
-	// Bursts counts those, single ones included. It is Count if Bursts play no
-	// part: there are none, or too few to speak of intervals between them.
-	Bursts uint64
-	// Periodic is set if there are at least three intervals, and at least three
-	// of four of them are within a quarter of the median. What starts by the
-	// minute and is held up for some seconds passes, and so does one that now
-	// and then leaves a beat out. Three intervals that come by chance (with a
-	// Poisson process) pass in 3 of 100 cases, ten in 2 of 10,000.
-	Periodic bool
+// sketched is a quantile of the sketch. It is never beyond the extremes.
+func (s *series) sketched(q float64) uint64 {
+	v, err := s.sketch.GetValueAtQuantile(q)
+	if err != nil {
+		panic(err) // it refuses an empty sketch
+	}
+	if v >= float64(s.top) {
+		return s.top
+	}
+	return max(s.least, uint64(math.Round(v)))
 }
 
-// moment is a creation in time, with the process that it goes back to.
-type moment struct {
-	at    uint64
-	actor event.ProcessID
-}
-
-// rhythm describes the intervals between the moments that were kept of count.
-func rhythm(kept []moment, count uint64) Rhythm {
-	slices.SortStableFunc(kept, func(a, b moment) int { return cmp.Compare(a.at, b.at) })
-	var single, bursts series
-	starts := uint64(min(1, len(kept)))
-	for i, began := 1, 0; i < len(kept); i++ {
-		pause := kept[i].at - kept[i-1].at
-		single.add(pause)
-		if pause < burstNS && kept[i].actor == kept[i-1].actor {
-			continue
+// within counts the values from least to most, both included.
+func (s *series) within(least, most uint64) uint64 {
+	var n uint64
+	for _, v := range s.values {
+		if least <= v && v <= most {
+			n++
 		}
-		bursts.add(kept[i].at - kept[began].at)
-		began = i
-		starts++
 	}
-	unused := count - uint64(len(kept))
-	r, use := Rhythm{Bursts: count}, &single
-	if bursts.n >= minIntervals && bursts.n < single.n {
-		r.Bursts, use = starts+unused, &bursts
+	if s.sketch == nil {
+		return n
 	}
-	r.Interval = use.spread()
-	r.Periodic = periodic(use.values, r.Interval.Median)
-	if use.n > 0 {
-		r.Interval.N, r.Interval.Unused = use.n+unused, unused
-	}
-	return r
-}
-
-// periodic reports whether intervals of that median make a period.
-func periodic(intervals []uint64, median uint64) bool {
-	if len(intervals) < minIntervals || median == 0 {
+	s.sketch.ForEach(func(v, count float64) (stop bool) {
+		if float64(least) <= v && v <= float64(most) {
+			n += uint64(count)
+		}
 		return false
-	}
-	near := 0
-	for _, d := range intervals {
-		if off := max(d, median) - min(d, median); off <= median/4 {
-			near++
-		}
-	}
-	return near*4 >= len(intervals)*3
+	})
+	return n
 }

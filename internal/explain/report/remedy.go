@@ -79,14 +79,14 @@ func remedies(c *Cause, r *Report) []Remedy {
 }
 
 // systemctl is a command line for the manager that a unit belongs to.
-func systemctl(p *Party, args ...string) []string {
+func systemctl(p *UnitRef, args ...string) []string {
 	if p.Manager == event.ManagerUser {
 		return append([]string{"systemctl", "--user"}, args...)
 	}
 	return append([]string{"systemctl"}, args...)
 }
 
-func journal(p *Party, unit string) []string {
+func journal(p *UnitRef, unit string) []string {
 	if p.Manager == event.ManagerUser {
 		return []string{"journalctl", "--user", "--unit", unit}
 	}
@@ -94,7 +94,7 @@ func journal(p *Party, unit string) []string {
 }
 
 // unitDir is where the administrator's settings of a unit go.
-func unitDir(p *Party) string {
+func unitDir(p *UnitRef) string {
 	if p.Manager == event.ManagerUser {
 		return "/etc/systemd/user"
 	}
@@ -102,7 +102,7 @@ func unitDir(p *Party) string {
 }
 
 // asUser says whose manager is meant.
-func asUser(p *Party) string {
+func asUser(p *UnitRef) string {
 	if p.HasOwner {
 		return fmt.Sprintf(" as the user with id %d", p.OwnerUID)
 	}

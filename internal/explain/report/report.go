@@ -82,9 +82,9 @@ func (g *Gaps) LostTotal() uint64 {
 	return n
 }
 
-// Party is a unit in which something was done, as a cause names it: parts of
+// UnitRef is a unit in which something was done, as a cause names it: parts of
 // its name that change from run to run are left out.
-type Party struct {
+type UnitRef struct {
 	// Unit is the name. "*" stands for what was left out.
 	Unit string
 	// Pattern is set if something was left out.
@@ -100,7 +100,7 @@ type Cause struct {
 	// Trigger is the kind of beginning.
 	Trigger finding.Trigger
 	// Origin is the unit that it began in, without a Unit where there is none.
-	Origin Party
+	Origin UnitRef
 	// Command is the command line that it began with; empty where no command
 	// did. Process ids and container ids in it that are the process's own are
 	// left out, as "<pid>" and "<id>". Comm stands in for one that isn't known.
@@ -113,7 +113,7 @@ type Cause struct {
 	// Why says, with an unknown trigger, where the evidence ends.
 	Why finding.Reason
 	// Creator is the unit in which the namespaces were made.
-	Creator Party
+	Creator UnitRef
 	// Settings are those of the creating unit that made the namespaces.
 	Settings []event.UnitSetting
 	// Activated is the bus name whose activation was asked for.
@@ -134,17 +134,17 @@ type Cause struct {
 	Errors        map[uint32]uint64
 	// First and Last are the first and the last creation, since boot.
 	First, Last uint64
-	// Rhythm is how the creations are spread over time.
-	Rhythm Rhythm
+	// Recurrence is how the creations are spread over time.
+	Recurrence Recurrence
 	// Occupants are the command lines of those who moved in after others had made
-	// the namespaces, as far as they were told one by one; Untold counts further
-	// ones. Visits counts those who left again, or ended there, without a program
-	// of their own.
-	Occupants      Tally
-	Visits, Untold uint64
+	// the namespaces. Unreported counts those who moved in and were only counted.
+	// Visits counts those who left again, or ended there, without a program of
+	// their own.
+	Occupants          Tally
+	Visits, Unreported uint64
 	// Life is how long the namespaces lived, from the creation to the last
 	// reference; Teardown is how long the kernel took to free them.
-	Life, Teardown Spread
+	Life, Teardown Quantiles
 	// Alive counts the namespaces that were not given up when the stream ended,
 	// OldestAlive is when the oldest of them was created.
 	Alive, OldestAlive uint64
@@ -167,39 +167,8 @@ type Spent struct {
 	What string
 	// Sum is in nanoseconds.
 	Sum uint64
-	Spread
+	Quantiles
 }
 
 // Whole stands in Spent for the creation as a whole.
 const Whole = "creation"
-
-// Tally counts different values. It keeps the first ones.
-type Tally struct {
-	// Values are the values, in the order in which they came.
-	Values []Counted
-	// Others counts what had another value than those.
-	Others uint64
-}
-
-// Counted is a value, which can be a command line, with how often it came.
-type Counted struct {
-	Value []string
-	Count uint64
-}
-
-// maxTally bounds the values that a Tally keeps.
-const maxTally = 8
-
-func (t *Tally) add(value []string) {
-	for i := range t.Values {
-		if equal(t.Values[i].Value, value) {
-			t.Values[i].Count++
-			return
-		}
-	}
-	if len(t.Values) == maxTally {
-		t.Others++
-		return
-	}
-	t.Values = append(t.Values, Counted{Value: value, Count: 1})
-}

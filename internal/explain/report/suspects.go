@@ -42,18 +42,18 @@ type Suspects struct {
 
 // Suspect is a unit that was there.
 type Suspect struct {
-	Party
+	UnitRef
 	// Processes is how many it had at the end.
 	Processes uint32
 }
 
 // suspects collects who was there and who had a part in what.
 type suspects struct {
-	began, ended map[Party]uint32
+	began, ended map[UnitRef]uint32
 	listed       [2]bool // at the beginning, at the end
 	short        string  // why a list is not whole
 	unplaced     uint32
-	involved     map[Party]bool
+	involved     map[UnitRef]bool
 	named        map[string]bool // by chains, which don't tell the manager
 	overflow     bool
 	unknown      uint64
@@ -63,8 +63,8 @@ type suspects struct {
 
 func newSuspects() suspects {
 	return suspects{
-		began: make(map[Party]uint32), ended: make(map[Party]uint32),
-		involved: make(map[Party]bool), named: make(map[string]bool),
+		began: make(map[UnitRef]uint32), ended: make(map[UnitRef]uint32),
+		involved: make(map[UnitRef]bool), named: make(map[string]bool),
 	}
 }
 
@@ -88,7 +88,7 @@ func (s *suspects) active(a *event.Active) {
 		if place.Unit == "" || place.Unit == "init.scope" {
 			continue
 		}
-		unit := party(&place)
+		unit := unitRef(&place)
 		if _, known := to[unit]; !known && len(to) == maxUnits {
 			s.short = "there were too many units"
 			continue
@@ -132,7 +132,7 @@ func (s *suspects) mark(place *cgroup.Placement) {
 		s.overflow = true
 		return
 	}
-	s.involved[party(place)] = true
+	s.involved[unitRef(place)] = true
 	if place.SystemUnit != place.Unit && place.SystemUnit != "" {
 		s.name(place.SystemUnit)
 	}
@@ -167,7 +167,7 @@ func (s *suspects) judge(r *Report) Suspects {
 	}
 	for unit, processes := range s.ended {
 		if _, before := s.began[unit]; before && !s.involved[unit] && !s.named[unit.Unit] {
-			out.Units = append(out.Units, Suspect{Party: unit, Processes: processes})
+			out.Units = append(out.Units, Suspect{UnitRef: unit, Processes: processes})
 		}
 	}
 	slices.SortFunc(out.Units, func(a, b Suspect) int {

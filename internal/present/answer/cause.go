@@ -110,7 +110,8 @@ type Occupants struct {
 	Visits uint64 `json:"visits"`
 }
 
-// Quantiles describe values by their order. Quartiles are interpolated.
+// Quantiles describe values by their order. Of up to 4096 values they are exact,
+// of more within 0.5 %.
 type Quantiles struct {
 	N        uint64 `json:"n"`
 	MedianNS uint64 `json:"median_ns"`
@@ -118,8 +119,6 @@ type Quantiles struct {
 	Q3NS     uint64 `json:"q3_ns"`
 	MinNS    uint64 `json:"min_ns"`
 	MaxNS    uint64 `json:"max_ns"`
-	// Values that came when there were too many for the median.
-	Unused uint64 `json:"unused,omitempty"`
 }
 
 // SummedQuantiles are quantiles with the sum of the values.

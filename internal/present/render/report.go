@@ -217,8 +217,8 @@ func (w *reportWriter) gaps() []phrase {
 	return out
 }
 
-// partyText is a unit with the user whose it is.
-func partyText(p *report.Party) string {
+// unitRefText is a unit with the user whose it is.
+func unitRefText(p *report.UnitRef) string {
 	name := unitName(p.Unit)
 	if p.Manager == event.ManagerUser && p.HasOwner {
 		return fmt.Sprintf("%s (user %d)", name, p.OwnerUID)
@@ -245,19 +245,19 @@ func (w *reportWriter) what(c *report.Cause) phrase {
 			p = append(p, words(" (cut)"))
 		}
 		if c.Origin.Unit != "" {
-			p = append(p, words(" in "), value(partyText(&c.Origin)))
+			p = append(p, words(" in "), value(unitRefText(&c.Origin)))
 		}
 	case finding.TriggerUnknown:
 		p = phrase{words("Unknown, through "), command}
 		if c.Creator.Unit != "" {
-			p = append(p, words(" in "), value(partyText(&c.Creator)))
+			p = append(p, words(" in "), value(unitRefText(&c.Creator)))
 		}
 	case finding.TriggerRestart:
-		p = phrase{words("Restarts of "), value(partyText(&c.Origin))}
+		p = phrase{words("Restarts of "), value(unitRefText(&c.Origin))}
 	case finding.TriggerBoot:
-		p = phrase{words("The boot, for "), value(partyText(&c.Origin))}
+		p = phrase{words("The boot, for "), value(unitRefText(&c.Origin))}
 	default:
-		p = phrase{words("The %s ", c.Trigger), value(partyText(&c.Origin))}
+		p = phrase{words("The %s ", c.Trigger), value(unitRefText(&c.Origin))}
 	}
 	return p
 }
@@ -267,7 +267,7 @@ func (w *reportWriter) section(i int, c *report.Cause) section {
 	s.title = append(s.title, words(": %s", times(c)))
 	add := func(title string, spans ...span) { s.rows = append(s.rows, row{title, spans}) }
 	if c.Creator.Unit != "" {
-		add("in", value(partyText(&c.Creator)))
+		add("in", value(unitRefText(&c.Creator)))
 	}
 	for j := range c.Settings {
 		add("setting", value(fitEscaped(settingText(&c.Settings[j]), maxReportCommand)))
@@ -292,12 +292,12 @@ func (w *reportWriter) section(i int, c *report.Cause) section {
 	tally("run by", &c.RunBy, argvText)
 	tally("container", &c.Containers, func(v []string) string { return fitEscaped(strings.Join(v, ""), maxName) })
 	tally("occupants", &c.Occupants, argvText)
-	if c.Untold > 0 {
+	if c.Unreported > 0 {
 		title := ""
 		if len(c.Occupants.Values) == 0 {
 			title = "occupants"
 		}
-		add(title, words("more, only counted (%d)", c.Untold))
+		add(title, words("more, only counted (%d)", c.Unreported))
 	}
 	if c.Visits > 0 {
 		add("visited", words("%s, by who left again or ended there without a program of its own", counted(c.Visits, "time")))
@@ -311,7 +311,7 @@ func (w *reportWriter) section(i int, c *report.Cause) section {
 	}
 	add("when", w.when(c)...)
 	if c.Life.N > 0 {
-		add("lived", words("%s", spreadText(&c.Life, lasting)))
+		add("lived", words("%s", quantilesText(&c.Life, lasting)))
 	}
 	if w.r.Endings.Seen {
 		if c.Alive == 0 {
@@ -330,7 +330,7 @@ func (w *reportWriter) section(i int, c *report.Cause) section {
 		if sp.What != report.Whole {
 			what = value(fitEscaped(sp.What, maxName))
 		}
-		add(title, words("%s in ", durationText(sp.Sum)), what, words(": each %s", spreadText(&sp.Spread, durationText)))
+		add(title, words("%s in ", durationText(sp.Sum)), what, words(": each %s", quantilesText(&sp.Quantiles, durationText)))
 	}
 	if c.Costs != nil {
 		title := "cost"
@@ -340,7 +340,7 @@ func (w *reportWriter) section(i int, c *report.Cause) section {
 		}
 	}
 	if c.Teardown.N > 0 {
-		add("teardown", words("%s", spreadText(&c.Teardown, durationText)))
+		add("teardown", words("%s", quantilesText(&c.Teardown, durationText)))
 	}
 	var evidence []string
 	for _, e := range slices.Sorted(maps.Keys(c.Evidence)) {
@@ -371,7 +371,7 @@ func (w *reportWriter) when(c *report.Cause) phrase {
 		return phrase{words("once, at %s", w.at(c.First))}
 	}
 	p := phrase{words("%s to %s", w.at(c.First), w.at(c.Last))}
-	r := &c.Rhythm
+	r := &c.Recurrence
 	if r.Bursts < c.Count {
 		p = append(p, words(", in %s", counted(r.Bursts, "burst")))
 	}
@@ -379,23 +379,19 @@ func (w *reportWriter) when(c *report.Cause) phrase {
 		return p
 	}
 	if r.Periodic {
-		p = append(p, words(", periodic, every %s", spreadText(&r.Interval, lasting)))
+		p = append(p, words(", periodic, every %s", quantilesText(&r.Interval, lasting)))
 	} else {
-		p = append(p, words(", not periodic, intervals of %s", spreadText(&r.Interval, lasting)))
+		p = append(p, words(", not periodic, intervals of %s", quantilesText(&r.Interval, lasting)))
 	}
 	return p
 }
 
-// spreadText is the median with what lies around it.
-func spreadText(s *report.Spread, text func(uint64) string) string {
+// quantilesText is the median with what lies around it.
+func quantilesText(s *report.Quantiles, text func(uint64) string) string {
 	if s.Min == s.Max {
 		return text(s.Median)
 	}
-	out := fmt.Sprintf("%s (median; quartiles %s and %s, least %s, most %s)", text(s.Median), text(s.Q1), text(s.Q3), text(s.Min), text(s.Max))
-	if s.Unused > 0 {
-		out += fmt.Sprintf(", of the first %d of %d", s.N-s.Unused, s.N)
-	}
-	return out
+	return fmt.Sprintf("%s (median; quartiles %s and %s, least %s, most %s)", text(s.Median), text(s.Q1), text(s.Q3), text(s.Min), text(s.Max))
 }
 
 func newAction(m *report.Remedy) action {
@@ -465,7 +461,7 @@ func (w *reportWriter) suspects() (text, units []phrase) {
 			break
 		}
 		u := &s.Units[i]
-		units = append(units, phrase{value(partyText(&u.Party)), words(" (%s)", processesText(u.Processes))})
+		units = append(units, phrase{value(unitRefText(&u.UnitRef)), words(" (%s)", processesText(u.Processes))})
 	}
 	if more := len(s.Units) - len(units) + s.Others; more > 0 {
 		units = append(units, phrase{words("and %d more", more)})

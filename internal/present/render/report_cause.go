@@ -14,7 +14,7 @@ func (a *reportAnswerer) cause(c *report.Cause) answer.Cause {
 		Similar: uint64(c.Similar), Count: c.Count, Failed: c.Failed, Errors: errorsAnswer(c.Errors),
 		First: a.clock.time(c.First), FirstBootNS: c.First,
 		Last: a.clock.time(c.Last), LastBootNS: c.Last,
-		Periodic: c.Rhythm.Periodic, Bursts: c.Rhythm.Bursts, Interval: quantilesOrNull(&c.Rhythm.Interval),
+		Periodic: c.Recurrence.Periodic, Bursts: c.Recurrence.Bursts, Interval: quantilesOrNull(&c.Recurrence.Interval),
 		Lifetime: quantilesOrNull(&c.Life), Teardown: quantilesOrNull(&c.Teardown),
 		Spent: each(c.Spent, spentAnswer), Cost: a.costs(c.Costs), Evidence: counts(c.Evidence),
 		Example: a.clock.creationAnswer(c.Example), Remedies: each(c.Remedies, remedyAnswer),
@@ -53,7 +53,7 @@ func commandAnswer(c *report.Cause) *answer.Command {
 	return out
 }
 
-func unitRef(p *report.Party) answer.UnitRef {
+func unitRef(p *report.UnitRef) answer.UnitRef {
 	out := answer.UnitRef{Pattern: p.Pattern, Manager: answer.Text(p.Manager)}
 	out.Name, out.NameBase64 = textOf(p.Unit)
 	if p.Manager == event.ManagerUser && p.HasOwner {
@@ -62,7 +62,7 @@ func unitRef(p *report.Party) answer.UnitRef {
 	return out
 }
 
-func unitRefOrNull(p *report.Party) *answer.UnitRef {
+func unitRefOrNull(p *report.UnitRef) *answer.UnitRef {
 	if p.Unit == "" {
 		return nil
 	}
@@ -83,20 +83,20 @@ func tallyAnswer(t *report.Tally) answer.Tally {
 
 // occupantsAnswer is nil where nobody was seen to move in.
 func occupantsAnswer(c *report.Cause) *answer.Occupants {
-	if len(c.Occupants.Values) == 0 && c.Untold == 0 && c.Visits == 0 {
+	if len(c.Occupants.Values) == 0 && c.Unreported == 0 && c.Visits == 0 {
 		return nil
 	}
-	return &answer.Occupants{Tally: tallyAnswer(&c.Occupants), Untold: c.Untold, Visits: c.Visits}
+	return &answer.Occupants{Tally: tallyAnswer(&c.Occupants), Untold: c.Unreported, Visits: c.Visits}
 }
 
-func quantiles(s *report.Spread) answer.Quantiles {
+func quantiles(s *report.Quantiles) answer.Quantiles {
 	return answer.Quantiles{
-		N: s.N, MedianNS: s.Median, Q1NS: s.Q1, Q3NS: s.Q3, MinNS: s.Min, MaxNS: s.Max, Unused: s.Unused,
+		N: s.N, MedianNS: s.Median, Q1NS: s.Q1, Q3NS: s.Q3, MinNS: s.Min, MaxNS: s.Max,
 	}
 }
 
 // quantilesOrNull is nil without a value.
-func quantilesOrNull(s *report.Spread) *answer.Quantiles {
+func quantilesOrNull(s *report.Quantiles) *answer.Quantiles {
 	if s.N == 0 {
 		return nil
 	}
@@ -104,12 +104,12 @@ func quantilesOrNull(s *report.Spread) *answer.Quantiles {
 	return &out
 }
 
-func summed(sum uint64, s *report.Spread) answer.SummedQuantiles {
+func summed(sum uint64, s *report.Quantiles) answer.SummedQuantiles {
 	return answer.SummedQuantiles{SumNS: sum, Quantiles: quantiles(s)}
 }
 
 func spentAnswer(s *report.Spent) answer.Spent {
-	out := answer.Spent{SummedQuantiles: summed(s.Sum, &s.Spread)}
+	out := answer.Spent{SummedQuantiles: summed(s.Sum, &s.Quantiles)}
 	out.What, out.WhatBase64 = textOf(s.What)
 	return out
 }

@@ -35,7 +35,7 @@ func costPhrases(c *report.Costs, most int) []phrase {
 		}
 		out = append(out, phrase{
 			words("%s (%s) in ", durationText(op.Sum), share(op.Sum, c.Sum)), value(opText(&op.Op)),
-			words(": each %s", spreadText(&op.Spread, durationText)),
+			words(": each %s", quantilesText(&op.Quantiles, durationText)),
 		})
 	}
 	if rest > 0 {
@@ -43,7 +43,7 @@ func costPhrases(c *report.Costs, most int) []phrase {
 	}
 	if c.Lock.N > 0 {
 		out = append(out, phrase{
-			words("%s (%s) waiting for the lock of all creations: each %s", durationText(c.LockSum), share(c.LockSum, c.Sum), spreadText(&c.Lock, durationText)),
+			words("%s (%s) waiting for the lock of all creations: each %s", durationText(c.LockSum), share(c.LockSum, c.Sum), quantilesText(&c.Lock, durationText)),
 		})
 	}
 	return append(out, phrase{words("%s (%s) in other work", durationText(c.Other), share(c.Other, c.Sum))})

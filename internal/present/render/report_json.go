@@ -88,7 +88,7 @@ func costsAnswer(c *report.Costs) *answer.Costs {
 	out := &answer.Costs{
 		Measured: c.Measured, SumNS: c.Sum, UnlistedNS: c.Unlisted, OtherNS: c.Other,
 		Ops: each(c.Ops, func(o *report.OpCost) answer.OpCosts {
-			return answer.OpCosts{Operation: opAnswer(&o.Op), SummedQuantiles: summed(o.Sum, &o.Spread)}
+			return answer.OpCosts{Operation: opAnswer(&o.Op), SummedQuantiles: summed(o.Sum, &o.Quantiles)}
 		}),
 	}
 	if c.Lock.N > 0 {
@@ -113,7 +113,7 @@ func suspectsAnswer(s *report.Suspects) answer.Suspects {
 	out := answer.Suspects{
 		Known: s.Known, Cleared: s.Known && s.Cleared, UnknownOrigins: s.Unknown,
 		Units: each(s.Units, func(u *report.Suspect) answer.Suspect {
-			return answer.Suspect{UnitRef: unitRef(&u.Party), Processes: u.Processes}
+			return answer.Suspect{UnitRef: unitRef(&u.UnitRef), Processes: u.Processes}
 		}),
 		Others: uint64(s.Others),
 	}
