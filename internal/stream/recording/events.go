@@ -441,8 +441,8 @@ func (c *codec) record() (r record, ok bool) {
 	return r, !c.bad
 }
 
-// Schema is the Avro schema of the files that this version writes.
-var Schema = buildSchema()
+// fileSchema is the Avro schema of the files that this version writes.
+var fileSchema = buildSchema()
 
 func buildSchema() string {
 	c := &codec{mode: describing, defined: make(map[string]string)}

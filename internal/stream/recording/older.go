@@ -16,7 +16,7 @@ func newTranscoder(schema string) (*transcoder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse the schema: %w", err)
 	}
-	to, err := avro.Parse(Schema)
+	to, err := avro.Parse(fileSchema)
 	if err != nil {
 		return nil, fmt.Errorf("parse the schema: %w", err)
 	}

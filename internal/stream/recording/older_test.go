@@ -43,14 +43,14 @@ func TestEarlierVersions(t *testing.T) {
 // A file of a version that lacked a field and a type, and had its types in
 // another order, is read: what was lacking has its default.
 func TestOtherSchema(t *testing.T) {
-	present := Schema
-	t.Cleanup(func() { Schema = present })
-	older := strings.Replace(Schema, `,{"name":"machine_id","type":"string","default":""}`, "", 1)
-	if older == Schema {
+	present := fileSchema
+	t.Cleanup(func() { fileSchema = present })
+	older := strings.Replace(fileSchema, `,{"name":"machine_id","type":"string","default":""}`, "", 1)
+	if older == fileSchema {
 		t.Fatal("the field is not there")
 	}
 	// Written with the present encoding of records that are the same in both.
-	Schema = older
+	fileSchema = older
 	list := []event.Event{
 		{BootNS: 3, Body: &event.Clock{OffsetNS: -5}},
 		{BootNS: 4, Body: &event.Program{Argv: []string{"a", "\xff"}, Exe: "/x"}},
@@ -59,7 +59,7 @@ func TestOtherSchema(t *testing.T) {
 		{BootNS: 7, Body: &event.End{Seen: 1}},
 	}
 	file := write(t, options, list, func(int) bool { return false })
-	Schema = present
+	fileSchema = present
 	got, err := read(file)
 	if err != nil {
 		t.Fatal(err)
@@ -83,11 +83,11 @@ func TestOtherSchema(t *testing.T) {
 func TestFormerNames(t *testing.T) {
 	for name, old := range formerNames {
 		record, field, isField := strings.Cut(name, ".")
-		if !strings.Contains(Schema, `"name":"`+record+`"`) || isField && !strings.Contains(Schema, `"name":"`+field+`","aliases":["`+old+`"]`) {
+		if !strings.Contains(fileSchema, `"name":"`+record+`"`) || isField && !strings.Contains(fileSchema, `"name":"`+field+`","aliases":["`+old+`"]`) {
 			t.Errorf("%s, once %s, is not in the schema", name, old)
 		}
 	}
-	if got, want := strings.Count(Schema, `"aliases"`), len(formerNames); got != want {
+	if got, want := strings.Count(fileSchema, `"aliases"`), len(formerNames); got != want {
 		t.Errorf("%d aliases in the schema, want %d", got, want)
 	}
 }
@@ -96,8 +96,8 @@ func TestFormerNames(t *testing.T) {
 func TestDroppedFields(t *testing.T) {
 	const names = `{"name":"names","type":{"type":"array","items":"bytes"},"default":[]}`
 	const dropped = `,{"name":"slice","type":"bytes","default":""},{"name":"triggers","type":{"type":"array","items":"bytes"},"default":[]}`
-	schema := strings.Replace(Schema, names, names+dropped, 1)
-	if schema == Schema {
+	schema := strings.Replace(fileSchema, names, names+dropped, 1)
+	if schema == fileSchema {
 		t.Fatal("the field is not there")
 	}
 	list := []event.Event{{Body: &event.Unit{Unit: event.UnitState{Name: "a.service", Names: []string{"b"}, MainPID: 7}}}}

@@ -164,7 +164,7 @@ func (d *Reader) open(r io.Reader) error {
 	if d.part, err = strconv.ParseUint(string(meta[metaPart]), 10, 32); err != nil {
 		return ErrHead
 	}
-	if schema != Schema {
+	if schema != fileSchema {
 		if d.older, err = newTranscoder(schema); err != nil {
 			return fmt.Errorf("%w: %w", ErrFormat, err)
 		}

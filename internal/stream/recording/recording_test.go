@@ -172,7 +172,7 @@ func TestAnyAvroLibraryReadsIt(t *testing.T) {
 // The library, given the schema, makes of an event the very bytes that our own
 // encoding makes.
 func TestEncodingIsTheSchemas(t *testing.T) {
-	schema := avro.MustParse(Schema)
+	schema := avro.MustParse(fileSchema)
 	rapid.Check(t, func(rt *rapid.T) {
 		ours, err := appendRecord(nil, record{bootNS: rapid.Uint64().Draw(rt, "boot"), body: body().Draw(rt, "body")})
 		if err != nil {
@@ -601,17 +601,17 @@ func FuzzOlder(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(Schema, raw, uint16(1))
+		f.Add(fileSchema, raw, uint16(1))
 	}
 	body := `{"name":"body"`
 	for _, added := range []string{
 		`{"type":"array","items":"null"}`, `{"type":"map","values":"long"}`, `["null","string"]`,
 		`{"type":"array","items":{"type":"record","name":"E","fields":[]}}`, `{"type":"fixed","name":"F","size":1000000}`,
 	} {
-		schema := strings.Replace(Schema, body, `{"name":"added","type":`+added+`},`+body, 1)
+		schema := strings.Replace(fileSchema, body, `{"name":"added","type":`+added+`},`+body, 1)
 		f.Add(schema, []byte("\x02\x00\xfe\xff\xff\xff\x0f\x00\x04\x02"), uint16(2))
 	}
-	f.Add(strings.Replace(Schema, `"type":"long"`, `"type":"int"`, -1), []byte{2, 0, 4, 2}, uint16(1))
+	f.Add(strings.Replace(fileSchema, `"type":"long"`, `"type":"int"`, -1), []byte{2, 0, 4, 2}, uint16(1))
 	f.Add(`{"type":"record","name":"nsblame.Observation","fields":[]}`, []byte{}, uint16(9))
 	f.Add(`"string"`, []byte{0}, uint16(1))
 	f.Fuzz(func(t *testing.T, schema string, raw []byte, count uint16) {

@@ -36,7 +36,7 @@ func TestVisit(t *testing.T) {
 			Type json.RawMessage
 		}
 	}
-	if err := json.Unmarshal([]byte(Schema), &schema); err != nil {
+	if err := json.Unmarshal([]byte(fileSchema), &schema); err != nil {
 		t.Fatal(err)
 	}
 	var union []struct {

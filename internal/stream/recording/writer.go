@@ -109,7 +109,7 @@ func (r *Writer) Continue(w io.Writer) error {
 func (r *Writer) begin(w io.Writer) error {
 	r.w = counting{w, &r.bytes}
 	header := metadata(r.opt.Stream, r.part, r.opt.Sync)
-	schema, err := avro.Parse(Schema)
+	schema, err := avro.Parse(fileSchema)
 	if err != nil {
 		return fmt.Errorf("parse the schema: %w", err)
 	}
@@ -118,7 +118,7 @@ func (r *Writer) begin(w io.Writer) error {
 		return fmt.Errorf("set up compression: %w", err)
 	}
 	defer codec.Close()
-	_, err = ocf.NewWriter(r.w, schema, ocf.WithSchema(Schema), ocf.WithSyncMarker(r.opt.Sync), ocf.WithMetadata(header), ocf.WithCodec(ocf.NopCloser(codec)))
+	_, err = ocf.NewWriter(r.w, schema, ocf.WithSchema(fileSchema), ocf.WithSyncMarker(r.opt.Sync), ocf.WithMetadata(header), ocf.WithCodec(ocf.NopCloser(codec)))
 	if err != nil {
 		return r.fail(err)
 	}
@@ -133,7 +133,7 @@ func metadata(stream [16]byte, part uint64, sync [16]byte) map[string][]byte {
 		metaStream: fmt.Appendf(nil, "%x", stream),
 		metaPart:   strconv.AppendUint(nil, part, 10),
 	}
-	m[metaCheck] = fmt.Appendf(nil, "%08x", headSum(m, Schema, "zstandard", sync))
+	m[metaCheck] = fmt.Appendf(nil, "%08x", headSum(m, fileSchema, "zstandard", sync))
 	return m
 }
 

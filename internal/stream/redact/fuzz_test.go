@@ -34,11 +34,11 @@ func FuzzArgv(f *testing.F) {
 			if again := argvOf(mode, got...); mode == All && !slices.Equal(again, got) {
 				t.Fatalf("%s: %q became %q, and that %q", mode, argv, got, again)
 			}
-			if n, most := len(strings.Join(got, "")), len(block)*(1+len(Mark)); n > most+len(Mark)*len(argv) {
+			if n, most := len(strings.Join(got, "")), len(block)*(1+len(mark)); n > most+len(mark)*len(argv) {
 				t.Fatalf("%s: %d bytes became %d", mode, len(block), n)
 			}
 			for i, arg := range got[1:] {
-				if mode == All && arg != Mark {
+				if mode == All && arg != mark {
 					t.Fatalf("%q is left of %q", arg, argv[i+1])
 				}
 			}

@@ -32,8 +32,8 @@ const (
 	// All replaces every argument but the name of the program, and hides the
 	// machine's name.
 	All = arguments | Secrets | Names
-	// None hides nothing.
-	None Mode = 0
+	// none hides nothing.
+	none Mode = 0
 )
 
 // modeNames has the modes by name, in the order in which they are listed.
@@ -58,7 +58,7 @@ func Parse(name string) (Mode, bool) {
 			return m.mode, true
 		}
 	}
-	return None, false
+	return none, false
 }
 
 // String names what is hidden: "all", or a list such as "secrets,names".
@@ -73,13 +73,13 @@ func (m Mode) String() string {
 	return strings.Join(list, ",")
 }
 
-// Mark stands in the place of what was replaced.
-const Mark = "[redacted]"
+// mark stands in the place of what was replaced.
+const mark = "[redacted]"
 
 // Event returns the event as it may be written. What has to be changed is
 // copied.
 func (m Mode) Event(ev event.Event) event.Event {
-	if m == None {
+	if m == none {
 		return ev
 	}
 	switch b := ev.Body.(type) {
@@ -113,15 +113,15 @@ func (m Mode) argv(list []string) []string {
 	out := make([]string, len(list))
 	out[0] = list[0]
 	if i := strings.IndexAny(list[0], " \t\n"); i >= 0 && m&arguments != 0 {
-		out[0] = list[0][:i] + " " + Mark
+		out[0] = list[0][:i] + " " + mark
 	}
 	next := false // the argument is the value of the option before it
 	for i, arg := range list[1:] {
 		switch {
 		case m&arguments != 0:
-			out[i+1] = Mark
+			out[i+1] = mark
 		case next:
-			out[i+1], next = Mark, false
+			out[i+1], next = mark, false
 		default:
 			out[i+1], next = secret(arg)
 		}
@@ -157,25 +157,25 @@ var (
 func secret(arg string) (out string, next bool) {
 	if name, _, ok := strings.Cut(arg, "="); ok && !strings.ContainsAny(name, " \t\n/:") {
 		if secretName.MatchString(name) {
-			return name + "=" + Mark, false
+			return name + "=" + mark, false
 		}
 	}
 	if strings.HasPrefix(arg, "-") && !strings.ContainsAny(arg, "= \t\n") && secretName.MatchString(arg) {
 		return arg, true
 	}
 	if short.MatchString(arg) && !strings.HasPrefix(arg, "--") && !number.MatchString(arg[2:]) {
-		return arg[:2] + Mark, false
+		return arg[:2] + mark, false
 	}
 	if name, value, ok := strings.Cut(arg, "="); ok && opaque.MatchString(value) && mixed(value) {
-		return name + "=" + Mark, false
+		return name + "=" + mark, false
 	}
 	if opaque.MatchString(arg) && mixed(arg) {
-		return Mark, false
+		return mark, false
 	}
-	arg = userinfo.ReplaceAllString(arg, "${1}"+Mark+"@")
-	arg = header.ReplaceAllString(arg, "${1}${2}"+Mark)
-	arg = inline.ReplaceAllString(arg, "${1}${2}"+Mark)
-	return wellKnown.ReplaceAllString(arg, Mark), false
+	arg = userinfo.ReplaceAllString(arg, "${1}"+mark+"@")
+	arg = header.ReplaceAllString(arg, "${1}${2}"+mark)
+	arg = inline.ReplaceAllString(arg, "${1}${2}"+mark)
+	return wellKnown.ReplaceAllString(arg, mark), false
 }
 
 // number is what -p more often takes: a port, a pid.

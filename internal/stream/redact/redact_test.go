@@ -49,7 +49,7 @@ func TestSecrets(t *testing.T) {
 		{"x", "0123456789abcdef0123456789abcdef"},
 		{"x", "k=0123456789abcdef0123456789abcdef"},
 	} {
-		if got := argvOf(Secrets, argv...); !strings.Contains(got[1], Mark) {
+		if got := argvOf(Secrets, argv...); !strings.Contains(got[1], mark) {
 			t.Errorf("%q became %q", argv, got)
 		}
 	}
@@ -79,7 +79,7 @@ func TestAll(t *testing.T) {
 			rt.Fatalf("%q became %q", before, got)
 		}
 		for _, arg := range got[1:] {
-			if arg != Mark {
+			if arg != mark {
 				rt.Fatalf("%q is left", arg)
 			}
 		}
@@ -88,7 +88,7 @@ func TestAll(t *testing.T) {
 	for _, argv := range [][]string{
 		{"postgres: writer secret"}, {"postgres: writer secret", "", ""}, {"postgres:\twriter secret", "secret"},
 	} {
-		if got := argvOf(All, argv...); got[0] != "postgres: "+Mark || slices.Contains(got[1:], "secret") {
+		if got := argvOf(All, argv...); got[0] != "postgres: "+mark || slices.Contains(got[1:], "secret") {
 			t.Errorf("%q became %q", argv, got)
 		}
 	}
