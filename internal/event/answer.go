@@ -2,14 +2,13 @@ package event
 
 // Question names a unit about which a manager is asked.
 type Question struct {
-	// Unit is the unit's name, Manager whose it is; UID is the user with
-	// ManagerUser, otherwise 0.
+	// Unit is the name of the unit, Manager the kind of its manager. UID is the
+	// user if that is ManagerUser, otherwise 0.
 	Unit    string
 	Manager Manager
 	UID     uint32
-	// Run is the run for the sake of which is asked, by the first process that
-	// the manager forked for it; zero where that is not known. Cgroup is the
-	// cgroup it runs in.
+	// Run is the run in question: the first process that the manager forked for
+	// it, zero where that is not known. Cgroup is the cgroup that it runs in.
 	Run    ProcessID
 	Cgroup CgroupID
 }
@@ -18,24 +17,23 @@ type Question struct {
 type Unit struct {
 	// Question is what was asked.
 	Question Question
-	// Why says why there is no answer, in words; empty if there is one.
+	// Why says in words why there is no answer. Empty if there is one.
 	Why string
-	// Unit is what the manager and the unit's files say.
+	// Unit is what the manager and the files of the unit say.
 	Unit UnitState
-	// Boot is how far the manager had come.
+	// Boot is how far the manager was with its own start.
 	Boot ManagerBoot
-	// Peer is the process whose connection the unit was started for, zero for
-	// none and where it is not known (any more). A Process event for it
-	// precedes.
+	// Peer is the process for whose connection the unit was started. It is zero
+	// if there is none, or if it is not known. A Process event for it comes before.
 	Peer ProcessID
-	// MonotonicLagNS is CLOCK_BOOTTIME minus CLOCK_MONOTONIC in nanoseconds,
-	// the time spent suspended: systemd gives times of the latter.
+	// MonotonicLagNS is CLOCK_BOOTTIME minus CLOCK_MONOTONIC in nanoseconds: the
+	// time spent suspended. The times of systemd are CLOCK_MONOTONIC.
 	MonotonicLagNS uint64
 }
 
 func (*Unit) body() {}
 
-// ManagerBoot is how far a manager has come.
+// ManagerBoot is how far a manager is with its own start.
 type ManagerBoot struct {
 	// Version is systemd's, as the distribution writes it.
 	Version string

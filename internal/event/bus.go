@@ -1,32 +1,32 @@
 package event
 
-// BusMessage is the beginning of a D-Bus message, seen when it was sent over a
-// unix socket: a method call to a well-known name, a call that can start a
-// unit, an activation request of the bus's or a change of a name's owner.
-// Process events for the sender and its ancestors precede it.
+// BusMessage is the beginning of a D-Bus message that was sent over a unix
+// socket. It is a method call to a well-known name, a call that can start a unit,
+// an activation request of the bus, or a change of a name's owner. Process events
+// for the sender and its ancestors come before it.
 type BusMessage struct {
 	// Sender is the process that sent it, TID the thread.
 	Sender ProcessID
 	TID    uint32
-	// Bus tells buses of the same path apart (in containers, or restarted):
-	// connections to the same listening socket have the same number.
+	// Bus is the number of the listening socket. Buses in containers, and one
+	// that was restarted, can have the same path and differ in this.
 	Bus uint32
-	// Path is the listening socket's.
+	// Path is the path of the listening socket.
 	Path string
-	// FromBus is set when it went from the listener to a client.
+	// FromBus is set if it went from the listener to a client.
 	FromBus bool
-	// PeerPID is the process at the other end: the one that listened (for a
-	// socket handed over by systemd that is systemd), or with FromBus the one
-	// that connected.
+	// PeerPID is the process at the other end. It is the one that listened, or
+	// with FromBus the one that connected. systemd listens on the sockets that it
+	// hands over.
 	PeerPID uint32
-	// Listener is the process that listens on the socket (for one that was
-	// handed over by systemd that is systemd), told with the first message that
-	// goes to a bus; otherwise zero. A Process event for it precedes.
+	// Listener is the process that listens on the socket. It is set in the first
+	// message to each bus, and zero in all others. A Process event for it comes
+	// before.
 	Listener ProcessID
 	// Size is that of the whole send in bytes.
 	Size uint32
-	// Data is what was captured of it: the beginnings of its first two
-	// segments.
+	// Data is what was captured: the beginnings of the first two segments of the
+	// send.
 	Data []byte
 }
 

@@ -12,17 +12,17 @@ type Cgroup struct {
 
 func (*Cgroup) body() {}
 
-// Active tells in which cgroups processes lived: at the beginning of the stream
-// those that were there before, and once more at its end. A list can be spread
-// over several events. Nothing refers to it, so nothing has to be forgotten.
+// Active lists the cgroups with processes in them, at the beginning of the stream
+// and at its end. A list can be spread over several events. Nothing refers to it,
+// so nothing has to be forgotten.
 type Active struct {
-	// AtEnd tells the list at the end from that at the beginning.
+	// AtEnd is set in the list at the end of the stream.
 	AtEnd bool
 	// Cgroups are those with processes in them.
 	Cgroups []Population
 	// Unplaced counts the processes whose cgroup's path is not known.
 	Unplaced uint32
-	// Why says why the list is not whole, empty if it is.
+	// Why says why the list is incomplete. Empty if it is complete.
 	Why string
 }
 
@@ -33,6 +33,6 @@ type Population struct {
 	// Path and Truncated are as in Cgroup.
 	Path      string
 	Truncated bool
-	// Processes is how many lived in it.
+	// Processes is how many were in it.
 	Processes uint32
 }

@@ -1,13 +1,13 @@
 package event
 
-// Coverage says from when on a probe was live, or not.
+// Coverage says that a probe is live from here on, or that it is not.
 type Coverage struct {
 	// Probe is what came or went.
 	Probe Probe
 	// Subsystem is the module that has the function, empty for the kernel itself.
 	Subsystem string
-	// Changed is set if the probe came or went, with its module, after the stream
-	// had begun.
+	// Changed is set if the probe was attached or removed with its module, after
+	// the stream had begun.
 	Changed bool
 	// Live is set when the probe is attached.
 	Live bool

@@ -14,8 +14,8 @@ type Host struct {
 	Arch string
 	// BootID is /proc/sys/kernel/random/boot_id.
 	BootID string
-	// MachineID tells machines apart: a keyed hash of /etc/machine-id, from
-	// which that cannot be had. Empty where the machine has none.
+	// MachineID identifies the machine: a keyed hash of /etc/machine-id, which does
+	// not give the id away. Empty where the machine has none.
 	MachineID string
 	// ClockOffsetNS is CLOCK_REALTIME minus CLOCK_BOOTTIME in nanoseconds.
 	ClockOffsetNS int64
@@ -36,9 +36,9 @@ type Host struct {
 
 func (*Host) body() {}
 
-// Clock says that time went on up to BootNS without anything else to report,
-// and what the wall clock shows. It is sent when something waits for time to
-// pass, and when the wall clock was stepped.
+// Clock says that nothing else happened up to BootNS, and what the wall clock
+// shows. It is sent if something waits for time to pass, and if the wall clock was
+// stepped.
 type Clock struct {
 	// OffsetNS is CLOCK_REALTIME minus CLOCK_BOOTTIME in nanoseconds.
 	OffsetNS int64

@@ -1,8 +1,8 @@
 package event
 
-// NetnsJoin says that a thread came into a network namespace that was seen
-// being created. Of each namespace the first ones are told, the others counted.
-// Process events for it and its ancestors precede.
+// NetnsJoin says that a thread moved into a network namespace whose creation was
+// seen. Of each namespace the first joins are reported, the others are only
+// counted. Process events for the process and its ancestors come before.
 type NetnsJoin struct {
 	// Serial, Inum, Cookie and CreatedNS are as in NetnsRelease.
 	Serial    uint64
@@ -15,7 +15,7 @@ type NetnsJoin struct {
 	Comm    string
 	// How is the way in.
 	How JoinHow
-	// Ordinal counts who came into the namespace, this one included.
+	// Ordinal is the place of this join among those of the namespace, from 1.
 	Ordinal uint32
 }
 
@@ -28,15 +28,15 @@ type JoinHow string
 const (
 	// JoinSetns: setns(2).
 	JoinSetns JoinHow = "setns"
-	// JoinFork: it was forked in it, by a process that had moved or created the
-	// namespace, and had not called exec since.
+	// JoinFork: it was forked in the namespace. Its parent had joined or created
+	// that, and had not called exec since.
 	JoinFork JoinHow = "fork"
 )
 
-// NetnsLeave says that a thread is not in a namespace any more that it was told
-// to have come into, and has not called exec meanwhile.
+// NetnsLeave says that a thread whose join was reported has left the namespace. It
+// did not call exec in between.
 type NetnsLeave struct {
-	// Serial, Process and TID are the NetnsJoin's.
+	// Serial, Process and TID are those of the NetnsJoin.
 	Serial  uint64
 	Process ProcessID
 	TID     uint32
@@ -46,12 +46,12 @@ type NetnsLeave struct {
 
 func (*NetnsLeave) body() {}
 
-// NetnsJoinCount counts, at the end of a stream, who moved into a namespace that is
-// still there, where not all of them were told by a NetnsJoin.
+// NetnsJoinCount counts, at the end of a stream, the joins of a namespace that
+// still exists. It comes only if some of them were not reported.
 type NetnsJoinCount struct {
 	// Serial is the creation's.
 	Serial uint64
-	// Joins counts them, told or not.
+	// Joins counts them, reported or not.
 	Joins uint32
 }
 

@@ -18,9 +18,11 @@ type LossKind string
 const (
 	// LossCreation: creations whose record found no room in the buffer.
 	LossCreation LossKind = "creation"
-	// LossFollowUp: execs, exits or clone children of creators, likewise.
+	// LossFollowUp: execs, exits or clone children of creators whose record found
+	// no room in the buffer.
 	LossFollowUp LossKind = "follow_up"
-	// LossProcess: process, program or cgroup records, likewise.
+	// LossProcess: process, program or cgroup records that found no room in the
+	// buffer.
 	LossProcess LossKind = "process"
 	// LossTable: processes that were not noted because the kernel table was
 	// full.

@@ -2,7 +2,7 @@ package event
 
 // NetnsCreate is a call of copy_net_ns with CLONE_NEWNET (net/core/
 // net_namespace.c), successful or not. Its BootNS is the time at which the
-// call began. Process events for the creator and its ancestors precede it.
+// call began. Process events for the creator and its ancestors come before it.
 type NetnsCreate struct {
 	// Serial identifies the creation within the stream.
 	Serial uint64
@@ -28,10 +28,10 @@ type NetnsCreate struct {
 	ParentInum uint32
 	// Errno is 0, or the error the creation failed with (ENOSPC, EINTR, …).
 	Errno uint32
-	// DurationNS is the time spent in copy_net_ns; 0 with EntryMissed.
+	// DurationNS is the time spent in copy_net_ns, 0 with EntryMissed.
 	DurationNS uint64
-	// EntryMissed is set when the beginning of the call was not noted: BootNS
-	// is then its end, and Init is empty.
+	// EntryMissed is set if the beginning of the call was not noted. BootNS is
+	// then its end, and Init is empty.
 	EntryMissed bool
 	// Init lists the subsystems that were timed.
 	Init []Init
@@ -53,15 +53,15 @@ const (
 	CallUnshare Call = "unshare"
 	// CallClone: clone(2) or clone3(2); a child is born in it.
 	CallClone Call = "clone"
-	// CallUnknown: the probe that tells them apart is not attached.
+	// CallUnknown: the probe that distinguishes them is not attached.
 	CallUnknown Call = "unknown"
 )
 
 // NetnsChild names the child of a creation by clone.
 type NetnsChild struct {
-	// Serial is the creation's.
+	// Serial is that of the creation.
 	Serial uint64
-	// Child is the new process; a Process event for it precedes.
+	// Child is the new process. A Process event for it comes before.
 	Child ProcessID
 }
 
@@ -71,26 +71,26 @@ func (*NetnsChild) body() {}
 // (__put_net, include/net/net_namespace.h): nobody can enter it any more, and
 // its teardown is queued.
 type NetnsRelease struct {
-	// Serial is the creation's, 0 if that was not seen (older than nsblame).
+	// Serial is that of the creation, 0 if it was not seen.
 	Serial uint64
-	// Inum and Cookie are the namespace's, as in NetnsCreate.
+	// Inum and Cookie are as in NetnsCreate.
 	Inum   uint32
 	Cookie uint64
-	// By is the process whose thread dropped it, zero where the kernel did so
-	// in a context that belongs to no process in particular (an interrupt, RCU,
-	// a kernel thread). A Process event for it precedes.
+	// By is the process whose thread dropped it. A Process event for it comes
+	// before. It is zero if the kernel did so in a context that belongs to no
+	// process (an interrupt, RCU, a kernel thread).
 	By ProcessID
 	// TID is that thread, Comm its name.
 	TID  uint32
 	Comm string
 	// Held is what the last reference was.
 	Held Held
-	// Exiting is set when the thread dropped it in the course of its own end.
+	// Exiting is set if the thread dropped it while it ended itself.
 	Exiting bool
-	// Joins counts who moved in, told by a NetnsJoin or not.
+	// Joins counts who moved in, reported by a NetnsJoin or not.
 	Joins uint32
-	// CreatedNS is when the creation began, nanoseconds since boot, 0 if it was
-	// not seen.
+	// CreatedNS is when the creation began, in nanoseconds since boot. It is 0 if
+	// the creation was not seen.
 	CreatedNS uint64
 }
 
@@ -101,7 +101,8 @@ type Held string
 
 // The kinds of references.
 const (
-	// HeldUnknown: not known; a socket, a file of /proc/net, the kernel's own.
+	// HeldUnknown: not known. It may be a socket, a file of /proc/net, or the
+	// kernel's own.
 	HeldUnknown Held = ""
 	// HeldProcess: a process was in it.
 	HeldProcess Held = "process"
@@ -110,10 +111,10 @@ const (
 	HeldFile Held = "file"
 	// HeldMount: it was mounted (/run/netns).
 	HeldMount Held = "mount"
-	// HeldNsfs: a file or a mount; the probe that tells them apart is not
+	// HeldNsfs: a file or a mount. The probe that distinguishes them is not
 	// attached.
 	HeldNsfs Held = "nsfs"
-	// HeldClone: a clone that created it, and then failed.
+	// HeldClone: a clone that created it and then failed.
 	HeldClone Held = "clone"
 )
 
@@ -124,11 +125,11 @@ type NetnsFree struct {
 	Inum   uint32
 	Cookie uint64
 	// WaitNS is how long it waited between the release and the beginning of its
-	// teardown, DurationNS how long the teardown took, in nanoseconds; 0 where
-	// unknown. Several namespaces can be torn down in one go.
+	// teardown. DurationNS is how long the teardown took. Both are in nanoseconds,
+	// 0 where unknown. Several namespaces can be torn down at once.
 	WaitNS, DurationNS uint64
 	// CreatedNS and ReleasedNS are when the creation began and when it was
-	// released, nanoseconds since boot; 0 if that was not seen.
+	// released, in nanoseconds since boot. They are 0 if that was not seen.
 	CreatedNS, ReleasedNS uint64
 }
 

@@ -1,13 +1,13 @@
 package event
 
-// Source says who told a fact about a process.
+// Source says where a fact about a process comes from.
 type Source string
 
 // The sources of facts about processes.
 const (
 	// SourceKernel: noted by a probe when it happened.
 	SourceKernel Source = "kernel"
-	// SourceProc: read from /proc, the start time having been compared.
+	// SourceProc: read from /proc, after the start time was compared.
 	SourceProc Source = "proc"
 )
 
@@ -15,8 +15,8 @@ const (
 type Program struct {
 	// ID is the image's identity.
 	ID ProgramID
-	// Argv is the argument list. It is empty for a process without one
-	// (kernel threads) or where it could not be read (see ArgvUnread).
+	// Argv is the argument list. It is empty for a process without one, such as
+	// a kernel thread, and where it could not be read (see ArgvUnread).
 	Argv []string
 	// ArgvTruncated is set when the list goes on after what Argv holds.
 	ArgvTruncated bool
@@ -27,7 +27,7 @@ type Program struct {
 	Exe string
 	// ExeTruncated is set when leading directories of Exe are missing.
 	ExeTruncated bool
-	// Source says who told it.
+	// Source says where it comes from.
 	Source Source
 }
 
@@ -38,9 +38,9 @@ func (*Program) body() {}
 type Process struct {
 	// ID is the process's identity.
 	ID ProcessID
-	// Parent is the process that forked it, also when that is gone since; for
-	// a process older than nsblame it is the parent at the time nsblame
-	// started (see Preexisting). Zero for pid 1 and kthreadd, and where unknown.
+	// Parent is the process that forked it, even if that has ended. If the
+	// process is older than nsblame, it is the parent that it had when nsblame
+	// started (see Preexisting). Zero for pid 1, kthreadd and where unknown.
 	Parent ProcessID
 	// Program is the image that it runs.
 	Program ProgramID
@@ -50,17 +50,15 @@ type Process struct {
 	UID uint32
 	// Cgroup is the cgroup that it is in (or was in when it ended).
 	Cgroup CgroupID
-	// Preexisting is set when Parent was read from task_struct.real_parent rather
-	// than noted at the fork: the process is older than nsblame, and its real
-	// parent may have ended before.
+	// Preexisting is set if the process is older than nsblame. Parent was then
+	// read from task_struct.real_parent. Who forked it may have ended before.
 	Preexisting bool
-	// AncestryCut is set when the process has ancestors that nsblame no longer
-	// keeps: the chain of parents was longer than the bound, or the table full.
+	// AncestryCut is set if nsblame does not know all ancestors: the chain of
+	// parents was longer than the limit, or the table was full.
 	AncestryCut bool
-	// Exited is set when the process has ended; ExitNS and ExitCode tell when
-	// and how.
+	// Exited is set if the process has ended, at ExitNS, with ExitCode.
 	Exited bool
-	// ExitNS is when it ended, nanoseconds since boot.
+	// ExitNS is when it ended, in nanoseconds since boot.
 	ExitNS uint64
 	// ExitCode is task_struct.exit_code: the status in bits 8 to 15, the
 	// signal in bits 0 to 6.
@@ -69,24 +67,23 @@ type Process struct {
 
 func (*Process) body() {}
 
-// Exec is the first exec of a process that created a network namespace, or
-// was born in a new one or moved into one, after that.
+// Exec is the first exec of a process after it created a network namespace, was
+// forked in a new one, or moved into one.
 type Exec struct {
-	// Process is the process; Process and Program events that give its new
-	// state precede.
+	// Process is the process. Process and Program events with its new state come
+	// before.
 	Process ProcessID
-	// Serial is the creation's of the namespace in which it was called, for a
-	// process that had moved since its last exec; 0 for others, and if the
-	// creation was not seen.
+	// Serial is the namespace in which a process called exec that had moved since
+	// its last exec. It is 0 for others, and if the creation was not seen.
 	Serial uint64
 }
 
 func (*Exec) body() {}
 
-// Exit is the end of a process that created a network namespace, was born in a
-// new one or moved into one.
+// Exit is the end of a process that created a network namespace, was forked in a
+// new one, or moved into one.
 type Exit struct {
-	// Process is the process; a Process event that gives its end precedes.
+	// Process is the process. A Process event with its end comes before.
 	Process ProcessID
 }
 

@@ -1,11 +1,11 @@
 package event
 
-// SettingSource says who told a setting.
+// SettingSource says where a setting comes from.
 type SettingSource string
 
 // The sources of settings.
 const (
-	// SettingFromFile: it stands in a unit file.
+	// SettingFromFile: it is in a unit file.
 	SettingFromFile SettingSource = "file"
 	// SettingFromManager: the manager says so.
 	SettingFromManager SettingSource = "manager"
@@ -59,8 +59,9 @@ type UnitDependent struct {
 	Dependency string
 }
 
-// UnitState is what a manager knows of a unit at the time of the question. What the
-// manager didn't say (an older systemd, another type of unit) is zero.
+// UnitState is what a manager knows of a unit at the time of the question. What
+// the manager did not say is zero, as with an older systemd or another type of
+// unit.
 type UnitState struct {
 	// Name is the unit's principal name (property Id).
 	Name string
@@ -98,10 +99,10 @@ type UnitState struct {
 	PrivateNetwork bool
 	// NetworkNamespacePath is the setting as it is in force.
 	NetworkNamespacePath string
-	// JoinsNamespaceOf are the units with which it shares a namespace, be it
-	// by its own setting or by theirs.
+	// JoinsNamespaceOf are the units with which it shares a namespace, by its own
+	// setting or by theirs.
 	JoinsNamespaceOf []string
-	// Settings tells where these three are set, in the order of the files.
+	// Settings is where these three are set, in the order of the files.
 	Settings []UnitSetting
 	// Problems says, for people, which files could not be read and why.
 	Problems []string

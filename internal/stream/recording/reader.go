@@ -34,12 +34,12 @@ const (
 	maxHeader = 2 * binary.MaxVarintLen64
 )
 
-// Reader reads a stream of events out of one or more files. What is damaged it
-// names in the stream, by a Damage event at the place where it was, and goes on
-// behind it. It holds one block at a time.
+// Reader reads a stream of events from one or more files. It puts a Damage event
+// in the place of a damaged part and goes on behind it. It holds one block at a
+// time.
 type Reader struct {
-	// Growing is set for a file that may still be written to: then reading ends
-	// with its last record, and the end of the file is not asked for.
+	// Growing is set for a file that may still be written to. Reading then ends
+	// with the last record of the stream, not with the end of the file.
 	Growing bool
 
 	in     window
@@ -54,8 +54,8 @@ type Reader struct {
 	queue []event.Event
 	plain []byte
 	now   uint64
-	// lost is set while something that is referred to may not be known: from a
-	// damaged part on, to the end of the next whole restatement.
+	// lost is set while a definition that others refer to may be missing: from a
+	// damaged part to the end of the next complete restatement.
 	lost bool
 	// restating counts the definitions that are still to come of a segment's
 	// beginning, -1 when not within one.
@@ -70,7 +70,7 @@ type Reader struct {
 // placed is where the present block lies.
 type placed struct{ offset, bytes uint64 }
 
-// seen is what the stream has had of what is told once.
+// seen is what the stream has had of what it says only once.
 type seen struct {
 	host      bool
 	offset    int64
@@ -284,7 +284,7 @@ func (d *Reader) Begins() bool { return d.part == 0 }
 // goes on in another one.
 func (d *Reader) GoesOn() bool { return d.closed != nil && d.closed.continued }
 
-// damage puts the word of a lost part into the stream.
+// damage puts a lost part into the stream.
 func (d *Reader) damage(b event.Damage) {
 	d.lost, d.restating = true, -1
 	d.queue = append(d.queue, event.Event{BootNS: d.now, Body: &b})
@@ -323,17 +323,17 @@ func (d *Reader) take() (event.Event, bool) {
 
 func (d *Reader) beginSegment(s *segment) {
 	d.restating = int64(s.definitions)
-	d.settle()
+	d.endRestatement()
 }
 
-// settle ends a restatement.
-func (d *Reader) settle() {
+// endRestatement ends a restatement.
+func (d *Reader) endRestatement() {
 	if d.restating == 0 {
 		d.lost, d.restating = false, -1
 	}
 }
 
-// note remembers of what was not restated what need not be told again.
+// note remembers what need not be said again.
 func (d *Reader) note(b event.Body) {
 	switch b := b.(type) {
 	case *event.Host:
@@ -349,7 +349,7 @@ func (d *Reader) note(b event.Body) {
 	}
 }
 
-// restated decides whether what is restated is news.
+// restated decides whether what is restated was unknown.
 func (d *Reader) restated(boot uint64, body event.Body) (event.Event, bool) {
 	if b, ok := body.(*event.BusMessage); ok {
 		// the message is one of the stream, only its listener is restated
@@ -360,7 +360,7 @@ func (d *Reader) restated(boot uint64, body event.Body) (event.Event, bool) {
 	}
 	lost := d.lost
 	d.restating--
-	d.settle()
+	d.endRestatement()
 	if !lost {
 		return event.Event{}, false
 	}
@@ -381,7 +381,7 @@ func (d *Reader) restated(boot uint64, body event.Body) (event.Event, bool) {
 	return event.Event{BootNS: boot, Body: body}, true
 }
 
-// hear notes that the stream has told who listens on a bus, and reports whether
+// hear notes that the stream has named the listener of a bus, and reports whether
 // it had before.
 func (d *Reader) hear(bus uint32) (before bool) {
 	if before = d.seen.listeners[bus]; before {
@@ -455,8 +455,8 @@ func blockHeader(raw []byte) (count, size, n int, ok bool) {
 
 var errNoChecksum = errors.New("it has no checksum")
 
-// unpack decompresses a block. The checksum within is all that tells a block
-// that was changed.
+// unpack decompresses a block. Only the checksum in it shows that a block was
+// changed.
 func (d *Reader) unpack(packed []byte) ([]byte, error) {
 	var h zstd.Header
 	if err := h.Decode(packed); err != nil {

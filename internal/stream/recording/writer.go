@@ -264,7 +264,7 @@ func (r *Writer) close(continued bool) error {
 	return err
 }
 
-// fail makes an error the last word: behind a torn block nothing is written.
+// fail makes an error final: nothing is written behind a torn block.
 func (r *Writer) fail(err error) error {
 	r.err = fmt.Errorf("write the recording: %w", err)
 	return r.err
@@ -290,7 +290,7 @@ func (c counting) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// definitions is what the stream has defined and not had forgotten.
+// definitions is what the stream has defined and not forgotten.
 type definitions struct {
 	host      *event.Host
 	coverage  map[event.Probe]*event.Coverage
@@ -300,10 +300,10 @@ type definitions struct {
 	// units are the answers about runs that still go on: blame asks once.
 	units     map[event.Question]*event.Unit
 	unitOrder []event.Question
-	// listeners are those behind the buses, told those that the present segment
-	// names.
+	// listeners are those behind the buses, named those that the present segment
+	// has named.
 	listeners map[uint32]event.ProcessID
-	told      map[uint32]bool
+	named     map[uint32]bool
 }
 
 func newDefinitions() definitions {
@@ -314,7 +314,7 @@ func newDefinitions() definitions {
 		cgroups:   make(map[event.CgroupID]*event.Cgroup),
 		units:     make(map[event.Question]*event.Unit),
 		listeners: make(map[uint32]event.ProcessID),
-		told:      make(map[uint32]bool),
+		named:     make(map[uint32]bool),
 	}
 }
 
@@ -376,29 +376,29 @@ func (d *definitions) forgetRun(run event.ProcessID) {
 // maxListeners bounds the buses whose listener is remembered.
 const maxListeners = 1 << 12
 
-// listening has the first message to a bus in each segment name the listener,
-// which the stream does once.
+// listening makes the first message to a bus in each segment name the listener.
+// The stream itself names it once.
 func (d *definitions) listening(rec record, b *event.BusMessage) record {
 	if !b.Listener.IsZero() {
 		if len(d.listeners) >= maxListeners {
 			clear(d.listeners)
 		}
-		d.listeners[b.Bus], d.told[b.Bus] = b.Listener, true
+		d.listeners[b.Bus], d.named[b.Bus] = b.Listener, true
 		return rec
 	}
 	listener, known := d.listeners[b.Bus]
-	if !known || d.told[b.Bus] || b.FromBus {
+	if !known || d.named[b.Bus] || b.FromBus {
 		return rec
 	}
-	d.told[b.Bus] = true
+	d.named[b.Bus] = true
 	with := *b
 	with.Listener = listener
 	return record{bootNS: rec.bootNS, restated: true, body: &with}
 }
 
-func (d *definitions) newSegment() { clear(d.told) }
+func (d *definitions) newSegment() { clear(d.named) }
 
-// list returns what is to be restated: what others refer to goes first.
+// list returns what has to be restated. What others refer to comes first.
 func (d *definitions) list() []any {
 	var list []any
 	if d.host != nil {

@@ -1,7 +1,7 @@
 // Package redact takes the values of arguments and the machine's name out of the
 // stream of events before they are written down or shown.
 //
-// It keeps what tells who did what: the program (argv[0], the executable), the
+// It keeps what shows who did what: the program (argv[0], the executable), the
 // number of arguments, and the names of options. All that can hold an argument
 // elsewhere in the stream goes: of a bus message, what follows the first
 // arguments by which a unit is named. Names of units, paths of cgroups and
