@@ -19,7 +19,6 @@ struct cgroup_path {
 	struct cgroup_record rec;
 };
 
-/* Paths are held by the records of the processes in them. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -30,11 +29,10 @@ struct {
 
 ENOUGH_ZEROS(struct cgroup_path);
 
-/* True where cgroup paths come from the version 2 hierarchy, false where from
- * version 1's name=systemd. */
+/* True if paths are those of the version 2 hierarchy. Set by the loader. */
 const volatile bool cgroup_unified = true;
 
-/* --- the node of a task -------------------------------------------------- */
+/* --- the node of a task --------------------------------------------- */
 
 static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
 {
@@ -43,7 +41,7 @@ static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
 	return BPF_CORE_READ((struct kernfs_node___v615 *)kn, __parent);
 }
 
-/* How many hierarchies version 1 is searched for systemd's. */
+/* How many hierarchies of version 1 are searched for the one of systemd. */
 #define HIERARCHIES_MAX 32
 
 static __always_inline bool is_systemd(const char *name)
@@ -52,7 +50,7 @@ static __always_inline bool is_systemd(const char *name)
 	       name[4] == 'e' && name[5] == 'm' && name[6] == 'd' && name[7] == 0;
 }
 
-/* The cgroup that a link is to, if it is systemd's, or 0. */
+/* The node of the cgroup that a link leads to, 0 unless it is in systemd's hierarchy. */
 __noinline __u64 systemd_v1_node(__u64 cgrp_link)
 {
 	struct cgrp_cset_link *link = (void *)cgrp_link;
@@ -65,8 +63,8 @@ __noinline __u64 systemd_v1_node(__u64 cgrp_link)
 	return (__u64)BPF_CORE_READ(cgrp, kn);
 }
 
-/* The hierarchy named systemd has no controller and so no place in
- * css_set.subsys; it is found among the links to all the task's cgroups. */
+/* The hierarchy named systemd has no controller, and so no place in
+ * css_set.subsys. It is found among the links to all cgroups of the task. */
 __noinline __u64 systemd_v1_cgroup(__u64 css_set)
 {
 	struct css_set *cset = (void *)css_set;
@@ -96,10 +94,10 @@ static __always_inline struct kernfs_node *task_cgroup(struct task_struct *task)
 	return (void *)systemd_v1_cgroup(untyped(cset));
 }
 
-/* --- the table ----------------------------------------------------------- */
+/* --- the table ------------------------------------------------------ */
 
-/* One step up the path of a cgroup, in its own record: returns the node above, or
- * 0 at the end. The root has no name. */
+/* Goes one step up the path of a cgroup, in its own record. Returns the node above,
+ * or 0 at the end. The root has no name. */
 __noinline __u64 step_cgroup(__u64 id, __u64 kernfs_node)
 {
 	struct cgroup_path *path = bpf_map_lookup_elem(&cgroups, &id);
@@ -130,7 +128,7 @@ static __always_inline void read_cgroup_path(struct cgroup_path *path, __u64 nod
 	path->complete = 1;
 }
 
-/* Holds the path of a cgroup, which is read if it is not known yet. */
+/* Holds the path of a cgroup, and reads it if it is not known yet. */
 __noinline int hold_cgroup_path(__u64 kernfs_node)
 {
 	struct kernfs_node *kn = (void *)kernfs_node;
@@ -177,7 +175,7 @@ __noinline int release_cgroup_path(__u64 id)
 	return 0;
 }
 
-/* Returns the id of the task's cgroup, of which the caller then holds the path. */
+/* Returns the id of the cgroup of a task. The caller then holds its path. */
 static __always_inline __u64 hold_cgroup(struct task_struct *task)
 {
 	struct kernfs_node *kn = task_cgroup(task);

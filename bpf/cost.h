@@ -8,12 +8,12 @@
 
 #include "netns.h"
 
-/* True where what a creation is made of is asked for . */
+/* True if costs are asked for. Set by the loader. */
 const volatile bool with_cost = false;
 
 struct cost {
 	__u64 began;	  /* the run that is under way, 0 for none */
-	__u64 lock_began; /* likewise the wait for the lock */
+	__u64 lock_began; /* the wait for the lock that is under way, 0 for none */
 	__u64 init;
 	__u64 ops;
 	struct cost_record rec;
@@ -30,11 +30,11 @@ struct {
 
 ENOUGH_ZEROS(struct cost);
 
-/* How often a module was removed. The addresses in a record are those of before
- * or after, which this tells. */
+/* How often a module was removed. It says whether the addresses in a record are from
+ * before a removal or after. */
 volatile __u64 modules_removed = 0;
 
-/* What the call under way has cost so far; NULL outside of copy_net_ns. */
+/* What the call under way has cost so far. NULL outside of copy_net_ns. */
 static __always_inline struct cost *cost_of_call(void)
 {
 	struct inflight *call = this_call();
@@ -49,7 +49,7 @@ static __always_inline struct cost *cost_of_call(void)
 		return cost;
 	blank = zeros();
 	if (!blank || bpf_map_update_elem(&costs, &tid, blank, BPF_ANY))
-		return NULL; /* is missed when it is to be sent */
+		return NULL; /* send_cost finds that it is missing */
 	cost = bpf_map_lookup_elem(&costs, &tid);
 	if (cost)
 		cost->rec.call_ns = call->start_ns;

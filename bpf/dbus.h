@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Messages of D-Bus as they are sent over unix sockets: which socket is a bus's,
+ * Messages of D-Bus that are sent over unix sockets: which socket is that of a bus,
  * which bytes are sent, and whether they are a message that can start something.
  *
- * A bus is known by the path that its socket listens on. An accepted socket
- * carries its listener's address: a client sees it on its peer, the bus on its
- * own socket.
+ * A bus is known by the path that its socket listens on. An accepted socket has the
+ * address of its listener. So the client has it on its peer, the bus on its own socket.
  */
 #ifndef NSBLAME_DBUS_H
 #define NSBLAME_DBUS_H
@@ -34,15 +33,15 @@ struct dbus_header {
 #define DBUS_FIELDS_MAX 12
 
 /* The shortest call to a name that has no owner: the fixed part and the fields for
- * path, destination and member. What goes before the first message, by which who
- * connects shows who it is, is shorter, and often is text that its program has not
- * touched yet, which can't be read here. */
+ * path, destination and member. The authentication before the first message is
+ * shorter. It often is text in a page that the program has not touched yet, so it
+ * cannot be read here. */
 #define CALL_MIN 64
 
-/* By so much a message is recognised: order of bytes, type, flags, version. */
+/* What shows that a message begins: byte order, type, flags, version. */
 #define MESSAGE_START 4
 
-/* Long enough for each name that is compared, and its end. */
+/* Enough for each name that is compared, and its NUL. */
 #define NAME_WORDS 4
 
 struct name {
@@ -56,7 +55,7 @@ struct name {
 
 #define FIRST(n) (~0ULL >> (8 * (8 - (n))))
 
-/* --- which socket ------------------------------------------------------ */
+/* --- which socket --------------------------------------------------- */
 
 /* /run/user/UID/bus and /run/user/UID/systemd/private */
 static __always_inline bool is_user_bus(const char *path)
@@ -74,7 +73,7 @@ static __always_inline bool is_user_bus(const char *path)
 	return false;
 }
 
-/* Reads the path that a socket is bound to, and tells if it is a bus's. */
+/* Reads the path that a socket is bound to. True if it is that of a bus. */
 static __always_inline bool is_bus(struct unix_address *addr, __u64 *path)
 {
 	if (!addr ||
@@ -97,12 +96,12 @@ static __always_inline bool is_bus(struct unix_address *addr, __u64 *path)
 	       path[1] == WORD('t', 'e', 'm', 'd', '/', 'p', 'r', 'i');
 }
 
-/* --- which bytes ------------------------------------------------------- */
+/* --- which bytes ---------------------------------------------------- */
 
-/* The first of a message's segments that are not empty. libdbus and dbus-daemon
- * send header and body apart. dbus-broker sends four: the header without the
- * sender, padding, the sender, and the body; in what it says itself the middle
- * ones are empty. */
+/* The first segments of a message that are not empty. libdbus and dbus-daemon send
+ * header and body in segments of their own. dbus-broker sends four: the header
+ * without the sender, padding, the sender, and the body. In its own messages the
+ * middle ones are empty. */
 struct segments {
 	__u64 head;
 	__u64 head_len;
@@ -121,8 +120,8 @@ static __always_inline const struct iovec *segment_list(struct iov_iter *it)
 	return BPF_CORE_READ((struct iov_iter___v61 *)it, iov);
 }
 
-/* The array of segments is the kernel's own copy, what they point to is the
- * sender's. Kinds of iterators are numbered differently by each generation. */
+/* The array of segments is the kernel's copy, and what they point to is the sender's
+ * memory. Each kernel generation numbers the kinds of iterators in its own way. */
 static __always_inline bool read_segments(struct segments *seg, struct iov_iter *it, __u64 size)
 {
 	const struct iovec *iov;
@@ -169,7 +168,7 @@ static __always_inline bool read_segments(struct segments *seg, struct iov_iter 
 	return true;
 }
 
-/* --- which message ----------------------------------------------------- */
+/* --- which message -------------------------------------------------- */
 
 static __always_inline __u32 order(__u32 n, __u8 endian)
 {
@@ -201,13 +200,13 @@ static __always_inline bool is_the_bus(struct name *dest)
 	       dest->word[2] == WORD('D', 'B', 'u', 's', 0, 0, 0, 0);
 }
 
-/* What is to be done about a message. */
+/* What to do about a message. */
 enum verdict {
 	IGNORED,
 	SENT,
-	/* a call that only its name makes of interest; how far into the message its
-	 * destination begins is in the bits from DEST_SHIFT on, 0 if its header is
-	 * not captured whole, was not understood, or is not all that is sent */
+	/* A call that matters for its destination only. The bits from DEST_SHIFT on have
+	 * the offset of the destination in the message. They are 0 if the header is not
+	 * captured whole, was not understood, or is not all that is sent. */
 	CALL_TO_NAME,
 };
 
@@ -218,7 +217,7 @@ static __always_inline int call_matters(struct name *dest, struct name *member, 
 	/* systemd by its name, on a socket of its own, or by its connection's name */
 	if (is_systemd1(dest) || !dest->word[0] || (dest->word[0] & 0xff) == ':')
 		return starts_units(member) ? SENT : IGNORED;
-	if (!to_bus) /* passed on by the bus: seen when it was sent */
+	if (!to_bus) /* passed on by the bus, and seen when it was sent to it */
 		return IGNORED;
 	if (is_the_bus(dest)) /* StartServiceByName */
 		return (member->word[0] & FIRST(8)) == WORD('S', 't', 'a', 'r', 't', 'S', 'e', 'r') ?
@@ -234,7 +233,7 @@ static __always_inline bool signal_matters(struct name *dest, struct name *membe
 
 	if (member->word[0] == WORD('A', 'c', 't', 'i', 'v', 'a', 't', 'i'))
 		return member->word[1] == WORD('o', 'n', 'R', 'e', 'q', 'u', 'e', 's');
-	/* systemd says that a job is there or over, on a bus or its own socket */
+	/* systemd announces a job or its end, on a bus or on its own socket */
 	if (member->word[0] == WORD('J', 'o', 'b', 'N', 'e', 'w', 0, 0) ||
 	    member->word[0] == WORD('J', 'o', 'b', 'R', 'e', 'm', 'o', 'v'))
 		return true;
@@ -244,14 +243,14 @@ static __always_inline bool signal_matters(struct name *dest, struct name *membe
 	if (member->word[0] != WORD('N', 'a', 'm', 'e', 'O', 'w', 'n', 'e') ||
 	    member->word[1] != WORD('r', 'C', 'h', 'a', 'n', 'g', 'e', 'd'))
 		return false;
-	/* not of the connections' own names, which come and go all the time */
+	/* not for unique names of connections, which come and go all the time */
 	return !bpf_probe_read_user(head, sizeof(head), (void *)first_arg) && head[4] != ':';
 }
 
 /*
- * Where the header field behind the one at off begins, as the sender would have
- * it, and, above that, the code of this one if it is a name or a path. 0 if it is
- * no field of a message. A function of its own, so that the verifier looks at it
+ * Returns where the next header field begins by the sender's account. The bits from
+ * FIELD_CODE on have the code of the field at off if it is a name or a path. Returns 0
+ * if that is no field of a message. The verifier looks at a function of its own only
  * once.
  */
 #define FIELD_CODE 32
@@ -283,7 +282,7 @@ __noinline __u64 field_at(__u64 head, __u64 off, __u32 endian)
 	return off >> FIELD_CODE ? 0 : off | code << FIELD_CODE;
 }
 
-/* How long a message is by its own account, 0 if it does not begin as one. */
+/* The length of a message by its own account, 0 if it does not begin as one. */
 __noinline __u64 message_size(__u64 head, __u64 head_len)
 {
 	struct dbus_header h;
@@ -296,15 +295,13 @@ __noinline __u64 message_size(__u64 head, __u64 head_len)
 	       order(h.body_len, h.endian);
 }
 
-/*
- * Walks the header's fields for the two that decide. Their order is up to the
- * sender, and so is every length. Returns a verdict.
- */
+/* Walks the fields of the header for the two that decide. Their order is up to the
+ * sender, and so is every length. Returns a verdict. */
 __noinline int message_matters(__u64 head, __u64 head_len, __u64 next, __u32 to_bus)
 {
 	struct name member = {}, dest = {};
 	struct dbus_header h;
-	/* to the verifier the first turn is like all others */
+	/* so that the verifier finds the first turn like all others */
 	__u64 member_at = untyped(NULL), dest_at = untyped(NULL);
 	__u64 off = sizeof(h), end;
 	int i, verdict;
@@ -312,7 +309,7 @@ __noinline int message_matters(__u64 head, __u64 head_len, __u64 next, __u32 to_
 	if (head_len < sizeof(h) || bpf_probe_read_user(&h, sizeof(h), (void *)head))
 		return 0;
 	end = off + order(h.fields_len, h.endian);
-	if (h.type == DBUS_ERROR) /* what is refused starts nothing */
+	if (h.type == DBUS_ERROR) /* an error to a bus starts nothing */
 		return !to_bus;
 	if (h.type != DBUS_METHOD_CALL && h.type != DBUS_SIGNAL)
 		return 0;

@@ -8,7 +8,7 @@
 
 #include "cost.h"
 
-/* False where the probe that tells unshare from clone is not attached. */
+/* False if no probe tells unshare from clone. Set by the loader. */
 const volatile bool knows_unshare = true;
 
 PROBE_ENTRY(unshare, unshare_nsproxy_namespaces, unsigned long flags)
@@ -22,7 +22,7 @@ PROBE_ENTRY(unshare, unshare_nsproxy_namespaces, unsigned long flags)
 	return 0;
 }
 
-/* The record is there still if the call failed before it came to copy_net_ns. */
+/* The call is still there if it failed before copy_net_ns. */
 PROBE_RETURN(unshare, unshare_nsproxy_namespaces)
 {
 	struct inflight *call;
@@ -123,7 +123,7 @@ PROBE_RESULT(create, copy_net_ns, 3, struct net *net)
 	publish_cgroup(rec.cgroup);
 	if (!p)
 		release_cgroup_path(rec.cgroup);
-	/* watched from before the record is out: its exec cannot be missed */
+	/* before the record is out, so that its exec cannot be missed */
 	if (p && !rec.error && rec.call != CALL_CLONE) {
 		watch(p);
 		p->enters = 1;

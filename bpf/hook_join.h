@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A thread joins a network namespace by setns: netns_install
- * (net/core/net_namespace.c). That is the last step but one: the thread is in when
- * all namespaces are installed. So the namespace is looked at once more when a
- * process calls exec.
+ * (net/core/net_namespace.c). The thread is in only when all namespaces are
+ * installed, a step later. So the namespace is read again when the process calls
+ * exec.
  */
 #ifndef NSBLAME_HOOK_JOIN_H
 #define NSBLAME_HOOK_JOIN_H
 
 #include "netns.h"
 
-/* The namespace that a thread is about to join, from entry to exit of the
- * function. */
+/* The namespace that a thread is about to join, from entry to return. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);

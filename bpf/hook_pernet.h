@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What is done for a namespace by each subsystem that registered
- * pernet_operations: how long nf_conntrack and ip_vs take of a creation, what all
- * of them take if that is asked for, and what a module that is loaded does to the
- * namespaces that there are.
+ * What each subsystem that registered pernet_operations does for a namespace: how
+ * long nf_conntrack and ip_vs take of a creation, how long all of them take if that
+ * is asked for, and what a module that is loaded does to existing namespaces.
  *
  * User space attaches the probes on a module's own functions a moment after the
- * module has come. What ops_init shows of a creation fills the gap until then.
+ * module was loaded. Until then, ops_init shows its share of a creation.
  */
 #ifndef NSBLAME_HOOK_PERNET_H
 #define NSBLAME_HOOK_PERNET_H
@@ -14,7 +13,7 @@
 #include "cost.h"
 #include "module.h"
 
-/* --- nf_conntrack and ip_vs ---------------------------------------------- */
+/* --- nf_conntrack and ip_vs ----------------------------------------- */
 
 PROBE_ENTRY(conntrack, nf_conntrack_init_net)
 {
@@ -47,9 +46,8 @@ PROBE_ENTRY(ipvs, __ip_vs_init, struct net *net)
 	return 0;
 }
 
-/* What ip_vs has given to register_pernet_subsys: noted when it is loaded (see
- * hook_pernet.h), or set when its probe is attached; 0 where that is not known, or
- * the module's BTF tells the size. */
+/* The operations that ip_vs has registered. They are noted when it is loaded, or set by
+ * the loader. 0 if they are not known, or the module's BTF has the size. */
 volatile __u64 ipvs_operations = 0;
 
 static __always_inline __u32 ipvs_size(void)
@@ -59,21 +57,21 @@ static __always_inline __u32 ipvs_size(void)
 
 	if (bpf_core_type_exists(struct netns_ipvs)) {
 		size = bpf_core_type_size(struct netns_ipvs);
-		/* not to be moved out of here, for without the type it is invalid */
+		/* keeps the compiler from moving this out: without the type it is invalid */
 		asm volatile("" : "+r"(size));
 		return size;
 	}
 	return ops ? BPF_CORE_READ(ops, size) : 0;
 }
 
-/* The figures of the line that older kernels logged. */
+/* The figures that older kernels log. */
 static __always_inline void fill_ipvs(struct inflight *call)
 {
 	struct net *net = (void *)call->ipvs_net;
 	struct netns_ipvs *ipvs;
 
 	if (!bpf_core_field_exists(net->ipvs))
-		return; /* a kernel that is never to have ip_vs */
+		return; /* this kernel has no ip_vs */
 	ipvs = BPF_CORE_READ(net, ipvs);
 	if (!ipvs)
 		return;
@@ -95,13 +93,12 @@ PROBE_RETURN(ipvs, __ip_vs_init)
 	return 0;
 }
 
-/* --- modules ------------------------------------------------------------- */
+/* --- modules -------------------------------------------------------- */
 
-/* What nf_conntrack has given to register_pernet_subsys, as ipvs_operations. */
+/* The operations that nf_conntrack has registered, 0 if not known. */
 volatile __u64 conntrack_operations = 0;
 
-/* Fires when all is prepared, and before the module's init function is called
- * by the same thread. */
+/* Fires when all is prepared. The same thread calls the module's init function next. */
 SEC("tp_btf/module_load")
 int BPF_PROG(module_comes, struct module *module)
 {
@@ -128,7 +125,7 @@ int BPF_PROG(module_comes, struct module *module)
 	return 0;
 }
 
-/* Fires when it is unlinked: unloaded, or its init function has failed. */
+/* Fires when the module is unlinked: it is unloaded, or its init function failed. */
 SEC("tp_btf/module_free")
 int BPF_PROG(module_goes, struct module *module)
 {
@@ -147,7 +144,7 @@ int BPF_PROG(module_goes, struct module *module)
 	return 0;
 }
 
-/* The module's init function has returned; user space learns what it did. */
+/* Fires when the module's init function has returned. Sends what that did. */
 SEC("tp_btf/initcall_finish")
 int BPF_PROG(module_inited)
 {
@@ -185,10 +182,12 @@ out:
 	return 0;
 }
 
-/* --- what ops_init does meanwhile ---------------------------------------
- *
- * It runs for each subsystem of each creation. So these programs leave at once
- * unless a module is being loaded, or they meet the operations of one that was.
+/* --- what a module does through ops_init ---------------------------- */
+
+/*
+ * ops_init runs for each subsystem of each creation. So these programs leave at once
+ * unless a module is being loaded, or they meet the operations of nf_conntrack or
+ * ip_vs.
  */
 
 static __always_inline void op_of_creation(struct inflight *call, __u64 ops, __u64 net)
@@ -202,8 +201,8 @@ static __always_inline void op_of_creation(struct inflight *call, __u64 ops, __u
 	__sync_fetch_and_add(&in_op, 1);
 }
 
-/* A subsystem with a probe of its own is known by the first of the module's
- * operations that do something. */
+/* The operations of nf_conntrack and ip_vs are the first of the module that have a
+ * function. */
 static __always_inline void note_operations(struct load *load, struct pass *pass)
 {
 	if (!pass->init)
@@ -261,7 +260,7 @@ PROBE_ENTRY(pernet, ops_init, __u64 ops, __u64 net)
 	return 0;
 }
 
-/* What the subsystem's own probe has seen counts, for it measures no more than
+/* If the subsystem's own probe has measured too, its figure counts: it has nothing but
  * the subsystem. */
 static __always_inline void end_op_of_creation(struct inflight *call)
 {
@@ -312,12 +311,13 @@ PROBE_RESULT(pernet, ops_init, 2, int result)
 	return 0;
 }
 
-/* --- what a creation is made of -----------------------------------------
- *
- * Each run of ops_init calls one subsystem's function. Before the first of them
- * comes the wait for pernet_ops_rwsem. These programs are loaded only if they are
- * asked for. ops_init also runs for the namespaces that exist when a module is
- * loaded, so only what a thread does within copy_net_ns counts.
+/* --- what a creation is made of ------------------------------------- */
+
+/*
+ * Each run of ops_init calls the function of one subsystem. Before the first of them
+ * comes the wait for pernet_ops_rwsem. These programs are loaded only if costs are
+ * asked for. ops_init also runs for existing namespaces when a module is loaded, so
+ * only what a thread does within copy_net_ns counts.
  */
 
 PROBE_ENTRY(cost, ops_init, struct pernet_operations *ops)
@@ -359,8 +359,7 @@ PROBE_RETURN(cost, ops_init)
 	return 0;
 }
 
-/* The only lock of this kind that is taken before the first subsystem is called
- * is pernet_ops_rwsem. */
+/* Before the first subsystem is called, no rwsem but pernet_ops_rwsem is taken. */
 PROBE_ENTRY(lock, rwsem_down_read_slowpath)
 {
 	struct cost *cost = cost_of_call();

@@ -21,7 +21,7 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	ckey = process_key(child);
 	p = find_or_note(parent, &pkey);
 	if (BPF_CORE_READ(child, pid) != BPF_CORE_READ(child, tgid)) {
-		/* a thread, which may be born in a namespace of its own as well */
+		/* a thread, which may be born in a new namespace as well */
 		if (p) {
 			p->threaded = 1;
 			if (p->cloning)
@@ -86,7 +86,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	return 0;
 }
 
-/* Some kernels pass a second argument (group_dead); it is not used. */
+/* Some kernels pass a second argument (group_dead), which is not used. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(process_exit, struct task_struct *task)
 {
@@ -110,10 +110,10 @@ int BPF_PROG(process_exit, struct task_struct *task)
 }
 
 /*
- * A process has ended and was reaped. Its record stays until then: it gives up
- * its files and namespaces after the tracepoint of its exit, each thread in its
- * own time. A leader is freed last, and one that another thread's exec has
- * replaced has lost the process's pid by then.
+ * A process has ended and was reaped. Its record stays until then, for its threads
+ * give up files and namespaces after the tracepoint of the exit. The leader is freed
+ * last. A leader that another thread's exec replaced no longer has the pid of the
+ * process.
  */
 SEC("tp_btf/sched_process_free")
 int BPF_PROG(process_free, struct task_struct *task)
@@ -124,20 +124,20 @@ int BPF_PROG(process_free, struct task_struct *task)
 	if (BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid))
 		return 0;
 	p = bpf_map_lookup_elem(&processes, &key);
-	if (p && !(p->flags & PROCESS_EXITED)) /* that probe was left out */
+	if (p && !(p->flags & PROCESS_EXITED)) /* the run of the exit probe was left out */
 		note_end(p, task, &key);
 	release(key);
 	return 0;
 }
 
-/* Fires once the task is in its new cgroup, for each hierarchy of its own. */
+/* Fires when the task is in its new cgroup, once for each hierarchy. */
 SEC("tp_btf/cgroup_attach_task")
 int BPF_PROG(process_moved, struct cgroup *dst, const char *path, struct task_struct *task)
 {
 	struct process_key key = process_key(task);
 	struct process *p = bpf_map_lookup_elem(&processes, &key);
 
-	/* one that is ending stays where it is, and its record may go any time */
+	/* the record of a process that ends may go any time */
 	if (!p || BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid) ||
 	    BPF_CORE_READ(task, flags) & PF_EXITING)
 		return 0;
@@ -146,10 +146,9 @@ int BPF_PROG(process_moved, struct cgroup *dst, const char *path, struct task_st
 }
 
 /*
- * Notes every process that is there, and hands their identities to user space,
- * which knows where to read the command lines of those. It is run before fork
- * is followed, so that whoever forks is known, and once more after it, for
- * those that were born in between.
+ * Notes every process that exists, and hands its identity to user space, which reads
+ * its command line. It runs before fork is followed, so that each parent is known, and
+ * once more after that, for the processes that were born in between.
  */
 SEC("iter/task")
 int processes_before(struct bpf_iter__task *ctx)
@@ -161,7 +160,7 @@ int processes_before(struct bpf_iter__task *ctx)
 	if (!task || BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid))
 		return 0;
 	key = process_key(task);
-	/* it may have ended, and its exit gone by, since it was listed */
+	/* it may have ended since it was listed */
 	if (BPF_CORE_READ(task, signal, live.counter) <= 0)
 		return 0;
 	note_ancestry(untyped(task));

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The end of a network namespace (net/core/net_namespace.c): __put_net, when
- * the last reference is dropped, and the end of cleanup_net, which later tears
- * down, in a kernel thread, all that were released since its last run.
+ * The end of a network namespace (net/core/net_namespace.c). __put_net runs when the
+ * last reference is dropped. Later, a kernel thread in cleanup_net tears down all
+ * namespaces that were released since its last run.
  */
 #ifndef NSBLAME_HOOK_RELEASE_H
 #define NSBLAME_HOOK_RELEASE_H
 
 #include "netns.h"
 
-/* --- what a reference was ---------------------------------------------- */
+/* --- what a reference was ------------------------------------------- */
 
-/* The ways by which a thread may be giving up a namespace. */
+/* How a thread may give up a namespace. */
 enum via {
-	VIA_NSPROXY, /* nsproxy_free, free_nsproxy, deactivate_nsproxy: no thread is in these namespaces any more */
-	VIA_NSFS,    /* netns_put: no file or mount refers to it any more */
-	VIA_MOUNT,   /* cleanup_mnt: a mount ends */
+	VIA_NSPROXY, /* no thread is in it: nsproxy_free, free_nsproxy, deactivate_nsproxy */
+	VIA_NSFS,    /* no file or mount refers to it: netns_put */
+	VIA_MOUNT,   /* a mount ends: cleanup_mnt */
 };
 
 struct via_key {
@@ -25,13 +25,13 @@ struct via_key {
 
 struct giving_up {
 	__u64 net; /* struct net */
-	__u64 refs; /* at the beginning, the thread's own among them */
+	__u64 refs; /* at the entry, the thread's own included */
 };
 
 /*
- * Which namespace a thread is giving up in which way, from entry to exit of the
- * function. A note that was left behind, because the kernel skipped a program,
- * names a namespace that is not the one asked about.
+ * Which namespace a thread gives up in which way, from entry to return. If the kernel
+ * skipped the program at the return, the note stays, but names another namespace than
+ * the one that is asked about.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -81,9 +81,8 @@ PROBE_RETURN(nsproxy, free_nsproxy)
 }
 
 /*
- * Where there is a deactivate_nsproxy (kernel/nsproxy.c, 7.2), compilers put it
- * into the functions beside it, by which threads exit, unshare and setns. What
- * it calls to drop the references is nsproxy_free.
+ * Linux 7.2 has deactivate_nsproxy (kernel/nsproxy.c). Compilers inline it into the
+ * functions for exit, unshare and setns. It calls nsproxy_free to drop the references.
  */
 PROBE_ENTRY(refs, nsproxy_free, struct nsproxy *nsproxy)
 {
@@ -123,9 +122,9 @@ PROBE_RETURN(mount, cleanup_mnt)
 	return end_via(VIA_MOUNT);
 }
 
-/* --- release ------------------------------------------------------------ */
+/* --- release -------------------------------------------------------- */
 
-/* The least that the stack of a task has on these architectures. */
+/* The smallest stack of a task on these architectures. */
 #define THREAD_SIZE (16 << 10)
 
 /* preempt_count: serving a softirq, in a hard interrupt, in an NMI
@@ -133,9 +132,9 @@ PROBE_RETURN(mount, cleanup_mnt)
 #define INTERRUPTED 0x00ff0100
 
 /*
- * Whether current is what runs, and was not interrupted by it. arm64 keeps the
- * count of interrupts in the task. x86 does not, but serves them on stacks of
- * their own; stack is an address on the present one.
+ * True if the current task itself runs, not an interrupt of it. arm64 counts interrupts
+ * in the task. x86 serves them on stacks of their own. stack is an address on the
+ * present one.
  */
 static __always_inline bool in_task(struct task_struct *task, __u64 stack)
 {
@@ -183,8 +182,8 @@ static __always_inline void fill_releaser(struct release_record *rec, __u64 net,
 	publish_lineage(rec->by.start_ns, rec->by.pid);
 }
 
-/* The namespaces that wait for the end of their teardown, where only the inum
- * tells of that. */
+/* The namespaces that wait for the end of their teardown, for kernels on which only the
+ * inum shows it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
@@ -192,7 +191,7 @@ struct {
 	__type(value, __u64); /* struct net */
 } released_inums SEC(".maps");
 
-/* Says who let a namespace go only where that is certain. */
+/* Reports a release. Says who let go only if that is certain. */
 static __always_inline int released(__u64 address, bool certain, __u64 stack)
 {
 	struct net *net = (void *)address;
@@ -228,10 +227,9 @@ PROBE_ENTRY(net_released, __put_net, struct net *net)
 }
 
 /*
- * netns_put stands in the file of __put_net, and compilers put the one into the
- * other. So what becomes of the count is looked at, too. Whoever held the only
- * reference has dropped the last; of several who dropped theirs at once it is
- * not known which was the last.
+ * netns_put is in the same file as __put_net, and compilers inline the latter into it.
+ * So the count is read, too. A thread that held the only reference has dropped the
+ * last one. Of several that dropped theirs at once, the last is not known.
  */
 PROBE_ENTRY(nsfs, netns_put, struct ns_common *ns)
 {
@@ -239,7 +237,7 @@ PROBE_ENTRY(nsfs, netns_put, struct ns_common *ns)
 	struct life unknown = {};
 
 	begin_via(VIA_NSFS, net);
-	/* so that the end finds it, unless it is gone by then */
+	/* so that the return finds it, unless it is gone by then */
 	if (bpf_map_update_elem(&lives, &net, &unknown, BPF_NOEXIST) &&
 	    !bpf_map_lookup_elem(&lives, &net))
 		count(COUNT_LIFE_FULL);
@@ -261,10 +259,10 @@ PROBE_RETURN(nsfs, netns_put)
 	return 0;
 }
 
-/* --- teardown ----------------------------------------------------------- */
+/* --- teardown ------------------------------------------------------- */
 
-/* Threads that are in cleanup_net, with the time when they entered it. One at a
- * time does so on all known kernels. */
+/* Threads in cleanup_net, with the time of their entry. On all known kernels there is
+ * one at a time. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 64);
@@ -289,7 +287,7 @@ PROBE_RETURN(teardown, cleanup_net)
 	return 0;
 }
 
-/* When this thread began to tear down namespaces, 0 if it does not. */
+/* When this thread began to tear down namespaces, 0 if it does not do that. */
 static __always_inline __u64 teardown_began(void)
 {
 	__u32 tid = this_thread();
@@ -315,7 +313,7 @@ static __always_inline int finished(__u64 address, __u32 inum, __u64 began)
 	}
 	if (released) {
 		rec.released_ns = *released;
-		/* it may come after the teardown was entered, and in time for it */
+		/* it may be released after the entry, and still in time for this run */
 		if (began < rec.released_ns)
 			began = rec.released_ns;
 		rec.wait_ns = began - rec.released_ns;
@@ -328,9 +326,9 @@ static __always_inline int finished(__u64 address, __u32 inum, __u64 began)
 }
 
 /*
- * A reference that only keeps the memory of a namespace is dropped. Mounts of
- * sysfs and sockets of the kernel have such, too; that of the namespace itself
- * is dropped by cleanup_net when it has taken it off its list.
+ * A passive reference, which only keeps the memory of a namespace, is dropped. Mounts
+ * of sysfs and sockets of the kernel have such, too. cleanup_net drops that of the
+ * namespace itself after it took the namespace off its list.
  */
 static __always_inline int passive_dropped(struct net *net)
 {
@@ -342,8 +340,8 @@ static __always_inline int passive_dropped(struct net *net)
 	return finished(untyped(net), BPF_CORE_READ(net, ns.inum), began);
 }
 
-/* The number of a namespace of whatever kind is given back, which for a network
- * namespace is among the last things that its teardown does. */
+/* The number of a namespace of any kind is given back. For a network namespace that is
+ * among the last steps of its teardown. */
 static __always_inline int inum_freed(__u32 inum)
 {
 	__u64 began = teardown_began();

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Requests to services, by what is said on the buses: method calls to a
- * well-known name, calls to systemd that start units, and the two signals by which
- * a bus tells of an activation and of a name's owner. Everything else that is sent
- * over unix sockets must leave here within a few instructions.
+ * Requests to services, seen in what is sent on buses: method calls to a well-known
+ * name, calls to systemd that start units, and the two signals by which a bus announces
+ * an activation and the owner of a name. Everything else that is sent over unix sockets
+ * must leave here within a few instructions.
  */
 #ifndef NSBLAME_HOOK_REQUEST_H
 #define NSBLAME_HOOK_REQUEST_H
@@ -11,7 +11,7 @@
 #include "dbus.h"
 #include "process.h"
 
-/* --- what is said again ------------------------------------------------- */
+/* --- repeated calls ------------------------------------------------- */
 
 /*
  * A process that calls one service a thousand times a second says no more by it
@@ -33,11 +33,11 @@ struct callee {
 struct reported {
 	__u64 turn;
 	__u64 boot_ns; /* of the latest that was reported */
-	__u32 version; /* of its process, then */
+	__u32 version; /* of the record of its process at that time */
 	__u32 calls;
 };
 
-/* Whoever is dropped is reported again. */
+/* A caller that is dropped here is reported again. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
@@ -45,12 +45,12 @@ struct {
 	__type(value, struct reported);
 } reported_calls SEC(".maps");
 
-/* Grows with every message that is no such call: with that, user space may begin
- * anew to count. */
+/* Grows with every other message that is reported. User space may begin to count anew
+ * then. */
 volatile __u64 bus_turn = 0;
 
-/* Whether a call tells nothing new; notes it if it does. Without a name it is
- * about what is no message. */
+/* True if a call shows nothing new. Otherwise notes it as reported. name is 0 for what
+ * is no message. */
 __noinline int reported_already(__u64 bus, __u64 name)
 {
 	struct callee key = { .bus = bus, .by = process_key((void *)bpf_get_current_task()) };
@@ -87,14 +87,14 @@ __noinline int reported_already(__u64 bus, __u64 name)
 	return 0;
 }
 
-/* --- what does not begin with a header ---------------------------------- */
+/* --- what does not begin with a header ------------------------------ */
 
-/* A socket takes a part of a message that is longer than half its buffer, which is
- * no less than this, and the sender comes again with the rest (net/unix/af_unix.c,
- * unix_stream_sendmsg; include/net/sock.h, SOCK_MIN_SNDBUF). */
+/* A socket may take only a part of a message that is longer than half its buffer. The
+ * sender comes again with the rest. Half a buffer is no less than this
+ * (net/unix/af_unix.c, unix_stream_sendmsg, and include/net/sock.h, SOCK_MIN_SNDBUF). */
 #define LARGE 2048
 
-/* How much of a message a socket may still be given. */
+/* How much of a message a sender may still have to send. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
@@ -108,7 +108,7 @@ static __always_inline void forget_rest(__u64 sk)
 		bpf_map_delete_elem(&rests, &sk);
 }
 
-/* Notes what may follow on a message of so many bytes, of which so many are sent. */
+/* Notes what may follow on a message of total bytes, of which size are sent. */
 static __always_inline void begins(__u64 sk, __u64 total, __u64 size)
 {
 	__u64 rest = total > size ? total - size : size;
@@ -123,11 +123,11 @@ static __always_inline bool goes_on(__u64 sk, __u64 size)
 {
 	__u64 *rest = bpf_map_lookup_elem(&rests, &sk);
 
-	return rest && *rest >= size; /* all of it if nothing was taken */
+	return rest && *rest >= size; /* all of it if the socket took nothing */
 }
 
-/* Notes that what follows belongs to a message of unknown length, until the next
- * one begins. */
+/* Notes that what follows belongs to a message of unknown length, until another one
+ * begins. */
 static __always_inline void begins_short(__u64 sk)
 {
 	__u64 rest = ~0ULL;
@@ -137,7 +137,7 @@ static __always_inline void begins_short(__u64 sk)
 
 #define FOUR(a, b, c, d) ((__u32)(a) | (__u32)(b) << 8 | (__u32)(c) << 16 | (__u32)(d) << 24)
 
-/* Whether it is what a client says to be let in. Messages may follow. */
+/* True for a line of the authentication. Messages may follow in the same send. */
 static __always_inline bool is_auth(__u32 start)
 {
 	return start == FOUR(0, 'A', 'U', 'T') || start == FOUR('A', 'U', 'T', 'H') ||
@@ -149,7 +149,7 @@ static __always_inline bool is_start(__u32 start)
 	return start >> 24 == 1 && ((start & 0xff) == 'l' || (start & 0xff) == 'B');
 }
 
-/* Whether a send to a bus that does not begin with a whole header may be a call, or
+/* True if a send to a bus that does not begin with a whole header may be a call, or
  * hide one, and so is reported. */
 static __always_inline bool may_call(struct segments *seg, __u64 bus, __u64 sk, __u64 size)
 {
@@ -178,7 +178,7 @@ static __always_inline bool may_call(struct segments *seg, __u64 bus, __u64 sk, 
 	return size >= CALL_MIN && !goes_on(sk, size) && !reported_already(bus, 0);
 }
 
-/* --- the probe --------------------------------------------------------- */
+/* --- the probe ------------------------------------------------------ */
 
 static __always_inline void fill_data(struct bus_record *rec, struct segments *seg)
 {
@@ -187,12 +187,12 @@ static __always_inline void fill_data(struct bus_record *rec, struct segments *s
 	if (n > BUS_SEGMENT)
 		n = BUS_SEGMENT;
 	if (bpf_probe_read_user(rec->data, n, (void *)seg->head)) {
-		if (!(rec->flags & BUS_TO)) /* to a bus it is known who sent it */
+		if (!(rec->flags & BUS_TO)) /* one to a bus still shows its sender */
 			count(COUNT_BUS_UNREAD);
 		return;
 	}
 	rec->len = n;
-	/* a further segment makes sense only behind whole ones */
+	/* a further segment makes sense only behind a whole one */
 	if (!more || seg->head_len > BUS_SEGMENT)
 		return;
 	if (more > BUS_SEGMENT)
@@ -272,7 +272,7 @@ PROBE_ENTRY(send, unix_stream_sendmsg, struct socket *sock, struct msghdr *msg, 
 	} else {
 		if (to_bus)
 			begins((__u64)sk, total, size);
-		/* user space reads the further messages, too */
+		/* further messages in the same send are read by user space */
 		if (!to_bus || total >= size)
 			verdict = message_matters(seg.head, seg.head_len, seg.next, to_bus);
 	}

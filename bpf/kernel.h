@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The few kernel types that the probes read, and of those only the members
- * that they read. CO-RE finds each member by its name in the running kernel's
- * BTF, so order, size and whatever stands between do not matter here.
+ * The kernel types that the programs read, with only the members that they read.
+ * CO-RE finds each member by its name in the BTF of the running kernel, so order,
+ * size and other members do not matter here.
  *
- * A name with three underscores ("flavour") describes how another kernel
- * generation declares the same type; what follows them is ignored by CO-RE.
+ * A name with three underscores is a flavour: it declares the same type as another
+ * kernel generation does. CO-RE ignores the underscores and what follows them.
  */
 #ifndef NSBLAME_KERNEL_H
 #define NSBLAME_KERNEL_H
@@ -14,8 +14,8 @@
 #include <linux/types.h>
 #include <stdbool.h>
 
-/* What a kprobe is given: the registers, in the order that is the kernel's ABI
- * for it. The names are those that bpf_tracing.h takes outside the kernel. */
+/* The context of a kprobe: the registers, in the order of the kernel's ABI. The names
+ * are those that bpf_tracing.h takes outside the kernel. */
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
 	unsigned long r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8;
@@ -114,7 +114,7 @@ struct css_set {
 	struct list_head cgrp_links;
 };
 
-/* kernel/cgroup/cgroup-internal.h; cgrp_link hangs on css_set.cgrp_links. */
+/* kernel/cgroup/cgroup-internal.h. cgrp_link is on the list css_set.cgrp_links. */
 struct cgrp_cset_link {
 	struct cgroup *cgrp;
 	struct list_head cgrp_link;
@@ -207,14 +207,14 @@ struct net {
 	struct list_head exit_list; /* of those that are torn down together */
 };
 
-/* 5.10: the cookie is filled when someone first asks for it, and references are
- * counted here. */
+/* 5.10: the cookie is filled when it is first asked for, and references are counted
+ * here. */
 struct net___v510 {
 	refcount_t count;
 	atomic64_t net_cookie;
 };
 
-/* 7.x: the identifier that all kinds of namespaces share. */
+/* 7.x: the identifier that all kinds of namespaces have. */
 struct net___v7 {
 	struct ns_common___v7 ns;
 };
@@ -227,7 +227,7 @@ struct nsproxy {
 	struct net *net_ns;
 };
 
-/* Of arm64; x86 keeps the count elsewhere. */
+/* Of arm64. x86 keeps the count elsewhere. */
 struct thread_info {
 	__u64 preempt_count;
 };

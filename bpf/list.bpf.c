@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What nsblame list asks the kernel, an object of its own: nothing here is
- * attached to anything, each program is run once on demand.
+ * What nsblame list asks the kernel, in an object of its own. Nothing here is attached
+ * to anything. Each program runs once on demand.
  *
- * list_namespaces walks the kernel's list of network namespaces. It needs no
- * symbol: the first process of all is in the initial namespace, which is the
- * first in the list, so what precedes that is the list's head. An invocation
- * runs under RCU from beginning to end, so that no namespace is freed under it.
- * A loop that old verifiers accept is short; tail calls make it longer.
+ * list_namespaces walks the kernel's list of network namespaces. It needs no symbol.
+ * The first process is in the initial namespace, which is the first in the list. So
+ * the list's head precedes it. An invocation runs under RCU from beginning to end, so
+ * that no namespace is freed under it. Old verifiers accept short loops only, so tail
+ * calls make the walk longer.
  *
- * list_files looks at every open file, and tells those that hold a network
- * namespace: files of nsfs, and sockets that are in another one than the thread
- * that has them open; and of unix sockets the messages that nobody has received
- * yet, in which such files may be. So does systemd keep the namespaces of
- * services.
+ * list_files looks at every open file and lists those that hold a network namespace:
+ * files of nsfs, and sockets in another namespace than the thread that has them open.
+ * A message in a unix socket that nobody has received yet may contain such files, so
+ * those are listed, too. systemd keeps the namespaces of services in this way.
  */
 #include "net.h"
 #include <bpf/bpf_tracing.h>
@@ -24,9 +23,9 @@ char LICENSE[] SEC("license") = "GPL";
 struct net_record {
 	__u64 cookie;
 	__u32 inum;
-	__u32 refs;	  /* -1 where not known */
+	__u32 refs;	  /* -1 if not known */
 	__u32 user_inum;  /* of the user namespace that owns it */
-	__u32 owner_uid;  /* who made that, in the initial user namespace */
+	__u32 owner_uid;  /* the user who made that, in the initial user namespace */
 };
 
 /* An open file that holds a namespace. */
@@ -72,7 +71,7 @@ struct {
 	.values = { [0] = (void *)&list_namespaces },
 };
 
-/* Where the walk is, 0 before it and at its end. */
+/* Where the walk is, 0 before it. */
 __u64 next_net = 0;
 __u64 list_head = 0;
 __u32 found = 0;
@@ -146,8 +145,8 @@ static __always_inline bool is_net(struct ns_common *ns)
 	return name[0] == 'n' && name[1] == 'e' && name[2] == 't' && !name[3];
 }
 
-/* Fills what kind of hold the file has on which namespace; false if on none, or
- * on the one that the thread is in anyway. */
+/* Fills in how the file holds which namespace. False if it holds none, or the one that
+ * the thread is in anyway. */
 static __always_inline bool holds_net(struct file_record *rec, struct file *file,
 				      struct task_struct *task)
 {
@@ -181,10 +180,10 @@ static __always_inline bool holds_net(struct file_record *rec, struct file *file
 }
 
 #define AF_UNIX 1
-#define MESSAGES 16	/* of a socket that are looked at */
-#define DESCRIPTORS 16 /* of a message */
+#define MESSAGES 16	/* of a socket that are read */
+#define DESCRIPTORS 16 /* of a message that are read */
 
-/* Sockets with more messages, or messages with more descriptors, than that. */
+/* Counts sockets with more messages, and messages with more descriptors. */
 __u64 queues_cut = 0;
 
 static __always_inline void list_message(struct seq_file *seq, struct file_record *rec,
@@ -213,9 +212,9 @@ static __always_inline void list_message(struct seq_file *seq, struct file_recor
 }
 
 /*
- * The queue is read as it is, without its lock: a message that goes away under
- * it leads to memory that is no file, or to one that user space finds to hold no
- * namespace that there is.
+ * The queue is read without its lock. A message that goes away meanwhile leads to
+ * memory that is no file, or to a file whose namespace does not exist. User space
+ * finds that out.
  */
 static __always_inline void list_messages(struct seq_file *seq, struct file_record *rec,
 					  struct task_struct *task, struct file *file)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The table of modules that are being loaded. The init function of a module can
- * have every namespace that there is initialised: it registers
- * pernet_operations, and the kernel calls ops_init (net/core/net_namespace.c) for
- * each namespace, in the thread that loads. Such a pass is counted here and sent
- * when the init function is over.
+ * have all existing namespaces initialised: it registers pernet_operations, and the
+ * kernel calls ops_init (net/core/net_namespace.c) for each namespace, in the thread
+ * that loads. Such a pass is counted here, and sent when the init function returns.
  */
 #ifndef NSBLAME_MODULE_H
 #define NSBLAME_MODULE_H
@@ -18,7 +17,7 @@ enum subsystem {
 	IPVS,
 };
 
-/* All namespaces, initialised for one subsystem. */
+/* A pass over all namespaces for one subsystem. */
 struct pass {
 	__u64 ops; /* struct pernet_operations */
 	__u64 init;
@@ -52,9 +51,9 @@ struct {
 
 ENOUGH_ZEROS(struct load);
 
-/* How many there are in loads, and how many threads are in an ops_init that is
- * followed. If a program was skipped by the kernel they stay too high, which
- * costs a look into a map. */
+/* How many modules are being loaded, and how many threads are in an ops_init that is
+ * followed. If the kernel skips a program they stay too high, which costs a look into
+ * a map. */
 volatile __u32 loading = 0;
 volatile __u32 in_op = 0;
 
@@ -87,14 +86,14 @@ static __always_inline void forget_load(void)
 		__sync_fetch_and_add(&loading, -1);
 }
 
-/* --- the name of a function ---------------------------------------------- */
+/* --- the name of a function ----------------------------------------- */
 
 static __always_inline bool names_symbols(void)
 {
 	return bpf_core_enum_value_exists(enum bpf_func_id___formats, BPF_FUNC_snprintf___formats);
 }
 
-/* What ELF has of a symbol, on 64 bits; the value is the address by now. */
+/* A symbol of ELF on 64 bits. By now its value is the address. */
 struct symbol {
 	__u32 name;
 	__u8 info;
@@ -107,12 +106,12 @@ struct symbol {
 #define SYMBOL_TYPE 0xf
 #define SYMBOL_FUNCTION 2
 
-/* How many symbols are looked at: in one go, which has a bound in the number of
- * branches that 5.10 keeps in mind, and of a module. */
+/* How many symbols are looked at in one chunk, and of a module. The verifier of 5.10
+ * limits the branches of a chunk. */
 #define SYMBOL_CHUNK 512
 #define SYMBOLS_MAX 8192
 
-/* Returns which of so many symbols is the function at the address, -1 if none. */
+/* Returns which of the first symbols is the function at the address, -1 if none. */
 __noinline int symbol_in_chunk(__u64 symbols, __u32 count, __u64 address)
 {
 	struct symbol symbol;
@@ -142,9 +141,9 @@ __noinline int symbol_at(__u64 symbols, __u32 count, __u64 address)
 }
 
 /*
- * Names a function of a module by the module's own symbols, which are there
- * until its init function is over: for kernels that can't name an address. User
- * space may come too late for that, when the module is gone again.
+ * Names a function of a module by the module's own symbols, on kernels that cannot
+ * name an address. The symbols are there until the init function returns. User space
+ * may come too late, when the module is gone again.
  */
 static __always_inline void name_function(char *name, __u32 size, struct module *module, __u64 address)
 {
@@ -161,7 +160,7 @@ static __always_inline void name_function(char *name, __u32 size, struct module 
 	bpf_probe_read_kernel_str(name, size, BPF_CORE_READ(module, kallsyms, strtab) + symbol.name);
 }
 
-/* --- sending ------------------------------------------------------------- */
+/* --- sending -------------------------------------------------------- */
 
 static __always_inline void send_pass(struct pernet_init_record *rec, struct pass *pass, __u64 module)
 {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What is read of a network namespace's struct net, wherever the running kernel
- * keeps it.
+ * What is read of a network namespace, wherever the running kernel keeps it.
  */
 #ifndef NSBLAME_NET_H
 #define NSBLAME_NET_H
@@ -36,15 +35,15 @@ static __always_inline __u32 net_refs(__u64 address)
 	return -1;
 }
 
-/* The namespace that a task is in. Until unshare or clone is done with all
- * namespaces this is the one that the new one is made beside. */
+/* The namespace that a task is in. While unshare or clone makes a new one, this is
+ * still the old one. */
 static __always_inline struct net *net_of(struct task_struct *task)
 {
 	return BPF_CORE_READ(task, nsproxy, net_ns);
 }
 
-/* Takes the namespace of whatever kind as a network namespace's: it is only
- * ever compared with one. */
+/* The network namespace that contains an ns_common. That of another kind of namespace
+ * gives an address that no network namespace has. */
 static __always_inline __u64 net_with(__u64 ns_common)
 {
 	return ns_common - bpf_core_field_offset(struct net, ns);

@@ -7,10 +7,10 @@
  * until the child is there, which the fork tracepoint shows: the child is in the
  * new namespace. Clone may still fail after that.
  *
- * Joins are reported of namespaces that were seen being created, by threads that
- * call setns, and by processes that are forked in there by one that joined or
- * created it and has not called exec since. After an exec a program runs in
- * there, and what that forks is its own affair.
+ * A join is reported if the creation of the namespace was seen. A thread joins by
+ * setns. A process also joins by being forked in the namespace, if its parent joined
+ * or created it and has not called exec since. After an exec a program runs there,
+ * and what that forks is its own affair.
  */
 #ifndef NSBLAME_NETNS_H
 #define NSBLAME_NETNS_H
@@ -18,21 +18,21 @@
 #include "net.h"
 #include "process.h"
 
-/* --- creations under way ------------------------------------------------- */
+/* --- creations under way -------------------------------------------- */
 
 struct inflight {
 	__u64 net; /* the namespace, set once created, while the child is awaited */
 	__u64 start_ns; /* of copy_net_ns, 0 before it */
 	__u64 serial;
-	__u64 conntrack_ns; /* beginning, then duration */
+	__u64 conntrack_ns; /* when it began, then how long it took */
 	__u64 ipvs_ns;
 	__u64 ipvs_net; /* the namespace that ip_vs is initialising */
 	__s32 ipvs_gen;
 	__u32 ipvs_size;
 	__u32 call;
 	__u32 flags; /* enum create_flags */
-	__u64 op_ns; /* see hook_pernet.h: when ops_init began, for a subsystem ... */
-	__u64 op;    /* ... that is followed there, while it runs */
+	__u64 op_ns; /* when ops_init began for a subsystem that hook_pernet.h follows */
+	__u64 op;    /* the operations of that subsystem, 0 unless it runs */
 };
 
 struct {
@@ -42,12 +42,11 @@ struct {
 	__type(value, struct inflight);
 } inflight SEC(".maps");
 
-/* Set where the return of copy_net_ns is seen by a kretprobe. The kernel follows
- * a bounded number of calls with each of these, and leaves out the returns of
- * those that are more. */
+/* Set by the loader if a kretprobe sees the return of copy_net_ns. The kernel follows
+ * a limited number of calls with each kretprobe, and leaves out further returns. */
 volatile bool may_miss_returns = false;
 
-/* Likewise of the subsystems' returns. */
+/* Likewise for the returns of subsystems. */
 volatile bool may_miss_inits = false;
 
 static __always_inline struct inflight *this_call(void)
@@ -71,11 +70,8 @@ static __always_inline void stop_waiting(struct process *p)
 	bpf_map_delete_elem(&inflight, &tid);
 }
 
-/*
- * Counts a call of this thread that can't be under way any more, as it is doing
- * something else, and whose return was not seen. Its record must not stay, for
- * what the thread does next would be taken for a part of it.
- */
+/* Counts and drops a call of this thread whose return was not seen: the thread does
+ * something else by now, which must not be taken for a part of that call. */
 static __always_inline void drop_missed_return(void)
 {
 	__u32 tid = this_thread();
@@ -90,7 +86,7 @@ static __always_inline void drop_missed_return(void)
 		count(COUNT_RETURN_MISSED);
 }
 
-/* Counts a subsystem's return that was not seen, though the whole call's was. */
+/* Counts returns of subsystems that were not seen, though that of the call was. */
 static __always_inline void count_missed_inits(struct inflight *call)
 {
 	if (!may_miss_inits || !call)
@@ -101,8 +97,8 @@ static __always_inline void count_missed_inits(struct inflight *call)
 		count(COUNT_RETURN_MISSED);
 }
 
-/* At a fork of a process one of whose threads awaits a child in a new
- * namespace: is this that child? */
+/* Called at a fork of a process one of whose threads awaits a child in a new
+ * namespace. Reports the child if it is that one. */
 static __noinline int report_child(struct process *parent, struct task_struct *child,
 				 struct process_key *key)
 {
@@ -130,7 +126,7 @@ static __noinline int report_child(struct process *parent, struct task_struct *c
 	return 0;
 }
 
-/* A thread ends that may have waited for a child that never came. */
+/* Called when a thread ends. It may have waited for a child that never came. */
 static __always_inline void forget_clone(struct process *p)
 {
 	struct inflight *call = this_call();
@@ -139,15 +135,15 @@ static __always_inline void forget_clone(struct process *p)
 		stop_waiting(p);
 }
 
-/* --- namespaces ---------------------------------------------------------- */
+/* --- namespaces ----------------------------------------------------- */
 
-/* A namespace from its creation, or from when it is first met, until its
- * teardown is finished. Its address is its own for that long. Both are 0 if the
- * creation was not seen. */
+/* A namespace from its creation, or from when it is first met, until the end of its
+ * teardown. No other has its address for that long. serial and created_ns are 0 if
+ * the creation was not seen. */
 struct life {
 	__u64 serial;
 	__u64 created_ns;
-	__u32 joins; /* see hook_join.h */
+	__u32 joins; /* how often it was joined */
 	__u32 pad;
 };
 
@@ -159,8 +155,8 @@ struct {
 	__type(value, struct life);
 } lives SEC(".maps");
 
-/* When a namespace was released. Of several that find it without a reference,
- * whoever gets in first speaks for it. */
+/* When a namespace was released. Several may find it without a reference. The one
+ * that gets in first reports it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -190,10 +186,10 @@ static __always_inline __u64 serial_of(struct task_struct *task)
 	return life ? life->serial : 0;
 }
 
-/* --- who is in them ------------------------------------------------------ */
+/* --- who is in them ------------------------------------------------- */
 
-/* Threads whose join was reported, with the serial of the namespace, until they
- * leave it, call exec or end. */
+/* Threads whose join was reported, with the serial of the namespace. They stay until
+ * they leave it, call exec or end. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -202,8 +198,8 @@ struct {
 	__type(value, __u64);
 } inside SEC(".maps");
 
-/* On a stack of its own, as what follows: 5.10 and 6.1 count all that a program's
- * calls may have at once. */
+/* This and the next function have stacks of their own: 5.10 and 6.1 limit what the
+ * calls of a program may have at once. */
 __noinline int emit_join(__u64 address, __u64 task_struct, __u32 how, __u32 ordinal)
 {
 	struct life *life = bpf_map_lookup_elem(&lives, &address);
@@ -231,8 +227,8 @@ __noinline int emit_join(__u64 address, __u64 task_struct, __u32 how, __u32 ordi
 	return 0;
 }
 
-/* Marks a process that came into a namespace, and if the join is reported sends what it
- * is and from whom it descends. */
+/* Marks a process that came into a namespace. If the join is reported, sends what it is
+ * and from whom it descends. */
 __noinline int mark_joined(__u64 start_ns, __u32 pid, __u32 reported)
 {
 	struct process_key key = { .start_ns = start_ns, .pid = pid };
@@ -243,14 +239,14 @@ __noinline int mark_joined(__u64 start_ns, __u32 pid, __u32 reported)
 	p->enters = 1;
 	if (!reported)
 		return 0;
-	/* before the record is out: its exec cannot be missed */
+	/* before the record is out, so that its exec cannot be missed */
 	watch(p);
 	publish_lineage(start_ns, pid);
 	return 0;
 }
 
-/* Counts a task that came into a namespace, and reports it, if the namespace is
- * one that was seen being created. */
+/* Counts and reports a task that came into a namespace, if the creation of that was
+ * seen. */
 static __always_inline void report_join(__u64 net, struct task_struct *task, __u32 how)
 {
 	struct life *life = bpf_map_lookup_elem(&lives, &net);
@@ -288,7 +284,7 @@ static __always_inline void report_leave(__u32 flags)
 	emit(&rec, sizeof(rec), COUNT_LOST_FOLLOWUP);
 }
 
-/* At a fork of a process that has moved, and not called exec since. The thread
+/* Called at a fork of a process that has moved and not called exec since. The thread
  * that forks need not be one that moved. */
 static __always_inline void report_born_inside(struct task_struct *parent, struct task_struct *child)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Paths out of the kernel's own structures are kept as their components, the
- * last one first: that is the order in which they are met. bpf_d_path may be
- * called from nine functions only, none of which is ours.
+ * Paths are read from the kernel's own structures, and kept as their components, the
+ * last one first. bpf_d_path may be called from nine functions only, and from none of
+ * those that are probed here.
  */
 #ifndef NSBLAME_PATHS_H
 #define NSBLAME_PATHS_H
@@ -23,10 +23,8 @@ static __always_inline __u32 append_component(__u8 *buf, __u32 off, const void *
 	return n > 0 ? off + n : 0;
 }
 
-/*
- * Returns off, which is below bound, a power of two, as the verifier can see. The
- * compiler must not see that it is superfluous.
- */
+/* Returns off, which is below bound, in a form in which the verifier sees that. bound is
+ * a power of two. The compiler must not see that this changes nothing. */
 static __always_inline __u32 clamp(__u32 off, __u32 bound)
 {
 	asm volatile("" : "+r"(off));

@@ -8,9 +8,9 @@
  * each record of a child holds its parent's. So the dead stay exactly as long as a
  * descendant may have to name them.
  *
- * The counts use an atomic add whose result is not asked for (5.10 has no
- * other) and read the value afterwards. Of several that then see zero, the one
- * whose delete succeeds goes on.
+ * The counts use an atomic add that returns nothing, for 5.10 has no other, and
+ * read the value afterwards. Of several that then see zero, the one whose delete
+ * succeeds goes on.
  */
 #ifndef NSBLAME_PROCESS_H
 #define NSBLAME_PROCESS_H
@@ -18,7 +18,7 @@
 #include "cgroup_path.h"
 #include "program_image.h"
 
-/* How many unknown ancestors are noted at once when a process is first met. */
+/* How many unknown ancestors are noted when a process is first met. */
 #define ANCESTRY_MAX 64
 
 /* What is reported of a process that has to do with a new namespace. */
@@ -33,9 +33,9 @@ struct process {
 	struct program_key program;
 	__u64 cgroup;
 	__u64 exit_ns;
-	__u64 exec_id; /* the kernel's, as of the program */
+	__u64 exec_id; /* the kernel's count of execs, as of the program */
 	__s64 refs;
-	__s64 cloning; /* threads whose clone has made a namespace: child awaited */
+	__s64 cloning; /* threads whose clone has made a namespace and awaits its child */
 	__u32 exit_code;
 	__u32 uid;
 	__u32 execs;
@@ -48,7 +48,7 @@ struct process {
 	__u8 watched;  /* enum watch */
 	__u8 threaded; /* it has, or had, more than one thread */
 	__u8 enters;   /* it came into a namespace, and has not called exec since */
-	__u8 became;   /* it has called exec since it is watched for that */
+	__u8 became;   /* it has called exec since that is watched */
 };
 
 struct {
@@ -59,8 +59,8 @@ struct {
 	__type(value, struct process);
 } processes SEC(".maps");
 
-/* Processes whose last threads may be ending on several CPUs at once: whoever
- * gets in first speaks for the process. */
+/* The last threads of a process may end on several CPUs at once. The one that gets in
+ * first speaks for the process. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
@@ -78,10 +78,10 @@ static __always_inline struct process_key process_key(struct task_struct *task)
 	return key;
 }
 
-/* --- sending ------------------------------------------------------------- */
+/* --- sending -------------------------------------------------------- */
 
 /* Sends what user space does not know of a process. Returns 1 if there was no
- * room for it, 0 if all is well. */
+ * room for it. */
 __noinline int publish_process(__u64 start_ns, __u32 pid)
 {
 	struct process_key key = { .start_ns = start_ns, .pid = pid };
@@ -115,7 +115,7 @@ __noinline int publish_process(__u64 start_ns, __u32 pid)
 	rec->uid = p->uid;
 	__builtin_memcpy(rec->comm, p->comm, sizeof(rec->comm));
 	bpf_ringbuf_submit(rec, wakeup(false));
-	/* only now: whoever sees it as sent finds it before its own records */
+	/* only now: whoever sees it as sent has it before its own records */
 	p->sent = version;
 	return 0;
 }
@@ -125,8 +125,8 @@ __noinline int publish_process(__u64 start_ns, __u32 pid)
 
 #define MORE (1 << 16)
 
-/* Sends a process and the next of its ancestors, nearest first; returns how many
- * found no room, and MORE if there are others behind them. */
+/* Sends a chunk: a process and the next of its ancestors, nearest first. Returns how
+ * many found no room, and MORE if the chain goes on. */
 __noinline int publish_chunk(__u64 start_ns, __u32 pid)
 {
 	struct process_key key = { .start_ns = start_ns, .pid = pid };
@@ -147,7 +147,7 @@ __noinline int publish_chunk(__u64 start_ns, __u32 pid)
 }
 
 /* The ancestor behind the chunk that begins with a process: its start, or its
- * pid; 0 if there is none. */
+ * pid. 0 if there is none. */
 __noinline __u64 behind_chunk(__u64 start_ns, __u32 pid, __u32 want_pid)
 {
 	struct process_key key = { .start_ns = start_ns, .pid = pid };
@@ -163,7 +163,7 @@ __noinline __u64 behind_chunk(__u64 start_ns, __u32 pid, __u32 want_pid)
 	return want_pid ? key.pid : key.start_ns;
 }
 
-/* Sends a process and its ancestors, nearest first; returns how many found no
+/* Sends a process and its ancestors, nearest first. Returns how many found no
  * room. */
 __noinline int publish_lineage(__u64 start_ns, __u32 pid)
 {
@@ -196,16 +196,16 @@ static __always_inline void emit_followup(__u32 kind, struct process_key *key, _
 	emit(&rec, sizeof(rec), COUNT_LOST_FOLLOWUP);
 }
 
-/* --- watching ------------------------------------------------------------ */
+/* --- watching ------------------------------------------------------- */
 
-/* Has the next exec of a process reported, and its end; none that was before. */
+/* From now on, the next exec of a process is reported, and its end. */
 static __always_inline void watch(struct process *p)
 {
 	p->became = 0;
 	p->watched = WATCH_EXEC;
 }
 
-/* Says what a process that has made a namespace has become. */
+/* Reports what a process has become that made a namespace. */
 static __always_inline void report_exec(struct process *p, struct process_key *key, __u64 serial)
 {
 	if (p->watched != WATCH_EXEC || !p->became)
@@ -215,10 +215,10 @@ static __always_inline void report_exec(struct process *p, struct process_key *k
 	emit_followup(REC_EXEC, key, serial);
 }
 
-/* --- lifetimes ----------------------------------------------------------- */
+/* --- lifetimes ------------------------------------------------------ */
 
-/* Drops one hold on a process. Returns 1 if it was the last, so that the one on
- * its parent goes as well. */
+/* Drops one hold on a process. Returns 1 if it was the last, and the hold on its
+ * parent goes as well. */
 __noinline int release_process(__u64 start_ns, __u32 pid)
 {
 	struct process_key key = { .start_ns = start_ns, .pid = pid };
@@ -244,8 +244,8 @@ __noinline int release_process(__u64 start_ns, __u32 pid)
 	return 1;
 }
 
-/* Drops one hold on a process and, where it was the last, the one that it has
- * on its parent, and so on up. */
+/* Drops one hold on a process. If that was the last, drops its hold on its parent,
+ * and so on up. */
 static __always_inline void release(struct process_key key)
 {
 	int i;
@@ -263,7 +263,7 @@ static __always_inline void release(struct process_key key)
 	}
 }
 
-/* --- changes ------------------------------------------------------------- */
+/* --- changes -------------------------------------------------------- */
 
 static __always_inline __u32 task_uid(struct task_struct *task)
 {
@@ -289,7 +289,7 @@ static __always_inline __u64 exec_id(struct task_struct *task)
 	return bpf_core_field_exists(task->self_exec_id) ? BPF_CORE_READ(task, self_exec_id) : 0;
 }
 
-/* Takes up the program that the current task has called exec for. */
+/* Takes in the program that the current task has called exec for. */
 __noinline int take_exec(void)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
@@ -310,9 +310,9 @@ __noinline int take_exec(void)
 	return 0;
 }
 
-/* Brings what may change without fork or exec of the current task up to date: the
- * comm (prctl), the uid (setuid) and the cgroup. Also an exec that was not seen:
- * the kernel leaves out runs of the probe where it may be preempted. */
+/* Updates what may change without a fork or exec of the current task: the comm
+ * (prctl), the uid (setuid) and the cgroup. Also takes in an exec that was not seen,
+ * for a kernel that may be preempted leaves out runs of that probe. */
 static __always_inline void refresh(struct process *p, struct task_struct *task)
 {
 	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
@@ -330,10 +330,10 @@ static __always_inline void refresh(struct process *p, struct task_struct *task)
 	__sync_fetch_and_add(&p->version, 1);
 }
 
-/* --- processes that were not seen being forked --------------------------- */
+/* --- processes that were not seen being forked ---------------------- */
 
-/* A process that was not seen when it was forked. Its parent is the present
- * one, and noted as such. */
+/* Describes a process whose fork was not seen. Its parent is the present one, and
+ * marked as such. */
 static __always_inline void describe(struct process *p, struct task_struct *leader,
 				     struct process_key *key)
 {
@@ -352,8 +352,8 @@ static __always_inline void describe(struct process *p, struct task_struct *lead
 	p->cgroup = hold_cgroup(leader);
 }
 
-/* Notes a process, for its own sake if first is set, and otherwise for that of a
- * child. Returns its parent if that is to be noted, too. */
+/* Notes a process: for itself if first is set, otherwise for a child. Returns its
+ * parent if that has to be noted, too. */
 __noinline __u64 note_ancestor(__u64 task_struct, __u32 first, __u32 last)
 {
 	struct task_struct *leader = BPF_CORE_READ((struct task_struct *)task_struct, group_leader);
@@ -384,10 +384,8 @@ __noinline __u64 note_ancestor(__u64 task_struct, __u32 first, __u32 last)
 	return 0;
 }
 
-/*
- * Notes a process and its ancestors as far as they are unknown. Only the pass
- * over all processes at the start needs to go further up than one step.
- */
+/* Notes a process and those of its ancestors that are unknown. Only the pass over all
+ * processes needs to go up more than one step. */
 static __always_inline void note_ancestry(__u64 task)
 {
 	int i;
@@ -432,11 +430,11 @@ static __always_inline struct process *find_or_note(struct task_struct *task,
 	return bpf_map_lookup_elem(&processes, key);
 }
 
-/* --- the end ------------------------------------------------------------- */
+/* --- the end -------------------------------------------------------- */
 
-/* True if the caller is the one to speak for a process that ends. do_exit
- * (kernel/exit.c) takes each thread off signal->live before the tracepoint, so
- * that several may find themselves to be the last. */
+/* True if the caller speaks for a process that ends. do_exit (kernel/exit.c) takes
+ * each thread off signal->live before the tracepoint, so several may find that they
+ * are the last. */
 static __always_inline bool ends_process(struct task_struct *task, struct process *p,
 					 struct process_key *key)
 {
@@ -465,15 +463,15 @@ static __always_inline void note_end(struct process *p, struct task_struct *task
 	p->exit_code = exit_code(task);
 	p->flags |= PROCESS_EXITED;
 	__sync_fetch_and_add(&p->version, 1);
-	report_exec(p, key, 0); /* that probe was left out */
+	report_exec(p, key, 0); /* unless its own probe did */
 	if (p->watched) {
 		publish_process(key->start_ns, key->pid);
 		emit_followup(REC_EXIT, key, 0);
 	}
 }
 
-/* Takes note of the end of the current process, where the probe of its exit was
- * left out and something that comes later is heard of first. */
+/* Notes the end of the current process if the run of the exit probe was left out, and
+ * something later is seen first. */
 __noinline int take_end(void)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();

@@ -27,9 +27,9 @@ struct {
 } programs SEC(".maps");
 
 /*
- * Where a program goes while there is room: its memory is there already. Having
- * the kernel find and free some for each exec takes as long as all else that is
- * done then, for it keeps only a few pieces of this size in store.
+ * A program goes here while there is room, for this memory is there already. To
+ * allocate and free some for each exec takes as long as all else that is done then:
+ * the kernel keeps only a few pieces of this size in store.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -71,9 +71,9 @@ static __always_inline long delete_program(struct program_key *key)
 }
 
 /*
- * One step up the path of an executable, in the program's own record. The path is
- * that of the mount namespace; a mount hidden from it (memfd, a lazily unmounted
- * one) ends the walk where the kernel's own d_path would. Returns 0 at the end.
+ * Goes one step up the path of an executable, in the program's own record. The path
+ * is that of the mount namespace. A mount that is hidden from it (memfd, or lazily
+ * unmounted) ends the walk where the kernel's d_path would. Returns 0 at the end.
  */
 __noinline int step_exe(__u64 start_ns, __u32 pid, __u32 exec)
 {
@@ -128,7 +128,7 @@ static __always_inline void read_argv(struct program_record *rec, struct mm_stru
 		rec->argv_len = len;
 		return;
 	}
-	/* a page is not resident: what lies before the next one may be */
+	/* a page is not resident: read what lies before the next page */
 	len = 4096 - (start & 4095);
 	if (len > ARGV_MAX || bpf_probe_read_user(rec->argv, len, (void *)start)) {
 		rec->flags |= PROGRAM_ARGV_UNREAD;
@@ -155,8 +155,8 @@ static __always_inline void read_exe(struct program *program, struct program_key
 	program->rec.flags |= PROGRAM_EXE_CUT;
 }
 
-/* Keeps what the task now runs. The key is its own until it is put into the
- * process's record. */
+/* Keeps what the task now runs. Nobody else has the key until it is in the record of
+ * the process. */
 static __always_inline void keep_program(struct task_struct *task, struct program_key *key)
 {
 	struct mm_struct *mm = BPF_CORE_READ(task, mm);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The way to user space: one ring buffer for all records, in the order in which
- * things happened, and the counters of what found no room in it.
+ * The way to user space: one ring buffer for all records, in the order of what
+ * happened, and the counters of what found no room in it.
  *
- * Only what ends a story (a creation, the exec, exit or child that it waits
- * for, a namespace's end, and who moves in) wakes user space; the facts it rests on are put in before it
- * without a wake-up, unless half of the buffer is full and room must be made.
+ * Only what ends a story wakes user space: a creation, the exec, exit or child
+ * that it waits for, the end of a namespace, a join. The facts that these rest on
+ * precede them without a wake-up, unless the buffer is half full.
  */
 #ifndef NSBLAME_RING_H
 #define NSBLAME_RING_H
@@ -21,8 +21,8 @@ struct {
 	__uint(max_entries, 8 << 20); /* bytes; set by the loader */
 } events SEC(".maps");
 
-/* User space looks at all of them whenever it has read what there is: so it has
- * them in its memory. Each CPU has its own. */
+/* User space maps them, for it looks at all of them whenever it has read what there
+ * is. Each CPU has its own. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -49,6 +49,7 @@ static __always_inline __u64 wakeup(bool ends_story)
 		       BPF_RB_NO_WAKEUP;
 }
 
+/* Returns false, and counts the record as lost, if there is no room. */
 static __always_inline bool emit(void *record, __u64 size, __u32 lost)
 {
 	bool ends_story = lost == COUNT_LOST_CREATE || lost == COUNT_LOST_FOLLOWUP ||
@@ -61,11 +62,11 @@ static __always_inline bool emit(void *record, __u64 size, __u32 lost)
 	return false;
 }
 
-/* Tells that a process, a program or a cgroup's path is gone; a zero pid or id
+/* Says that a process, a program or the path of a cgroup is gone. A zero pid or id
  * stands for none. */
 __noinline int emit_forget(__u64 start_ns, __u32 pid, __u32 exec, __u64 cgroup)
 {
-	/* in place, for there is no room on the stack that it shares with its callers */
+	/* in place: the stack that it shares with its callers has no room */
 	struct forget_record *rec = bpf_ringbuf_reserve(&events, sizeof(*rec), 0);
 
 	if (!rec) {

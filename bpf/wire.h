@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What goes over the ring buffer, and the identities that it is made of. The
- * Go side is generated from these declarations (bpf2go, from the object's BTF),
- * so there is no second copy to keep in step.
+ * The records in the ring buffer, and the identities that they are made of.
+ * bpf2go generates the Go side from the BTF of these declarations, so there is no
+ * second copy to keep in step.
  *
- * Every structure is free of padding, so that no byte of kernel memory reaches
- * user space that was not put there.
+ * No structure has padding. So no byte of kernel memory reaches user space unless a
+ * program put it there.
  */
 #ifndef NSBLAME_WIRE_H
 #define NSBLAME_WIRE_H
@@ -52,7 +52,7 @@ struct process_key {
 	__u32 pad;
 };
 
-/* A program image: the process that called exec, and its how manieth it was.
+/* A program image: the process that called exec, and the ordinal of that exec.
  * exec 0 is what the process ran when it was first met. */
 struct program_key {
 	struct process_key process;
@@ -80,14 +80,14 @@ struct process_record {
 	char comm[TASK_COMM_LEN];
 };
 
-/* At least this much of a command line is kept in the kernel. */
+/* How much of a command line is kept in the kernel. */
 #define ARGV_MAX 1024
 
 /*
- * Paths are kept as their components, the last one first, each ended by NUL:
- * so they are met when walking from a leaf to its root, and user space turns
- * them round. A component can start anywhere below the bound and is at most
- * 255 bytes (NAME_MAX) and its NUL long.
+ * Paths are kept as their components, the last one first, each ended by NUL. That
+ * is the order of a walk from a leaf to its root. User space turns them round. A
+ * component can start anywhere below the bound, and has at most 255 bytes
+ * (NAME_MAX) and its NUL.
  */
 #define COMPONENT_MAX 256
 #define EXE_STARTS 256
@@ -122,7 +122,7 @@ struct cgroup_record {
 	__u8 path[CGROUP_MAX];
 };
 
-/* Nothing will refer to these any more; a zero pid or id stands for none. */
+/* Nothing will refer to these any more. A zero pid or id stands for none. */
 struct forget_record {
 	__u32 kind;
 	__u32 pad;
@@ -185,25 +185,25 @@ struct followup_record {
 	__u32 pad;
 	__u64 boot_ns;
 	struct process_key process;
-	__u64 serial; /* with an exec: the namespace that it was called in, if it
-			 had to do with one, and that was seen being created */
+	__u64 serial; /* of an exec: the namespace that it was called in, 0 unless the
+			 process made or joined it and its creation was seen */
 };
 
-/* What the reference was that a namespace was held by last. */
+/* The kind of a namespace's last reference. */
 enum held {
 	HELD_UNKNOWN,
 	HELD_PROCESS, /* a process that was in it */
-	HELD_FILE,    /* in nsfs: an open file, or a mount unless those are told apart */
+	HELD_FILE,    /* in nsfs: an open file, or a mount if no probe tells */
 	HELD_MOUNT,
-	HELD_CLONE, /* a clone that failed after all */
+	HELD_CLONE, /* a clone that failed after it made the namespace */
 };
 
 enum release_flags {
-	RELEASE_EXITING = 1 << 0, /* in the course of the thread's own end */
+	RELEASE_EXITING = 1 << 0, /* by a thread that ends */
 };
 
 /* The last reference to a namespace was dropped. serial and created_ns are 0
- * if its creation was not seen; by is zero where no process did it. */
+ * if its creation was not seen. by is zero if no process did it. */
 struct release_record {
 	__u32 kind;
 	__u32 flags;
@@ -235,7 +235,7 @@ struct free_record {
 /* How a task came into a namespace. */
 enum join_how {
 	JOIN_SETNS,
-	JOIN_FORK, /* of a process that is in it */
+	JOIN_FORK, /* by a process that is in it */
 };
 
 struct join_record {
@@ -248,7 +248,7 @@ struct join_record {
 	struct process_key process;
 	__u32 inum;
 	__u32 tid;
-	__u32 ordinal; /* it was joined so often by now */
+	__u32 ordinal; /* of this join, 1 is the first */
 	__u32 pad;
 	char comm[TASK_COMM_LEN];
 };
@@ -267,19 +267,19 @@ struct leave_record {
 	__u32 pad;
 };
 
-/* One run of ops_init: the function that it called, 0 for none, and the
- * structure that names it; addresses, which user space turns into names. */
+/* One run of ops_init: the addresses of the function that it called, 0 for none,
+ * and of the structure that registers it. User space turns them into names. */
 struct cost_op {
 	__u64 init;
 	__u64 ops;
 	__u64 duration_ns;
 };
 
-/* So many are listed of one creation; some 95 are usual. */
+/* How many of them are listed of one creation. Some 95 are usual. */
 #define COST_OPS 256
 
-/* What a creation cost; precedes its record, and is matched to it by thread and
- * time. Only the ops that are filled are sent. */
+/* What a creation cost. It precedes the record of the creation, which has the same
+ * thread and time. Only the ops that are filled are sent. */
 struct cost_record {
 	__u32 kind;
 	__u32 tid;
@@ -293,7 +293,7 @@ struct cost_record {
 	struct cost_op op[COST_OPS];
 };
 
-/* A module is about to run its init function, or has gone. */
+/* A module is about to run its init function, or was unloaded. */
 struct module_record {
 	__u32 kind;
 	__u32 unloaded;
@@ -304,7 +304,7 @@ struct module_record {
 /* A symbol and the name of its module. */
 #define SYMBOL_MAX 128
 
-/* A module that was loaded has had all namespaces that there were initialised. */
+/* A module was loaded and had all existing namespaces initialised. */
 struct pernet_init_record {
 	__u32 kind;
 	__u32 error; /* positive errno that the last one failed with, 0 for success */
@@ -314,20 +314,20 @@ struct pernet_init_record {
 	struct process_key by;
 	__u32 tid;
 	__u32 namespaces;
-	__u32 unfinished; /* namespaces of which the end was not seen */
+	__u32 unfinished; /* namespaces whose initialisation was not seen to end */
 	__u32 ancestors_lost;
 	char comm[TASK_COMM_LEN];
 	char module[MODULE_NAME];
-	char op[SYMBOL_MAX]; /* of init: "symbol" or "symbol [module]", empty where it is not known */
+	char op[SYMBOL_MAX]; /* of init: "symbol" or "symbol [module]", empty if not known */
 };
 
-/* The beginning of a bus message, from each of its first two segments at most
- * so much: libdbus and dbus-daemon send header and body apart. */
+/* How much is kept of each segment of a bus message. libdbus and dbus-daemon send
+ * header and body in segments of their own. */
 #define BUS_SEGMENT 512
 #define BUS_PATH 48
 
 enum bus_flags {
-	BUS_TO = 1 << 0, /* sent to the socket at path, otherwise from it */
+	BUS_TO = 1 << 0, /* sent to the socket at path, not from it */
 };
 
 struct bus_record {
@@ -344,7 +344,7 @@ struct bus_record {
 	__u8 data[2 * BUS_SEGMENT];
 };
 
-/* What was seen and what was lost, counted per CPU. */
+/* What was seen and what was lost. Each CPU counts for itself. */
 enum counter {
 	COUNT_SEEN,	    /* calls of copy_net_ns with CLONE_NEWNET */
 	COUNT_LOST_CREATE,  /* no room in the ring buffer, by kind of record */
@@ -352,19 +352,19 @@ enum counter {
 	COUNT_LOST_PROCESS, /* process, program and cgroup records */
 	COUNT_LOST_FORGET,
 	COUNT_TABLE_FULL,   /* a process that found no room in its map */
-	COUNT_PROGRAM_FULL, /* a program image likewise */
+	COUNT_PROGRAM_FULL, /* a program image that found no room */
 	COUNT_CGROUP_FULL,
 	COUNT_INFLIGHT_FULL,
 	COUNT_LOST_BUS,
 	COUNT_BUS_UNREAD, /* a bus message whose bytes could not be read */
-	COUNT_RETURN_MISSED, /* a call of copy_net_ns whose return the kernel left out */
+	COUNT_RETURN_MISSED, /* a return that the kernel left out */
 	COUNT_LOST_ENDING, /* release and free records */
 	COUNT_LIFE_FULL,   /* a namespace that found no room in its map */
 	COUNT_LOST_COST,   /* cost records, and costs that found no room in their map */
 	COUNT_LOST_JOIN,   /* join records, and joins that found no room in their map */
-	COUNT_LOST_INIT,   /* module and init records */
+	COUNT_LOST_INIT,   /* module and pernet init records */
 	COUNT_LOADS_FULL,  /* a module, or one of its subsystems, that found no room in its map */
-	COUNTERS_ROOM = 32, /* for those of one CPU, which then share no line of a cache */
+	COUNTERS_ROOM = 32, /* for one CPU, whose counters so share no cache line with another's */
 };
 
 #endif
