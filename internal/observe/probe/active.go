@@ -12,16 +12,16 @@ import (
 )
 
 const (
-	// activeBatch is how many processes are read with one call; a bucket of the
-	// table must fit in.
+	// activeBatch is how many processes are read with one call. A bucket of the table
+	// must fit in.
 	activeBatch = 4096
 	// activeList is how many cgroups one event holds.
 	activeList = 512
 )
 
-// pushActive tells in which cgroups the processes of the table live. It reads
-// the table and marks nothing as sent: what user space is told of a process
-// that creates no namespace would never be forgotten.
+// pushActive reports in which cgroups the processes of the table live. It marks none
+// as sent: user space would never be told to forget a process that creates no
+// namespace.
 func (s *Source) pushActive(atEnd bool) {
 	counts, err := s.collection.populations()
 	for _, a := range s.collection.active(counts, err) {

@@ -14,7 +14,7 @@ import (
 	"github.com/nsblame/nsblame/internal/observe/kernel"
 )
 
-// Attach says in which way functions of the kernel are to be probed.
+// Attach says how functions of the kernel are to be probed.
 type Attach string
 
 // The choices.
@@ -69,8 +69,8 @@ func (g group) has(program string) bool {
 	})
 }
 
-// methods are those by which the group can be attached, the first to be tried
-// first. There is always one.
+// methods are the attach methods of the group, in the order of trying. There is
+// always one.
 func (coll *collection) methods(g group) []attachMethod {
 	switch {
 	case len(g.tracepoints) > 0:
@@ -94,11 +94,10 @@ func lacksFunction(err error) bool {
 	return errors.Is(err, btf.ErrNotFound) || errors.Is(err, fs.ErrNotExist)
 }
 
-// ipvsOperations is what ip_vs passes to pernet_operations.
+// ipvsOperations is the variable that ip_vs passes to register_pernet_subsys.
 const ipvsOperations = "ipvs_core_ops"
 
-// prepare tells the BPF programs what they must know of how a group
-// is attached.
+// prepare sets what the BPF programs must know of how a group is attached.
 func (coll *collection) prepare(g group, m attachMethod) error {
 	if m != byKprobe || len(g.pairs) == 0 {
 		return nil
@@ -113,7 +112,7 @@ func (coll *collection) prepare(g group, m attachMethod) error {
 	if g.probe != event.ProbeIPVS || kernel.HasModuleBTF(g.module) || coll.followsLoads() {
 		return nil
 	}
-	// 0 where symbols are hidden: then the size is not told.
+	// 0 where symbols are hidden: then the size is not known.
 	if err := coll.variables[bpfVarIpvsOperations].Set(kernel.SymbolAddress(ipvsOperations, g.module)); err != nil {
 		return fmt.Errorf("set up the BPF programs: %w", err)
 	}
@@ -128,9 +127,9 @@ func (coll *collection) attachProgram(g group, name string) (link.Link, error) {
 	}
 	switch {
 	case isReturn(spec) && coll.moduleProbe(g) != nil:
-		// The kernel's own number must do, which is at least twice that of the
-		// processors: an event in tracefs would outlive a nsblame that is killed,
-		// and this is attached again and again.
+		// The kernel's own number must do, at least twice that of the processors. An
+		// event in tracefs would outlive an nsblame that is killed, and this is
+		// attached again and again.
 		return link.Kretprobe(spec.AttachTo, program, nil)
 	case isReturn(spec):
 		return attachKretprobe(spec.AttachTo, program)

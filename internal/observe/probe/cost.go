@@ -10,8 +10,7 @@ import (
 )
 
 const (
-	// maxMeasured bounds the creations that are under way at once while what
-	// they are made of is measured: 6 KB each.
+	// maxMeasured bounds the creations that are measured at once: 6 KB each.
 	maxMeasured = 4096
 	// maxMeasuredPreallocated is the same where memory is taken at once.
 	maxMeasuredPreallocated = 512
@@ -41,12 +40,12 @@ type costKey struct {
 	call uint64
 }
 
-// costs turns what the BPF programs say of costs into names, and keeps it until
-// its creation comes.
+// costs turns the addresses in cost records into names, and keeps a cost until its
+// creation comes.
 type costs struct {
 	unclaimed map[costKey]*event.Cost
-	// names are those of addresses that were met. Those in modules are as of when
-	// so many modules were removed.
+	// names has the names of addresses that were met. Those in modules hold since asOf
+	// modules were removed.
 	names map[uint64]kernel.Symbol
 	asOf  uint64
 	// removed and symbols ask the kernel.
@@ -54,7 +53,7 @@ type costs struct {
 	symbols func([]uint64) map[uint64]kernel.Symbol
 }
 
-// take keeps a record. It holds as many ops as are filled.
+// take keeps a record. Only the ops that are filled are in it.
 func (c *costs) take(raw []byte, lockUnknown bool) error {
 	var r bpfCostRecord
 	head := unsafe.Sizeof(r) - unsafe.Sizeof(r.Op)
@@ -94,8 +93,8 @@ func (c *costs) cost(r *bpfCostRecord, lockUnknown bool) *event.Cost {
 	return cost
 }
 
-// named is the address that names an op: its function's, or where it has none
-// that of the structure.
+// named is the address that names an op: that of its function, or of the structure
+// if it has none.
 func named(op *bpfCostOp) uint64 {
 	if op.Init == 0 {
 		return op.Ops
@@ -120,11 +119,11 @@ func (c *costs) learn(list []bpfCostOp, removed uint64) {
 	}
 	found := c.symbols(unknown)
 	for _, a := range unknown {
-		c.names[a] = found[a] // also if it isn't: it need not be looked for again
+		c.names[a] = found[a] // also if it was not found, so that it is not looked for again
 	}
 	now, err := c.removed()
 	if err == nil && now != c.asOf {
-		// what was found may be of after that, what was known of before
+		// what was known is from before a removal, what was found may be from after it
 		c.forgetModules()
 		for _, a := range unknown {
 			c.names[a] = found[a]
@@ -133,8 +132,8 @@ func (c *costs) learn(list []bpfCostOp, removed uint64) {
 	c.asOf = now
 }
 
-// forgetModules drops the names that another module may have taken the place of,
-// and those of which nothing was found.
+// forgetModules drops names in modules, whose place another module may have, and
+// addresses that were not found.
 func (c *costs) forgetModules() {
 	kept := make(map[uint64]kernel.Symbol)
 	for a, s := range c.names {
@@ -145,8 +144,8 @@ func (c *costs) forgetModules() {
 	c.names = kept
 }
 
-// op names an op. If a module was removed between the record and the look at the
-// names, an address in a module may have become another's.
+// op names an op. If a module was removed after the record, an address in a module may
+// belong to another one by now.
 func (c *costs) op(op *bpfCostOp, removed uint64) event.CostOp {
 	out := event.CostOp{NoInit: op.Init == 0, DurationNS: op.DurationNs}
 	s := c.names[named(op)]
@@ -158,14 +157,14 @@ func (c *costs) op(op *bpfCostOp, removed uint64) event.CostOp {
 	return out
 }
 
-// initWords are the ends of names that only say that something is initialised
-// for a namespace.
+// initWords are endings of names that say no more than that a namespace is
+// initialised.
 var initWords = []string{
 	"_init", "_net", "_netns", "_pernet", "_ns", "_ops", "_init_net", "_operations", "_per_net", "_namespace",
 }
 
-// subsystem is by what name people know the owner of a symbol: the module, or
-// for the kernel itself what the symbol says.
+// subsystem is the name by which people know the owner of a symbol: the module, or in
+// the kernel itself what is left of the symbol.
 func subsystem(s kernel.Symbol) string {
 	if s.Module != "" {
 		return s.Module

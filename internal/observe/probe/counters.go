@@ -7,8 +7,7 @@ import (
 	"github.com/nsblame/nsblame/internal/event"
 )
 
-// lossKinds maps the BPF counters to what they count. The order is
-// that in which losses are reported.
+// lossKinds maps the BPF counters to what they count, in the order of reporting.
 var lossKinds = []struct {
 	counter bpfCounter
 	kind    event.LossKind
@@ -55,7 +54,7 @@ const countersSize = int(bpfCounterCOUNTERS_ROOM) * 8
 // tally holds the sums of all counters over all CPUs.
 type tally [bpfCounterCOUNTERS_ROOM]uint64
 
-// tally reads the counters, which are in memory that is shared with the kernel.
+// tally reads the counters, in memory that is shared with the kernel.
 func (coll *collection) tally() (tally, error) {
 	var sums tally
 	memory, err := coll.maps[bpfMapCounters].Memory()
@@ -80,14 +79,14 @@ type skips struct {
 	bus, other uint64
 }
 
-// skipped counts the runs that were left out because the program was already
-// running on that CPU (bpf/trampoline.c, __bpf_prog_enter), as it may have been
-// when it was preempted there, or for kprobes within another. Kernels before
-// 5.12 do not count the former, those before 6.7 not the latter.
+// skipped counts the runs that the kernel left out because the program already ran on
+// that CPU (kernel/bpf/trampoline.c, __bpf_prog_enter). It may have been preempted
+// there, or a kprobe hit within another. Kernels before 5.12 do not count the former,
+// those before 6.7 not the latter.
 //
-// It asks about each program, which takes some time. What is known of the buses
-// matters for the next creation, of the others at the end; so only the former
-// are asked about if all is not set, and the others are as they were.
+// To ask about each program takes some time. The count for the buses matters for the
+// next creation, the others matter at the end. So unless all is set, only the buses
+// are asked about, and the others are as they were.
 func (coll *collection) skipped(all bool) (skips, error) {
 	coll.mu.Lock()
 	left := coll.left

@@ -14,8 +14,8 @@ import (
 	"github.com/nsblame/nsblame/internal/observe/procfs"
 )
 
-// errRecord is returned for a record that is not of the form that this build
-// of the BPF programs sends.
+// errRecord is returned for a record that does not have the form of this build's
+// BPF programs.
 var errRecord = errors.New("unexpected record from the BPF programs")
 
 // recordKind is what is done with the records of a kind: decode makes an event of
@@ -77,9 +77,9 @@ func kindOf(raw []byte) (recordKind, error) {
 	return recordKinds[kind], nil
 }
 
-// viewAs views raw as a record of type R. The ring buffer aligns records to
-// eight bytes and the reader copies them into a slice of their own, so the view
-// is aligned; the layout is the object's own BTF's.
+// viewAs views raw as a record of type R. The ring buffer aligns records to eight
+// bytes, and the reader copies them into a slice of their own, so the view is
+// aligned. The layout of R comes from the object's BTF.
 func viewAs[R any](raw []byte) (*R, error) {
 	var size R
 	if uintptr(len(raw)) < unsafe.Sizeof(size) || uintptr(unsafe.Pointer(&raw[0]))%unsafe.Alignof(size) != 0 {
@@ -115,7 +115,7 @@ func path(buf []byte) string {
 	return "/" + strings.Join(parts, "/")
 }
 
-// filled is the part of a fixed buffer that the BPF programs say they wrote.
+// filled is the part of a fixed buffer that was written, by its own account.
 func filled(buf []byte, n uint32) []byte { return buf[:min(int(n), len(buf))] }
 
 func processEvent(r *bpfProcessRecord) event.Event {
@@ -217,8 +217,8 @@ func inits(r *bpfCreateRecord) []event.Init {
 	return list
 }
 
-// timed is the function that was timed: the subsystem's own, unless the flag
-// says that it was the one that calls it.
+// timed is the function that was timed: the subsystem's own, or by the flag the one
+// that calls it.
 func timed(r *bpfCreateRecord, own event.Probe, byOps bpfCreateFlags) string {
 	if has(r.Flags, byOps) {
 		return string(event.ProbePernetInit)
@@ -341,12 +341,11 @@ func decodeKeys(raw []byte) ([]event.ProcessID, error) {
 	return ids, nil
 }
 
-// busEvent leaves the number of the bus to the caller: the kernel's address of
-// it is nothing for a recording.
+// busEvent leaves the number of the bus to completeBusMessage. The kernel's address
+// does not belong in a recording.
 //
-// What begins neither as a message nor as what comes before the first one tells no
-// more than that it was sent. It may be a part of a message and hold anything, so it
-// is not kept.
+// Data is dropped that begins neither a message nor the authentication. It may be a
+// part of a message, with anything in it, and shows no more than that it was sent.
 func busEvent(r *bpfBusRecord) event.Event {
 	data := filled(r.Data[:], r.Len)
 	if !dbuswire.IsMessage(data) && !dbuswire.IsAuth(data) {

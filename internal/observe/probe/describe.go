@@ -6,10 +6,10 @@ import (
 	"github.com/nsblame/nsblame/internal/event"
 )
 
-// Describe tells what the BPF maps hold of the living process with that
-// pid and of its ancestors, in events that can be put into the stream. It
-// returns a zero identity if there is none. It may be called from any
-// goroutine, and reads the whole table of processes: it is for rare occasions.
+// Describe returns what the BPF maps hold of the living process with that pid and of
+// its ancestors, as events for the stream. It returns a zero identity if there is
+// none. It may be called from any goroutine. It reads the whole table of processes, so
+// it is for rare occasions.
 func (s *Source) Describe(pid uint32) (event.ProcessID, []event.Body) {
 	key, ok := s.collection.living(pid)
 	if !ok {
@@ -35,8 +35,8 @@ func (s *Source) Describe(pid uint32) (event.ProcessID, []event.Body) {
 func (coll *collection) living(pid uint32) (bpfProcessKey, bool) {
 	var key bpfProcessKey
 	var p bpfProcess
-	// An entry that is deleted meanwhile can make the iteration start over;
-	// it is bounded, and what it finds is right in any case.
+	// An entry that is deleted meanwhile can make the iteration start over. It is
+	// bounded, and what it finds is right in any case.
 	for it := coll.maps[bpfMapProcesses].Iterate(); it.Next(&key, &p); {
 		if key.Pid == pid && !has(p.Flags, bpfProcessFlagsPROCESS_EXITED) {
 			return key, true

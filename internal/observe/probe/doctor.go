@@ -7,9 +7,8 @@ import (
 	"github.com/nsblame/nsblame/internal/observe/kernel"
 )
 
-// Try attaches every probe and detaches it at once: a finding for each. It is
-// what doctor shows, and tells the truth about this kernel, for it loads the
-// very programs that a trace would.
+// Try attaches every probe, detaches it at once, and returns a finding for each. It
+// loads the same programs as a trace, so what doctor shows is true of this kernel.
 func Try(attachBy Attach) []kernel.Finding {
 	hierarchy, err := kernel.CgroupHierarchy()
 	if err != nil && !errors.Is(err, kernel.ErrNoHierarchy) {

@@ -15,20 +15,19 @@ type group struct {
 	// module is the kernel module that has the function, empty for the kernel
 	// itself.
 	module string
-	// loads is set where it is about modules that are loaded later.
+	// loads is set if it is about modules that are loaded later.
 	loads bool
-	// required is set where there is no tracing without it.
+	// required is set if there is no tracing without it.
 	required bool
-	// ifPresent is set where a kernel may lack the function, and only that is
-	// forgiven: the programs that rely on it were told so (setVariables).
+	// ifPresent is set if a kernel may lack the function. Only that is forgiven:
+	// setVariables has the programs know that it is missing.
 	ifPresent bool
-	// cost is set for what is only loaded if what creations are made of is
-	// asked for.
+	// cost is set if it is loaded only when costs are asked for.
 	cost bool
 	// without says what is missing without it.
 	without string
-	// or are the groups that do the same, in order of preference, where the
-	// kernel lacks the function or refuses the probe.
+	// or are the groups that do the same, in order of preference. They are tried if
+	// the kernel lacks the function or refuses the probe.
 	or []group
 }
 
@@ -36,10 +35,8 @@ const withoutNsproxy = "whether a namespace went with the last process in it is 
 
 const withoutFree = "when the teardown of a namespace is finished is not seen"
 
-// groups are all probes, in the order of attaching (see attach). The exit of
-// copy_net_ns goes before its entry, so that nothing is noted that nobody
-// picks up, and the end of namespaces before both, so that none that was seen
-// to be created seems to stay.
+// groups are all probes, in the order of attaching (see attach). The end of namespaces
+// precedes their creation, so that none that was seen being created seems to stay.
 var groups = []group{
 	{probe: event.ProbeProcessFree, tracepoints: []string{bpfProgProcessFree}, required: true},
 	{probe: event.ProbeProcessExit, tracepoints: []string{bpfProgProcessExit}, required: true},
@@ -50,8 +47,8 @@ var groups = []group{
 		without: "the cgroup of an ancestor is the one that it had at its last fork or exec",
 	},
 	{
-		// It goes first: a kernel that has it may have one of the others too,
-		// and calls it from where that was put inline.
+		// It is tried first. A kernel that has it may have one of the others too, but
+		// inlined where it calls this one.
 		probe: event.ProbeNsproxyFree, pairs: []string{"refs"},
 		without: withoutNsproxy,
 		or: []group{

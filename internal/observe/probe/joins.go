@@ -11,8 +11,8 @@ import (
 	"github.com/nsblame/nsblame/internal/event"
 )
 
-// pushJoins tells how often those namespaces were joined that are still there,
-// where the BPF programs have not reported all of it.
+// pushJoins reports how often the remaining namespaces were joined, for those with
+// more joins than the BPF programs reported.
 func (s *Source) pushJoins() error {
 	list, err := s.collection.joins()
 	for _, n := range list {
@@ -21,7 +21,7 @@ func (s *Source) pushJoins() error {
 	return err
 }
 
-// joins reads the table of namespaces. Nothing is added to it any more.
+// joins reads the table of namespaces. By now nothing is added to it.
 func (coll *collection) joins() ([]*event.NetnsJoinCount, error) {
 	var (
 		cursor ebpf.MapBatchCursor

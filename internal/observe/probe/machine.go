@@ -8,14 +8,12 @@ import (
 	"os"
 )
 
-// recordingApp is the application for which machine ids are hashed. Another one
-// gives other hashes, so that what different programs give away of a machine
-// can't be brought together.
+// recordingApp is the application for which machine ids are hashed. Another one gives
+// other hashes. So nobody can match what different programs say of a machine.
 var recordingApp = []byte("nsblame recording\x00")
 
-// machineID is a hash of /etc/machine-id that tells machines apart and doesn't
-// give the id away, which machine-id(5) asks to keep to oneself. It is empty
-// where there is none.
+// machineID is a hash of /etc/machine-id. It tells machines apart and does not give
+// the id away, which machine-id(5) asks for. It is empty if there is none.
 func machineID() string {
 	raw, err := os.ReadFile("/etc/machine-id")
 	if err != nil {
@@ -24,8 +22,8 @@ func machineID() string {
 	return hashedID(raw)
 }
 
-// hashedID keys a hash with the id that the text stands for; empty for what is no id
-// (an image that has not been booted has "uninitialized").
+// hashedID keys a hash with the id in the text. It is empty if that is no id: an image
+// that has not been booted has "uninitialized".
 func hashedID(raw []byte) string {
 	id, err := hex.DecodeString(string(bytes.TrimSpace(raw)))
 	if err != nil || len(id) != 16 {

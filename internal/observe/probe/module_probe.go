@@ -9,20 +9,20 @@ import (
 	"github.com/nsblame/nsblame/internal/observe/kernel"
 )
 
-// moduleProbe has a group on the functions of a module attached for as long as the
-// module is there.
+// moduleProbe keeps a group on the functions of a module attached for as long as the
+// module is loaded.
 //
-// It does so by kprobes. A program of the fentry kind holds the module that its
-// function is in, once it is loaded, so that nobody could unload that module
-// any more; a kprobe goes with the module, and only has to be taken away.
+// It does so by kprobes. A loaded fentry program holds the module of its function, so
+// that nobody can unload it. A kprobe goes with the module, and only has to be
+// detached.
 type moduleProbe struct {
 	group
 	links []attached
-	// loaded is set while the module is there, by what the BPF programs have reported.
+	// loaded is set while the module is loaded, by what the BPF programs report.
 	loaded bool
-	// live is set while coverage says that the probe is.
+	// live is set while coverage says that the probe is live.
 	live bool
-	// unloaded is set if the links are of a module that has gone since.
+	// unloaded is set if the links are those of a module that was unloaded since.
 	unloaded bool
 }
 
@@ -40,7 +40,7 @@ func newModuleProbes(list []group, builtin func(group) bool) []*moduleProbe {
 
 func isBuiltin(g group) bool { return kernel.Module(g.module, string(g.probe)) == kernel.ModuleBuiltin }
 
-// moduleProbe returns the one that has the group, nil if the group stays.
+// moduleProbe returns the one that has the group, nil if the group always stays.
 func (coll *collection) moduleProbe(g group) *moduleProbe {
 	i := slices.IndexFunc(coll.moduleProbes, func(p *moduleProbe) bool { return p.probe == g.probe })
 	if i < 0 {
@@ -49,12 +49,12 @@ func (coll *collection) moduleProbe(g group) *moduleProbe {
 	return coll.moduleProbes[i]
 }
 
-// followsLoads reports whether the BPF programs learn from the loading of a
-// module what it has to know of it: not of one that was there before.
+// followsLoads reports whether the BPF programs see a module being loaded, and so learn
+// what they need from that. They do not of one that was loaded before.
 func (coll *collection) followsLoads() bool { return coll.started && coll.live(event.ProbePernetInit) }
 
-// observe takes note that a module has come or gone. It returns the coverage
-// that has ended with it.
+// observe takes in that a module was loaded or unloaded. It returns the coverage that
+// ends with it.
 func (p *moduleProbe) observe(r *bpfModuleRecord) *event.Coverage {
 	if p.module != text(r.Module[:]) {
 		return nil
@@ -73,8 +73,8 @@ func (p *moduleProbe) observe(r *bpfModuleRecord) *event.Coverage {
 	}
 }
 
-// catchUp takes away the probes on modules that are gone, and attaches those on
-// modules that have come. It returns the coverage that begins.
+// catchUp detaches the probes on modules that were unloaded, and attaches those on
+// modules that were loaded. It returns the coverage that begins.
 func (coll *collection) catchUp() ([]*event.Coverage, error) {
 	coll.mu.Lock()
 	defer coll.mu.Unlock()
@@ -98,8 +98,8 @@ func (coll *collection) catchUp() ([]*event.Coverage, error) {
 	return began, errors.Join(errs...)
 }
 
-// attachLoaded attaches the probe on a module that has come. If that has gone meanwhile,
-// there is nothing to tell.
+// attachLoaded attaches the probe on a module that was loaded. It returns nil if the
+// module is gone by now.
 func (coll *collection) attachLoaded(p *moduleProbe) *event.Coverage {
 	c := &event.Coverage{Probe: p.probe, Subsystem: p.module, Changed: true}
 	how, err := coll.attachGroup(p.group)
@@ -117,8 +117,8 @@ func (coll *collection) attachLoaded(p *moduleProbe) *event.Coverage {
 	}
 }
 
-// takeModule takes note that a module has come or gone. What is to be done about it
-// waits until the ring buffer is read, for a module may come and go again quickly.
+// takeModule takes in that a module was loaded or unloaded. To attach or detach waits
+// until the ring buffer is read, for a module may come and go quickly.
 func (s *Source) takeModule(raw []byte) error {
 	r, err := viewAs[bpfModuleRecord](raw)
 	if err != nil {

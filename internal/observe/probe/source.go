@@ -23,8 +23,8 @@ import (
 
 // Options of a live source.
 type Options struct {
-	// BufferSize is the size of the ring buffer in bytes; it is rounded up to
-	// what the kernel takes (a power of two, at least a page). 0 stands for
+	// BufferSize is the size of the ring buffer in bytes. It is rounded up to what
+	// the kernel takes: a power of two, at least a page. 0 stands for
 	// DefaultBufferSize.
 	BufferSize int
 	// ExecWait is how long a creation may wait for the exec that follows. It
@@ -34,14 +34,14 @@ type Options struct {
 	NoBus bool
 	// Cost measures what each creation is made of.
 	Cost bool
-	// Attach is the way in which functions of the kernel are probed.
+	// Attach says how functions of the kernel are probed.
 	Attach Attach
 	// Version is nsblame's own, for the stream's head.
 	Version string
 }
 
-// DefaultBufferSize holds some 2,500 creations that nobody has read yet. It is
-// mapped twice, and so counts twice in what nsblame itself takes.
+// DefaultBufferSize holds some 2,500 creations that nobody has read yet. It is mapped
+// twice, and so counts twice in the memory of nsblame.
 const DefaultBufferSize = 4 << 20
 
 const (
@@ -50,11 +50,12 @@ const (
 	maxProcesses = 1 << 17
 	// maxCgroups bounds the paths of the cgroups that those are in.
 	maxCgroups = 1 << 16
-	// maxPreallocated bounds both where memory is taken at once: some 80 MB.
+	// maxPreallocated bounds both if memory is taken at once: some 80 MB.
 	maxPreallocated = 1 << 15
 )
 
-// Source is the live stream. Its methods but Stop are for one goroutine.
+// Source is the live stream. Its methods are for one goroutine, unless they say
+// otherwise.
 type Source struct {
 	collection *collection
 	reader     *ringbuf.Reader
@@ -71,28 +72,28 @@ type Source struct {
 	stopped    atomic.Bool
 	draining   bool
 	ended      bool
-	// throttled is set where the looks into the ring buffer are spaced out, emptied
-	// while the latest of them has left nothing in it, and wakeup ends a pause.
+	// throttled is set if the looks into the ring buffer are spaced out. emptied is set
+	// if the latest look left nothing in it. wakeup ends a pause.
 	throttled bool
 	throttle  throttle
 	emptied   bool
 	wakeup    chan struct{}
-	// behind is set while the probes have to follow a module that came or went.
+	// behind is set while probes have to be attached or detached for a module.
 	behind   bool
 	mu       sync.Mutex
 	injected []event.Body
-	// wakeAt is the time for which WakeAt was called, deadline the one that the
+	// wakeAt is the time for which WakeAt was called. deadline is the one that the
 	// reader knows of.
 	wakeAt, deadline uint64
-	// last is the latest time that the BPF programs gave.
+	// last is the latest time in a record.
 	last uint64
-	// askedSkips is when all probes were last asked how often they were left out.
+	// askedSkips is when the skipped runs of all probes were last asked for.
 	askedSkips time.Time
 }
 
-// Open attaches the probes. From its return on, every creation of a network
-// namespace is in the stream. It returns a *kernel.UnsupportedError where
-// this kernel or the rights of this process do not allow it.
+// Open attaches the probes. From its return on, every creation of a network namespace
+// is in the stream. It returns a *kernel.UnsupportedError if this kernel or the rights
+// of this process do not allow it.
 func Open(opt Options) (*Source, error) {
 	if err := kernel.Permitted(); err != nil {
 		return nil, err
@@ -157,8 +158,8 @@ func (s *Source) start(opt Options, hierarchy kernel.Hierarchy) error {
 	for i := range s.collection.coverage {
 		s.push(&s.collection.coverage[i])
 	}
-	// now, while they are there: one may end with the very creation that
-	// makes it of interest
+	// now, while they are there: a process may end with the creation that makes it
+	// of interest
 	for _, id := range before {
 		s.pushProgramBefore(event.ProgramID{Process: id})
 	}
@@ -166,12 +167,11 @@ func (s *Source) start(opt Options, hierarchy kernel.Hierarchy) error {
 	return nil
 }
 
-// Needs are the capabilities that the source goes on to need once the probes are
-// attached, as far as the process has them: CAP_BPF to read the tables, which
-// before 5.19 a kernel that keeps BPF from ordinary users doesn't let others do;
-// CAP_PERFMON and CAP_SYSLOG to attach to what isn't there yet, on some kernels
-// CAP_SYS_ADMIN; the others to read /proc. Where CAP_SYS_ADMIN stands in for the
-// first, it is that.
+// Needs are the capabilities that the source still needs once the probes are attached.
+// CAP_BPF is for reading the tables, on kernels before 5.19 that keep BPF from ordinary
+// users. CAP_PERFMON and CAP_SYSLOG, and on some kernels CAP_SYS_ADMIN, are for
+// attaching to what is not there yet. The others are for reading /proc. If the process
+// lacks CAP_BPF or CAP_PERFMON, CAP_SYS_ADMIN stands in for them.
 func (s *Source) Needs() []kernel.Capability {
 	list := []kernel.Capability{
 		kernel.CapBPF, kernel.CapPerfmon, kernel.CapSyslog, kernel.CapSysPtrace, kernel.CapDACReadSearch,
@@ -220,7 +220,7 @@ func hostFacts(opt Options, hierarchy kernel.Hierarchy) (*event.Host, error) {
 	}, nil
 }
 
-// push appends an event of user space's own to those that are due.
+// push appends an event that user space makes to those that are due.
 func (s *Source) push(body event.Body) {
 	s.queue = append(s.queue, event.Event{BootNS: clock.Boot(), Body: body})
 }
@@ -254,8 +254,8 @@ func (s *Source) Waits() bool { return len(s.queue) == 0 }
 // fillUpTo is how many events are taken out of the ring buffer at once.
 const fillUpTo = 64
 
-// fill puts events into the queue, waiting for one if it must, or finds that
-// there are no more.
+// fill puts events into the queue. It waits for one if it must, or finds that there
+// are no more.
 func (s *Source) fill() error {
 	s.queue = s.takeInjected(s.queue[:0])
 	if len(s.queue) > 0 {
@@ -266,7 +266,7 @@ func (s *Source) fill() error {
 	s.emptied = false
 	err := s.reader.ReadInto(&s.record)
 	if err == nil {
-		// what is read now is taken to be later than a step since the last look
+		// a step of the clock since the last look is taken to precede what is read now
 		s.checkClock(s.clock.checked)
 	}
 	for err == nil {
@@ -285,8 +285,8 @@ func (s *Source) fill() error {
 		s.ended = true
 		return s.finish()
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		// The reader cuts its time to milliseconds, and may be early: then the time
-		// is waited for again.
+		// The reader cuts its time to milliseconds, and may be early. Then it waits
+		// again.
 		s.reader.SetDeadline(time.Time{})
 		s.deadline = 0
 		if clock.Boot() >= s.wakeAt {
@@ -296,8 +296,8 @@ func (s *Source) fill() error {
 		s.push(&event.Clock{OffsetNS: s.clock.offset})
 		return s.account()
 	case errors.Is(err, ringbuf.ErrFlushed):
-		// By Inject or by Stop, and maybe before the probes were detached:
-		// what they have sent since is read first.
+		// By Inject or by Stop, maybe before the probes were detached. What they have
+		// sent since is read first.
 		if s.stopped.Load() && !s.draining {
 			s.draining = true
 			s.reader.SetDeadline(time.Now())
@@ -308,8 +308,8 @@ func (s *Source) fill() error {
 	}
 }
 
-// waitForBatch waits, while much happens, for more to come together, unless something
-// else comes that should not wait: that goes behind what there is to read.
+// waitForBatch waits, while much happens, for a batch of records to come together. It
+// does not if something else must not wait, which goes behind what there is to read.
 func (s *Source) waitForBatch() {
 	if !s.throttled || !s.emptied || s.stopped.Load() {
 		return
@@ -326,7 +326,7 @@ func (s *Source) waitForBatch() {
 	}
 }
 
-// onDrained does what there is to do when the ring buffer has been read to its end.
+// onDrained runs when the ring buffer has been read to its end.
 func (s *Source) onDrained() error {
 	if err := s.catchUp(); err != nil {
 		return err
@@ -334,7 +334,7 @@ func (s *Source) onDrained() error {
 	return s.account()
 }
 
-// take decodes a record and puts it, completed where needed, into the queue.
+// take decodes a record, completes it, and puts it into the queue.
 func (s *Source) take(raw []byte) {
 	if err := s.takeRecord(raw); err != nil {
 		s.bad++
@@ -371,15 +371,15 @@ func (s *Source) completeCreate(r *bpfCreateRecord, c *event.NetnsCreate) {
 	c.Cost = s.costs.of(r.Tid, r.BootNs)
 }
 
-// completeRelease widens what is known where no probe tells a mount from a file.
+// completeRelease says less of a release if no probe tells a mount from a file.
 func (s *Source) completeRelease(_ *bpfReleaseRecord, r *event.NetnsRelease) {
 	if r.Held == event.HeldFile && !s.collection.live(event.ProbeMount) {
 		r.Held = event.HeldNsfs
 	}
 }
 
-// completeBusMessage numbers the bus of a message, and finds out who listens there
-// when it is first met.
+// completeBusMessage numbers the bus of a message. If the bus is first met, it finds
+// out who listens there.
 func (s *Source) completeBusMessage(r *bpfBusRecord, b *event.BusMessage) {
 	b.Bus = s.buses.number(r.Bus)
 	if b.FromBus || s.buses.heard[b.Bus] {
@@ -393,16 +393,15 @@ func (s *Source) completeBusMessage(r *bpfBusRecord, b *event.BusMessage) {
 	}
 }
 
-// buses numbers the listening sockets, from 1, in the order in which they are
-// met.
+// buses numbers the listening sockets from 1, in the order of their first messages.
 type buses struct {
 	known map[uint64]uint32
 	heard map[uint32]bool // whose listener was looked up
 	last  uint32
 }
 
-// maxBuses bounds the sockets that are remembered: each user and each container
-// may have some. One that is forgotten gets another number.
+// maxBuses bounds the sockets that are remembered. Each user and each container may
+// have some. One that is forgotten gets another number.
 const maxBuses = 1 << 12
 
 func (b *buses) number(address uint64) uint32 {
@@ -418,9 +417,9 @@ func (b *buses) number(address uint64) uint32 {
 	return n
 }
 
-// pushProgramBefore reads the command line of a process that is older than
-// nsblame. If it has called exec since it was listed, what /proc shows is not
-// what it ran then, and the process table has the new one.
+// pushProgramBefore reads the command line of a process that is older than nsblame. If
+// it called exec after it was listed, /proc shows the new program, which the process
+// table has anyway.
 func (s *Source) pushProgramBefore(id event.ProgramID) {
 	prog, err := s.proc.Program(id.Process)
 	if err != nil || !s.runs(id) {
@@ -429,8 +428,8 @@ func (s *Source) pushProgramBefore(id event.ProgramID) {
 	s.push(&prog)
 }
 
-// completeProgram fills what was cut or not read from /proc, if the process still
-// lives and runs that program.
+// completeProgram fills from /proc what was cut or not read, if the process still lives
+// and runs that program.
 func (s *Source) completeProgram(_ *bpfProgramRecord, prog *event.Program) {
 	if !prog.ArgvTruncated && !prog.ArgvUnread && !prog.ExeTruncated {
 		return
@@ -446,8 +445,8 @@ func (s *Source) completeProgram(_ *bpfProgramRecord, prog *event.Program) {
 	prog.Source = event.SourceProc
 }
 
-// continues reports whether a list of arguments begins with a part of it that
-// may end within an argument. A process can overwrite its own arguments.
+// continues reports whether a list of arguments begins with part, which may end within
+// an argument. A process can overwrite its own arguments.
 func continues(part, whole []string) bool {
 	if len(part) > len(whole) {
 		return false
@@ -464,8 +463,7 @@ func continues(part, whole []string) bool {
 	return true
 }
 
-// runs reports whether the process runs that program at this moment, as far as
-// the process table knows.
+// runs reports whether by the process table the process runs that program now.
 func (s *Source) runs(id event.ProgramID) bool {
 	key := bpfProcessKey{StartNs: id.Process.StartNS, Pid: id.Process.PID}
 	var p bpfProcess
@@ -475,11 +473,10 @@ func (s *Source) runs(id event.ProgramID) bool {
 	return programID(p.Program) == id
 }
 
-// skipsEvery is how often all probes are asked about it at most.
+// skipsEvery is how often at most the skipped runs of all probes are asked for.
 const skipsEvery = time.Second
 
-// account reports what was lost since it was last asked, and a step of the
-// wall clock.
+// account reports what was lost since its last call, and a step of the wall clock.
 func (s *Source) account() error {
 	losses, err := s.collection.losses(&s.lossDeltas)
 	if err != nil {
@@ -491,8 +488,8 @@ func (s *Source) account() error {
 	if loss := s.lossDeltas.since(event.LossRecord, s.bad); loss != nil {
 		s.push(loss)
 	}
-	// that of the buses at once, for whoever draws conclusions from what was not
-	// said there
+	// that of the buses at once, for conclusions are drawn from what was not said
+	// there
 	all := s.ended || time.Since(s.askedSkips) >= skipsEvery
 	if all {
 		s.askedSkips = time.Now()
@@ -511,7 +508,7 @@ func (s *Source) account() error {
 	return nil
 }
 
-// checkClock reports a step of the wall clock as one at that time since boot.
+// checkClock reports a step of the wall clock, as of that time since boot.
 func (s *Source) checkClock(at uint64) {
 	if s.clock.stepped(clock.WallOffset(), clock.Boot()) {
 		s.queue = append(s.queue, event.Event{BootNS: at, Body: &event.Clock{OffsetNS: s.clock.offset}})
@@ -535,8 +532,8 @@ func (s *Source) finish() error {
 	return nil
 }
 
-// Inject puts events of somebody else's into the stream, at the place that it
-// has now come to. It may be called from any goroutine.
+// Inject puts events of another source into the stream, at the place that it has
+// reached. It may be called from any goroutine.
 func (s *Source) Inject(list ...event.Body) error {
 	s.mu.Lock()
 	s.injected = append(s.injected, list...)
@@ -544,7 +541,7 @@ func (s *Source) Inject(list ...event.Body) error {
 	return s.wake()
 }
 
-// wake ends whatever Next is waiting for.
+// wake ends what Next waits for.
 func (s *Source) wake() error {
 	select {
 	case s.wakeup <- struct{}{}:
@@ -557,20 +554,20 @@ func (s *Source) takeInjected(queue []event.Event) []event.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, body := range s.injected {
-		// Not later than what the ring buffer still holds: time must not
-		// seem to have passed before that is read.
+		// Not later than what the ring buffer still holds, so that time does not seem
+		// to go back.
 		queue = append(queue, event.Event{BootNS: s.last, Body: body})
 	}
 	s.injected = nil
 	return queue
 }
 
-// WakeAt asks for a Clock event at that time since boot, in nanoseconds,
-// unless something else comes first; 0 asks for none.
+// WakeAt asks for a Clock event at that time since boot, in nanoseconds, unless
+// something else comes first. 0 asks for none.
 func (s *Source) WakeAt(boot uint64) { s.wakeAt = boot }
 
-// setDeadline has the next wait end when it was asked for. The time is only
-// converted then: it is asked for anew with nearly every event.
+// setDeadline has the next wait end when WakeAt asked for it. The time is converted
+// here, for nearly every event asks anew.
 func (s *Source) setDeadline() {
 	if s.draining || s.wakeAt == s.deadline {
 		return

@@ -3,15 +3,14 @@ package probe
 import "time"
 
 const (
-	// throttleEvery is how long apart the looks into the ring buffer are while much
-	// happens. What a look costs, above all to wake a thread and to put it to
-	// sleep again, is then shared by all that came meanwhile.
+	// throttleEvery is the time between looks into the ring buffer while much
+	// happens. All that came meanwhile then shares the cost of a look, which is mostly
+	// to wake a thread and put it to sleep again.
 	throttleEvery = 100 * time.Millisecond
-	// throttleBurst is how many looks are free after a time of quiet: what happens
-	// now and then is looked at when it happens, while the processes are there.
+	// throttleBurst is how many looks are free after a quiet time. So what happens now
+	// and then is read at once, while the processes are there.
 	throttleBurst = 16
-	// throttledSize is the least size of a ring buffer that holds what may come
-	// meanwhile.
+	// throttledSize is the smallest ring buffer that holds what may come meanwhile.
 	throttledSize = 1 << 20
 )
 
@@ -28,6 +27,6 @@ func (t *throttle) pause(now time.Time) time.Duration {
 	if !t.ahead.After(limit) {
 		return 0
 	}
-	t.ahead = limit.Add(throttleEvery) // the look is only then
+	t.ahead = limit.Add(throttleEvery) // when the look is made
 	return throttleEvery
 }
