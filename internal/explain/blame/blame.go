@@ -103,8 +103,8 @@ func (b *Blamer) Submit(list ...*lineage.Creation) {
 	b.recheck = b.recheck || len(list) > 0
 }
 
-// Ready returns the creations whose causes are found, as far as they can be,
-// in the order in which they were handed over. The others wait for answers.
+// Ready returns the creations whose chains are built, in the order in which they
+// were handed over. The others wait for answers.
 func (b *Blamer) Ready() []*finding.Attribution {
 	if !b.recheck {
 		return nil
@@ -124,8 +124,8 @@ func (b *Blamer) Ready() []*finding.Attribution {
 	return done
 }
 
-// Flush returns the creations that still wait, their questions being taken for
-// unanswered. It is for a stream that has ended.
+// Flush takes all open questions for unanswered, and returns the creations that
+// still wait. It is for a stream that has ended.
 func (b *Blamer) Flush() []*finding.Attribution {
 	var done []*finding.Attribution
 	for range 2 * maxSteps { // each answer may raise the next question

@@ -74,8 +74,8 @@ func (s *solver) windowOf(f *facts) window {
 	return w
 }
 
-// stopped is when the run before was over, 0 if that is not known, or if a job to
-// start the unit can have been done by then: that of a oneshot is at its end.
+// stopped is when the run before was over, 0 if that is not known. It is also 0
+// for a oneshot: the job to start one is done only when its run is over.
 func (f *facts) stopped() uint64 {
 	if f.state.Type == "oneshot" {
 		return 0
@@ -115,10 +115,10 @@ func (s *solver) requestsFor(f *facts) []*request.Request {
 // one began. One to start what was running has no effect, so it must come after
 // the end of the run before.
 //
-// A bus that asks for an activation has seen the name without an owner, and may
-// do so while that run is still ending for its manager. If the kernel saw the
-// run's process end by then, it is like any other. If the process only ended
-// later, it is taken for the one where there is no other.
+// A bus asks for an activation when the name has no owner. That run may still be
+// ending for its manager then. If the kernel saw the run's process end by then, the
+// request counts like any other. If the process only ended later, the request
+// counts where there is no other.
 func (s *solver) requestsNaming(f *facts, names func(*request.Request) bool) []*request.Request {
 	until := f.window.until
 	if at := s.runs.firstSeen(f.run); at != 0 {
@@ -185,8 +185,8 @@ func (s *solver) goneBy(r run, at uint64) bool {
 	return ok && p.ExitNS != 0 && p.ExitNS <= at
 }
 
-// askedBy reports whether somebody has asked for the unit since the run before
-// began and by a time, even if that should have had no effect.
+// askedBy reports whether somebody asked for the unit between the beginning of the
+// run before and a time. It counts requests that should have had no effect, too.
 func (s *solver) askedBy(f *facts, at uint64) bool {
 	names, stopped := f.names(), f.stopped()
 	return slices.ContainsFunc(s.requests.Requests(), func(q *request.Request) bool {

@@ -20,8 +20,8 @@ func (b *Blamer) pernetInit(at uint64, n *event.PernetInit) *finding.PernetInit 
 	return &finding.PernetInit{Init: *n, Attribution: finding.NewAttribution(c)}
 }
 
-// PernetInits returns the loadings of modules whose causes are found, as far as
-// they can be, in their order. The others wait for answers.
+// PernetInits returns the pernet inits whose chains are built, in their order. The
+// others wait for answers.
 func (b *Blamer) PernetInits() []*finding.PernetInit {
 	if !b.recheckInits {
 		return nil

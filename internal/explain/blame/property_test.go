@@ -10,9 +10,8 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
 
-// Whatever is said on the buses and answered by managers, each creation comes
-// out exactly once, and a process is named as the origin only if it created the
-// namespace or sent a message.
+// Each creation comes out exactly once, whatever buses and managers say. A process is
+// named as the origin only if it created the namespace or sent a message.
 func TestEveryCreationHasOneCase(t *testing.T) {
 	names := []string{"a.service", "b.service", "dbus-" + hostname1 + ".service", "c.timer"}
 	rapid.Check(t, func(rt *rapid.T) {

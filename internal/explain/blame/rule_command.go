@@ -15,11 +15,11 @@ import (
 // oneshot when the process has ended. A service of type notify, dbus or forking is
 // starting until it says that it is up, or its first process has ended.
 
-// ranForIt reports whether a unit's run was there only to do what one of its
-// processes did: a oneshot or transient service, what a timer, a path or an
-// accepted connection started, a service that is still starting, and a main process
-// right after an automatic restart. What a long-running daemon does later is its
-// own doing.
+// ranForIt tells whether a unit's run was there only to do what one of its processes
+// did. So it is for a oneshot or transient service, and for what a timer, a path or
+// an accepted connection started. So it is for a service that is still starting, and
+// for a main process right after an automatic restart. What a long-running daemon
+// does later is its own doing.
 func (s *solver) ranForIt(f *facts, p event.ProcessID) verdict {
 	if slices.ContainsFunc(f.requests, func(q *request.Request) bool { return q.Method == "StartTransientUnit" }) {
 		return yes

@@ -69,8 +69,8 @@ func TestACallOnTheBrink(t *testing.T) {
 	s.want("command 41 cron.service (inferred)")
 }
 
-// Of the calls of several processes the latest need not be the one that was read
-// late, and the kernel half does not tell of each.
+// If several processes called, the latest need not be the one that was read late. The
+// kernel half does not report each call.
 func TestCallsOfSeveralOnTheBrink(t *testing.T) {
 	s := withHostnamed(t)
 	s.fromBus(1, ownerChanged(hostname1, "", ":1.9"))

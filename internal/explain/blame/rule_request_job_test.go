@@ -138,8 +138,8 @@ func TestAStartThatIsDoneBeforeTheNamespaceIsMade(t *testing.T) {
 	s.want("command 41 cron.service (kernel)")
 }
 
-// Whoever asks after the first process was forked did not begin the run, even if
-// that has yet to make its namespace and nobody else was seen asking.
+// Who asks after the first process was forked did not begin the run. That holds even
+// if the namespace comes later and nobody else was seen asking.
 func TestARequestBehindTheForkIsBlamedForNothing(t *testing.T) {
 	s := tell(t)
 	s.units["foo.service"] = event.UnitState{Name: "foo.service", Type: "simple", PrivateNetwork: true}
@@ -166,8 +166,8 @@ func TestARequestBeforeALossIsInferred(t *testing.T) {
 	}
 }
 
-// A request that comes while the unit is being stopped cancels the job to stop
-// it, or that is done before the manager reads of it. Neither is the request's.
+// A request may come while the unit is being stopped. It cancels the job to stop the
+// unit, unless that is done first. The end of that job is not the request's.
 func TestARequestWhileStopping(t *testing.T) {
 	const name = "systemd-hostnamed.service"
 	const nobody = "unknown (unknown): nobody_asked systemd-hostnamed.service"

@@ -33,8 +33,8 @@ func TestCrashLoopAskedLate(t *testing.T) {
 	s.want("command 41 cron.service (kernel)")
 }
 
-// While a unit waits for its automatic restart, what systemd gives as the run's
-// beginning and the end of the one before is of that wait.
+// While a unit waits for its automatic restart, systemd gives the times of that wait,
+// not those of the run.
 func TestAskedWhileTheRestartIsAwaited(t *testing.T) {
 	s := tell(t)
 	s.caller(41, "systemctl")

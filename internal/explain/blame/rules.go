@@ -18,11 +18,11 @@ type rule struct {
 	judge func(*solver, *facts) verdict
 }
 
-// rules are tried in this order until one does not say no. What is certain comes
-// before what is ruled in by its times, and that before what is left when nothing
-// else can have begun the run.
+// rules are tried in this order until one does not say no. Certain signs come first,
+// then matching times, then what is left when nothing else can have begun the run.
 //
-// It is a function, for the rules themselves go back to it from run to run.
+// It is a function because a rule may carry the chain on to another run, for which
+// all rules are tried again.
 func rules() []rule {
 	return []rule{
 		{"restart of the main process", restartedMain},

@@ -154,8 +154,7 @@ func (s *story) fromBus(to uint32, m *dbus.Message) {
 	s.see(&event.BusMessage{Sender: s.id(20), Bus: 1, Path: toBus, FromBus: true, PeerPID: to, Data: encode(s.t, m)})
 }
 
-// encode gives a message its serial, for which the caller sets a header field
-// of our own making: godbus keeps it to itself.
+// encode gives a message its serial, which godbus does not let us set.
 func encode(t *testing.T, m *dbus.Message) []byte {
 	t.Helper()
 	var buf bytes.Buffer

@@ -4,14 +4,14 @@ package bounded
 
 // Map is a map that holds at most so many entries. It forgets the oldest first.
 type Map[K comparable, V any] struct {
-	max   int
+	limit int
 	m     map[K]V
 	order []K
 }
 
-// NewMap returns an empty Map for at most max entries.
-func NewMap[K comparable, V any](max int) *Map[K, V] {
-	return &Map[K, V]{max: max, m: make(map[K]V)}
+// NewMap returns an empty Map for at most limit entries.
+func NewMap[K comparable, V any](limit int) *Map[K, V] {
+	return &Map[K, V]{limit: limit, m: make(map[K]V)}
 }
 
 // Get returns the value of a key, and whether there is one.
@@ -26,7 +26,7 @@ func (m *Map[K, V]) Put(k K, v V) {
 		m.order = append(m.order, k)
 	}
 	m.m[k] = v
-	if len(m.order) > m.max {
+	if len(m.order) > m.limit {
 		delete(m.m, m.order[0])
 		m.order = m.order[1:]
 	}

@@ -39,7 +39,7 @@ var managerCalls = map[string]startCall{
 	"ReloadOrTryRestartUnit": {"ss", 0, -1, 1},
 	"StartTransientUnit":     {"ssa(sv)a(sa(sv))", 0, -1, 1},
 	"EnqueueUnitJob":         {"sss", 0, 1, 2},
-	// of systemd 262, for which systemctl calls it when it is given several units
+	// since systemd 262; systemctl calls it when it is given several units
 	"EnqueueUnitJobMany": {"assst", 0, 1, 2},
 }
 
@@ -57,11 +57,11 @@ var startingJobs = []string{
 	"start", "restart", "try-restart", "reload-or-start", "reload-or-restart", "reload-or-try-restart",
 }
 
-// StartJob tells whether m asks a systemd manager for jobs that can start units,
-// and returns the method's name, the units, of which most methods take one, and
-// the mode of the jobs. Units are as the caller named them, which may be by an
-// alias. Where the capture ends before them or the mode, that is empty; a job of
-// one unit whose type isn't known, or wasn't captured, is none.
+// StartJob tells whether m asks a systemd manager for jobs that can start units. It
+// returns the method's name, the units, and the mode of the jobs. Most methods take
+// one unit. Units are as the caller named them, maybe by an alias. What was not
+// captured is empty. A job whose type isn't known or wasn't captured is none, if it
+// is of one unit.
 //
 // The manager is addressed by its well-known name, or by none at all as its
 // private socket allows. Some clients write to the unique name of its owner:
@@ -134,10 +134,10 @@ func (c startCall) starts(m *Message) bool {
 	return slices.Contains(startingJobs, job)
 }
 
-// ActivationRequest tells whether m is the signal by which the bus has systemd
-// start the unit of a service, and returns the unit, often by an alias; empty
-// where the capture ends before it. Anyone can write such a message: it is the
-// bus's only if the bus sent it.
+// ActivationRequest tells whether m is the signal by which the bus has systemd start
+// the unit of a service. It returns the unit, often by an alias, and empty where the
+// capture ends before it. Anyone can write such a message: it is the bus's only if
+// the bus sent it.
 func ActivationRequest(m *Message) (unit string, ok bool) {
 	if m.Type != Signal || m.HeaderTruncated ||
 		m.Path != busPath || m.Interface != activatorIface || m.Member != activationRequest ||
@@ -147,10 +147,10 @@ func ActivationRequest(m *Message) (unit string, ok bool) {
 	return unitArg(m, 0)
 }
 
-// WantedName tells whether m makes the bus start a service if its name has no
-// owner, and returns that name, empty where the capture ends before it. That
-// is any call or signal to a well-known name, unless it says otherwise, and the
-// bus's own method StartServiceByName.
+// WantedName tells whether m makes the bus start a service if its name has no owner.
+// It returns that name, empty where the capture ends before it. Any call or signal to
+// a well-known name does so, unless it says otherwise. So does the bus's own method
+// StartServiceByName.
 func WantedName(m *Message) (name string, ok bool) {
 	if m.HeaderTruncated || m.Type != MethodCall && m.Type != Signal {
 		return "", false

@@ -30,14 +30,14 @@ const (
 	TriggerUnknown Trigger = "unknown"
 )
 
-// Origin is where the chain begins, as far as it is known.
+// Origin is where the chain begins. With TriggerUnknown the evidence ends before.
 type Origin struct {
 	// Trigger is the kind of beginning.
 	Trigger Trigger
 	// Process is the process that asked or acted, with TriggerCommand; with
 	// TriggerSocket the peer, where it is known. Otherwise nil.
 	Process *lineage.Process
-	// Ancestry is whence Process came, nearest first; AncestryWhy says why it
+	// Ancestry are the ancestors of Process, nearest first; AncestryWhy says why it
 	// does not reach the root, if it does not.
 	Ancestry    []lineage.Process
 	AncestryWhy lineage.Cut

@@ -97,13 +97,31 @@ type Boot struct {
 }
 
 // Code implements Cause.
-func (Setting) Code() Code        { return CodeSetting }
+func (Setting) Code() Code { return CodeSetting }
+
+// Code implements Cause.
 func (SettingUnknown) Code() Code { return CodeSettingUnknown }
+
+// Code implements Cause.
 func (SettingMissing) Code() Code { return CodeSettingMissing }
-func (OwnProgram) Code() Code     { return CodeOwnProgram }
-func (BusActivation) Code() Code  { return CodeBusActivation }
-func (Job) Code() Code            { return CodeJob }
-func (Restart) Code() Code        { return CodeRestart }
-func (Dependency) Code() Code     { return CodeDependency }
-func (Triggered) Code() Code      { return CodeTriggered }
-func (Boot) Code() Code           { return CodeBoot }
+
+// Code implements Cause.
+func (OwnProgram) Code() Code { return CodeOwnProgram }
+
+// Code implements Cause.
+func (BusActivation) Code() Code { return CodeBusActivation }
+
+// Code implements Cause.
+func (Job) Code() Code { return CodeJob }
+
+// Code implements Cause.
+func (Restart) Code() Code { return CodeRestart }
+
+// Code implements Cause.
+func (Dependency) Code() Code { return CodeDependency }
+
+// Code implements Cause.
+func (Triggered) Code() Code { return CodeTriggered }
+
+// Code implements Cause.
+func (Boot) Code() Code { return CodeBoot }

@@ -14,7 +14,7 @@ type transport interface {
 	decode(sent *event.BusMessage) []message
 }
 
-// message is one message, as far as it could be read.
+// message is one message, or the part of it that could be read.
 type message struct {
 	// at is when it was sent, owner the service that it was sent to or by.
 	at    uint64

@@ -80,8 +80,8 @@ func (c *calls) last() *call {
 	return &c.list[len(c.list)-1]
 }
 
-// couldBePreceded reports whether one of the messages may have been a call that
-// came before the first that counts, or that was read in its place.
+// couldBePreceded reports whether one of the messages may have been a call before the
+// first that counts, or in its place.
 func (c *calls) couldBePreceded(name busName, messages []unread) bool {
 	return slices.ContainsFunc(messages, func(u unread) bool {
 		if len(c.list) == 0 {

@@ -12,10 +12,9 @@ import (
 // systemd is the channel of calls to a service manager, over a bus or its private
 // socket: StartUnit and the like.
 //
-// Such a call names the unit. The manager makes a job of it, tells whoever
-// listens when the job is there and when it is over (src/core/dbus-job.c,
-// send_new_signal and send_removed_signal), and answers a refused call with an
-// error.
+// Such a call names the unit. The manager makes a job of it, and answers a refused
+// call with an error. It signals to who listens when the job is there and when it is
+// over (src/core/dbus-job.c, send_new_signal and send_removed_signal).
 type systemd struct {
 	tracker    *Tracker
 	activation *activation
@@ -147,8 +146,8 @@ func (s *systemd) dealtWith(q *Request, units []string, before, stopped uint64) 
 // gaveWayTo reports whether a job was one to stop the unit that was there when
 // the request to start it was made. Such a request cancels it, and waits for the
 // unit to be inactive, unless the stop was done before the manager read of it.
-// If it was a job to start the unit, which the request joined, then another one
-// that cancelled it is over before a next run, too.
+// If it was a job to start the unit, the request joined it. Another job that cancelled
+// it is over before a next run, too.
 func (j *finishedJob) gaveWayTo(q *Request, stopped uint64) bool {
 	if j.made == 0 || j.made >= q.At {
 		return false
