@@ -4,7 +4,8 @@ hostname web1
 # record NAME: starts a recording and waits until it is under way.
 record() {
 	rm -f /run/ready
-	nsblame record -o "$1.avro" --ready-file /run/ready &
+	# an emulated machine is slow, so the exec that follows is waited for longer
+	nsblame record -o "$1.avro" --exec-wait 10s --ready-file /run/ready &
 	recorder=$!
 	until [ -e /run/ready ]; do
 		kill -0 "$recorder"

@@ -44,7 +44,12 @@ func TestScript(t *testing.T) {
 		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
 			recordings, err := filepath.Abs("testdata/recordings")
+			if err != nil {
+				return err
+			}
 			env.Setenv("RECORDINGS", recordings)
+			examples, err := filepath.Abs("../../examples")
+			env.Setenv("EXAMPLES", examples)
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

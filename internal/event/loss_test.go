@@ -27,6 +27,7 @@ func TestLossTable(t *testing.T) {
 
 // constants reads the values of a type's constants from the source.
 func constants(t *testing.T, file, typeName string) map[string]bool {
+	t.Helper()
 	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -114,8 +114,12 @@ func messageLine(m *dbuswire.Message, err error) string {
 	var b strings.Builder
 	b.WriteString(m.Type.String())
 	for _, field := range []struct{ name, value string }{
-		{"sender", m.Sender}, {"destination", m.Destination}, {"path", m.Path},
-		{"interface", m.Interface}, {"member", m.Member}, {"error", m.ErrorName},
+		{"sender", m.Sender},
+		{"destination", m.Destination},
+		{"path", m.Path},
+		{"interface", m.Interface},
+		{"member", m.Member},
+		{"error", m.ErrorName},
 	} {
 		if field.value != "" {
 			fmt.Fprintf(&b, " %s=%s", field.name, quoteName(field.value, maxName))
