@@ -39,7 +39,7 @@ func TestThen(t *testing.T) {
 		{"end", []event.Body{&event.End{}}, finding.ThenNothing, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := newStage("__put_net", "net_free")
+			s := newStage(event.ProbeRelease, event.ProbeNetFree)
 			s.feed(0, &event.Host{ExecWaitNS: 100})
 			n := creation(5, 100)
 			s.create(n)
@@ -82,7 +82,7 @@ func TestThen(t *testing.T) {
 // A join waits for its creation, and is shown as that is.
 func TestJoinWaitsForItsCreation(t *testing.T) {
 	for _, show := range []bool{true, false} {
-		s := newStage("__put_net", "net_free")
+		s := newStage(event.ProbeRelease, event.ProbeNetFree)
 		s.feed(0, &event.Host{ExecWaitNS: 100})
 		n := creation(5, 100)
 		s.create(n)
@@ -104,7 +104,7 @@ func TestJoinWaitsForItsCreation(t *testing.T) {
 
 // What was only counted is in the counts, of namespaces that are gone, too.
 func TestUnreported(t *testing.T) {
-	s := newStage("__put_net", "net_free")
+	s := newStage(event.ProbeRelease, event.ProbeNetFree)
 	for serial := uint64(1); serial <= 3; serial++ {
 		n := creation(serial, 100)
 		s.create(n)
@@ -126,7 +126,7 @@ func TestUnreported(t *testing.T) {
 
 // A recording may claim any number of joins.
 func TestManyJoins(t *testing.T) {
-	s := newStage("__put_net", "net_free")
+	s := newStage(event.ProbeRelease, event.ProbeNetFree)
 	s.feed(0, &event.Host{ExecWaitNS: 1 << 40})
 	n := creation(5, 100)
 	s.create(n)

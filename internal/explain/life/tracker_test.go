@@ -45,7 +45,7 @@ func (s *stage) create(n event.NetnsCreate) { s.feed(n.Serial, &n) }
 
 func TestEndWaitsForItsCreation(t *testing.T) {
 	for _, show := range []bool{true, false} {
-		s := newStage(event.ProbeRelease, "net_free")
+		s := newStage(event.ProbeRelease, event.ProbeNetFree)
 		n := creation(5, 100)
 		s.create(n)
 		if e := s.feed(6, &event.NetnsRelease{Serial: 5, Inum: 100, CreatedNS: 5}); e != nil {
@@ -77,7 +77,7 @@ func TestEndWaitsForItsCreation(t *testing.T) {
 
 // A namespace whose creation was not seen, or lost, ends all the same.
 func TestUnknownCreation(t *testing.T) {
-	s := newStage(event.ProbeRelease, "net_free")
+	s := newStage(event.ProbeRelease, event.ProbeNetFree)
 	for _, serial := range []uint64{0, 77} {
 		release := s.feed(10, &event.NetnsRelease{Serial: serial, Inum: 3, Cookie: 8})
 		if release == nil || release.Created != nil || release.Final {
@@ -98,7 +98,7 @@ func TestUnknownCreation(t *testing.T) {
 
 // Who released it is described as of then: it may be forgotten next.
 func TestReleaserAsOfThen(t *testing.T) {
-	s := newStage(event.ProbeRelease, "net_free")
+	s := newStage(event.ProbeRelease, event.ProbeNetFree)
 	id, init := event.ProcessID{PID: 9, StartNS: 1}, event.ProcessID{PID: 1}
 	s.feed(1, &event.Process{ID: init, Comm: "systemd"})
 	s.feed(1, &event.Process{ID: id, Parent: init, Comm: "server", Exited: true, ExitCode: 9})
@@ -166,7 +166,7 @@ func TestCountsNeedTheProbe(t *testing.T) {
 }
 
 func TestTooMany(t *testing.T) {
-	s := newStage(event.ProbeRelease, "net_free")
+	s := newStage(event.ProbeRelease, event.ProbeNetFree)
 	for i := range uint64(maxLives + 3) {
 		s.create(creation(i+1, uint32(i)))
 		s.feed(i, &event.NetnsRelease{Inum: uint32(i)})
