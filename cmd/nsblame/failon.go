@@ -10,6 +10,7 @@ import (
 
 	"github.com/nsblame/nsblame/internal/explain/condition"
 	"github.com/nsblame/nsblame/internal/explain/finding"
+	"github.com/nsblame/nsblame/internal/present/render"
 )
 
 // failOnHelp explains --fail-on in the help of each verb that has it.
@@ -106,7 +107,7 @@ type conditionError struct{ met []condition.Met }
 func (e *conditionError) Error() string {
 	var list []string
 	for _, m := range e.met {
-		list = append(list, m.String())
+		list = append(list, render.ConditionText(m))
 	}
 	return fmt.Sprintf("--fail-on %s", strings.Join(list, "; "))
 }

@@ -87,7 +87,11 @@ func (s *story) verdict() []string {
 	}
 	var list []string
 	for _, m := range met {
-		list = append(list, m.String())
+		text := fmt.Sprintf("%s: %d", m.Condition, m.Count)
+		if m.Doubt != (Doubt{}) {
+			text += fmt.Sprintf(", %s %d", m.Doubt.Kind, m.Doubt.Count)
+		}
+		list = append(list, text)
 	}
 	return list
 }
@@ -112,7 +116,7 @@ func TestVerdict(t *testing.T) {
 	judge(t, all...).see(watched()).create(1, 0, "a.service", "x.timer").create(2, 28, "a.service", "x.timer").see(end(2)).
 		want("created: 1", "created-by=a.service: 1", "caused-by=*.timer: 2", "failed: 1", "leaked: 1")
 	judge(t, "unknown", "caused-by=x.service").create(1, 0, "a.service", "").see(end(1)).
-		want("unknown: 1", "caused-by=x.service: cannot be ruled out, for the origin of 1 creations is not known")
+		want("unknown: 1", "caused-by=x.service: 0, origins_unknown 1")
 	judge(t, "lost").see(&event.Loss{Kind: event.LossForget, Count: 2}, &event.Damage{Blocks: 1}, end(0)).want("lost: 3")
 	// a pattern is of the whole name, and a name is its own pattern
 	judge(t, "created-by=a", `created-by=a\x2db.service`).create(1, 0, `a\x2db.service`, "x").see(end(1)).
@@ -122,13 +126,13 @@ func TestVerdict(t *testing.T) {
 // What may have happened unseen is not ruled out.
 func TestDoubt(t *testing.T) {
 	judge(t, "created", "failed").see(&event.Loss{Kind: event.LossCreation, Count: 2}, end(2)).
-		want("created: cannot be ruled out, for up to 2 creations were lost", "failed: cannot be ruled out, for up to 2 creations were lost")
+		want("created: 0, creations_lost 2", "failed: 0, creations_lost 2")
 	judge(t, "created").see(&event.Loss{Kind: event.LossCreation, Count: 2}).create(1, 0, "a", "a").see(end(3)).
-		want("created: 1 or more, for up to 2 creations were lost")
-	judge(t, "created").see(end(2)).want("created: cannot be ruled out, for 2 creations that the kernel counted were not seen")
-	judge(t, "created").want("created: cannot be ruled out, for the stream breaks off")
-	judge(t, "lost").want("lost: cannot be ruled out, for the stream breaks off")
-	judge(t, "created").see(&event.Damage{}, end(0)).want("created: cannot be ruled out, for a part of the recording cannot be read")
+		want("created: 1, creations_lost 2")
+	judge(t, "created").see(end(2)).want("created: 0, creations_unseen 2")
+	judge(t, "created").want("created: 0, stream_cut_off 0")
+	judge(t, "lost").want("lost: 0, stream_cut_off 0")
+	judge(t, "created").see(&event.Damage{}, end(0)).want("created: 0, recording_damaged 0")
 	// what can't hide a creation raises no doubt
 	judge(t, "created").see(&event.Loss{Kind: event.LossForget, Count: 2}, end(0)).want()
 }
