@@ -78,7 +78,7 @@ type quoting int
 const (
 	bare   quoting = iota // as it is
 	single                // 'a b'
-	ansi                  // $'a\nb'
+	ansiC                 // $'a\nb'
 )
 
 // quotingOf returns the least quoting that keeps s one word and safe to show.
@@ -90,7 +90,7 @@ func quotingOf(s string) quoting {
 	for len(s) > 0 {
 		r, size, ok := next(s)
 		if !ok || !answer.Shown(r) {
-			return ansi
+			return ansiC
 		}
 		if !plain(r) {
 			q = single

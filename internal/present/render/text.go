@@ -8,7 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
+
+	"github.com/charmbracelet/x/ansi"
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
@@ -427,5 +428,6 @@ func parenthesised(comm string) bool {
 	return opened && closed && name != "" && quotingOf(name) == bare
 }
 
-// width is the number of characters in s.
-func width(s string) int { return utf8.RuneCountInString(s) }
+// width is the number of cells that s takes on a terminal. It is for aligning: what
+// bounds a text counts characters, because some take no cell at all.
+func width(s string) int { return ansi.StringWidth(s) }
