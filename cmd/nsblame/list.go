@@ -223,7 +223,7 @@ func (r *recordings) match(s *survey.Survey) *render.List {
 	s.Builder.Namespaces(func(n *inventory.Namespace) {
 		m := r.find(n.Inum, n.Cookie())
 		if n.Initial {
-			m = life.Match{Why: "it is the machine's own"}
+			m = life.Match{Why: life.UnmatchedInitial}
 		}
 		if m.Attribution != nil {
 			s.Builder.Created(n.Inum, m.Attribution.BootNS)
@@ -237,13 +237,11 @@ func (r *recordings) match(s *survey.Survey) *render.List {
 	return list
 }
 
-const whyNoRecording = "nsblame list sees what there is, not what was: give it a recording with --from"
-
 func (r *recordings) find(inum uint32, cookie uint64) life.Match {
 	if len(r.list) == 0 {
-		return life.Match{Why: whyNoRecording}
+		return life.Match{Why: life.UnmatchedNoRecording}
 	}
-	none := life.Match{Why: "no recording of this run of the machine was given"}
+	none := life.Match{Why: life.UnmatchedOtherBoot}
 	for _, k := range r.list {
 		if k.recorded.Why != "" {
 			continue

@@ -99,12 +99,35 @@ const (
 	ByInum By = "inum"
 )
 
+// Unmatched says why a creation is not known.
+type Unmatched string
+
+// The reasons.
+const (
+	// UnmatchedInitial: the namespace is the machine's own.
+	UnmatchedInitial Unmatched = "initial"
+	// UnmatchedNoRecording: there is no recording to look it up in.
+	UnmatchedNoRecording Unmatched = "no_recording"
+	// UnmatchedOtherBoot: no recording is of this run of the machine.
+	UnmatchedOtherBoot Unmatched = "other_boot"
+	// UnmatchedAbsent: the recording does not have it.
+	UnmatchedAbsent Unmatched = "absent"
+	// UnmatchedGaps: likewise, but it has gaps.
+	UnmatchedGaps Unmatched = "absent_with_gaps"
+	// UnmatchedForgotten: the recording has more namespaces than are kept.
+	UnmatchedForgotten Unmatched = "forgotten"
+	// UnmatchedEnded: the recording has one of this number, but it ended.
+	UnmatchedEnded Unmatched = "recording_ended"
+	// UnmatchedEndUnseen: likewise, but it may lack the end of that.
+	UnmatchedEndUnseen Unmatched = "end_unseen"
+)
+
 // Match is the result of a look-up.
 type Match struct {
 	// Attribution is the creation, nil if it is not known; then Why says why.
 	Attribution *finding.Attribution
 	By          By
-	Why         string
+	Why         Unmatched
 }
 
 // Ended reports whether the stream was ended in good order, so that nothing can
@@ -129,15 +152,15 @@ func (x *Index) Find(inum uint32, cookie uint64) Match {
 	}
 	switch {
 	case last == nil && x.forgotten > 0:
-		return Match{Why: "the recording has more namespaces than are kept"}
+		return Match{Why: UnmatchedForgotten}
 	case last == nil && x.gaps:
-		return Match{Why: "the recording doesn't have its creation, and has gaps"}
+		return Match{Why: UnmatchedGaps}
 	case last == nil:
-		return Match{Why: "the recording doesn't have its creation"}
+		return Match{Why: UnmatchedAbsent}
 	case !x.GoesOn || x.ended:
-		return Match{Why: "the recording has one of this number, but it ended, and numbers are reused"}
+		return Match{Why: UnmatchedEnded}
 	case !x.sees || x.gaps:
-		return Match{Why: "the recording has one of this number, but may lack the end of that, and numbers are reused"}
+		return Match{Why: UnmatchedEndUnseen}
 	}
 	return Match{Attribution: last, By: ByInum}
 }

@@ -415,7 +415,7 @@ func (p *listText) creation(b *block, n *inventory.Namespace) {
 	switch {
 	case n.Initial:
 	case m.Attribution == nil:
-		b.row("by", "unknown: "+fitEscaped(m.Why, maxName), evidence.Unknown)
+		b.row("by", "unknown: "+fitEscaped(unmatchedText(m.Why), maxName), evidence.Unknown)
 	default:
 		c := m.Attribution
 		b.creator(c)

@@ -85,7 +85,7 @@ func addKernel(out *answer.ListedNetns, k *inventory.Kernel) {
 func (a *listAnswerer) addCreation(out *answer.ListedNetns, n *inventory.Namespace) {
 	m := a.list.Created[n.Inum]
 	if m.Attribution == nil {
-		out.CreatedWhy, out.CreatedWhyBase64 = someText(m.Why)
+		out.CreatedWhy, out.CreatedWhyBase64 = someText(unmatchedText(m.Why))
 		return
 	}
 	created := a.clock.creationAnswer(m.Attribution)

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/explain/finding"
+	"github.com/nsblame/nsblame/internal/explain/life"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
 
@@ -43,6 +44,26 @@ func cutText(c lineage.Cut) string {
 		return text
 	}
 	return string(c)
+}
+
+// unmatchedWords has the words for why the creation of a listed namespace is not known.
+var unmatchedWords = map[life.Unmatched]string{
+	life.UnmatchedInitial:     "it is the machine's own",
+	life.UnmatchedNoRecording: "nsblame list sees what there is, not what was: give it a recording with --from",
+	life.UnmatchedOtherBoot:   "no recording of this run of the machine was given",
+	life.UnmatchedAbsent:      "the recording doesn't have its creation",
+	life.UnmatchedGaps:        "the recording doesn't have its creation, and has gaps",
+	life.UnmatchedForgotten:   "the recording has more namespaces than are kept",
+	life.UnmatchedEnded:       "the recording has one of this number, but it ended, and numbers are reused",
+	life.UnmatchedEndUnseen:   "the recording has one of this number, but may lack the end of that, and numbers are reused",
+}
+
+// unmatchedText is such a reason in words, or its code where it has none.
+func unmatchedText(u life.Unmatched) string {
+	if text, ok := unmatchedWords[u]; ok {
+		return text
+	}
+	return string(u)
 }
 
 // reasonText is a reason in words. It may hold any byte.
