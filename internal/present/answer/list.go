@@ -35,6 +35,8 @@ type ListedNetns struct {
 	// Why the creation is not known.
 	CreatedWhy       *Text  `json:"created_why,omitempty"`
 	CreatedWhyBase64 []byte `json:"created_why_base64,omitempty"`
+	// The code of that reason.
+	CreatedWhyCode Text `json:"created_why_code,omitempty"`
 	// What tells that it is this creation: cookie or inum.
 	CreatedBy Text `json:"created_by,omitempty"`
 }

@@ -86,6 +86,7 @@ func (a *listAnswerer) addCreation(out *answer.ListedNetns, n *inventory.Namespa
 	m := a.list.Created[n.Inum]
 	if m.Attribution == nil {
 		out.CreatedWhy, out.CreatedWhyBase64 = someText(unmatchedText(m.Why))
+		out.CreatedWhyCode = answer.Text(m.Why)
 		return
 	}
 	created := a.clock.creationAnswer(m.Attribution)
