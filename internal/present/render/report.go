@@ -82,14 +82,9 @@ type listing struct {
 type section struct {
 	number   int
 	title    phrase
-	rows     []row
+	rows     sectionRows
 	example  string
 	remedies []action
-}
-
-type row struct {
-	title string
-	text  phrase
 }
 
 // action is a remedy.
@@ -260,138 +255,6 @@ func (w *reportWriter) what(c *report.Cause) phrase {
 		p = phrase{words("The %s ", c.Trigger), value(unitRefText(&c.Origin))}
 	}
 	return p
-}
-
-func (w *reportWriter) section(i int, c *report.Cause) section {
-	s := section{number: i + 1, title: w.what(c)}
-	s.title = append(s.title, words(": %s", times(c)))
-	add := func(title string, spans ...span) { s.rows = append(s.rows, row{title, spans}) }
-	if c.Creator.Unit != "" {
-		add("in", value(unitRefText(&c.Creator)))
-	}
-	for j := range c.Settings {
-		add("setting", value(fitEscaped(settingText(&c.Settings[j]), maxReportCommand)))
-	}
-	for j := range c.Example.Links {
-		if l := &c.Example.Links[j]; l.Kind == finding.KindBecause {
-			add("because", value(fitEscaped(causeText(l.Cause), maxReportCommand)))
-		}
-	}
-	if !c.Why.IsZero() {
-		add("unknown", spoken(fitEscaped(reasonText(c.Why), maxReportCommand)))
-	}
-	tally := func(title string, t *report.Tally, text func([]string) string) {
-		for j := range t.Values {
-			add(title, value(text(t.Values[j].Value)), words(" (%d)", t.Values[j].Count))
-			title = ""
-		}
-		if t.Others > 0 {
-			add(title, words("others (%d)", t.Others))
-		}
-	}
-	tally("run by", &c.RunBy, argvText)
-	tally("container", &c.Containers, func(v []string) string { return fitEscaped(strings.Join(v, ""), maxName) })
-	tally("occupants", &c.Occupants, argvText)
-	if c.Unreported > 0 {
-		title := ""
-		if len(c.Occupants.Values) == 0 {
-			title = "occupants"
-		}
-		add(title, words("more, only counted (%d)", c.Unreported))
-	}
-	if c.Visits > 0 {
-		add("visited", words("%s, by who left again or ended there without a program of its own", counted(c.Visits, "time")))
-	}
-	if c.Failed > 0 {
-		var errs []string
-		for _, n := range slices.Sorted(maps.Keys(c.Errors)) {
-			errs = append(errs, fmt.Sprintf("%s (%d)", failure(n), c.Errors[n]))
-		}
-		add("failed", spoken(fmt.Sprintf("%d: %s", c.Failed, strings.Join(errs, ", "))))
-	}
-	add("when", w.when(c)...)
-	if c.Life.N > 0 {
-		add("lived", words("%s", quantilesText(&c.Life, lasting)))
-	}
-	if w.r.Endings.Seen {
-		if c.Alive == 0 {
-			add("alive", words("none at the end"))
-		} else {
-			add("alive", words("%d at the end, the oldest since %s", c.Alive, w.at(c.OldestAlive)))
-		}
-	}
-	for j := range c.Spent {
-		sp := &c.Spent[j]
-		title := "spent"
-		if j > 0 {
-			title = ""
-		}
-		what := words("creating")
-		if sp.What != report.Whole {
-			what = value(fitEscaped(sp.What, maxName))
-		}
-		add(title, words("%s in ", durationText(sp.Sum)), what, words(": each %s", quantilesText(&sp.Quantiles, durationText)))
-	}
-	if c.Costs != nil {
-		title := "cost"
-		for _, p := range costPhrases(c.Costs, maxCauseCosts) {
-			add(title, p...)
-			title = ""
-		}
-	}
-	if c.Teardown.N > 0 {
-		add("teardown", words("%s", quantilesText(&c.Teardown, durationText)))
-	}
-	var evidence []string
-	for _, e := range slices.Sorted(maps.Keys(c.Evidence)) {
-		evidence = append(evidence, fmt.Sprintf("%s (%d)", fitEscaped(string(e), maxName), c.Evidence[e]))
-	}
-	add("evidence", spoken(strings.Join(evidence, ", ")))
-	if c.Similar > 0 {
-		add("similar", words("%s the same program with other arguments", counted(uint64(c.Similar), "other cause")))
-	}
-	s.example = (&textPrinter{clock: w.clock}).tree(c.Example)
-	for j := range c.Remedies {
-		s.remedies = append(s.remedies, newAction(&c.Remedies[j]))
-	}
-	return s
-}
-
-func times(c *report.Cause) string {
-	text := counted(c.Count, "time")
-	if c.Failed > 0 {
-		text += fmt.Sprintf(", %d failed", c.Failed)
-	}
-	return text
-}
-
-// when tells the rhythm.
-func (w *reportWriter) when(c *report.Cause) phrase {
-	if c.Count == 1 {
-		return phrase{words("once, at %s", w.at(c.First))}
-	}
-	p := phrase{words("%s to %s", w.at(c.First), w.at(c.Last))}
-	r := &c.Recurrence
-	if r.Bursts < c.Count {
-		p = append(p, words(", in %s", counted(r.Bursts, "burst")))
-	}
-	if r.Interval.N == 0 {
-		return p
-	}
-	if r.Periodic {
-		p = append(p, words(", periodic, every %s", quantilesText(&r.Interval, lasting)))
-	} else {
-		p = append(p, words(", not periodic, intervals of %s", quantilesText(&r.Interval, lasting)))
-	}
-	return p
-}
-
-// quantilesText is the median with what lies around it.
-func quantilesText(s *report.Quantiles, text func(uint64) string) string {
-	if s.Min == s.Max {
-		return text(s.Median)
-	}
-	return fmt.Sprintf("%s (median; quartiles %s and %s, least %s, most %s)", text(s.Median), text(s.Q1), text(s.Q3), text(s.Min), text(s.Max))
 }
 
 func newAction(m *report.Remedy) action {
