@@ -11,6 +11,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
+	libcap "kernel.org/pub/linux/libs/security/libcap/cap"
 
 	"github.com/nsblame/nsblame/internal/observe/kernel"
 	"github.com/nsblame/nsblame/internal/observe/privilege"
@@ -23,7 +24,7 @@ import (
 type source interface {
 	engine.Source
 	// Needs are the capabilities that it needs to go on.
-	Needs() []kernel.Capability
+	Needs() []libcap.Value
 	// Close frees what it holds; a live one detaches the probes.
 	Close() error
 }
@@ -154,9 +155,9 @@ func ballast() []byte { return make([]byte, 4<<20) }
 // giveUp leaves nsblame the rights that it needs from when the probes are
 // attached on, and those given. What it was started with is for those commands
 // alone that it has started before.
-func giveUp(src source, stderr io.Writer, more ...kernel.Capability) {
+func giveUp(src source, stderr io.Writer, more ...libcap.Value) {
 	// files in the directories of others: of a rotated recording, the ready file
-	keep := append(src.Needs(), kernel.CapDACOverride)
+	keep := append(src.Needs(), libcap.DAC_OVERRIDE)
 	if err := privilege.Keep(append(keep, more...)...); err != nil {
 		fmt.Fprintf(stderr, "nsblame: it goes on with rights that it needs no longer: %s\n", render.Sentence(err.Error()))
 	}

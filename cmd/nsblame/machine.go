@@ -6,9 +6,10 @@ import (
 	"io"
 	"time"
 
+	libcap "kernel.org/pub/linux/libs/security/libcap/cap"
+
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/unit"
-	"github.com/nsblame/nsblame/internal/observe/kernel"
 	"github.com/nsblame/nsblame/internal/observe/probe"
 	"github.com/nsblame/nsblame/internal/observe/systemd"
 )
@@ -72,8 +73,8 @@ func (m *machine) Ask(q event.Question) { m.answerer.Ask(q) }
 // Needs are the capabilities that are still needed when all is attached:
 // besides those of the probes, what it takes to reach the socket of another
 // user's manager.
-func (m *machine) Needs() []kernel.Capability {
-	return append(m.probes.Needs(), kernel.CapDACOverride)
+func (m *machine) Needs() []libcap.Value {
+	return append(m.probes.Needs(), libcap.DAC_OVERRIDE)
 }
 
 // Close detaches the probes.

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	libcap "kernel.org/pub/linux/libs/security/libcap/cap"
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/inventory"
@@ -235,7 +236,7 @@ func (f *fakeSource) WakeAt(uint64) {}
 
 func (f *fakeSource) Ask(event.Question) {}
 
-func (f *fakeSource) Needs() []kernel.Capability { return nil }
+func (f *fakeSource) Needs() []libcap.Value { return nil }
 
 func (f *fakeSource) Close() error {
 	fmt.Fprintln(os.Stderr, "detached")

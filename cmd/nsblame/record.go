@@ -14,10 +14,10 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
+	libcap "kernel.org/pub/linux/libs/security/libcap/cap"
 
 	"github.com/nsblame/nsblame/internal/explain/condition"
 	"github.com/nsblame/nsblame/internal/explain/finding"
-	"github.com/nsblame/nsblame/internal/observe/kernel"
 	"github.com/nsblame/nsblame/internal/present/render"
 	"github.com/nsblame/nsblame/internal/stream/engine"
 )
@@ -249,11 +249,11 @@ func passedOn(cause error, terminal bool) os.Signal {
 
 // rightsOver are what it takes to pass a signal on to a command, which may run
 // as another user by then.
-func rightsOver(child *command) []kernel.Capability {
+func rightsOver(child *command) []libcap.Value {
 	if child == nil {
 		return nil
 	}
-	return []kernel.Capability{kernel.CapKill}
+	return []libcap.Value{libcap.KILL}
 }
 
 func (c *command) wait() { <-c.ended }

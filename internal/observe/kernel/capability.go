@@ -10,77 +10,27 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/sys/unix"
+	libcap "kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// Capability is the number of a capability (capabilities(7)).
-type Capability uint
-
-// The capabilities that nsblame has a use for.
-const (
-	// CapBPF: load programs, create maps.
-	CapBPF Capability = unix.CAP_BPF
-	// CapPerfmon: load tracing programs and attach them.
-	CapPerfmon Capability = unix.CAP_PERFMON
-	// CapSysAdmin: get the BTF of modules; on kernels without the two above
-	// it stands for them, on others it includes them.
-	CapSysAdmin Capability = unix.CAP_SYS_ADMIN
-	// CapSyslog: read symbol addresses.
-	CapSyslog Capability = unix.CAP_SYSLOG
-	// CapSysResource: raise the limit of locked memory where BPF counts
-	// against it.
-	CapSysResource Capability = unix.CAP_SYS_RESOURCE
-	// CapSysPtrace: read /proc of other users' processes.
-	CapSysPtrace Capability = unix.CAP_SYS_PTRACE
-	// CapDACOverride: connect to the managers of other users, write into
-	// directories of others.
-	CapDACOverride Capability = unix.CAP_DAC_OVERRIDE
-	// CapDACReadSearch: read files that others keep to themselves.
-	CapDACReadSearch Capability = unix.CAP_DAC_READ_SEARCH
-	// CapKill: pass a signal on to a process of another user.
-	CapKill Capability = unix.CAP_KILL
-)
-
-// String returns the capability's name as in capabilities(7).
-func (c Capability) String() string {
-	switch c {
-	case CapBPF:
-		return "CAP_BPF"
-	case CapPerfmon:
-		return "CAP_PERFMON"
-	case CapSysAdmin:
-		return "CAP_SYS_ADMIN"
-	case CapSyslog:
-		return "CAP_SYSLOG"
-	case CapSysResource:
-		return "CAP_SYS_RESOURCE"
-	case CapSysPtrace:
-		return "CAP_SYS_PTRACE"
-	case CapDACOverride:
-		return "CAP_DAC_OVERRIDE"
-	case CapDACReadSearch:
-		return "CAP_DAC_READ_SEARCH"
-	case CapKill:
-		return "CAP_KILL"
-	}
-	return "CAP_" + strconv.FormatUint(uint64(c), 10)
-}
+// capabilityName returns a capability's name as in capabilities(7).
+func capabilityName(c libcap.Value) string { return strings.ToUpper(c.String()) }
 
 // CapabilitySet is a set of capabilities, one bit for each.
 type CapabilitySet uint64
 
 // Has reports whether the set contains the capability itself.
-func (s CapabilitySet) Has(c Capability) bool { return s&(1<<c) != 0 }
+func (s CapabilitySet) Has(c libcap.Value) bool { return s&(1<<c) != 0 }
 
 // lacking returns those that tracing needs and the set does not give. The
 // kernel lets CAP_SYS_ADMIN stand for both (include/linux/capability.h,
 // bpf_capable and perfmon_capable).
-func (s CapabilitySet) lacking() []Capability {
-	if s.Has(CapSysAdmin) {
+func (s CapabilitySet) lacking() []libcap.Value {
+	if s.Has(libcap.SYS_ADMIN) {
 		return nil
 	}
-	var lack []Capability
-	for _, c := range []Capability{CapBPF, CapPerfmon} {
+	var lack []libcap.Value
+	for _, c := range []libcap.Value{libcap.BPF, libcap.PERFMON} {
 		if !s.Has(c) {
 			lack = append(lack, c)
 		}
@@ -114,10 +64,10 @@ func (x *examiner) permitted() error {
 	return nil
 }
 
-func joinCapabilities(caps []Capability) string {
+func joinCapabilities(caps []libcap.Value) string {
 	names := make([]string, len(caps))
 	for i, c := range caps {
-		names[i] = c.String()
+		names[i] = capabilityName(c)
 	}
 	return strings.Join(names, ", ")
 }

@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+
+	libcap "kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
 func (x *examiner) checkRights() []Finding {
@@ -13,8 +15,16 @@ func (x *examiner) checkRights() []Finding {
 
 // useful are the capabilities that nsblame has a use for, those that it can't do
 // without first.
-var useful = []Capability{
-	CapBPF, CapPerfmon, CapSysAdmin, CapSyslog, CapSysPtrace, CapSysResource, CapDACOverride, CapDACReadSearch, CapKill,
+var useful = []libcap.Value{
+	libcap.BPF,             // load programs, create maps
+	libcap.PERFMON,         // load tracing programs and attach them
+	libcap.SYS_ADMIN,       // get the BTF of modules; it includes the two above
+	libcap.SYSLOG,          // read symbol addresses
+	libcap.SYS_PTRACE,      // read /proc of other users' processes
+	libcap.SYS_RESOURCE,    // raise the limit of locked memory where BPF counts against it
+	libcap.DAC_OVERRIDE,    // connect to the managers of other users, write into directories of others
+	libcap.DAC_READ_SEARCH, // read files that others keep to themselves
+	libcap.KILL,            // pass a signal on to a process of another user
 }
 
 // listCapabilities says which of them are there. What the lack of one costs is
@@ -26,7 +36,7 @@ func (x *examiner) listCapabilities() Finding {
 		f.Verdict, f.Detail = Unknown, err.Error()
 		return f
 	}
-	var has, lacks []Capability
+	var has, lacks []libcap.Value
 	for _, c := range useful {
 		if st.effective.Has(c) {
 			has = append(has, c)
@@ -57,21 +67,21 @@ func (x *examiner) findRights() Finding {
 		return f
 	}
 	f.Verdict, f.Detail = OK, "CAP_BPF and CAP_PERFMON"
-	if !st.effective.Has(CapBPF) || !st.effective.Has(CapPerfmon) {
+	if !st.effective.Has(libcap.BPF) || !st.effective.Has(libcap.PERFMON) {
 		f.Detail = "CAP_SYS_ADMIN, which includes CAP_BPF and CAP_PERFMON"
 	}
 	return f
 }
 
 func (x *examiner) findSysAdmin() Finding {
-	return x.findCapability("cap_sys_admin", CapSysAdmin,
+	return x.findCapability("cap_sys_admin", libcap.SYS_ADMIN,
 		"without CAP_SYS_ADMIN the BTF of modules cannot be had: where nf_conntrack and ip_vs are modules, only kprobes can time them")
 }
 
 // findProcAccess is about processes that are older than nsblame: what is
 // younger the kernel half knows by itself.
 func (x *examiner) findProcAccess() Finding {
-	f := x.findCapability("proc_access", CapSysPtrace,
+	f := x.findCapability("proc_access", libcap.SYS_PTRACE,
 		"without CAP_SYS_PTRACE the executables of other users' processes that are older than nsblame cannot be read from /proc")
 	if f.Verdict == OK {
 		f.Detail = "other users' processes in /proc can be read"
@@ -91,7 +101,7 @@ func (x *examiner) findUserManagers() Finding {
 	case st.uid != 0:
 		f.Verdict, f.Detail = Degraded, "the service managers of other users answer to root alone"+stays
 		f.Remedy = "run it as root"
-	case !st.effective.Has(CapDACOverride):
+	case !st.effective.Has(libcap.DAC_OVERRIDE):
 		f.Verdict, f.Detail = Degraded, "without CAP_DAC_OVERRIDE the sockets of other users' service managers cannot be reached"+stays
 		f.Remedy = "give it CAP_DAC_OVERRIDE"
 	default:
@@ -100,16 +110,16 @@ func (x *examiner) findUserManagers() Finding {
 	return f
 }
 
-func (x *examiner) findCapability(name string, c Capability, without string) Finding {
+func (x *examiner) findCapability(name string, c libcap.Value, without string) Finding {
 	f := Finding{Name: name}
 	st, err := x.status()
 	switch {
 	case err != nil:
 		f.Verdict, f.Detail = Unknown, err.Error()
 	case st.effective.Has(c):
-		f.Verdict, f.Detail = OK, c.String()
+		f.Verdict, f.Detail = OK, capabilityName(c)
 	default:
-		f.Verdict, f.Detail, f.Remedy = Degraded, without, "run it as root, or give it "+c.String()
+		f.Verdict, f.Detail, f.Remedy = Degraded, without, "run it as root, or give it "+capabilityName(c)
 	}
 	return f
 }

@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"testing"
 	"testing/fstest"
+
+	libcap "kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
 // file returns a file system entry with the content.
@@ -137,7 +139,7 @@ func TestParseStatus(t *testing.T) {
 }
 
 func TestCapabilitiesLacking(t *testing.T) {
-	set := func(caps ...Capability) (s CapabilitySet) {
+	set := func(caps ...libcap.Value) (s CapabilitySet) {
 		for _, c := range caps {
 			s |= 1 << c
 		}
@@ -149,9 +151,9 @@ func TestCapabilitiesLacking(t *testing.T) {
 		want string
 	}{
 		{"none", 0, "CAP_BPF, CAP_PERFMON"},
-		{"only CAP_BPF", set(CapBPF), "CAP_PERFMON"},
-		{"both", set(CapBPF, CapPerfmon), ""},
-		{"CAP_SYS_ADMIN includes them", set(CapSysAdmin), ""},
+		{"only CAP_BPF", set(libcap.BPF), "CAP_PERFMON"},
+		{"both", set(libcap.BPF, libcap.PERFMON), ""},
+		{"CAP_SYS_ADMIN includes them", set(libcap.SYS_ADMIN), ""},
 	}
 	for _, tt := range tests {
 		if got := joinCapabilities(tt.set.lacking()); got != tt.want {

@@ -11,23 +11,21 @@ import (
 
 	"golang.org/x/sys/unix"
 	libcap "kernel.org/pub/linux/libs/security/libcap/cap"
-
-	"github.com/nsblame/nsblame/internal/observe/kernel"
 )
 
 // Keep leaves this process no capabilities but those given, of which it may have
 // any or none, and no way to get others: no program that it runs from now on
 // gains rights by being run (no_new_privs). The rights of root to what is root's
 // stay.
-func Keep(list ...kernel.Capability) error {
+func Keep(list ...libcap.Value) error {
 	now, left := libcap.GetProc(), libcap.NewSet()
 	for _, c := range list {
-		has, err := now.GetFlag(libcap.Permitted, libcap.Value(c))
+		has, err := now.GetFlag(libcap.Permitted, c)
 		if err != nil || !has {
 			continue // this kernel doesn't know it, or the process hasn't got it
 		}
 		for _, flag := range []libcap.Flag{libcap.Permitted, libcap.Effective} {
-			if err := left.SetFlag(flag, true, libcap.Value(c)); err != nil {
+			if err := left.SetFlag(flag, true, c); err != nil {
 				return fmt.Errorf("keep %s: %w", c, err)
 			}
 		}

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 
+	libcap "kernel.org/pub/linux/libs/security/libcap/cap"
+
 	"github.com/nsblame/nsblame/internal/observe/kernel"
 )
 
@@ -47,7 +49,7 @@ func child() error {
 		ready.Wait()
 	}
 	threads()
-	if err := Keep(kernel.CapSysPtrace, kernel.CapBPF); err != nil {
+	if err := Keep(libcap.SYS_PTRACE, libcap.BPF); err != nil {
 		return err
 	}
 	threads()
@@ -93,7 +95,7 @@ func TestKeep(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	kept := before & (1<<kernel.CapSysPtrace | 1<<kernel.CapBPF)
+	kept := before & (1<<libcap.SYS_PTRACE | 1<<libcap.BPF)
 	want := fmt.Sprintf("CapInh: %016x, CapPrm: %016x, CapEff: %016x, CapAmb: %016x, NoNewPrivs: 1", 0, kept, kept, 0)
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	if len(lines) < 17 {

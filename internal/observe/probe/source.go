@@ -14,6 +14,7 @@ import (
 
 	"github.com/cilium/ebpf/ringbuf"
 	"golang.org/x/sys/unix"
+	libcap "kernel.org/pub/linux/libs/security/libcap/cap"
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/observe/clock"
@@ -172,14 +173,14 @@ func (s *Source) start(opt Options, hierarchy kernel.Hierarchy) error {
 // users. CAP_PERFMON and CAP_SYSLOG, and on some kernels CAP_SYS_ADMIN, are for
 // attaching to what is not there yet. The others are for reading /proc. If the process
 // lacks CAP_BPF or CAP_PERFMON, CAP_SYS_ADMIN stands in for them.
-func (s *Source) Needs() []kernel.Capability {
-	list := []kernel.Capability{
-		kernel.CapBPF, kernel.CapPerfmon, kernel.CapSyslog, kernel.CapSysPtrace, kernel.CapDACReadSearch,
+func (s *Source) Needs() []libcap.Value {
+	list := []libcap.Value{
+		libcap.BPF, libcap.PERFMON, libcap.SYSLOG, libcap.SYS_PTRACE, libcap.DAC_READ_SEARCH,
 	}
 	has, err := kernel.Capabilities()
-	standsIn := err != nil || !has.Has(kernel.CapBPF) || !has.Has(kernel.CapPerfmon)
+	standsIn := err != nil || !has.Has(libcap.BPF) || !has.Has(libcap.PERFMON)
 	if standsIn || len(s.collection.moduleProbes) > 0 && kernel.PerfTakesAdmin() {
-		list = append(list, kernel.CapSysAdmin)
+		list = append(list, libcap.SYS_ADMIN)
 	}
 	return list
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	libcap "kernel.org/pub/linux/libs/security/libcap/cap"
+
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/inventory"
 	"github.com/nsblame/nsblame/internal/observe/clock"
@@ -211,10 +213,10 @@ func (t *taker) hidden() {
 	}
 	caps, err := kernel.Capabilities()
 	g.Rights = "run it as root, or give it CAP_SYS_PTRACE"
-	if err == nil && caps.Has(kernel.CapSysPtrace) {
+	if err == nil && caps.Has(libcap.SYS_PTRACE) {
 		g.Rights = "run it in the machine's own user namespace and without a security module that keeps processes from it"
 	}
-	if g.Hidden == "" && err == nil && !caps.Has(kernel.CapSysPtrace) && hidesPIDs() {
+	if g.Hidden == "" && err == nil && !caps.Has(libcap.SYS_PTRACE) && hidesPIDs() {
 		g.Hidden = "/proc is mounted with hidepid: run it as root, or give it CAP_SYS_PTRACE"
 	}
 }
