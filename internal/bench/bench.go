@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// Untraced stands for runs in which nothing observes.
-const Untraced = ""
+// untraced stands for runs in which nothing observes.
+const untraced = ""
 
 // Sample is one figure of one run, as meter writes it: a line of JSON each.
 type Sample struct {
@@ -120,7 +120,7 @@ func besides(columns []*Column, row string) []string {
 	var names []string
 	for _, c := range columns {
 		for _, s := range c.Samples {
-			if s.Row == row && s.Beside != Untraced && !slices.Contains(names, s.Beside) {
+			if s.Row == row && s.Beside != untraced && !slices.Contains(names, s.Beside) {
 				names = append(names, s.Beside)
 			}
 		}
@@ -140,7 +140,7 @@ func rank(name string) int {
 
 // ratio is that of the medians, with the least and the greatest of the rounds.
 func ratio(c *Column, name, beside string) string {
-	with, without := c.values(name, beside), c.values(name, Untraced)
+	with, without := c.values(name, beside), c.values(name, untraced)
 	if len(without) == 0 {
 		return "no untraced run"
 	}

@@ -273,7 +273,7 @@ func (o *SuiteOptions) buildPrograms(ctx context.Context) error {
 		}
 		o.Files = append(o.Files, program)
 	}
-	root, err := ModuleRoot(ctx)
+	root, err := moduleRoot(ctx)
 	if err != nil {
 		return err
 	}

@@ -159,8 +159,8 @@ func receive(r *link.Reader, handle func(*link.Message) error) (*link.End, error
 	}
 }
 
-// ModuleRoot returns the directory of the module that is being tested.
-func ModuleRoot(ctx context.Context) (string, error) {
+// moduleRoot returns the directory of the module that is being tested.
+func moduleRoot(ctx context.Context) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
 		return "", fmt.Errorf("find the module's root: %w", err)
@@ -177,7 +177,7 @@ func buildFor(ctx context.Context, arch, out, pkg string) error {
 
 // compileStatic runs go for what is to run in a guest.
 func compileStatic(ctx context.Context, arch string, args ...string) error {
-	root, err := ModuleRoot(ctx)
+	root, err := moduleRoot(ctx)
 	if err != nil {
 		return err
 	}

@@ -242,7 +242,7 @@ func (w *containerWalk) readNspawn(c string) *found {
 	if !ok || name == "" {
 		return nil
 	}
-	return &found{Container{ID: Unescape(name), Runtime: RuntimeNspawn}, c == "supervisor"}
+	return &found{Container{ID: unescape(name), Runtime: RuntimeNspawn}, c == "supervisor"}
 }
 
 // readMachine reads machine-NAME.scope, made by systemd-machined. Virtual
@@ -255,7 +255,7 @@ func (w *containerWalk) readMachine(c string) *found {
 	if !ok || name == "" {
 		return nil
 	}
-	name = Unescape(name)
+	name = unescape(name)
 	runtime := RuntimeNspawn
 	switch libvirtDriver(name) {
 	case "":

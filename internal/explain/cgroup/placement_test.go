@@ -313,7 +313,7 @@ func TestUnescape(t *testing.T) {
 		`dev-disk-by\x2did.device`: "dev-disk-by-id.device",
 		"":                         "",
 	} {
-		if got := Unescape(in); got != want {
+		if got := unescape(in); got != want {
 			t.Errorf("Unescape(%q) = %q, want %q", in, got, want)
 		}
 	}

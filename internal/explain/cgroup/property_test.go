@@ -53,7 +53,7 @@ func check(t interface{ Fatalf(string, ...any) }, path string, p Placement) {
 		if c.ID == "" || c.Runtime == "" {
 			t.Fatalf("container %+v in %q", *c, path)
 		}
-		if !strings.Contains(path, c.ID) && !strings.Contains(Unescape(path), c.ID) {
+		if !strings.Contains(path, c.ID) && !strings.Contains(unescape(path), c.ID) {
 			t.Fatalf("container %q is not in %q", c.ID, path)
 		}
 		if !strings.Contains(strings.ReplaceAll(path, "_", "-"), strings.ReplaceAll(c.Pod, "_", "-")) {
@@ -143,13 +143,13 @@ func checkUnescape(t *testing.T, name string) {
 	for i := range len(name) {
 		fmt.Fprintf(&escaped, `\x%02x`, name[i])
 	}
-	if got := Unescape(escaped.String()); got != name {
+	if got := unescape(escaped.String()); got != name {
 		t.Fatalf("%s became %q, not %q", escaped.String(), got, name)
 	}
-	if !strings.Contains(name, `\x`) && Unescape(name) != name {
-		t.Fatalf("%q became %q", name, Unescape(name))
+	if !strings.Contains(name, `\x`) && unescape(name) != name {
+		t.Fatalf("%q became %q", name, unescape(name))
 	}
-	if got := Unescape(name); len(got) > len(name) {
+	if got := unescape(name); len(got) > len(name) {
 		t.Fatalf("%q became %q", name, got)
 	}
 }

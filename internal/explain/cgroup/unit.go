@@ -150,12 +150,12 @@ func parseUID(s string) (uint32, bool) {
 	return uint32(n), true
 }
 
-// Unescape turns the \xNN sequences with which systemd writes bytes that a
+// unescape turns the \xNN sequences with which systemd writes bytes that a
 // unit name may not hold back into those bytes: "machine-my\x2dbox.scope"
 // becomes "machine-my-box.scope". Anything else stays, the "-" that stands for
 // "/" in names made from paths included, since a name doesn't tell whether it
 // was made from one. The result is for showing; it may hold any byte.
-func Unescape(name string) string {
+func unescape(name string) string {
 	if !strings.Contains(name, `\x`) {
 		return name
 	}

@@ -336,17 +336,17 @@ func FuzzUnitFromPath(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if got, ok := UnitFromPath(s); ok && !validUnit(got) {
+		if got, ok := unitFromPath(s); ok && !validUnit(got) {
 			t.Fatalf("%q leads to %q", s, got)
 		}
-		if got, ok := UnitFromPath(unitPathPrefix + s); ok && (!validUnit(got) || len(got) > len(s)) {
+		if got, ok := unitFromPath(unitPathPrefix + s); ok && (!validUnit(got) || len(got) > len(s)) {
 			t.Fatalf("%q leads to %q", s, got)
 		}
 		if !validUnit(s) {
 			return // go-systemd doesn't escape all bytes as systemd does, but those of names
 		}
 		path := unitPathPrefix + sddbus.PathBusEscape(s)
-		if got, ok := UnitFromPath(path); !ok || got != s {
+		if got, ok := unitFromPath(path); !ok || got != s {
 			t.Fatalf("%q is at %s, which leads to %q, %v", s, path, got, ok)
 		}
 	})

@@ -93,7 +93,7 @@ func (c startCall) units(m *Message) (units []string, ok bool) {
 	}
 	var unit string
 	if c.unit < 0 {
-		unit, ok = UnitFromPath(m.Path)
+		unit, ok = unitFromPath(m.Path)
 	} else {
 		unit, ok = unitArg(m, c.unit)
 	}
@@ -195,10 +195,10 @@ func unitArg(m *Message, i int) (unit string, ok bool) {
 	return unit, true
 }
 
-// UnitFromPath returns the name of the unit whose object path p is. It fails
+// unitFromPath returns the name of the unit whose object path p is. It fails
 // for the paths that stand for a unit without naming it: by invocation, and
 // "self".
-func UnitFromPath(p string) (unit string, ok bool) {
+func unitFromPath(p string) (unit string, ok bool) {
 	label, ok := strings.CutPrefix(p, unitPathPrefix)
 	if !ok {
 		return "", false

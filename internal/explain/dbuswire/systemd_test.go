@@ -257,8 +257,8 @@ func TestUnitFromPath(t *testing.T) {
 		"/":                                   "",
 	}
 	for p, want := range tests {
-		if got, ok := UnitFromPath(p); got != want || ok != (want != "") {
-			t.Errorf("UnitFromPath(%q) = %q, %v", p, got, ok)
+		if got, ok := unitFromPath(p); got != want || ok != (want != "") {
+			t.Errorf("unitFromPath(%q) = %q, %v", p, got, ok)
 		}
 	}
 }
@@ -282,8 +282,8 @@ func TestPropertyUnitFromPath(t *testing.T) {
 		if !validObjectPath(p) {
 			t.Fatalf("%q is no path", p)
 		}
-		if got, ok := UnitFromPath(p); got != unit || !ok {
-			t.Fatalf("UnitFromPath(%q) = %q, %v", p, got, ok)
+		if got, ok := unitFromPath(p); got != unit || !ok {
+			t.Fatalf("unitFromPath(%q) = %q, %v", p, got, ok)
 		}
 	})
 }

@@ -258,8 +258,8 @@ func (b *Builder) IsInitial(inum uint32) bool {
 	return n != nil && n.Initial
 }
 
-// Has reports whether something was told of a namespace.
-func (b *Builder) Has(inum uint32) bool { return b.all[inum] != nil }
+// has reports whether something was told of a namespace.
+func (b *Builder) has(inum uint32) bool { return b.all[inum] != nil }
 
 // Occupant tells of a process with so many threads in a namespace. Its cgroup
 // must be filled, where it can be.
@@ -388,7 +388,7 @@ func (b *Builder) List(before, after []Kernel) {
 		old, known := stayed[k.Inum]
 		same := known && (old.Cookie == k.Cookie || old.Cookie == 0)
 		dying := k.HasReferences && k.References == 0
-		if !b.Has(k.Inum) && (!same || dying) {
+		if !b.has(k.Inum) && (!same || dying) {
 			b.Gaps.Changing++
 			continue
 		}
@@ -404,7 +404,7 @@ func (b *Builder) List(before, after []Kernel) {
 		}
 	}
 	for inum := range stayed {
-		if !there[inum] && !b.Has(inum) {
+		if !there[inum] && !b.has(inum) {
 			b.Gaps.Changing++
 		}
 	}

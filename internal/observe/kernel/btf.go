@@ -47,9 +47,9 @@ func checkedNames() []string {
 // netStruct is the structure that is a network namespace.
 const netStruct = "net"
 
-// HasFunction reports whether the kernel image's BTF has the function, so that
+// hasFunction reports whether the kernel image's BTF has the function, so that
 // fentry and fexit programs can name it. The error says that there is no BTF.
-func HasFunction(name string) (bool, error) {
+func hasFunction(name string) (bool, error) {
 	types, err := typesWith(name)
 	if err != nil {
 		return false, err
@@ -58,9 +58,9 @@ func HasFunction(name string) (bool, error) {
 	return found(err)
 }
 
-// HasTracepoint reports whether the kernel image's BTF has the tracepoint, so
+// hasTracepoint reports whether the kernel image's BTF has the tracepoint, so
 // that tp_btf programs can name it. The error says that there is no BTF.
-func HasTracepoint(name string) (bool, error) {
+func hasTracepoint(name string) (bool, error) {
 	types, err := typesWith(vmlinux.TracepointPrefix + name)
 	if err != nil {
 		return false, err
@@ -84,11 +84,11 @@ func typesWith(name string) (*vmlinux.Types, error) {
 	return Types([]string{name})
 }
 
-// HasCookies reports whether a network namespace gets the number that is its own
+// hasCookies reports whether a network namespace gets the number that is its own
 // until reboot when it is created: an integer in struct net, or in what all
 // kinds of namespaces share. Before, it is an atomic that is filled when somebody
 // asks for it. The error says that there is no BTF.
-func HasCookies() (bool, error) {
+func hasCookies() (bool, error) {
 	types, err := checkedTypes()
 	if err != nil {
 		return false, err

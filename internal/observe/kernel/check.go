@@ -31,9 +31,9 @@ type examiner struct {
 var running = sync.OnceValue(func() *examiner {
 	x := &examiner{
 		root:          os.DirFS("/"),
-		hasFunction:   HasFunction,
-		hasTracepoint: HasTracepoint,
-		hasCookies:    HasCookies,
+		hasFunction:   hasFunction,
+		hasTracepoint: hasTracepoint,
+		hasCookies:    hasCookies,
 		try:           realAttempts(),
 	}
 	var uts unix.Utsname

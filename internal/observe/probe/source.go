@@ -227,10 +227,10 @@ func (s *Source) push(body event.Body) {
 }
 
 // Next returns the next event. It blocks until there is one, and returns
-// io.EOF once the stream has ended: after Stop, or when ctx is done.
+// io.EOF once the stream has ended: after the probes were detached, or when ctx is done.
 func (s *Source) Next(ctx context.Context) (event.Event, error) {
 	if len(s.queue) == 0 {
-		cancel := context.AfterFunc(ctx, func() { _ = s.Stop() })
+		cancel := context.AfterFunc(ctx, func() { _ = s.detach() })
 		defer cancel()
 	}
 	for len(s.queue) == 0 {
@@ -581,9 +581,9 @@ func (s *Source) setDeadline() {
 	s.reader.SetDeadline(time.Now().Add(time.Duration(int64(s.wakeAt) - int64(clock.Boot()))))
 }
 
-// Stop detaches the probes. What they have sent until then can still be read
+// detach detaches the probes. What they have sent until then can still be read
 // with Next, up to io.EOF. It may be called from any goroutine.
-func (s *Source) Stop() error {
+func (s *Source) detach() error {
 	s.stop.Do(func() {
 		err := s.collection.detach()
 		s.stopped.Store(true)
@@ -594,5 +594,5 @@ func (s *Source) Stop() error {
 
 // Close detaches the probes and frees what the kernel holds for them.
 func (s *Source) Close() error {
-	return errors.Join(s.Stop(), s.reader.Close(), s.collection.Close())
+	return errors.Join(s.detach(), s.reader.Close(), s.collection.Close())
 }

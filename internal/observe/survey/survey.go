@@ -242,7 +242,7 @@ func hidesPIDs() bool {
 }
 
 func hostFacts() (*event.Host, error) {
-	bootID, err := BootID()
+	bootID, err := bootID()
 	if err != nil {
 		return nil, err
 	}
@@ -252,8 +252,8 @@ func hostFacts() (*event.Host, error) {
 	}, nil
 }
 
-// BootID names this run of the machine.
-func BootID() (string, error) {
+// bootID names this run of the machine.
+func bootID() (string, error) {
 	raw, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return "", fmt.Errorf("read the boot id: %w", err)

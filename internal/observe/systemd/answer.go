@@ -111,15 +111,15 @@ func (a *Answerer) answer(to manager, q event.Question) *event.Unit {
 	out := &event.Unit{Question: q, MonotonicLagNS: clock.MonotonicLag()}
 	client := System()
 	if q.Manager == event.ManagerUser {
-		client = User(q.UID)
+		client = user(q.UID)
 	}
 	var err error
-	out.Unit, err = client.Unit(a.ctx, q.Unit)
-	if errors.Is(err, ErrNoUnit) {
+	out.Unit, err = client.unitNamed(a.ctx, q.Unit)
+	if errors.Is(err, errNoUnit) {
 		// its run is over; what its files say still counts
-		out.Unit, err = client.Load(a.ctx, q.Unit)
+		out.Unit, err = client.load(a.ctx, q.Unit)
 		if err == nil && out.Unit.LoadState != "loaded" {
-			err = ErrNoUnit
+			err = errNoUnit
 		}
 	}
 	if err != nil {

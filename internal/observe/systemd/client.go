@@ -15,10 +15,10 @@ import (
 // systemd, or a user who isn't logged in.
 var ErrNoManager = errors.New("no systemd manager")
 
-// ErrNoUnit is returned for a unit that the manager doesn't have loaded. A unit
+// errNoUnit is returned for a unit that the manager doesn't have loaded. A unit
 // that has ended is soon unloaded if nothing refers to it, a transient one for
 // good.
-var ErrNoUnit = errors.New("unit is not loaded")
+var errNoUnit = errors.New("unit is not loaded")
 
 // answerTimeout bounds how long a question may take where the context allows
 // more. A manager that reloads its units answers none for a second or two.
@@ -40,7 +40,7 @@ type Client struct {
 	ownerUID uint32
 	// endpoints are tried in turn while there is no permission.
 	endpoints []endpoint
-	read      ReadFile
+	read      readFile
 }
 
 // System returns a client of the system's manager, pid 1. It takes root to ask
@@ -53,11 +53,11 @@ func System() *Client {
 	}
 }
 
-// User returns a client of a user's own manager. That answers to the same user
+// user returns a client of a user's own manager. That answers to the same user
 // and to root (src/shared/bus-util.c, bus_check_peercred).
 //
 // Whatever it says, the user can have made up.
-func User(uid uint32) *Client {
+func user(uid uint32) *Client {
 	return &Client{
 		manager:   event.ManagerUser,
 		ownerUID:  uid,
@@ -66,18 +66,18 @@ func User(uid uint32) *Client {
 	}
 }
 
-// Unit returns what the manager knows of a loaded unit, by any of its names,
-// and reads its files. It returns ErrNoUnit for one that isn't loaded, and
+// unitNamed returns what the manager knows of a loaded unit, by any of its names,
+// and reads its files. It returns errNoUnit for one that isn't loaded, and
 // doesn't load it. Files that can't be read are noted in Unit.Problems.
-func (c *Client) Unit(ctx context.Context, name string) (event.UnitState, error) {
+func (c *Client) unitNamed(ctx context.Context, name string) (event.UnitState, error) {
 	return c.unit(ctx, "GetUnit", name)
 }
 
-// Load is as Unit, but has the manager read the unit's files if it isn't loaded
+// load is as unitNamed, but has the manager read the unit's files if it isn't loaded
 // (src/core/dbus-manager.c, method_load_unit). It starts nothing, and the
 // manager forgets the unit again. It is for units that are known to have run,
 // and the state of that run is gone.
-func (c *Client) Load(ctx context.Context, name string) (event.UnitState, error) {
+func (c *Client) load(ctx context.Context, name string) (event.UnitState, error) {
 	return c.unit(ctx, "LoadUnit", name)
 }
 
@@ -197,7 +197,7 @@ func unitProperties(ctx context.Context, conn *dbus.Conn, method, name string) (
 	// A unit that was unloaded in between has been loaded again by the GetAll
 	// (src/core/dbus.c, find_unit), with nothing in it if it has no file.
 	if props.str("LoadState") == "not-found" && props.str("ActiveState") == "inactive" {
-		return nil, ErrNoUnit
+		return nil, errNoUnit
 	}
 	return props, nil
 }
@@ -206,7 +206,7 @@ func unitProperties(ctx context.Context, conn *dbus.Conn, method, name string) (
 func noUnit(err error) error {
 	var reply dbus.Error
 	if errors.As(err, &reply) && reply.Name == noSuchUnit {
-		return fmt.Errorf("%w: %w", ErrNoUnit, err)
+		return fmt.Errorf("%w: %w", errNoUnit, err)
 	}
 	return err
 }

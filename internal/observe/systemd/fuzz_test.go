@@ -29,7 +29,7 @@ func FuzzReadSettings(f *testing.F) {
 			}
 			return nil, fs.ErrNotExist
 		}
-		list, err := ReadSettings(read, "a.service", "/f", []string{"/d"})
+		list, err := readSettings(read, "a.service", "/f", []string{"/d"})
 		private, path := 0, 0
 		for _, s := range list {
 			checkSetting(t, files, s)
@@ -43,7 +43,7 @@ func FuzzReadSettings(f *testing.F) {
 		if private > 1 || path > 1 {
 			t.Fatalf("in force at once: %+v", list)
 		}
-		again, errAgain := ReadSettings(read, "a.service", "/f", []string{"/lacking", "/d"})
+		again, errAgain := readSettings(read, "a.service", "/f", []string{"/lacking", "/d"})
 		if errAgain == nil {
 			t.Fatal("a file that isn't there isn't told of")
 		}

@@ -66,7 +66,7 @@ func run(t *testing.T, argv ...string) string {
 
 func ask(t *testing.T, c *Client, name string) event.UnitState {
 	t.Helper()
-	u, err := c.Unit(t.Context(), name)
+	u, err := c.unitNamed(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ const patience = 2 * time.Minute
 func awaitAnswer(t *testing.T, name string, wanted func(*event.UnitState, error) bool) event.UnitState {
 	t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		u, err := System().Unit(t.Context(), name)
+		u, err := System().unitNamed(t.Context(), name)
 		if wanted(&u, err) {
 			return u
 		}
@@ -134,8 +134,8 @@ func TestLiveHostnamed(t *testing.T) {
 	const name, alias = "systemd-hostnamed.service", "dbus-org.freedesktop.hostname1.service"
 	run(t, "systemctl", "stop", name)
 	// Where it has a socket, as since systemd 257, that keeps it loaded.
-	if u, err := System().Unit(t.Context(), name); !errors.Is(err, ErrNoUnit) && (err != nil || u.Running() || len(u.TriggeredBy) == 0) {
-		t.Errorf("stopped: %+v, %v; want ErrNoUnit", u, err)
+	if u, err := System().unitNamed(t.Context(), name); !errors.Is(err, errNoUnit) && (err != nil || u.Running() || len(u.TriggeredBy) == 0) {
+		t.Errorf("stopped: %+v, %v; want errNoUnit", u, err)
 	}
 	before := monotonic(t)
 	run(t, "hostnamectl", "--static")
@@ -227,8 +227,8 @@ func TestLiveTransient(t *testing.T) {
 	checkCgroup(t, &u)
 	run(t, "systemd-run", "--unit=gone", "--wait", "-p", "PrivateNetwork=yes", "true")
 	// unloaded some time after its end
-	awaitAnswer(t, "gone.service", func(_ *event.UnitState, err error) bool { return errors.Is(err, ErrNoUnit) })
-	if u, err := System().Load(t.Context(), "gone.service"); !errors.Is(err, ErrNoUnit) {
+	awaitAnswer(t, "gone.service", func(_ *event.UnitState, err error) bool { return errors.Is(err, errNoUnit) })
+	if u, err := System().load(t.Context(), "gone.service"); !errors.Is(err, errNoUnit) {
 		t.Errorf("gone, loaded: %+v, %v", u, err)
 	}
 	run(t, "systemd-run", "--scope", "--unit=sc", "sh", "-c", "true")
@@ -334,7 +334,7 @@ func TestLiveUserManager(t *testing.T) {
 		t.Fatal(err)
 	}
 	uid := uint32(uid64)
-	if _, err := User(uid).Unit(t.Context(), "init.scope"); !errors.Is(err, ErrNoManager) {
+	if _, err := user(uid).unitNamed(t.Context(), "init.scope"); !errors.Is(err, ErrNoManager) {
 		t.Errorf("not logged in: %v", err)
 	}
 	run(t, "systemctl", "start", fmt.Sprintf("user@%d.service", uid))
@@ -342,12 +342,12 @@ func TestLiveUserManager(t *testing.T) {
 	out := run(t, "setpriv", "--reuid=nsuser", "--regid=nsuser", "--init-groups", "env", fmt.Sprintf("XDG_RUNTIME_DIR=/run/user/%d", uid),
 		"systemd-run", "--user", "--unit=us", "-p", "PrivateNetwork=yes", "-p", "PrivateUsers=yes", "sleep", "60")
 	t.Log(out)
-	u := ask(t, User(uid), "us.service")
+	u := ask(t, user(uid), "us.service")
 	if u.Manager != event.ManagerUser || u.OwnerUID != uid || unit.NetworkOf(&u).Effect != unit.EffectCreate || !u.Transient {
 		t.Errorf("%+v", u)
 	}
 	checkCgroup(t, &u)
-	if b, err := User(uid).Boot(t.Context()); err != nil || b.FinishUS < b.UserspaceUS || b.UserspaceUS == 0 {
+	if b, err := user(uid).Boot(t.Context()); err != nil || b.FinishUS < b.UserspaceUS || b.UserspaceUS == 0 {
 		t.Errorf("%+v, %v", b, err)
 	}
 	t.Logf("%+v, netns %s, ours %s", u.Settings, run(t, "readlink", fmt.Sprintf("/proc/%d/ns/net", u.MainPID)), run(t, "readlink", "/proc/self/ns/net"))
@@ -359,7 +359,7 @@ func TestLiveUserManager(t *testing.T) {
 	if err := os.Symlink(privateSystem, private); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := User(uid).Unit(t.Context(), "init.scope"); !errors.Is(err, ErrNoManager) {
+	if _, err := user(uid).unitNamed(t.Context(), "init.scope"); !errors.Is(err, ErrNoManager) {
 		t.Errorf("led elsewhere: %v", err)
 	}
 	if err := os.Rename(private+".old", private); err != nil {
@@ -401,10 +401,10 @@ func TestLiveMaskedAndLinked(t *testing.T) {
 	if u.LoadState != "masked" || len(u.Problems) != 0 || unit.NetworkOf(&u).Effect != unit.EffectNone {
 		t.Errorf("masked while it runs: %+v", u)
 	}
-	if u, err := System().Load(t.Context(), "no-such.service"); !errors.Is(err, ErrNoUnit) {
+	if u, err := System().load(t.Context(), "no-such.service"); !errors.Is(err, errNoUnit) {
 		t.Errorf("no such: %+v, %v", u, err)
 	}
-	if _, err := System().Unit(t.Context(), "not a name"); err == nil {
+	if _, err := System().unitNamed(t.Context(), "not a name"); err == nil {
 		t.Errorf("bad name: %v", err)
 	}
 }
@@ -463,12 +463,12 @@ func TestLiveParser(t *testing.T) {
 		if filepath.Ext(name) != ".service" {
 			continue
 		}
-		u, err := System().Load(context.Background(), name)
+		u, err := System().load(context.Background(), name)
 		if err != nil {
 			t.Error(err)
 			continue
 		}
-		settings, err := ReadSettings(readUnitFile, u.Name, u.FragmentPath, u.DropInPaths)
+		settings, err := readSettings(readUnitFile, u.Name, u.FragmentPath, u.DropInPaths)
 		private, path := "no", ""
 		for _, s := range settings {
 			switch s.Name {

@@ -11,8 +11,8 @@ import (
 	"github.com/nsblame/nsblame/internal/observe/systemd/unitfile"
 )
 
-// ReadFile returns a file's content, as os.ReadFile does.
-type ReadFile func(path string) ([]byte, error)
+// readFile returns a file's content, as os.ReadFile does.
+type readFile func(path string) ([]byte, error)
 
 // maxDropIns bounds how many drop-ins of a unit are read.
 const maxDropIns = 256
@@ -20,7 +20,7 @@ const maxDropIns = 256
 // errTooManyDropIns is reported for a unit of which not all drop-ins are read.
 var errTooManyDropIns = fmt.Errorf("more than %d drop-ins, the rest was not read", maxDropIns)
 
-// ReadSettings reads from a unit's file and its drop-ins, in the order given,
+// readSettings reads from a unit's file and its drop-ins, in the order given,
 // which of them leaves which setting in force: of PrivateNetwork and
 // NetworkNamespacePath the last valid assignment counts, a
 // NetworkNamespacePath without a value takes it back, and each
@@ -28,7 +28,7 @@ var errTooManyDropIns = fmt.Errorf("more than %d drop-ins, the rest was not read
 // depends on the type that its name ends in. fragment may be empty.
 //
 // Files that can't be read are left out, and the error names them all.
-func ReadSettings(read ReadFile, name, fragment string, dropIns []string) ([]event.UnitSetting, error) {
+func readSettings(read readFile, name, fragment string, dropIns []string) ([]event.UnitSetting, error) {
 	f := inForce{section: execSection(name)}
 	var problems []error
 	if len(dropIns) > maxDropIns {
@@ -66,7 +66,7 @@ type inForce struct {
 	joins   []event.UnitSetting
 }
 
-func (f *inForce) file(read ReadFile, file string) error {
+func (f *inForce) file(read readFile, file string) error {
 	text, err := read(file)
 	if err != nil {
 		return err // names the file itself
@@ -129,8 +129,8 @@ func yesNo(v bool) string {
 
 // locate fills in the unit's Settings: what the manager has in force, with the
 // file and line of each where a file agrees with the manager.
-func locate(u *event.UnitState, read ReadFile) {
-	inFiles, err := ReadSettings(read, u.Name, u.FragmentPath, u.DropInPaths)
+func locate(u *event.UnitState, read readFile) {
+	inFiles, err := readSettings(read, u.Name, u.FragmentPath, u.DropInPaths)
 	u.Problems = append(u.Problems, lines(err)...)
 	for _, s := range inFiles {
 		if agrees(u, s) {

@@ -47,8 +47,8 @@ type Image struct {
 	Initrd string
 }
 
-// CacheDir returns the directory for what is kept between runs.
-func CacheDir() (string, error) {
+// cacheDir returns the directory for what is kept between runs.
+func cacheDir() (string, error) {
 	if dir := os.Getenv("NSBLAME_CACHE"); dir != "" {
 		return dir, nil
 	}
@@ -113,7 +113,7 @@ func Kernel(ctx context.Context, release Release, arch string, log io.Writer) (s
 
 // cached returns the directory for images, locked for a release.
 func cached(release Release) (parent string, unlock func(), err error) {
-	cache, err := CacheDir()
+	cache, err := cacheDir()
 	if err != nil {
 		return "", nil, err
 	}

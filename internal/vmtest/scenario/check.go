@@ -32,8 +32,8 @@ var operators = map[string]bool{
 // if they hold for any.
 var negative = []string{"!=", "!~", "lacks"}
 
-// ParseCheck parses the text of a check.
-func ParseCheck(text string) (Check, error) {
+// parseCheck parses the text of a check.
+func parseCheck(text string) (Check, error) {
 	c := Check{text: text}
 	where, rest := cutPath(text)
 	var err error
@@ -89,7 +89,7 @@ func (c Check) MarshalText() ([]byte, error) { return []byte(c.text), nil }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (c *Check) UnmarshalText(text []byte) error {
-	parsed, err := ParseCheck(string(text))
+	parsed, err := parseCheck(string(text))
 	*c = parsed
 	return err
 }

@@ -60,8 +60,8 @@ type TextCheck struct {
 	operand string
 }
 
-// ParseTextCheck parses a line of a stdout or stderr block.
-func ParseTextCheck(text string) (TextCheck, error) {
+// parseTextCheck parses a line of a stdout or stderr block.
+func parseTextCheck(text string) (TextCheck, error) {
 	op, operand, _ := strings.Cut(text, " ")
 	t := TextCheck{text: text, op: op, operand: strings.TrimSpace(operand)}
 	switch op {
@@ -95,7 +95,7 @@ func (t TextCheck) MarshalText() ([]byte, error) { return []byte(t.text), nil }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (t *TextCheck) UnmarshalText(text []byte) error {
-	parsed, err := ParseTextCheck(string(text))
+	parsed, err := parseTextCheck(string(text))
 	*t = parsed
 	return err
 }

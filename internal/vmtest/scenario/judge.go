@@ -12,9 +12,9 @@ import (
 // Object is one object of nsblame's JSON output.
 type Object = map[string]any
 
-// ParseObjects decodes JSON lines. Each must be an object with a type and a
+// parseObjects decodes JSON lines. Each must be an object with a type and a
 // schema.
-func ParseObjects(output []byte) ([]Object, error) {
+func parseObjects(output []byte) ([]Object, error) {
 	var objects []Object
 	n := 0
 	for line := range bytes.Lines(output) {
@@ -44,7 +44,7 @@ func ParseObjects(output []byte) ([]Object, error) {
 // Met reports whether the output so far holds what is waited for. An
 // unfinished last line is left out.
 func (w *EventWait) Met(output []byte, vars map[string]string) (bool, error) {
-	objects, err := ParseObjects(output[:bytes.LastIndexByte(output, '\n')+1])
+	objects, err := parseObjects(output[:bytes.LastIndexByte(output, '\n')+1])
 	if err != nil {
 		return false, err
 	}
@@ -83,8 +83,8 @@ func (s *Scenario) Judge(o *Outcome) []string {
 	}
 	failures = append(failures, testText("stdout", s.Expect.Stdout, o.Stdout, o.Vars)...)
 	failures = append(failures, testText("stderr", s.Expect.Stderr, o.Stderr, o.Vars)...)
-	if s.JSON() {
-		objects, err := ParseObjects(o.Stdout)
+	if s.printsJSON() {
+		objects, err := parseObjects(o.Stdout)
 		if err != nil {
 			return append(failures, err.Error())
 		}
@@ -153,7 +153,7 @@ func (s *Scenario) judgeSummary(objects []Object) []string {
 	}
 	var failures []string
 	for _, text := range checks {
-		c, err := ParseCheck(text)
+		c, err := parseCheck(text)
 		if err == nil {
 			var b bound
 			if b, err = c.bind(nil); err == nil {

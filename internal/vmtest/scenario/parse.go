@@ -315,7 +315,7 @@ func parseChecks(body []string) ([]Check, error) {
 		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		c, err := ParseCheck(line)
+		c, err := parseCheck(line)
 		if err != nil {
 			return nil, err
 		}
@@ -372,7 +372,7 @@ func (p *parser) output(d directive, to *[]TextCheck) error {
 		if line = strings.TrimSpace(line); line == "" {
 			continue
 		}
-		c, err := ParseTextCheck(line)
+		c, err := parseTextCheck(line)
 		if err != nil {
 			return err
 		}
@@ -398,17 +398,17 @@ func (p *parser) finish() error {
 		return errors.New("alone: it is so in any case")
 	case s.About == "":
 		return errors.New("no about: say why the scenario exists")
-	case s.JSON() && s.Expect.ExitCode == 0 && s.reports() && !s.expects("report"):
+	case s.printsJSON() && s.Expect.ExitCode == 0 && s.reports() && !s.expects("report"):
 		return errors.New("nothing says what the report is expected to be")
-	case s.JSON() && s.Expect.ExitCode == 0 && !s.reports() && !s.expects("netns_create"):
+	case s.printsJSON() && s.Expect.ExitCode == 0 && !s.reports() && !s.expects("netns_create"):
 		return errors.New("nothing says how many netns_create are expected; for none: expect 0 netns_create")
-	case !s.JSON() && len(s.Expect.Blocks)+len(s.Expect.Fields) > 0:
+	case !s.printsJSON() && len(s.Expect.Blocks)+len(s.Expect.Fields) > 0:
 		return errors.New("expect, same and unique need nsblame's --output json")
-	case !s.JSON() && len(s.Expect.Stdout)+len(s.Expect.Stderr) == 0:
+	case !s.printsJSON() && len(s.Expect.Stdout)+len(s.Expect.Stderr) == 0:
 		return errors.New("neither stdout nor stderr is expected to be anything")
 	}
 	for _, step := range s.Steps {
-		if step.Events != nil && !s.JSON() {
+		if step.Events != nil && !s.printsJSON() {
 			return fmt.Errorf("line %d: waiting for events needs nsblame's --output json", step.Line)
 		}
 	}
@@ -422,8 +422,8 @@ func (s *Scenario) expects(typ string) bool {
 	return slices.ContainsFunc(s.Expect.Blocks, func(b Block) bool { return b.Type == typ })
 }
 
-// JSON reports whether nsblame is asked for JSON.
-func (s *Scenario) JSON() bool {
+// printsJSON reports whether nsblame is asked for JSON.
+func (s *Scenario) printsJSON() bool {
 	for i, arg := range s.Args {
 		if arg == "--output=json" || arg == "--output" && i+1 < len(s.Args) && s.Args[i+1] == "json" {
 			return true

@@ -54,11 +54,11 @@ cpus 4
 	if !reflect.DeepEqual(*s, copied) {
 		t.Errorf("after the journey:\n%+v\nbefore:\n%+v", copied, *s)
 	}
-	check, err := ParseCheck(".process.pid == ${PID}")
+	check, err := parseCheck(".process.pid == ${PID}")
 	if err != nil {
 		t.Fatal(err)
 	}
-	null, err := ParseCheck(".error == null")
+	null, err := parseCheck(".error == null")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,8 +25,8 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		list, err := Parse(text)
-		var syntax *SyntaxError
-		if err != nil && !errors.As(err, &syntax) && !(errors.Is(err, ErrTooLarge) && len(text) > MaxSize) {
+		var syntax *syntaxError
+		if err != nil && !errors.As(err, &syntax) && !(errors.Is(err, errTooLarge) && len(text) > MaxSize) {
 			t.Fatalf("%v", err)
 		}
 		size, last := 0, 0

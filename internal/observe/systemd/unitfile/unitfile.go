@@ -23,12 +23,12 @@ import (
 // are a few kilobytes long.
 const MaxSize = 1 << 20
 
-// ErrTooLarge is returned for a text of more than MaxSize bytes.
-var ErrTooLarge = errors.New("unit file is larger than 1 MiB")
+// errTooLarge is returned for a text of more than MaxSize bytes.
+var errTooLarge = errors.New("unit file is larger than 1 MiB")
 
-// SyntaxError is a line at which systemd stops reading the file. What comes
+// syntaxError is a line at which systemd stops reading the file. What comes
 // before it counts.
-type SyntaxError struct {
+type syntaxError struct {
 	// Line is the number of the line, from 1.
 	Line int
 	// Reason says what is wrong with it.
@@ -36,7 +36,7 @@ type SyntaxError struct {
 }
 
 // Error returns the reason with the line.
-func (e *SyntaxError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Reason) }
+func (e *syntaxError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Reason) }
 
 // Assignment is one "Name=Value" within a section.
 type Assignment struct {
@@ -60,12 +60,12 @@ const (
 )
 
 // Parse reads a unit file's text. Assignments outside of a section and lines
-// without "=" are passed over, as systemd does. With a *SyntaxError it also
+// without "=" are passed over, as systemd does. With a *syntaxError it also
 // returns what the file holds before that line, which systemd has applied by
 // then.
 func Parse(text []byte) ([]Assignment, error) {
 	if len(text) > MaxSize {
-		return nil, ErrTooLarge
+		return nil, errTooLarge
 	}
 	var p parser
 	for line := 1; len(text) > 0; line++ {
@@ -154,7 +154,7 @@ func (p *parser) end() error {
 	case text == "":
 		return nil
 	case !utf8.ValidString(text):
-		return &SyntaxError{Line: line, Reason: "not valid UTF-8"}
+		return &syntaxError{Line: line, Reason: "not valid UTF-8"}
 	case text[0] == '[':
 		return p.header(line, text)
 	}
@@ -172,11 +172,11 @@ func (p *parser) end() error {
 func (p *parser) header(line int, text string) error {
 	name, ok := strings.CutSuffix(text[1:], "]")
 	if !ok {
-		return &SyntaxError{Line: line, Reason: "section header without closing bracket"}
+		return &syntaxError{Line: line, Reason: "section header without closing bracket"}
 	}
 	// src/basic/string-util.c, string_is_safe
 	if strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f || strings.ContainsRune(`"'\`, r) }) {
-		return &SyntaxError{Line: line, Reason: "section header with unsafe characters"}
+		return &syntaxError{Line: line, Reason: "section header with unsafe characters"}
 	}
 	p.section = name
 	return nil
