@@ -1,0 +1,65 @@
+package render
+
+import (
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/cgroup"
+)
+
+func unitField(e *encoder, u *cgroup.Placement, path string, settings []event.UnitSetting) {
+	if u.Unit == "" {
+		e.null("unit")
+		return
+	}
+	e.key("unit")
+	e.open('{')
+	e.str("name", u.Unit)
+	e.str("slice", u.Slice)
+	e.str("manager", string(u.Manager))
+	e.str("cgroup", path)
+	if u.SystemUnit != u.Unit {
+		e.str("system_unit", u.SystemUnit)
+	}
+	if u.Session != "" {
+		e.str("session", u.Session)
+	}
+	if u.HasOwner {
+		e.uint("owner_uid", uint64(u.OwnerUID))
+	}
+	e.key("settings")
+	e.open('[')
+	for i := range settings {
+		settingObject(e, &settings[i])
+	}
+	e.close(']')
+	e.close('}')
+}
+
+func settingObject(e *encoder, s *event.UnitSetting) {
+	e.open('{')
+	e.str("name", s.Name)
+	e.str("value", s.Value)
+	if s.File == "" {
+		e.null("file")
+		e.null("line")
+	} else {
+		e.str("file", s.File)
+		e.uint("line", uint64(s.Line))
+	}
+	e.str("evidence", string(s.Source))
+	e.close('}')
+}
+
+func containerField(e *encoder, name string, c *cgroup.Container) {
+	if c == nil {
+		e.null(name)
+		return
+	}
+	e.key(name)
+	e.open('{')
+	e.str("id", c.ID)
+	e.str("runtime", c.Runtime)
+	if c.Pod != "" {
+		e.str("pod", c.Pod)
+	}
+	e.close('}')
+}
