@@ -11,9 +11,9 @@ type Release struct {
 	BootNS uint64
 	// Netns is the observation itself.
 	Netns event.NetnsRelease
-	// By is the process whose thread did it, as it was then, nil where it was
-	// none's doing. Ancestry are its ancestors, nearest first; AncestryWhy says
-	// why they don't reach the root, if they don't.
+	// By is the process whose thread did it, as it was then, nil if the kernel did
+	// it on no process's behalf. Ancestry are its ancestors, nearest first;
+	// AncestryWhy says why they don't reach the root, if they don't.
 	By          *lineage.Process
 	Ancestry    []lineage.Process
 	AncestryWhy lineage.Cut
@@ -24,9 +24,9 @@ type Release struct {
 type Ended struct {
 	// BootNS is when it was, nanoseconds since boot.
 	BootNS uint64
-	// Created is the creation without its chain and with the nearest ancestor
-	// only. It is nil if it is not known: the namespace is older than nsblame,
-	// or the creation was lost.
+	// Created is the creation without its chain, and with the nearest ancestor
+	// only. It is nil if the creation was lost, or the namespace is older than
+	// nsblame.
 	Created *Attribution
 	// Release is nil if it was not seen.
 	Release *Release

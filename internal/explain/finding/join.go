@@ -6,13 +6,13 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
 
-// Then is what a thread did that came into a namespace.
+// Then is what a thread did next after it joined a namespace.
 type Then string
 
 // What a thread can do.
 const (
-	// ThenNothing: neither of the others in the time for which that is awaited:
-	// it is in the namespace as what it was before.
+	// ThenNothing: none of the others within the wait. It is in the namespace and
+	// runs what it ran before.
 	ThenNothing Then = ""
 	// ThenExec: it called exec, so that a program runs in the namespace.
 	ThenExec Then = "exec"
@@ -22,7 +22,7 @@ const (
 	ThenEnded Then = "ended"
 )
 
-// Joined is a process that came into a namespace.
+// Joined is a process that joined a namespace.
 type Joined struct {
 	// BootNS is when it did, nanoseconds since boot.
 	BootNS uint64
@@ -52,6 +52,6 @@ func (j *Joined) Age() (ns uint64, known bool) {
 	return j.BootNS - j.Netns.CreatedNS, true
 }
 
-// Occupant reports whether somebody moved in, rather than came for a visit:
-// left again, or ended in there without a program of its own.
+// Occupant reports whether the process moved in. A visitor leaves again, or ends
+// without an exec.
 func (j *Joined) Occupant() bool { return j.Then == ThenExec || j.Then == ThenNothing }

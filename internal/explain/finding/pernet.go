@@ -2,8 +2,8 @@ package finding
 
 import "github.com/nsblame/nsblame/internal/event"
 
-// PernetInit is what the loading of a module did to the namespaces that there
-// were, with its causes.
+// PernetInit is the initialisation of all namespaces by a module that was loaded,
+// with its causes.
 type PernetInit struct {
 	// Init is the observation itself.
 	Init event.PernetInit

@@ -1,8 +1,8 @@
-// Package lineage keeps the process tree in event time and tells, for each
-// network namespace, who created it and from whom that process descends.
+// Package lineage keeps the process tree in event time. For each network namespace
+// it finds the process that created it, and the ancestors of that process.
 //
-// It is a pure function of the stream of events: feed it every event in order
-// with Tree.Observe, and print what it returns.
+// It is a pure function of the stream of events. Tree.Observe takes every event in
+// order, and returns the creations.
 package lineage
 
 import "github.com/nsblame/nsblame/internal/event"

@@ -6,15 +6,15 @@ import (
 	"github.com/nsblame/nsblame/internal/event"
 )
 
-// maxAncestors bounds a chain of parents: a recording may claim anything, a
-// circle included. The kernel half keeps fewer.
+// maxAncestors bounds a chain of parents: a recording may claim anything, even a
+// circle. The kernel part keeps fewer.
 const maxAncestors = 1024
 
 // usualAncestors is how many most processes have at most.
 const usualAncestors = 6
 
-// Tree is the process tree as the events so far tell it, with the creations
-// that wait for what their creator becomes.
+// Tree is the process tree after the events so far, with the creations that wait
+// for the exec of their creator.
 type Tree struct {
 	processes map[event.ProcessID]*event.Process
 	programs  map[event.ProgramID]*event.Program
@@ -64,8 +64,8 @@ func (t *Tree) Observe(ev event.Event) []*Creation {
 		delete(t.programs, b.Program)
 		delete(t.cgroups, b.Cgroup)
 	case *event.Damage:
-		// What a process has become meanwhile, nobody knows. What a program or
-		// a cgroup is doesn't change.
+		// What a process has become meanwhile is not known. Programs and cgroups
+		// don't change.
 		clear(t.processes)
 	case *event.NetnsCreate:
 		done = t.create(ev.BootNS, b, done)
@@ -130,8 +130,8 @@ func (t *Tree) child(b *event.NetnsChild) {
 	}
 }
 
-// release completes what waits for a process. A process that creates several
-// namespaces before its exec has them all followed by it.
+// release completes the creations that wait for a process. Its exec follows all of
+// them.
 func (t *Tree) release(id event.ProcessID, exec bool) []*Creation {
 	return t.releaseIf(func(h *held) bool {
 		if h.waitsFor != id {

@@ -21,8 +21,8 @@ type clockStep struct {
 	offset int64
 }
 
-// maxSteps is how many settings of the clock are kept: a creation may be told
-// after a later one.
+// maxSteps is how many settings of the clock are kept. A creation may be printed
+// after later ones.
 const maxSteps = 64
 
 // minStep is less than what counts as a step.
@@ -60,7 +60,7 @@ func (c *clock) wall(bootNS uint64) (time.Time, bool) {
 	if len(c.steps) == 0 {
 		return time.Time{}, false
 	}
-	// what was before all of them is told by the first
+	// the first step also holds for what was before it
 	step := c.steps[0]
 	for _, later := range c.steps[1:] {
 		if later.since <= bootNS {

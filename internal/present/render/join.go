@@ -38,8 +38,8 @@ func (p *jsonPrinter) joined(j *finding.Joined) error {
 	return p.end()
 }
 
-// joined prints one line for each process that moved in. Visitors, who left or
-// ended without a program of their own, are counted at the namespace's end.
+// joined prints a line for a process that moved in. Visitors leave or end without an
+// exec; they are counted at the end of the namespace.
 func (p *textPrinter) joined(j *finding.Joined) error {
 	if !p.opt.Life || !j.Occupant() {
 		return nil

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/present/answer"
 )
@@ -92,13 +93,7 @@ func (p *jsonPrinter) summary(s *finding.Summary) error {
 	e := p.begin("summary")
 	e.uint("seen", s.Seen)
 	e.uint("printed", s.Printed)
-	if s.Life.Known {
-		e.uint("alive", s.Life.Alive)
-		e.uint("releasing", s.Life.Releasing)
-	} else {
-		e.null("alive")
-		e.null("releasing")
-	}
+	aliveFields(e, &s.Life)
 	e.uint("lost", s.LostTotal())
 	e.uint("cut", s.Cut)
 	e.uint("bus_cut", s.BusCut)
@@ -113,17 +108,33 @@ func (p *jsonPrinter) summary(s *finding.Summary) error {
 	if s.Redacted != "" {
 		e.str("redacted", s.Redacted)
 	}
+	lostField(e, s.Lost)
+	return p.end()
+}
+
+// aliveFields writes how many namespaces have not ended, null if that is not seen.
+func aliveFields(e *encoder, c *finding.Counts) {
+	if !c.Known {
+		e.null("alive")
+		e.null("releasing")
+		return
+	}
+	e.uint("alive", c.Alive)
+	e.uint("releasing", c.Releasing)
+}
+
+// lostField writes the losses. Their kinds come out of a recording, and may be any
+// bytes.
+func lostField(e *encoder, lost map[event.LossKind]uint64) {
 	e.key("lost_by_kind")
 	e.open('{')
-	for _, kind := range slices.Sorted(maps.Keys(s.Lost)) {
-		// A kind comes out of a recording and may be anything.
+	for _, kind := range slices.Sorted(maps.Keys(lost)) {
 		e.comma()
 		e.text(string(kind))
 		e.b = append(e.b, ':')
-		e.b = fmt.Append(e.b, s.Lost[kind])
+		e.number(lost[kind])
 	}
 	e.close('}')
-	return p.end()
 }
 
 // begin starts a line of the given type.

@@ -4,8 +4,8 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
 
-// processObject writes a PROCESS of the contract. Marks of what isn't whole
-// are absent unless set, but for argv_truncated.
+// processObject writes a PROCESS. Marks of what isn't whole are absent unless set,
+// except argv_truncated.
 func processObject(e *encoder, p *lineage.Process) {
 	e.open('{')
 	e.uint("pid", uint64(p.ID.PID))

@@ -9,8 +9,8 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
 
-// line is a creation in one line: when, which namespace, how long, in which
-// unit, by whom, and from whom that descends.
+// line is a creation in one line: time, namespace, duration, unit, creator and its
+// ancestors.
 func (p *textPrinter) line(c *finding.Attribution) string {
 	var b strings.Builder
 	b.WriteString(p.timeOf(c.BootNS))
@@ -35,7 +35,7 @@ func (p *textPrinter) line(c *finding.Attribution) string {
 	return b.String()
 }
 
-// originText is where the chain begins, where that is not the creator itself.
+// originText is where the chain begins, empty if that is the creator itself.
 func originText(c *finding.Attribution) string {
 	o := &c.Origin
 	switch {

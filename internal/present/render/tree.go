@@ -29,7 +29,7 @@ func (p *textPrinter) tree(c *finding.Attribution) string {
 	return b.text.String()
 }
 
-// causes adds whence the creator came and what began it all.
+// causes adds the ancestors of the creator, the chain and the origin.
 func (b *block) causes(c *finding.Attribution) {
 	b.place(c)
 	b.ancestry(c)
@@ -150,8 +150,8 @@ func (b *block) place(c *finding.Attribution) {
 // ancestry adds the lineage, each below the one that it forked.
 func (b *block) ancestry(c *finding.Attribution) {
 	title, indent := "from", 0
-	// found is set if the parent that comes next was found at the start: it was read,
-	// not seen being made.
+	// found is set if the link to the next parent was read at the start. Otherwise
+	// the fork was seen.
 	found := c.Process.Preexisting
 	for i := range c.Ancestry {
 		a := &c.Ancestry[i]
@@ -233,8 +233,8 @@ func tellsExe(p *lineage.Process) bool {
 		(shown == base || systemDirs[path.Dir(shown)] && path.Base(shown) == base)
 }
 
-// linkText is a link in words: what it says, or the process that it is about
-// and whence that came.
+// linkText is a link in words: what it says, and the process that it is about with
+// its ancestors.
 func linkText(l *finding.Link) string {
 	text := fitEscaped(causeText(l.Cause), maxTreeCommand)
 	if l.Process == nil {

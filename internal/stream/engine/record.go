@@ -11,21 +11,21 @@ import (
 	"github.com/nsblame/nsblame/internal/stream/redact"
 )
 
-// flushAfter is how long an event waits at most for its block to be written.
+// flushAfter is how long an event waits at most until its block is written.
 const flushAfter = time.Second
 
-// Sink takes a stream down. Flush may be called while Write is.
+// Sink records a stream. Flush may be called during Write.
 type Sink interface {
-	// Write takes an event.
+	// Write adds an event.
 	Write(ev event.Event) error
-	// Flush writes what waits.
+	// Flush writes what is buffered.
 	Flush() error
 	// Close ends the recording in good order.
 	Close() error
 }
 
-// Recorded is a source that takes down what it passes on. What is passed on is
-// what is taken down: with its arguments redacted, if that was asked for.
+// Recorded is a source that records what it passes on. Both are the same, with
+// arguments redacted if that was asked for.
 type Recorded struct {
 	Source
 	sink Sink
@@ -39,8 +39,8 @@ type Recorded struct {
 	timer *time.Timer
 }
 
-// Record returns a source that passes on src and takes it down. stop must end
-// the context that Next is called with.
+// Record returns a source that passes on src and records it. stop must end the
+// context of Next.
 func Record(src Source, sink Sink, mode redact.Mode, stop context.CancelFunc) *Recorded {
 	return &Recorded{Source: src, sink: sink, mode: mode, stop: stop}
 }
@@ -68,7 +68,7 @@ func (r *Recorded) Next(ctx context.Context) (event.Event, error) {
 // Waits implements Waiter.
 func (r *Recorded) Waits() bool { return waits(r.Source) }
 
-// arm has a flush follow. Where nothing comes, nothing wakes.
+// arm schedules a flush. Without events there is none.
 func (r *Recorded) arm() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

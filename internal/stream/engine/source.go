@@ -20,14 +20,13 @@ type Source interface {
 	Ask(q event.Question)
 }
 
-// Waiter is a Source that can tell whether it has more to say at once.
+// Waiter is a Source that knows whether it has another event at once.
 type Waiter interface {
 	// Waits reports whether Next may have to wait for an event.
 	Waits() bool
 }
 
-// waits reports whether Next may have to wait, which a source that can't tell
-// always may.
+// waits reports whether Next may have to wait. A source that is no Waiter may.
 func waits(src Source) bool {
 	w, ok := src.(Waiter)
 	return !ok || w.Waits()
