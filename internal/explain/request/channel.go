@@ -10,8 +10,9 @@ type transport interface {
 	// owner recognises a socket by its path: whose service is addressed over it.
 	// It is false for sockets on which another protocol is spoken.
 	owner(socket string) (Owner, bool)
-	// decode takes apart what was sent in one go.
-	decode(sent *event.BusMessage) []message
+	// decode takes apart what was sent in one go. It fills in each message of it in
+	// turn, and hands it over.
+	decode(m *message, take func(*message))
 }
 
 // message is one message, or the part of it that could be read.

@@ -19,7 +19,12 @@ type Tracker struct {
 	tree       *lineage.Tree
 	transports []transport
 	channels   []channel
-	requests   []*Request
+	// current is the message at hand, and take takes it in: both are kept, for
+	// messages come often.
+	current message
+	take    func(*message)
+
+	requests []*Request
 	// unread are the latest messages to each manager and its bus that could not be
 	// read, in order.
 	unread map[Owner][]unread
@@ -35,6 +40,7 @@ func New(tree *lineage.Tree) *Tracker {
 	names := newActivation(t)
 	t.transports = []transport{dbusTransport{}}
 	t.channels = []channel{newSystemd(t, names), names}
+	t.take = t.offer
 	return t
 }
 
@@ -78,15 +84,14 @@ func (t *Tracker) message(at uint64, sent *event.BusMessage) {
 		if t.isOtherBus(own, sent) {
 			return
 		}
-		for _, m := range tr.decode(sent) {
-			m.at, m.owner, m.sent = at, own, sent
-			t.take(&m)
-		}
+		t.current = message{at: at, owner: own, sent: sent}
+		tr.decode(&t.current, t.take)
 		return
 	}
 }
 
-func (t *Tracker) take(m *message) {
+// offer gives a message to the channels, in their order, until one keeps it.
+func (t *Tracker) offer(m *message) {
 	if m.err != nil {
 		t.unreadable(m)
 		return

@@ -13,12 +13,11 @@ type spoken struct{}
 
 func (spoken) owner(socket string) (Owner, bool) { return Owner{}, socket == "/run/spoken" }
 
-func (spoken) decode(sent *event.BusMessage) []message {
-	var out []message
-	for _, b := range sent.Data {
-		out = append(out, message{dbus: dbuswire.Message{Serial: uint32(b)}})
+func (spoken) decode(m *message, take func(*message)) {
+	for _, b := range m.sent.Data {
+		m.dbus = dbuswire.Message{Serial: uint32(b)}
+		take(m)
 	}
-	return out
 }
 
 // listener is a channel that keeps messages to itself from a serial on.

@@ -36,38 +36,37 @@ func (dbusTransport) owner(socket string) (Owner, bool) {
 
 // decode reads what was sent. A client may send several messages at once, a bus
 // sends one.
-func (dbusTransport) decode(sent *event.BusMessage) []message {
-	if !sent.FromBus {
-		return decodeClient(sent)
+func (dbusTransport) decode(m *message, take func(*message)) {
+	if !m.sent.FromBus {
+		decodeClient(m, take)
+		return
 	}
-	m, err := dbuswire.Parse(sent.Data)
-	return []message{{dbus: m, err: err}}
+	m.dbus, m.err = dbuswire.Parse(m.sent.Data)
+	take(m)
 }
 
 // decodeClient reads what was sent to a bus or a manager, up to the first message
 // that can't be read.
-func decodeClient(sent *event.BusMessage) []message {
-	if len(sent.Data) == 0 {
-		if sent.Size == 0 { // redaction has left nothing, and nothing was hidden
-			return nil
-		}
-		return []message{{err: dbuswire.ErrTruncated}}
+func decodeClient(m *message, take func(*message)) {
+	data, size := m.sent.Data, uint64(m.sent.Size)
+	if len(data) == 0 && size == 0 { // redaction has left nothing, and nothing was hidden
+		return
 	}
-	var out []message
-	end := uint64(len(sent.Data)) // of authentication, if there is nothing else
-	for _, part := range dbuswire.ParseAll(sent.Data) {
-		next := message{dbus: part.Message, err: part.Err}
-		offset, size := uint64(part.Offset), uint64(part.Message.Size)
+	end := uint64(len(data)) // of authentication, if there is nothing else
+	for _, part := range dbuswire.ParseAll(data) {
+		m.dbus, m.err = part.Message, part.Err
+		offset, length := uint64(part.Offset), uint64(part.Message.Size)
 		if part.Err != nil {
-			captured := len(sent.Data) == int(sent.Size)
-			next.last = captured || size != 0 && offset+size >= uint64(sent.Size)
-			return append(out, next)
+			captured := uint64(len(data)) == size
+			m.last = captured || length != 0 && offset+length >= size
+			take(m)
+			return
 		}
-		end = offset + size
-		out = append(out, next)
+		end = offset + length
+		take(m)
 	}
-	if end < uint64(sent.Size) { // what follows was not captured
-		out = append(out, message{err: dbuswire.ErrTruncated})
+	if end < size { // what follows was not captured
+		m.dbus, m.err = dbuswire.Message{}, dbuswire.ErrTruncated
+		take(m)
 	}
-	return out
 }

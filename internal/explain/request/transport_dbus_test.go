@@ -42,7 +42,8 @@ func TestDecodeSaysWhatIsMissing(t *testing.T) {
 		{"authentication", event.BusMessage{Size: 7, Data: []byte("BEGIN\r\n")}, 0, false},
 		{"authentication, and more", event.BusMessage{Size: 9, Data: []byte("BEGIN\r\n")}, 1, false},
 	} {
-		got := dbusTransport{}.decode(&tt.sent)
+		var got []message
+		dbusTransport{}.decode(&message{sent: &tt.sent}, func(m *message) { got = append(got, *m) })
 		if len(got) != tt.want {
 			t.Errorf("%s: %d messages", tt.name, len(got))
 			continue
