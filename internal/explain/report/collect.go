@@ -20,16 +20,16 @@ const (
 
 // Collector makes a Report of the findings of a run.
 type Collector struct {
-	report  Report
-	groups  map[string]*group
-	order   []*group
-	similar map[string]int
-	loads   map[string]int // their places in the report
-	lives   map[uint64]*life
-	endings *event.Coverage
-	created uint64
-	begun   bool
-	costing costing
+	report      Report
+	groups      map[string]*group
+	order       []*group
+	similar     map[string]int
+	pernetInits map[string]int // their places in the report
+	lives       map[uint64]*life
+	endings     *event.Coverage
+	created     uint64
+	begun       bool
+	costing     costing
 	suspects
 }
 
@@ -64,12 +64,12 @@ type life struct {
 // NewCollector returns one that has seen nothing.
 func NewCollector() *Collector {
 	return &Collector{
-		report:   Report{Gaps: Gaps{Lost: make(map[event.LossKind]uint64)}},
-		groups:   make(map[string]*group),
-		similar:  make(map[string]int),
-		loads:    make(map[string]int),
-		lives:    make(map[uint64]*life),
-		suspects: newSuspects(),
+		report:      Report{Gaps: Gaps{Lost: make(map[event.LossKind]uint64)}},
+		groups:      make(map[string]*group),
+		similar:     make(map[string]int),
+		pernetInits: make(map[string]int),
+		lives:       make(map[uint64]*life),
+		suspects:    newSuspects(),
 	}
 }
 

@@ -28,11 +28,11 @@ type Report struct {
 	// Ungrouped counts creations whose cause found no place among Causes,
 	// because there were too many different ones.
 	Ungrouped uint64
-	// Loads are the modules that were loaded meanwhile and did something to the
+	// PernetInits are the modules that were loaded meanwhile and did something to the
 	// namespaces that there were, in the order in which they first did so.
-	// LoadsUngrouped counts those that found no place among them.
-	Loads          []Loaded
-	LoadsUngrouped uint64
+	// PernetInitsUngrouped counts those that found no place among them.
+	PernetInits          []PernetInits
+	PernetInitsUngrouped uint64
 	// Endings tells whether the end of namespaces was seen.
 	Endings Endings
 	// Costed is set if it was asked for what creations are made of; Costs is that,

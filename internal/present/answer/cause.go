@@ -105,7 +105,7 @@ type Counted struct {
 type Occupants struct {
 	Tally
 	// Joins that were only counted.
-	Untold uint64 `json:"untold"`
+	Unreported uint64 `json:"unreported"`
 	// Joins that were left again, or ended, without an exec.
 	Visits uint64 `json:"visits"`
 }

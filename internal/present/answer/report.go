@@ -29,10 +29,10 @@ type Report struct {
 	// The root causes, the most frequent first.
 	Causes []Cause `json:"causes"`
 	// The modules that were loaded meanwhile.
-	Loads []Loaded `json:"loads"`
+	PernetInits []PernetInits `json:"pernet_inits"`
 	// Passes over the namespaces for which there was no room in the list.
-	LoadsUngrouped uint64   `json:"loads_ungrouped"`
-	Suspects       Suspects `json:"suspects"`
+	PernetInitsUngrouped uint64   `json:"pernet_inits_ungrouped"`
+	Suspects             Suspects `json:"suspects"`
 }
 
 // Host is the machine that was observed.
@@ -111,8 +111,8 @@ type OpCosts struct {
 	SummedQuantiles
 }
 
-// Loaded is what loading a module did to namespaces, by module and cause.
-type Loaded struct {
+// PernetInits is what loading a module did to namespaces, by module and cause.
+type PernetInits struct {
 	// The module.
 	Subsystem       Text     `json:"subsystem"`
 	SubsystemBase64 []byte   `json:"subsystem_base64,omitempty"`

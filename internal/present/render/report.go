@@ -271,19 +271,19 @@ func newAction(m *report.Remedy) action {
 	return a
 }
 
-// maxReportLoads bounds the modules that text and Markdown show.
-const maxReportLoads = 20
+// maxReportPernetInits bounds the modules that text and Markdown show.
+const maxReportPernetInits = 20
 
 const loadsTitle = "Modules that were loaded meanwhile, and what that did to the namespaces that there were"
 
 // loads tells which modules were loaded, by whom, and what that cost.
 func (w *reportWriter) loads() []phrase {
 	var list []phrase
-	for i := range w.r.Loads {
-		if i == maxReportLoads {
+	for i := range w.r.PernetInits {
+		if i == maxReportPernetInits {
 			break
 		}
-		l := &w.r.Loads[i]
+		l := &w.r.PernetInits[i]
 		p := phrase{
 			value(fitEscaped(l.Subsystem, maxName)),
 			words(": %s initialised in %s, ", counted(l.Namespaces, "namespace"), durationText(l.Sum)),
@@ -294,7 +294,7 @@ func (w *reportWriter) loads() []phrase {
 		}
 		list = append(list, append(append(p, words(": ")), w.what(l.Cause)...))
 	}
-	if more := uint64(len(w.r.Loads)-len(list)) + w.r.LoadsUngrouped; more > 0 {
+	if more := uint64(len(w.r.PernetInits)-len(list)) + w.r.PernetInitsUngrouped; more > 0 {
 		list = append(list, phrase{words("and %d more", more)})
 	}
 	return list

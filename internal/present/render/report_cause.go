@@ -86,7 +86,7 @@ func occupantsAnswer(c *report.Cause) *answer.Occupants {
 	if len(c.Occupants.Values) == 0 && c.Unreported == 0 && c.Visits == 0 {
 		return nil
 	}
-	return &answer.Occupants{Tally: tallyAnswer(&c.Occupants), Untold: c.Unreported, Visits: c.Visits}
+	return &answer.Occupants{Tally: tallyAnswer(&c.Occupants), Unreported: c.Unreported, Visits: c.Visits}
 }
 
 func quantiles(s *report.Quantiles) answer.Quantiles {

@@ -29,8 +29,8 @@ func (a *reportAnswerer) report() *answer.Report {
 		Whole: r.Whole, Host: hostAnswer(r.Host),
 		Seen: r.Seen, Selected: r.Selected, Failed: r.Failed, FilteredOut: r.FilteredOut, Ungrouped: r.Ungrouped,
 		Gaps: gapsAnswer(&r.Gaps), Endings: endingsAnswer(&r.Endings), Cost: a.costs(r.Costs),
-		Causes: each(r.Causes, a.cause),
-		Loads:  each(r.Loads, loadedAnswer), LoadsUngrouped: r.LoadsUngrouped,
+		Causes:      each(r.Causes, a.cause),
+		PernetInits: each(r.PernetInits, pernetInitsAnswer), PernetInitsUngrouped: r.PernetInitsUngrouped,
 		Suspects: suspectsAnswer(&r.Suspects),
 	}
 }
@@ -98,8 +98,8 @@ func costsAnswer(c *report.Costs) *answer.Costs {
 	return out
 }
 
-func loadedAnswer(l *report.Loaded) answer.Loaded {
-	out := answer.Loaded{
+func pernetInitsAnswer(l *report.PernetInits) answer.PernetInits {
+	out := answer.PernetInits{
 		Trigger: answer.Text(l.Cause.Trigger), Origin: unitRefOrNull(&l.Cause.Origin),
 		Command: commandAnswer(l.Cause), Unit: unitRefOrNull(&l.Cause.Creator),
 		Count: l.Count, Failed: l.Failed, Namespaces: l.Namespaces, SumNS: l.Sum,

@@ -202,7 +202,7 @@ func markdownHolds(t fataler, r *report.Report) {
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	want := 2 + len(r.Causes) + min(1, len(r.Loads))
+	want := 2 + len(r.Causes) + min(1, len(r.PernetInits))
 	if r.Costed {
 		want++
 	}

@@ -6,13 +6,13 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/finding"
 )
 
-// maxLoads bounds the groups of loadings that are kept; what goes beyond is
+// maxPernetInits bounds the groups of loadings that are kept; what goes beyond is
 // counted.
-const maxLoads = 1 << 10
+const maxPernetInits = 1 << 10
 
-// Loaded is what one root cause had done to the namespaces that there were by
+// PernetInits is what one root cause had done to the namespaces that there were by
 // loading one module.
-type Loaded struct {
+type PernetInits struct {
 	// Subsystem is the module's name.
 	Subsystem string
 	// Cause says where it began, as of a creation; Creator is the unit in which
@@ -32,17 +32,17 @@ func (c *Collector) load(l *finding.PernetInit) {
 	}
 	cause, key, _ := identify(l.Attribution)
 	key = fmt.Sprintf("%q %s", l.Init.Subsystem, key)
-	i, known := c.loads[key]
-	if !known && len(c.loads) == maxLoads {
-		c.report.LoadsUngrouped++
+	i, known := c.pernetInits[key]
+	if !known && len(c.pernetInits) == maxPernetInits {
+		c.report.PernetInitsUngrouped++
 		return
 	}
 	if !known {
-		i = len(c.report.Loads)
-		c.loads[key] = i
-		c.report.Loads = append(c.report.Loads, Loaded{Subsystem: l.Init.Subsystem, Cause: &cause})
+		i = len(c.report.PernetInits)
+		c.pernetInits[key] = i
+		c.report.PernetInits = append(c.report.PernetInits, PernetInits{Subsystem: l.Init.Subsystem, Cause: &cause})
 	}
-	g := &c.report.Loads[i]
+	g := &c.report.PernetInits[i]
 	g.Count++
 	if l.Init.Errno != 0 {
 		g.Failed++

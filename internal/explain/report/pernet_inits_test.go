@@ -22,7 +22,7 @@ func selected(l *finding.PernetInit) *finding.PernetInit {
 }
 
 // Loadings belong together by module and cause; they are no creations.
-func TestLoads(t *testing.T) {
+func TestPernetInits(t *testing.T) {
 	s := newStory()
 	modprobe := func(n uint32) *finding.Attribution { return plain(n, cronPath, "modprobe", "ip_vs") }
 	s.load(selected(loaded("nf_conntrack", 2, 0, modprobe(60))))
@@ -35,7 +35,7 @@ func TestLoads(t *testing.T) {
 		t.Errorf("%d creations, %d causes", r.Selected, len(r.Causes))
 	}
 	var got []string
-	for _, l := range r.Loads {
+	for _, l := range r.PernetInits {
 		got = append(got, fmt.Sprintln(l.Subsystem, l.Cause.Command, l.Count, l.Failed, l.Namespaces, l.Sum))
 	}
 	want := []string{
@@ -46,13 +46,13 @@ func TestLoads(t *testing.T) {
 	}
 }
 
-func TestTooManyLoads(t *testing.T) {
+func TestTooManyPernetInits(t *testing.T) {
 	s := newStory()
-	for i := range maxLoads + 2 {
+	for i := range maxPernetInits + 2 {
 		s.load(selected(loaded(fmt.Sprint(i), 1, 0, plain(60, cronPath, "modprobe"))))
 	}
 	s.load(selected(loaded("0", 1, 0, plain(60, cronPath, "modprobe"))))
-	if r := s.Report(); len(r.Loads) != maxLoads || r.LoadsUngrouped != 2 || r.Loads[0].Count != 2 {
-		t.Errorf("%d kept, %d not, the first %d times", len(r.Loads), r.LoadsUngrouped, r.Loads[0].Count)
+	if r := s.Report(); len(r.PernetInits) != maxPernetInits || r.PernetInitsUngrouped != 2 || r.PernetInits[0].Count != 2 {
+		t.Errorf("%d kept, %d not, the first %d times", len(r.PernetInits), r.PernetInitsUngrouped, r.PernetInits[0].Count)
 	}
 }
