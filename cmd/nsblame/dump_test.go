@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"path/filepath"
 	"testing"
@@ -12,7 +13,7 @@ import (
 
 // Each recording has a text form: a JSON object for each event, in order.
 func TestDumpOfRecordings(t *testing.T) {
-	for _, pattern := range []string{"testdata/recordings/*.avro", "testdata/corpus/*/h*.avro"} {
+	for _, pattern := range []string{"testdata/recordings/*.avro", "testdata/corpus/*/h*.avro", "../../examples/*.avro"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			t.Fatal(pattern, err)
@@ -23,8 +24,9 @@ func TestDumpOfRecordings(t *testing.T) {
 				t.Fatal(err)
 			}
 			var out bytes.Buffer
-			if _, err := dump(t.Context(), src, render.NewDumper(&out)); err != nil {
-				t.Fatal(err)
+			summary, err := dump(t.Context(), src, render.NewDumper(&out))
+			if err := errors.Join(err, whole(summary)); err != nil {
+				t.Fatalf("%s: %v", file, err)
 			}
 			if err := src.Close(); err != nil {
 				t.Fatal(err)

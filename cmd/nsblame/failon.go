@@ -74,9 +74,9 @@ func (f *failOnFlag) consumers() []finding.Consumer {
 	return []finding.Consumer{f.judge}
 }
 
-// finish returns the error of a run, or if it had none that a condition was met.
-// A reader that went away does not hide that, nor does a damaged recording,
-// which is told of, too.
+// finish returns the error of a run. If there was none, it returns that a condition
+// was met. A reader that went away does not hide that. Neither does a damaged
+// recording, which is reported as well.
 func (f *failOnFlag) finish(err error) error {
 	var damaged *damagedError
 	if f.judge == nil || err != nil && !errors.Is(err, errOutputClosed) && !errors.As(err, &damaged) {

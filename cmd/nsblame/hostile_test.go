@@ -38,8 +38,8 @@ func harmless(t *testing.T, what, out string) {
 	}
 }
 
-// Whatever stands on the command line, what nsblame says of it does nothing to
-// a terminal. Each is told of, and none is taken.
+// Whatever is on the command line, what nsblame says about it does nothing to a
+// terminal. Each mistake is reported, and no command line is accepted.
 func TestHostileCommandLines(t *testing.T) {
 	exe, err := os.Executable()
 	if err != nil {

@@ -237,8 +237,7 @@ func startCommand(ctx context.Context, argv []string, done context.CancelFunc) (
 	return c, nil
 }
 
-// passedOn is the signal that tells a command that it is asked to end, nil if it
-// was told.
+// passedOn is the signal that asks a command to end, nil if it has been asked.
 func passedOn(cause error, terminal bool) os.Signal {
 	var asked *askedError
 	if terminal && errors.As(cause, &asked) && asked.signal == unix.SIGINT {
