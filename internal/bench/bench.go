@@ -72,7 +72,7 @@ var rows = []row{
 	{"end", "from SIGINT to its end, ms", "", number},
 	{"memory", "resident memory, MiB", "40", number},
 	{"soak", "resident memory before and during the soak, MiB", "40", list},
-	{"entries", "entries in the tables of the kernel half, before and after the soak", "", list},
+	{"entries", "entries in the tables of the kernel part, before and after the soak", "", list},
 	{"program", "BPF program, ns a run", "", number},
 	{"map", "map, KiB", "", number},
 	{"loss", "20,000 creations by 8 loops: lost, or not attributed right", "0", number},

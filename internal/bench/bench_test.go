@@ -33,7 +33,7 @@ func TestWrite(t *testing.T) {
 		"| `unshare -n true` in a loop, time to untraced | another |  | 1.900 (1.800 to 2.111) |  |\n" +
 		"| 1,000 execs a second for a minute, CPU of user space | nsblame | 0.5 % | 0.15 % | 0.00 % |\n" +
 		"| resident memory, MiB | nsblame | 40 |  | 80.2 (30.0 to 130) |\n" +
-		"| entries in the tables of the kernel half, before and after the soak | nsblame |  | 70, 71 |  |\n"
+		"| entries in the tables of the kernel part, before and after the soak | nsblame |  | 70, 71 |  |\n"
 	if got := text.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

@@ -70,7 +70,7 @@ func TestACallOnTheBrink(t *testing.T) {
 }
 
 // If several processes called, the latest need not be the one that was read late. The
-// kernel half does not report each call.
+// BPF programs do not report each call.
 func TestCallsOfSeveralOnTheBrink(t *testing.T) {
 	s := withHostnamed(t)
 	s.fromBus(1, ownerChanged(hostname1, "", ":1.9"))

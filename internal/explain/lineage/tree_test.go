@@ -184,7 +184,7 @@ func TestWhereTheLineageEnds(t *testing.T) {
 	}{
 		{"at the root", func(*event.Process, *event.NetnsCreate) {}, "2:unshare"},
 		{"parent unknown", func(p *event.Process, _ *event.NetnsCreate) { p.Parent = pid(99) }, "2:unshare < 99:? … " + string(CutParentUnknown)},
-		{"cut by the kernel half", func(p *event.Process, _ *event.NetnsCreate) { p.AncestryCut = true }, "2:unshare … " + string(CutTooLong)},
+		{"cut by the BPF programs", func(p *event.Process, _ *event.NetnsCreate) { p.AncestryCut = true }, "2:unshare … " + string(CutTooLong)},
 		{"lost", func(p *event.Process, n *event.NetnsCreate) { p.Parent, n.AncestorsLost = pid(99), 1 }, "2:unshare < 99:? … " + string(CutLost)},
 		{"creator itself unknown", func(_ *event.Process, n *event.NetnsCreate) { n.Creator = pid(98) }, "98:? … " + string(CutParentUnknown)},
 	} {

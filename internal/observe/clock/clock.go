@@ -9,7 +9,7 @@ import (
 )
 
 // Boot is the time since boot in nanoseconds, suspend included: the clock of all
-// observations (CLOCK_BOOTTIME; bpf_ktime_get_boot_ns in the kernel half).
+// observations (CLOCK_BOOTTIME; bpf_ktime_get_boot_ns in BPF programs).
 func Boot() uint64 { return uint64(now(unix.CLOCK_BOOTTIME)) }
 
 // WallOffset is CLOCK_REALTIME minus CLOCK_BOOTTIME in nanoseconds.

@@ -78,8 +78,8 @@ func (x *examiner) findSysAdmin() Finding {
 		"without CAP_SYS_ADMIN the BTF of modules cannot be had: where nf_conntrack and ip_vs are modules, only kprobes can time them")
 }
 
-// findProcAccess is about processes that are older than nsblame: what is
-// younger the kernel half knows by itself.
+// findProcAccess is about processes that are older than nsblame: the BPF
+// programs see younger ones being born.
 func (x *examiner) findProcAccess() Finding {
 	f := x.findCapability("proc_access", libcap.SYS_PTRACE,
 		"without CAP_SYS_PTRACE the executables of other users' processes that are older than nsblame cannot be read from /proc")

@@ -1,4 +1,4 @@
-// Package procfs reads from /proc what the kernel half cannot tell of a
+// Package procfs reads from /proc what the BPF programs do not know of a
 // process: the command line and executable of one that is older than nsblame,
 // and the rest of a command line that was cut.
 package procfs
