@@ -27,6 +27,11 @@ struct {
 	__type(value, struct cgroup_path);
 } cgroups SEC(".maps");
 
+static __noinline struct cgroup_path *find_cgroup_path(__u64 *id)
+{
+	return bpf_map_lookup_elem(&cgroups, id);
+}
+
 ENOUGH_ZEROS(struct cgroup_path);
 
 /* True if paths are those of the version 2 hierarchy. Set by the loader. */
@@ -100,7 +105,7 @@ static __always_inline struct kernfs_node *task_cgroup(struct task_struct *task)
  * or 0 at the end. The root has no name. */
 __noinline __u64 step_cgroup(__u64 id, __u64 kernfs_node)
 {
-	struct cgroup_path *path = bpf_map_lookup_elem(&cgroups, &id);
+	struct cgroup_path *path = find_cgroup_path(&id);
 	struct kernfs_node *kn = (void *)kernfs_node;
 	struct kernfs_node *parent = kernfs_parent(kn);
 	__u32 len;
@@ -139,11 +144,11 @@ __noinline int hold_cgroup_path(__u64 kernfs_node)
 	if (!blank || !kn)
 		return 0;
 	id = BPF_CORE_READ(kn, id);
-	path = bpf_map_lookup_elem(&cgroups, &id);
+	path = find_cgroup_path(&id);
 	if (!path) {
 		bool first = !bpf_map_update_elem(&cgroups, &id, blank, BPF_NOEXIST);
 
-		path = bpf_map_lookup_elem(&cgroups, &id);
+		path = find_cgroup_path(&id);
 		if (!path) {
 			count(COUNT_CGROUP_FULL);
 			return 0;
@@ -161,7 +166,7 @@ __noinline int hold_cgroup_path(__u64 kernfs_node)
 
 __noinline int release_cgroup_path(__u64 id)
 {
-	struct cgroup_path *path = bpf_map_lookup_elem(&cgroups, &id);
+	struct cgroup_path *path = find_cgroup_path(&id);
 	__u32 published;
 
 	if (!path)
@@ -188,7 +193,7 @@ static __always_inline __u64 hold_cgroup(struct task_struct *task)
 
 __noinline int publish_cgroup(__u64 id)
 {
-	struct cgroup_path *path = bpf_map_lookup_elem(&cgroups, &id);
+	struct cgroup_path *path = find_cgroup_path(&id);
 
 	if (!path || !path->complete || path->published)
 		return 0;

@@ -43,7 +43,7 @@ PROBE_RESULT(join, netns_install, 2, int error)
 	if (error || net == (__u64)net_of(task))
 		return 0;
 	report_leave(0);
-	if (!bpf_map_lookup_elem(&lives, &net))
+	if (!find_life(&net))
 		return 0;
 	key = process_key(task);
 	p = find_or_note(task, &key);

@@ -94,7 +94,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	struct process *p;
 
 	drop_missed_return();
-	p = bpf_map_lookup_elem(&processes, &key);
+	p = find_process(&key);
 	if (!p)
 		return 0;
 	if (p->cloning)
@@ -123,7 +123,7 @@ int BPF_PROG(process_free, struct task_struct *task)
 
 	if (BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid))
 		return 0;
-	p = bpf_map_lookup_elem(&processes, &key);
+	p = find_process(&key);
 	if (p && !(p->flags & PROCESS_EXITED)) /* the run of the exit probe was left out */
 		note_end(p, task, &key);
 	release(key);
@@ -135,7 +135,7 @@ SEC("tp_btf/cgroup_attach_task")
 int BPF_PROG(process_moved, struct cgroup *dst, const char *path, struct task_struct *task)
 {
 	struct process_key key = process_key(task);
-	struct process *p = bpf_map_lookup_elem(&processes, &key);
+	struct process *p = find_process(&key);
 
 	/* the record of a process that ends may go any time */
 	if (!p || BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid) ||

@@ -209,7 +209,7 @@ static __always_inline int released(__u64 address, bool certain, __u64 stack)
 	rec.inum = BPF_CORE_READ(net, ns.inum);
 	rec.cookie = net_cookie(net);
 	bpf_map_update_elem(&released_inums, &rec.inum, &address, BPF_ANY);
-	life = bpf_map_lookup_elem(&lives, &address);
+	life = find_life(&address);
 	if (life) {
 		rec.serial = life->serial;
 		rec.created_ns = life->created_ns;
@@ -239,7 +239,7 @@ PROBE_ENTRY(nsfs, netns_put, struct ns_common *ns)
 	begin_via(VIA_NSFS, net);
 	/* so that the return finds it, unless it is gone by then */
 	if (bpf_map_update_elem(&lives, &net, &unknown, BPF_NOEXIST) &&
-	    !bpf_map_lookup_elem(&lives, &net))
+	    !find_life(&net))
 		count(COUNT_LIFE_FULL);
 	return 0;
 }
@@ -253,7 +253,7 @@ PROBE_RETURN(nsfs, netns_put)
 	if (!note)
 		return 0;
 	net = note->net;
-	if (bpf_map_lookup_elem(&lives, &net) && !net_refs(net))
+	if (find_life(&net) && !net_refs(net))
 		released(net, note->refs == 1, untyped(ctx));
 	bpf_map_delete_elem(&giving_up, &key);
 	return 0;
@@ -299,7 +299,7 @@ static __always_inline __u64 teardown_began(void)
 static __always_inline int finished(__u64 address, __u32 inum, __u64 began)
 {
 	__u64 *released = bpf_map_lookup_elem(&releases, &address);
-	struct life *life = bpf_map_lookup_elem(&lives, &address);
+	struct life *life = find_life(&address);
 	struct free_record rec;
 
 	__builtin_memset(&rec, 0, sizeof(rec));

@@ -54,7 +54,7 @@ volatile __u64 bus_turn = 0;
 __noinline int reported_already(__u64 bus, __u64 name)
 {
 	struct callee key = { .bus = bus, .by = process_key((void *)bpf_get_current_task()) };
-	struct process *p = bpf_map_lookup_elem(&processes, &key.by);
+	struct process *p = find_process(&key.by);
 	__u64 now = bpf_ktime_get_boot_ns();
 	struct reported *seen;
 	long len;

@@ -64,7 +64,7 @@ static __always_inline void stop_waiting(struct process *p)
 	__u32 tid = this_thread();
 
 	if (!p)
-		p = bpf_map_lookup_elem(&processes, &key);
+		p = find_process(&key);
 	if (p)
 		__sync_fetch_and_add(&p->cloning, -1);
 	bpf_map_delete_elem(&inflight, &tid);
@@ -114,7 +114,7 @@ static __noinline int report_child(struct process *parent, struct task_struct *c
 		rec.boot_ns = bpf_ktime_get_boot_ns();
 		rec.serial = call->serial;
 		rec.child = *key;
-		c = bpf_map_lookup_elem(&processes, key);
+		c = find_process(key);
 		if (c) {
 			watch(c);
 			c->enters = 1;
@@ -155,6 +155,11 @@ struct {
 	__type(value, struct life);
 } lives SEC(".maps");
 
+static __noinline struct life *find_life(__u64 *net)
+{
+	return bpf_map_lookup_elem(&lives, net);
+}
+
 /* When a namespace was released. Several may find it without a reference. The one
  * that gets in first reports it. */
 struct {
@@ -181,7 +186,7 @@ __noinline int begin_life(__u64 net, __u64 serial, __u64 created_ns)
 static __always_inline __u64 serial_of(struct task_struct *task)
 {
 	__u64 net = (__u64)net_of(task);
-	struct life *life = bpf_map_lookup_elem(&lives, &net);
+	struct life *life = find_life(&net);
 
 	return life ? life->serial : 0;
 }
@@ -202,7 +207,7 @@ struct {
  * calls of a program may have at once. */
 __noinline int emit_join(__u64 address, __u64 task_struct, __u32 how, __u32 ordinal)
 {
-	struct life *life = bpf_map_lookup_elem(&lives, &address);
+	struct life *life = find_life(&address);
 	struct task_struct *task = (void *)task_struct;
 	struct net *net = (void *)address;
 	struct join_record rec;
@@ -232,7 +237,7 @@ __noinline int emit_join(__u64 address, __u64 task_struct, __u32 how, __u32 ordi
 __noinline int mark_joined(__u64 start_ns, __u32 pid, __u32 reported)
 {
 	struct process_key key = { .start_ns = start_ns, .pid = pid };
-	struct process *p = bpf_map_lookup_elem(&processes, &key);
+	struct process *p = find_process(&key);
 
 	if (!p)
 		return 0;
@@ -249,7 +254,7 @@ __noinline int mark_joined(__u64 start_ns, __u32 pid, __u32 reported)
  * seen. */
 static __always_inline void report_join(__u64 net, struct task_struct *task, __u32 how)
 {
-	struct life *life = bpf_map_lookup_elem(&lives, &net);
+	struct life *life = find_life(&net);
 	struct process_key key;
 	__u32 ordinal;
 

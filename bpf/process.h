@@ -59,6 +59,11 @@ struct {
 	__type(value, struct process);
 } processes SEC(".maps");
 
+static __noinline struct process *find_process(struct process_key *key)
+{
+	return bpf_map_lookup_elem(&processes, key);
+}
+
 /* The last threads of a process may end on several CPUs at once. The one that gets in
  * first speaks for the process. */
 struct {
@@ -85,7 +90,7 @@ static __always_inline struct process_key process_key(struct task_struct *task)
 __noinline int publish_process(__u64 start_ns, __u32 pid)
 {
 	struct process_key key = { .start_ns = start_ns, .pid = pid };
-	struct process *p = bpf_map_lookup_elem(&processes, &key);
+	struct process *p = find_process(&key);
 	struct process_record *rec;
 	__u32 version;
 
@@ -134,7 +139,7 @@ __noinline int publish_chunk(__u64 start_ns, __u32 pid)
 	int i;
 
 	for (i = 0; i < CHUNK; i++) {
-		struct process *p = bpf_map_lookup_elem(&processes, &key);
+		struct process *p = find_process(&key);
 
 		if (!p)
 			break;
@@ -154,7 +159,7 @@ __noinline __u64 behind_chunk(__u64 start_ns, __u32 pid, __u32 want_pid)
 	int i;
 
 	for (i = 0; i < CHUNK && key.pid; i++) {
-		struct process *p = bpf_map_lookup_elem(&processes, &key);
+		struct process *p = find_process(&key);
 
 		if (!p)
 			return 0;
@@ -222,7 +227,7 @@ static __always_inline void report_exec(struct process *p, struct process_key *k
 __noinline int release_process(__u64 start_ns, __u32 pid)
 {
 	struct process_key key = { .start_ns = start_ns, .pid = pid };
-	struct process *p = bpf_map_lookup_elem(&processes, &key);
+	struct process *p = find_process(&key);
 	struct program_key program;
 	__u64 cgroup;
 	__u32 sent;
@@ -251,7 +256,7 @@ static __always_inline void release(struct process_key key)
 	int i;
 
 	for (i = 0; i <= DEPTH_MAX; i++) {
-		struct process *p = bpf_map_lookup_elem(&processes, &key);
+		struct process *p = find_process(&key);
 		struct process_key parent;
 
 		if (!p)
@@ -294,7 +299,7 @@ __noinline int take_exec(void)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct process_key key = process_key(task);
-	struct process *p = bpf_map_lookup_elem(&processes, &key);
+	struct process *p = find_process(&key);
 	struct program_key old, now;
 
 	if (!p)
@@ -363,7 +368,7 @@ __noinline __u64 note_ancestor(__u64 task_struct, __u32 first, __u32 last)
 
 	if (!key.pid)
 		return 0;
-	known = bpf_map_lookup_elem(&processes, &key);
+	known = find_process(&key);
 	if (!known) {
 		describe(&p, leader, &key);
 		if (last && p.parent.pid) {
@@ -375,7 +380,7 @@ __noinline __u64 note_ancestor(__u64 task_struct, __u32 first, __u32 last)
 			return (__u64)BPF_CORE_READ(leader, real_parent);
 		/* another CPU was first, or there is no room */
 		release_cgroup_path(p.cgroup);
-		known = bpf_map_lookup_elem(&processes, &key);
+		known = find_process(&key);
 	}
 	if (!known)
 		count(COUNT_TABLE_FULL);
@@ -403,14 +408,14 @@ __noinline int note_process(__u64 task_struct)
 	struct process p;
 
 	describe(&p, leader, &key);
-	parent = bpf_map_lookup_elem(&processes, &p.parent);
+	parent = find_process(&p.parent);
 	if (!parent && p.parent.pid) {
 		__builtin_memset(&p.parent, 0, sizeof(p.parent));
 		p.flags |= PROCESS_CUT;
 	}
 	if (bpf_map_update_elem(&processes, &key, &p, BPF_NOEXIST)) {
 		release_cgroup_path(p.cgroup);
-		if (!bpf_map_lookup_elem(&processes, &key))
+		if (!find_process(&key))
 			count(COUNT_TABLE_FULL);
 		return 0;
 	}
@@ -422,12 +427,12 @@ __noinline int note_process(__u64 task_struct)
 static __always_inline struct process *find_or_note(struct task_struct *task,
 						     struct process_key *key)
 {
-	struct process *p = bpf_map_lookup_elem(&processes, key);
+	struct process *p = find_process(key);
 
 	if (p)
 		return p;
 	note_process(untyped(task));
-	return bpf_map_lookup_elem(&processes, key);
+	return find_process(key);
 }
 
 /* --- the end -------------------------------------------------------- */
@@ -476,7 +481,7 @@ __noinline int take_end(void)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct process_key key = process_key(task);
-	struct process *p = bpf_map_lookup_elem(&processes, &key);
+	struct process *p = find_process(&key);
 
 	if (p && !(p->flags & PROCESS_EXITED) && ends_process(task, p, &key))
 		note_end(p, task, &key);

@@ -50,7 +50,7 @@ static __always_inline struct program_key program_key(__u64 start_ns, __u32 pid,
 	return key;
 }
 
-static __always_inline struct program *find_program(struct program_key *key)
+static __noinline struct program *find_program(struct program_key *key)
 {
 	struct program *program = bpf_map_lookup_elem(&programs_first, key);
 

@@ -31,8 +31,14 @@ struct {
 	__type(value, __u64);
 } counters SEC(".maps");
 
-/* Returns the new value of this CPU's counter, 0 if there is none. */
-static __always_inline __u64 count(__u32 which)
+/*
+ * Returns the new value of this CPU's counter, 0 if there is none.
+ *
+ * It is verified by itself, once a program. The kernel replaces each lookup in a
+ * map by instructions, and copies the whole program for each. So this is a
+ * function of its own, and so are the finders of each table.
+ */
+__noinline __u64 count(__u32 which)
 {
 	__u32 key = bpf_get_smp_processor_id() * COUNTERS_ROOM + which;
 	__u64 *n = bpf_map_lookup_elem(&counters, &key);
