@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/godbus/dbus/v5"
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/observe/clock"
 )
@@ -113,40 +114,44 @@ func (a *Answerer) answer(to manager, q event.Question) *event.Unit {
 	if q.Manager == event.ManagerUser {
 		client = user(q.UID)
 	}
+	also := a.bootQuestion(to, &out.Boot)
 	var err error
-	out.Unit, err = client.unitNamed(a.ctx, q.Unit)
+	out.Unit, err = client.unitNamed(a.ctx, q.Unit, also)
 	if errors.Is(err, errNoUnit) {
 		// its run is over; what its files say still counts
-		out.Unit, err = client.load(a.ctx, q.Unit)
+		out.Unit, err = client.load(a.ctx, q.Unit, also)
 		if err == nil && out.Unit.LoadState != "loaded" {
 			err = errNoUnit
 		}
 	}
 	if err != nil {
-		out.Why = err.Error()
-		return out
-	}
-	if out.Boot, err = a.boot(to, client); err != nil {
-		// a boot that no run can lie in: what is known of the unit still counts
-		out.Boot = event.ManagerBoot{UserspaceUS: math.MaxUint64}
+		out.Boot, out.Why = event.ManagerBoot{}, err.Error()
 	}
 	return out
 }
 
-// boot asks how far the manager has come, until the system's has come all the
-// way. A user's may be another one by now.
-func (a *Answerer) boot(to manager, client *Client) (event.ManagerBoot, error) {
-	a.mu.Lock()
-	known, ok := a.boots[to]
-	a.mu.Unlock()
-	if ok {
-		return known, nil
-	}
-	b, err := client.Boot(a.ctx)
-	if err == nil && b.FinishUS != 0 && to.kind == event.ManagerSystem {
+// bootQuestion asks how far the manager has come, until the system's has come
+// all the way. A user's may be another one by now.
+func (a *Answerer) bootQuestion(to manager, answer *event.ManagerBoot) question {
+	return func(ctx context.Context, conn *dbus.Conn) {
 		a.mu.Lock()
-		a.boots[to] = b
+		known, ok := a.boots[to]
 		a.mu.Unlock()
+		if ok {
+			*answer = known
+			return
+		}
+		b, err := boot(ctx, conn)
+		if err != nil {
+			// a boot that no run can lie in: what is known of the unit still counts
+			*answer = event.ManagerBoot{UserspaceUS: math.MaxUint64}
+			return
+		}
+		*answer = b
+		if b.FinishUS != 0 && to.kind == event.ManagerSystem {
+			a.mu.Lock()
+			a.boots[to] = b
+			a.mu.Unlock()
+		}
 	}
-	return b, err
 }

@@ -28,6 +28,7 @@ const (
 	busName     = "org.freedesktop.systemd1"
 	managerPath = "/org/freedesktop/systemd1"
 	managerIfc  = "org.freedesktop.systemd1.Manager"
+	unitIfc     = "org.freedesktop.systemd1.Unit"
 	getAll      = "org.freedesktop.DBus.Properties.GetAll"
 	getOne      = "org.freedesktop.DBus.Properties.Get"
 	noSuchUnit  = "org.freedesktop.systemd1.NoSuchUnit"
@@ -69,19 +70,25 @@ func user(uid uint32) *Client {
 // unitNamed returns what the manager knows of a loaded unit, by any of its names,
 // and reads its files. It returns errNoUnit for one that isn't loaded, and
 // doesn't load it. Files that can't be read are noted in Unit.Problems.
-func (c *Client) unitNamed(ctx context.Context, name string) (event.UnitState, error) {
-	return c.unit(ctx, "GetUnit", name)
+//
+// What else is to be asked goes over the same connection, if there is an answer.
+func (c *Client) unitNamed(ctx context.Context, name string, also ...question) (event.UnitState, error) {
+	return c.unit(ctx, "GetUnit", name, also)
 }
 
 // load is as unitNamed, but has the manager read the unit's files if it isn't loaded
 // (src/core/dbus-manager.c, method_load_unit). It starts nothing, and the
 // manager forgets the unit again. It is for units that are known to have run,
 // and the state of that run is gone.
-func (c *Client) load(ctx context.Context, name string) (event.UnitState, error) {
-	return c.unit(ctx, "LoadUnit", name)
+func (c *Client) load(ctx context.Context, name string, also ...question) (event.UnitState, error) {
+	return c.unit(ctx, "LoadUnit", name, also)
 }
 
-func (c *Client) unit(ctx context.Context, method, name string) (event.UnitState, error) {
+// question is something that is asked over a connection. It keeps what comes of
+// it to itself.
+type question func(context.Context, *dbus.Conn)
+
+func (c *Client) unit(ctx context.Context, method, name string, also []question) (event.UnitState, error) {
 	var u event.UnitState
 	err := c.ask(ctx, func(ctx context.Context, conn *dbus.Conn) error {
 		props, err := unitProperties(ctx, conn, method, name)
@@ -89,6 +96,9 @@ func (c *Client) unit(ctx context.Context, method, name string) (event.UnitState
 			return err
 		}
 		u = newUnit(props)
+		for _, q := range also {
+			q(ctx, conn)
+		}
 		return nil
 	})
 	if err != nil {
@@ -102,15 +112,24 @@ func (c *Client) unit(ctx context.Context, method, name string) (event.UnitState
 // Boot returns how far the manager has come with its start.
 func (c *Client) Boot(ctx context.Context) (event.ManagerBoot, error) {
 	var b event.ManagerBoot
-	err := c.ask(ctx, func(ctx context.Context, conn *dbus.Conn) error {
-		return errors.Join(
-			managerProperty(ctx, conn, "Version", &b.Version),
-			managerProperty(ctx, conn, "UserspaceTimestampMonotonic", &b.UserspaceUS),
-			managerProperty(ctx, conn, "FinishTimestampMonotonic", &b.FinishUS),
-		)
+	err := c.ask(ctx, func(ctx context.Context, conn *dbus.Conn) (err error) {
+		b, err = boot(ctx, conn)
+		return err
 	})
 	if err != nil {
 		return event.ManagerBoot{}, fmt.Errorf("ask systemd about its start: %w", err)
+	}
+	return b, nil
+}
+
+func boot(ctx context.Context, conn *dbus.Conn) (event.ManagerBoot, error) {
+	var b event.ManagerBoot
+	version := getProperty(ctx, conn, managerPath, managerIfc, "Version")
+	userspace := getProperty(ctx, conn, managerPath, managerIfc, "UserspaceTimestampMonotonic")
+	finish := getProperty(ctx, conn, managerPath, managerIfc, "FinishTimestampMonotonic")
+	err := errors.Join(version.store(&b.Version), userspace.store(&b.UserspaceUS), finish.store(&b.FinishUS))
+	if err != nil {
+		return event.ManagerBoot{}, err
 	}
 	return b, nil
 }
@@ -182,17 +201,24 @@ func call(ctx context.Context, conn *dbus.Conn, path dbus.ObjectPath, method str
 	return conn.Object(busName, path).CallWithContext(ctx, method, dbus.FlagNoAutoStart, args...)
 }
 
-// unitProperties gets all of a unit's properties, of all its interfaces, which
-// is what GetAll returns for an empty name of one (src/libsystemd/sd-bus/
-// bus-objects.c, property_get_all_callbacks_run).
+// unitProperties gets the properties of a unit that newUnit takes. Those that
+// all units have come in one answer. Of those of the unit's type, a service has
+// some 300, and systemd reads files for many: so they are asked for one by one.
 func unitProperties(ctx context.Context, conn *dbus.Conn, method, name string) (properties, error) {
 	var path dbus.ObjectPath
 	if err := call(ctx, conn, managerPath, managerIfc+"."+method, name).Store(&path); err != nil {
 		return nil, noUnit(err)
 	}
 	var props properties
-	if err := call(ctx, conn, path, getAll, "").Store(&props); err != nil {
-		return nil, noUnit(err)
+	for range maxSnapshots {
+		var still bool
+		var err error
+		if props, still, err = snapshot(ctx, conn, path, name); err != nil {
+			return nil, noUnit(err)
+		}
+		if still {
+			break
+		}
 	}
 	// A unit that was unloaded in between has been loaded again by the GetAll
 	// (src/core/dbus.c, find_unit), with nothing in it if it has no file.
@@ -200,6 +226,45 @@ func unitProperties(ctx context.Context, conn *dbus.Conn, method, name string) (
 		return nil, errNoUnit
 	}
 	return props, nil
+}
+
+// maxSnapshots is how often a unit whose state changes meanwhile is asked about.
+const maxSnapshots = 4
+
+// snapshot asks for all properties at once, and whether the unit's state was
+// still the same when the last of them was read.
+func snapshot(ctx context.Context, conn *dbus.Conn, path dbus.ObjectPath, name string) (properties, bool, error) {
+	common := start(ctx, conn, path, getAll, unitIfc)
+	ifc, names := propertiesOf(name)
+	own := make([]pending, len(names))
+	for i, property := range names {
+		own[i] = getProperty(ctx, conn, path, ifc, property)
+	}
+	last := getProperty(ctx, conn, path, unitIfc, stateChange)
+
+	var props properties
+	if err := (<-common.Done).Store(&props); err != nil {
+		return nil, false, err
+	}
+	for i, property := range names {
+		var value dbus.Variant
+		switch err := own[i].store(&value); {
+		case err == nil:
+			props[property] = value
+		case !isUnknownProperty(err):
+			return nil, false, err
+		}
+	}
+	var changed uint64
+	err := last.store(&changed)
+	return props, changed == props.u64(stateChange), err
+}
+
+// isUnknownProperty reports whether this systemd has no such property.
+func isUnknownProperty(err error) bool {
+	var reply dbus.Error
+	return errors.As(err, &reply) && (reply.Name == "org.freedesktop.DBus.Error.UnknownProperty" ||
+		reply.Name == "org.freedesktop.DBus.Error.UnknownInterface")
 }
 
 // noUnit makes systemd's error of that meaning our own.
@@ -211,10 +276,31 @@ func noUnit(err error) error {
 	return err
 }
 
-func managerProperty(ctx context.Context, conn *dbus.Conn, name string, to any) error {
+// start makes a method call that starts nothing, and does not wait for the
+// answer.
+func start(ctx context.Context, conn *dbus.Conn, path dbus.ObjectPath, method string, args ...any) *dbus.Call {
+	return conn.Object(busName, path).GoWithContext(ctx, method, dbus.FlagNoAutoStart, make(chan *dbus.Call, 1), args...)
+}
+
+// pending is a property that was asked for.
+type pending struct {
+	name string
+	call *dbus.Call
+}
+
+func getProperty(ctx context.Context, conn *dbus.Conn, path dbus.ObjectPath, ifc, name string) pending {
+	return pending{name, start(ctx, conn, path, getOne, ifc, name)}
+}
+
+// store waits for the answer. The value goes as it is into a dbus.Variant.
+func (p pending) store(to any) error {
 	var v dbus.Variant
-	if err := call(ctx, conn, managerPath, getOne, managerIfc, name).Store(&v); err != nil {
-		return fmt.Errorf("property %s: %w", name, err)
+	if err := (<-p.call.Done).Store(&v); err != nil {
+		return fmt.Errorf("property %s: %w", p.name, err)
+	}
+	if whole, ok := to.(*dbus.Variant); ok {
+		*whole = v
+		return nil
 	}
 	return v.Store(to)
 }

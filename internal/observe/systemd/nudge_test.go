@@ -89,7 +89,7 @@ func TestNudge(t *testing.T) {
 
 	var version string
 	err := c.ask(t.Context(), func(ctx context.Context, conn *dbus.Conn) error {
-		return managerProperty(ctx, conn, "Version", &version)
+		return getProperty(ctx, conn, managerPath, managerIfc, "Version").store(&version)
 	})
 	if err != nil || version != "252" {
 		t.Errorf("version %q, %v", version, err)

@@ -1,6 +1,8 @@
 package systemd
 
 import (
+	"path"
+
 	"github.com/godbus/dbus/v5"
 	"github.com/nsblame/nsblame/internal/event"
 )
@@ -25,6 +27,42 @@ func (p properties) u64(name string) uint64    { return get[uint64](p, name) }
 var dependencies = []string{
 	"RequiredBy", "RequisiteOf", "WantedBy", "BoundBy", "UpheldBy",
 	"ConsistsOf", "OnSuccessOf", "OnFailureOf",
+}
+
+// stateChange is the property that is set anew with each change of a unit's state.
+const stateChange = "StateChangeTimestampMonotonic"
+
+// cgroupProperties are those of units that have a cgroup, execProperties those
+// of units that run processes of their own.
+var (
+	cgroupProperties = []string{"Slice", "ControlGroup", "ControlGroupId"}
+	execProperties   = append([]string{"PrivateNetwork", "NetworkNamespacePath", "Result"}, cgroupProperties...)
+)
+
+// typeProperties are the properties that newUnit takes of the interface of a
+// unit's type, which is named after what the unit's name ends in.
+var typeProperties = map[string]struct {
+	ifc   string
+	names []string
+}{
+	".service": {"Service", append([]string{
+		"BusName", "MainPID", "Type", "Restart", "NRestarts", "ExecMainCode", "ExecMainStatus",
+	}, execProperties...)},
+	".socket":    {"Socket", execProperties},
+	".mount":     {"Mount", append([]string{"Type"}, execProperties...)},
+	".swap":      {"Swap", execProperties},
+	".scope":     {"Scope", append([]string{"Result"}, cgroupProperties...)},
+	".slice":     {"Slice", cgroupProperties},
+	".timer":     {"Timer", []string{"LastTriggerUSecMonotonic", "Result"}},
+	".path":      {"Path", []string{"Result"}},
+	".automount": {"Automount", []string{"Result"}},
+}
+
+// propertiesOf returns the interface and those of its properties that are asked
+// for of a unit with that name.
+func propertiesOf(name string) (ifc string, names []string) {
+	of := typeProperties[path.Ext(name)]
+	return "org.freedesktop.systemd1." + of.ifc, of.names
 }
 
 // newUnit takes the properties of org.freedesktop.systemd1.Unit and of the
@@ -68,7 +106,7 @@ func setStart(u *event.UnitState, p properties) {
 
 func setTimes(u *event.UnitState, p properties) {
 	u.LastTriggerUS = p.u64("LastTriggerUSecMonotonic")
-	u.StateChangeUS = p.u64("StateChangeTimestampMonotonic")
+	u.StateChangeUS = p.u64(stateChange)
 	u.ConditionUS = p.u64("ConditionTimestampMonotonic")
 	u.InactiveExitUS = p.u64("InactiveExitTimestampMonotonic")
 	u.ActiveEnterUS = p.u64("ActiveEnterTimestampMonotonic")
