@@ -2,12 +2,15 @@ package kernel
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
 
 	"github.com/cilium/ebpf/btf"
+	"golang.org/x/sys/unix"
 
 	"github.com/nsblame/nsblame/internal/observe/vmlinux"
 )
@@ -22,9 +25,47 @@ const (
 // Types reads those of the kernel's types that have one of the names, and those
 // of loaded modules.
 func Types(names []string, modules ...string) (*vmlinux.Types, error) {
+	var maps [][]byte
+	// 5 MB that would stay with the garbage collector for a while
+	defer func() {
+		for _, m := range maps {
+			_ = unix.Munmap(m)
+		}
+	}()
 	return vmlinux.Pick(func(file string) ([]byte, error) {
-		return os.ReadFile(filepath.Join("/"+btfDir, file))
+		raw, err := mapFile(filepath.Join("/"+btfDir, file))
+		if err == nil {
+			maps = append(maps, raw)
+		}
+		return raw, err
 	}, names, modules...)
+}
+
+// mapFile maps a file of sysfs into memory. Kernels before 6.16 can't do so with
+// types, so these are read.
+func mapFile(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	size := int(info.Size())
+	raw, err := unix.Mmap(int(file.Fd()), 0, size, unix.PROT_READ, unix.MAP_PRIVATE)
+	if err == nil {
+		return raw, nil
+	}
+	raw, err = unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		return nil, fmt.Errorf("get memory for %s: %w", path, err)
+	}
+	if _, err := io.ReadFull(file, raw); err != nil {
+		return nil, errors.Join(err, unix.Munmap(raw))
+	}
+	return raw, nil
 }
 
 // checkedTypes are the types that are asked about here, read once.
