@@ -121,7 +121,7 @@ func (coll *collection) prepare(g group, m attachMethod) error {
 
 // attachProgram attaches a loaded program of a group to what its section names.
 func (coll *collection) attachProgram(g group, name string) (link.Link, error) {
-	program, spec := coll.programs[name], coll.spec.Programs[name]
+	program, spec := coll.programs[name], coll.program(name)
 	if spec.Type != ebpf.Kprobe {
 		return link.AttachTracing(link.TracingOptions{Program: program})
 	}

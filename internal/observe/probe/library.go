@@ -58,7 +58,7 @@ func (coll *collection) loadByLibrary(names []string) error {
 // divide makes as many parts at most, which are about as much work for the
 // verifier. It goes by the number of instructions.
 func (coll *collection) divide(names []string, limit int) [][]string {
-	size := func(name string) int { return len(coll.spec.Programs[name].Instructions) }
+	size := func(name string) int { return len(coll.program(name).Instructions) }
 	names = slices.SortedFunc(slices.Values(names), func(a, b string) int {
 		return cmp.Or(size(b)-size(a), strings.Compare(a, b))
 	})
@@ -85,7 +85,7 @@ func (coll *collection) loadPart(names []string) (*ebpf.Collection, error) {
 		Maps: coll.spec.Maps, Types: coll.spec.Types, ByteOrder: coll.spec.ByteOrder, Programs: make(map[string]*ebpf.ProgramSpec),
 	}
 	for _, name := range names {
-		spec.Programs[name] = coll.spec.Programs[name]
+		spec.Programs[name] = coll.program(name)
 	}
 	return ebpf.NewCollectionWithOptions(spec.Copy(), ebpf.CollectionOptions{
 		MapReplacements: coll.maps, Cache: coll.library,

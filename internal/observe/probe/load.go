@@ -228,7 +228,7 @@ func (coll *collection) loadPicked(names []string) error {
 	}
 	specs := make([]*ebpf.ProgramSpec, len(names))
 	for i, name := range names {
-		specs[i] = coll.spec.Programs[name]
+		specs[i] = coll.program(name)
 	}
 	described, err := btf.NewBuilder(nil, nil)
 	if err != nil {
@@ -249,8 +249,8 @@ func (coll *collection) loadPicked(names []string) error {
 var errNoTypes = errors.New("the kernel's types were given back")
 
 // typesOf picks those of the kernel's types that programs name: what they attach
-// to, and what they read.
-func typesOf(spec *ebpf.CollectionSpec) (*vmlinux.Types, error) {
+// to, the targets, and what they read.
+func typesOf(spec *ebpf.CollectionSpec, targets []string) (*vmlinux.Types, error) {
 	var names []string
 	for typ, err := range spec.Types.All() {
 		if err != nil {
@@ -260,8 +260,8 @@ func typesOf(spec *ebpf.CollectionSpec) (*vmlinux.Types, error) {
 			names = append(names, name)
 		}
 	}
-	for _, p := range spec.Programs {
-		names = append(names, p.AttachTo, vmlinux.TracepointPrefix+p.AttachTo, iteratorPrefix+p.AttachTo)
+	for _, target := range targets {
+		names = append(names, target, vmlinux.TracepointPrefix+target, iteratorPrefix+target)
 	}
 	var modules []string
 	for _, g := range groups {

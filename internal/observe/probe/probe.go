@@ -45,7 +45,9 @@ type attached struct {
 
 // collection is the BPF programs and maps, loaded.
 type collection struct {
+	// spec has the programs that are tried first; all of them if whole is set.
 	spec      *ebpf.CollectionSpec
+	whole     bool
 	maps      map[string]*ebpf.Map
 	variables map[string]*ebpf.Variable
 	programs  map[string]*ebpf.Program
@@ -75,11 +77,17 @@ func newCollection(set settings) (*collection, error) {
 	// Needed before 5.11 only; elsewhere it may fail for want of
 	// CAP_SYS_RESOURCE and does no harm.
 	_ = rlimit.RemoveMemlock()
-	spec, err := loadBpf()
+	coll := &collection{
+		set: set, programs: make(map[string]*ebpf.Program), library: btf.NewCache(),
+		moduleProbes: newModuleProbes(groups, isBuiltin),
+	}
+	first := coll.firstChoice()
+	spec, targets, err := parseObject(func(program string) bool { return first[program] })
 	if err != nil {
 		return nil, err
 	}
-	types, err := typesOf(spec)
+	coll.spec = spec
+	coll.types, err = typesOf(spec, targets)
 	if err != nil {
 		return nil, kernel.Refused("read the kernel's BTF", err)
 	}
@@ -97,10 +105,6 @@ func newCollection(set settings) (*collection, error) {
 		for _, m := range spec.Maps {
 			m.Flags &^= unix.BPF_F_NO_PREALLOC
 		}
-	}
-	coll := &collection{
-		set: set, spec: spec, programs: make(map[string]*ebpf.Program), types: types, library: btf.NewCache(),
-		moduleProbes: newModuleProbes(groups, isBuiltin),
 	}
 	if err := coll.setVariables(set); err != nil {
 		return nil, err
@@ -367,10 +371,10 @@ func (coll *collection) forget() {
 	later := make(map[string]*ebpf.ProgramSpec)
 	for _, p := range coll.moduleProbes {
 		for _, name := range p.by(byKprobe) { // see methods
-			later[name] = coll.spec.Programs[name]
+			later[name] = coll.program(name)
 		}
 	}
-	coll.spec.Programs = later
+	coll.spec.Programs, coll.whole = later, true
 }
 
 // processesBefore runs over all processes that there are, so that the process
@@ -411,7 +415,9 @@ func (coll *collection) detach() error {
 	return errors.Join(errs...)
 }
 
-// detachLinks ends probes, the one that was attached last first.
+// detachLinks ends probes, the one that was attached last first. To do so at the
+// same time takes longer: the kernel holds a lock while it waits until no task can
+// be in what it made for a function.
 func (coll *collection) detachLinks(links []attached) error {
 	coll.missed(links)
 	var errs []error

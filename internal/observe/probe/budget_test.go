@@ -1,0 +1,109 @@
+package probe
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nsblame/nsblame/internal/event"
+)
+
+// TestBudget counts what a start loads and attaches for each set of flags, with
+// all modules there. Each program costs some 5 to 200 ms on the clock of
+// instructions, each function with fentry programs 0.1 s at the start and at the
+// end (docs/benchmarks.md): who adds one raises the budget, and says there why.
+func TestBudget(t *testing.T) {
+	for _, tc := range []struct {
+		flags string
+		set   settings
+		noBus bool
+		// programs are all, slow those on functions by fentry and fexit, and
+		// functions how many functions these are on.
+		programs, slow, functions int
+	}{
+		{"none", settings{}, false, 32, 19, 11},
+		{"--no-bus", settings{}, true, 31, 18, 10},
+		{"--cost", settings{cost: true}, false, 37, 23, 12},
+		{"--attach kprobe", settings{attach: AttachKprobe}, false, 32, 0, 0},
+		{"--attach fentry", settings{attach: AttachFentry}, false, 32, 19, 11},
+	} {
+		coll := &collection{
+			set: tc.set, noBus: tc.noBus, moduleProbes: newModuleProbes(groups, func(group) bool { return false }),
+		}
+		programs, slow := coll.budget()
+		functions := targetsOf(t, slow)
+		if len(programs) != tc.programs || len(slow) != tc.slow || len(functions) != tc.functions {
+			t.Errorf("%s: %d programs, %d of them fentry and fexit on %d functions; the budget is %d, %d, %d:\n%q\n%q",
+				tc.flags, len(programs), len(slow), len(functions), tc.programs, tc.slow, tc.functions, programs, functions)
+		}
+	}
+}
+
+// budget are the programs that are loaded, and those of them by fentry and fexit.
+func (coll *collection) budget() (programs, slow []string) {
+	programs = []string{bpfProgProcessesBefore}
+	for _, g := range coll.groups() {
+		if g.probe == event.ProbeBus && coll.noBus {
+			continue
+		}
+		method := coll.methods(g)[0]
+		programs = append(programs, g.by(method)...)
+		if method == byFentry {
+			slow = append(slow, g.by(method)...)
+		}
+	}
+	return programs, slow
+}
+
+func targetsOf(t *testing.T, programs []string) []string {
+	t.Helper()
+	spec, err := loadBpf()
+	if err != nil {
+		t.Fatal(err)
+	}
+	targets := make(map[string]bool)
+	for _, name := range programs {
+		targets[spec.Programs[name].AttachTo] = true
+	}
+	return slices.Sorted(maps.Keys(targets))
+}
+
+// TestParseObject: what is wanted is as if all had been read, and nothing else is
+// there.
+func TestParseObject(t *testing.T) {
+	whole, err := loadBpf()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, set := range []settings{{}, {attach: AttachKprobe}, {cost: true}} {
+		coll := &collection{set: set, moduleProbes: newModuleProbes(groups, func(group) bool { return false })}
+		first := coll.firstChoice()
+		spec, targets, err := parseObject(func(program string) bool { return first[program] })
+		if err != nil {
+			t.Fatal(err)
+		}
+		coll.spec = spec
+		for name := range first {
+			if spec.Programs[name] == nil {
+				t.Errorf("%+v: %s was not read", set, name)
+			} else if got, want := len(spec.Programs[name].Instructions), len(whole.Programs[name].Instructions); got != want {
+				t.Errorf("%s has %d instructions, want %d", name, got, want)
+			}
+		}
+		if len(spec.Programs) > len(first)+3 { // those that share a section with one of these
+			t.Errorf("%+v: %d programs were read, want %d", set, len(spec.Programs), len(first))
+		}
+		if len(spec.Maps) != len(whole.Maps) || len(spec.Variables) != len(whole.Variables) {
+			t.Errorf("%+v: maps or variables are missing", set)
+		}
+		for name, p := range whole.Programs {
+			if !slices.Contains(targets, p.AttachTo) {
+				t.Errorf("%s attaches to %s, which is no target", name, p.AttachTo)
+			}
+			if late := coll.program(name); late == nil || !strings.HasPrefix(late.SectionName, p.SectionName) {
+				t.Errorf("%s can't be had later", name)
+			}
+		}
+	}
+}
