@@ -38,14 +38,11 @@ func Default() FS { return FS{root: "/proc"} }
 func At(root string) FS { return FS{root: root} }
 
 // Program reads the command line and the executable of a living process. The
-// start time is compared before and after, so that what comes back is of that
-// process and no other: to the clock tick (10 ms), which is as exact as /proc
+// start time is compared afterwards: a process that still has the pid had it all
+// the time. It is compared to the clock tick (10 ms), which is as exact as /proc
 // is. It returns ErrGone if the process is not there.
 func (f FS) Program(id event.ProcessID) (event.Program, error) {
 	prog := event.Program{ID: event.ProgramID{Process: id}, Source: event.SourceProc}
-	if err := f.same(id); err != nil {
-		return prog, err
-	}
 	raw, err := os.ReadFile(f.path(id.PID, "cmdline"))
 	if err != nil {
 		return prog, gone(err)
