@@ -114,6 +114,11 @@ func (f *liveFlags) observe(ctx context.Context, run func(ctx context.Context, l
 	if err := f.readyFile.clear(); err != nil {
 		return false, err
 	}
+	// before anything else: memory that was used before would be cleared, and so
+	// touched
+	defer runtime.KeepAlive(ballast())
+	collect := collectLater()
+	defer collect()
 	live, err := openLive(ctx, f)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return false, nil
@@ -127,9 +132,11 @@ func (f *liveFlags) observe(ctx context.Context, run func(ctx context.Context, l
 		ctx, cancel = context.WithTimeout(ctx, f.duration)
 		defer cancel()
 	}
-	defer runtime.KeepAlive(ballast())
 	defer func() { err = join(err, f.readyFile.withdraw()) }()
-	return true, run(ctx, live, f.announce)
+	return true, run(ctx, live, func() error {
+		defer collect()
+		return f.announce()
+	})
 }
 
 // announce tells whoever waits that nsblame sees what happens from now on.
@@ -144,6 +151,19 @@ func (f *liveFlags) announce() error {
 	// The start needs some times the memory that the rest does.
 	debug.FreeOSMemory()
 	return nil
+}
+
+// startHeap bounds what a start allocates without a collection. It allocates some
+// 16 MiB, and most of that is in use to its end.
+const startHeap = 28 << 20
+
+// collectLater has the garbage collector rest until what it returns is called.
+func collectLater() (collect func()) {
+	percent, limit := debug.SetGCPercent(-1), debug.SetMemoryLimit(startHeap)
+	return func() {
+		debug.SetMemoryLimit(limit)
+		debug.SetGCPercent(percent)
+	}
 }
 
 // ballast returns memory that is never touched, and so takes none of the machine's.

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -104,7 +103,6 @@ func Open(opt Options) (*Source, error) {
 	if err != nil && !errors.Is(err, kernel.ErrNoHierarchy) {
 		return nil, err
 	}
-	defer collectLater()()
 	coll, err := newCollection(choose(opt.BufferSize, hierarchy, opt.Attach, opt.Cost))
 	if err != nil {
 		return nil, err
@@ -116,19 +114,6 @@ func Open(opt Options) (*Source, error) {
 		return nil, errors.Join(err, coll.Close())
 	}
 	return s, nil
-}
-
-// startHeap bounds what a start allocates without a collection. It allocates some
-// 16 MiB, and most of that is in use to its end.
-const startHeap = 24 << 20
-
-// collectLater has the garbage collector rest until what it returns is called.
-func collectLater() (collect func()) {
-	percent, limit := debug.SetGCPercent(-1), debug.SetMemoryLimit(startHeap)
-	return func() {
-		debug.SetMemoryLimit(limit)
-		debug.SetGCPercent(percent)
-	}
 }
 
 // choose returns the settings for a buffer of that size, on this machine.
