@@ -1,0 +1,90 @@
+package render
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/nsblame/nsblame/internal/explain/finding"
+)
+
+// constants are the values of a file's constants of a type.
+func constants(t *testing.T, file, typeName string) []string {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	ast.Inspect(f, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		if name, ok := spec.Type.(*ast.Ident); !ok || name.Name != typeName {
+			return true
+		}
+		value, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, value)
+		return true
+	})
+	if len(out) == 0 {
+		t.Fatalf("no constants of %s in %s", typeName, file)
+	}
+	return out
+}
+
+// texts are the keys of a table of words.
+func texts[K ~string](table map[K]string) []string {
+	var out []string
+	for k := range maps.Keys(table) {
+		out = append(out, string(k))
+	}
+	return out
+}
+
+// Every code has words here, and a place in the documentation.
+func TestCodesHaveWords(t *testing.T) {
+	docs, err := os.ReadFile("../../../docs/json.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var causes []string
+	for _, c := range []finding.Cause{
+		finding.Setting{}, finding.SettingUnknown{}, finding.SettingMissing{}, finding.OwnProgram{}, finding.BusActivation{}, finding.Job{},
+		finding.Restart{}, finding.Dependency{}, finding.Triggered{}, finding.Boot{},
+	} {
+		if causeText(c) != "" || c == (finding.Job{}) { // one without a method says nothing
+			causes = append(causes, string(c.Code()))
+		}
+	}
+	const explain = "../../explain/"
+	for _, table := range []struct {
+		file, typeName string
+		words          []string
+	}{
+		{explain + "finding/link.go", "Kind", texts(kindWords)},
+		{explain + "finding/cause.go", "Code", causes},
+		{explain + "finding/reason.go", "ReasonCode", texts(reasonWords)},
+		{explain + "lineage/lineage.go", "Cut", texts(cutWords)},
+		{explain + "life/index.go", "Unmatched", texts(unmatchedWords)},
+	} {
+		for _, code := range constants(t, table.file, table.typeName) {
+			if !slices.Contains(table.words, code) {
+				t.Errorf("%s %q has no words", table.typeName, code)
+			}
+			if !strings.Contains(string(docs), "`"+code+"`") {
+				t.Errorf("%s %q is not in docs/json.md", table.typeName, code)
+			}
+		}
+	}
+}
