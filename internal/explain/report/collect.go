@@ -464,9 +464,9 @@ func (c *Collector) endingsSeen() Endings {
 	e := Endings{}
 	switch {
 	case c.endings == nil:
-		e.Why = "nothing in the stream says that the end of namespaces was watched"
+		e.Why = Reason{Code: EndsNotWatched}
 	case !c.endings.Live:
-		e.Why = c.endings.Why
+		e.Why = Reason{Text: c.endings.Why}
 	default:
 		e.Seen = true
 	}

@@ -50,7 +50,7 @@ type Endings struct {
 	// Seen is set if it was.
 	Seen bool
 	// Why says why not.
-	Why string
+	Why Reason
 	// Lost counts the ends that may have been missed: a namespace that seems to
 	// be alive may not be.
 	Lost uint64

@@ -2,7 +2,6 @@ package report
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -26,11 +25,11 @@ const (
 type Suspects struct {
 	// Known is set if the stream tells which units were there; Why says why not.
 	Known bool
-	Why   string
+	Why   Reason
 	// Cleared is set if nothing can have been missed. Otherwise Doubts say what,
 	// and the units are only those that were not seen to create one.
 	Cleared bool
-	Doubts  []string
+	Doubts  []Reason
 	// Unknown counts creations of which it is not known who asked for them: that
 	// may have been any of the units.
 	Unknown uint64
@@ -51,7 +50,7 @@ type Suspect struct {
 type suspects struct {
 	began, ended map[UnitRef]uint32
 	listed       [2]bool // at the beginning, at the end
-	short        string  // why a list is not whole
+	short        Reason  // why a list is not whole
 	unplaced     uint32
 	involved     map[UnitRef]bool
 	named        map[string]bool // by chains, which don't tell the manager
@@ -76,7 +75,7 @@ func (s *suspects) active(a *event.Active) {
 	s.listed[at] = true
 	s.unplaced += a.Unplaced
 	if a.Why != "" {
-		s.short = a.Why
+		s.short = Reason{Text: a.Why}
 	}
 	for i := range a.Cgroups {
 		p := &a.Cgroups[i]
@@ -90,7 +89,7 @@ func (s *suspects) active(a *event.Active) {
 		}
 		unit := unitRef(&place)
 		if _, known := to[unit]; !known && len(to) == maxUnits {
-			s.short = "there were too many units"
+			s.short = Reason{Code: TooManyUnits}
 			continue
 		}
 		to[unit] += p.Processes
@@ -155,15 +154,15 @@ func (s *suspects) judge(r *Report) Suspects {
 	out.Cleared = len(out.Doubts) == 0
 	switch {
 	case !s.listed[0]:
-		out.Why = "the stream does not tell which units were there when it began"
+		out.Why = Reason{Code: NoUnitsAtBegin}
 		return out
 	case !s.listed[1]:
-		out.Why = "the stream ends without telling which units were there then"
+		out.Why = Reason{Code: NoUnitsAtEnd}
 		return out
 	}
 	out.Known, out.Why = true, s.short
-	if out.Why == "" && s.unplaced > 0 {
-		out.Why = fmt.Sprintf("the unit of %d processes is not known", s.unplaced)
+	if out.Why == (Reason{}) && s.unplaced > 0 {
+		out.Why = Reason{Code: ProcessesUnplaced, Count: uint64(s.unplaced)}
 	}
 	for unit, processes := range s.ended {
 		if _, before := s.began[unit]; before && !s.involved[unit] && !s.named[unit.Unit] {
@@ -183,40 +182,36 @@ func (s *suspects) judge(r *Report) Suspects {
 }
 
 // doubts are the reasons for which something can have been missed.
-func (s *suspects) doubts(r *Report) []string {
-	var list []string
-	doubt := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+func (s *suspects) doubts(r *Report) []Reason {
+	var list []Reason
+	doubt := func(code ReasonCode, count uint64) {
+		if count > 0 {
+			list = append(list, Reason{Code: code, Count: count})
+		}
+	}
 	var lost uint64
 	for kind, n := range r.Gaps.Lost {
 		if kind.Hides(event.HiddenActors | event.HiddenRequests) {
 			lost += n
 		}
 	}
-	if lost > 0 {
-		doubt("%d records were lost", lost)
-	}
-	if r.Gaps.Damages > 0 {
-		doubt("%d parts of the recording cannot be read", r.Gaps.Damages)
-	}
+	doubt(RecordsLost, lost)
+	doubt(RecordingDamaged, r.Gaps.Damages)
 	if !r.Whole {
-		doubt("the stream breaks off")
+		list = append(list, Reason{Code: StreamCutOff})
 	}
 	for _, probe := range r.Gaps.Dead {
 		if probe.Probe.Shows(actors) {
-			doubt("the probe %s was not live", probe.Probe)
+			list = append(list, Reason{Code: ProbeNotLive, Probe: probe.Probe})
 		}
 	}
 	if seen := r.Selected + r.FilteredOut; r.Whole && r.Seen > seen {
-		doubt("%d creations were counted by the kernel and are not in the stream", r.Seen-seen)
+		doubt(CreationsUnseen, r.Seen-seen)
 	}
-	if s.unplacedMade > 0 {
-		doubt("the unit that made %d of the namespaces is not known", s.unplacedMade)
-	}
-	if s.cutLineage > 0 {
-		doubt("the ancestors of those who made %d of the namespaces are not all known", s.cutLineage)
-	}
+	doubt(CreatorsUnplaced, s.unplacedMade)
+	doubt(LineageCut, s.cutLineage)
 	if s.overflow {
-		doubt("there were more units than are kept")
+		list = append(list, Reason{Code: TooManyInvolved})
 	}
 	return list
 }

@@ -85,6 +85,8 @@ type Endings struct {
 	// Why it was not.
 	Why       Text   `json:"why"`
 	WhyBase64 []byte `json:"why_base64,omitempty"`
+	// The reason as a code, where it is one of nsblame's own.
+	WhyCode Text `json:"why_code,omitempty"`
 	// Ends that may have been missed.
 	Lost uint64 `json:"lost"`
 }
@@ -141,11 +143,15 @@ type Suspects struct {
 	// Why they are not known, or why the list may not be whole.
 	Why       Text   `json:"why"`
 	WhyBase64 []byte `json:"why_base64,omitempty"`
+	// The reason as a code, where it is one of nsblame's own.
+	WhyCode Text `json:"why_code,omitempty"`
 	// Nothing can have been missed.
 	Cleared bool `json:"cleared"`
 	// Why they are not cleared.
 	Doubts       []Text   `json:"doubts"`
 	DoubtsBase64 [][]byte `json:"doubts_base64,omitempty"`
+	// The doubts as codes, in the same order.
+	DoubtCodes []Text `json:"doubt_codes"`
 	// Creations that any of them may have asked for.
 	UnknownOrigins uint64    `json:"unknown_origins"`
 	Units          []Suspect `json:"units"`

@@ -304,20 +304,20 @@ func (w *reportWriter) loads() []phrase {
 func (w *reportWriter) suspects() (text, units []phrase) {
 	s := &w.r.Suspects
 	if !s.Known {
-		return []phrase{{words("Which units were there all the time is not known: %s", s.Why)}}, nil
+		return []phrase{{words("Which units were there all the time is not known: %s", reportReasonText(s.Why))}}, nil
 	}
 	span := fmt.Sprintf("between %s and %s", w.at(w.r.From), w.at(w.r.Until))
 	if s.Cleared {
 		text = append(text, phrase{words("Looked at and cleared: these units were active at both ends and neither made nor, by fork or D-Bus, caused a namespace %s. Coverage was complete and nothing was lost", span)})
 	} else {
-		text = append(text, phrase{words("Not seen to create any, which does not clear them: these units were active at both ends, and nothing shows that they made or caused a namespace %s. But %s", span, strings.Join(s.Doubts, "; "))})
+		text = append(text, phrase{words("Not seen to create any, which does not clear them: these units were active at both ends, and nothing shows that they made or caused a namespace %s. But %s", span, strings.Join(reportReasonTexts(s.Doubts), "; "))})
 	}
 	text = append(text, phrase{words("What a unit asks of others over other ways than D-Bus, such as a container runtime's socket, is not followed")})
 	if s.Unknown > 0 {
 		text = append(text, phrase{words("Who caused %s is not known: any of them may have", counted(s.Unknown, "creation"))})
 	}
-	if s.Why != "" {
-		text = append(text, phrase{words("The list may not be whole: %s", s.Why)})
+	if s.Why != (report.Reason{}) {
+		text = append(text, phrase{words("The list may not be whole: %s", reportReasonText(s.Why))})
 	}
 	for i := range s.Units {
 		if i == maxReportUnits {

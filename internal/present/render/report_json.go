@@ -71,8 +71,8 @@ func damageAnswer(d *event.Damage) answer.DamagedPart {
 }
 
 func endingsAnswer(e *report.Endings) answer.Endings {
-	out := answer.Endings{Seen: e.Seen, Lost: e.Lost}
-	out.Why, out.WhyBase64 = textOf(e.Why)
+	out := answer.Endings{Seen: e.Seen, WhyCode: answer.Text(e.Why.Code), Lost: e.Lost}
+	out.Why, out.WhyBase64 = textOf(reportReasonText(e.Why))
 	return out
 }
 
@@ -111,13 +111,14 @@ func pernetInitsAnswer(l *report.PernetInits) answer.PernetInits {
 
 func suspectsAnswer(s *report.Suspects) answer.Suspects {
 	out := answer.Suspects{
-		Known: s.Known, Cleared: s.Known && s.Cleared, UnknownOrigins: s.Unknown,
+		Known: s.Known, WhyCode: answer.Text(s.Why.Code), Cleared: s.Known && s.Cleared, UnknownOrigins: s.Unknown,
 		Units: each(s.Units, func(u *report.Suspect) answer.Suspect {
 			return answer.Suspect{UnitRef: unitRef(&u.UnitRef), Processes: u.Processes}
 		}),
-		Others: uint64(s.Others),
+		Others:     uint64(s.Others),
+		DoubtCodes: each(s.Doubts, func(r *report.Reason) answer.Text { return answer.Text(r.Code) }),
 	}
-	out.Why, out.WhyBase64 = textOf(s.Why)
-	out.Doubts, out.DoubtsBase64 = textsOf(s.Doubts)
+	out.Why, out.WhyBase64 = textOf(reportReasonText(s.Why))
+	out.Doubts, out.DoubtsBase64 = textsOf(reportReasonTexts(s.Doubts))
 	return out
 }
