@@ -18,7 +18,8 @@
 #                   KEEP as above, TABLE=file keeps the table
 #   make test-sample  what of the matrix is part of make test
 #   make corpus     the recordings of scenarios that go test replays, made anew:
-#                   only on purpose, for it changes all their golden files
+#                   only on purpose, for it changes all their golden files;
+#                   RUN=regexp adds or replaces some of Debian 12
 #   make test-arm64  nsblame on kernels for arm64
 #   make bench      what nsblame costs, beside what one would use in its place:
 #                   a table; RUNS="bookworm:instructions trixie:wall" narrows
@@ -182,7 +183,10 @@ test-sample: deps-vm
 
 corpus: deps-vm
 	@set -eu; tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
-	$(VMTEST) test -keep "$$tmp/bookworm"; \
+	$(VMTEST) test -run '$(RUN)' -keep "$$tmp/bookworm"; \
+	if [ -n '$(RUN)' ]; then \
+		$(VMTEST) corpus -add -from "$$tmp/bookworm" -to $(CORPUS)/bookworm; exit; \
+	fi; \
 	$(VMTEST) matrix -run '$(SAMPLE)' -cells '$(CORPUS_ALSO:=:auto)' -keep "$$tmp"; \
 	$(VMTEST) corpus -from "$$tmp/bookworm" -to $(CORPUS)/bookworm; \
 	for release in $(CORPUS_ALSO); do \

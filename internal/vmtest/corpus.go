@@ -3,10 +3,8 @@ package vmtest
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/nsblame/nsblame/internal/vmtest/scenario"
 )
@@ -14,16 +12,23 @@ import (
 // recordingName is the file that keep writes a scenario's recording to.
 const recordingName = "recording.avro"
 
-// Corpus copies the recordings of the scenarios that passed out of a directory
-// that was kept, and replaces those in the directory to. A scenario that left no
-// recording, or several, is left out. It returns the names of the files.
-func Corpus(from, to string) ([]string, error) {
-	found, err := filepath.Glob(filepath.Join(from, "*", "*", recordingName))
+// CorpusOptions say what becomes a corpus of recordings.
+type CorpusOptions struct {
+	// From is a directory that was kept, To the directory of the recordings.
+	From, To string
+	// Add leaves other recordings where they are, which are removed otherwise.
+	Add bool
+}
+
+// Corpus copies the recordings of the scenarios that passed. A scenario that left
+// no recording, or several, is left out. It returns the names of the files.
+func Corpus(o CorpusOptions) ([]string, error) {
+	found, err := filepath.Glob(filepath.Join(o.From, "*", "*", recordingName))
 	if err != nil {
 		return nil, err
 	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("%s: no recordings in it", from)
+		return nil, fmt.Errorf("%s: no recordings in it", o.From)
 	}
 	files := map[string][]byte{}
 	var names []string
@@ -34,7 +39,19 @@ func Corpus(from, to string) ([]string, error) {
 		}
 		names = append(names, name)
 	}
-	return names, replaceRecordings(to, files)
+	if err := os.MkdirAll(o.To, 0o755); err != nil {
+		return nil, err
+	}
+	if !o.Add {
+		if err := removeOthers(o.To, files); err != nil {
+			return nil, err
+		}
+	}
+	var errs []error
+	for name, data := range files {
+		errs = append(errs, os.WriteFile(filepath.Join(o.To, name), data, 0o644))
+	}
+	return names, errors.Join(errs...)
 }
 
 // corpusName is the file in the corpus for the directory BOOT/SCENARIO.
@@ -58,23 +75,17 @@ func passedRecording(path string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// replaceRecordings has a directory hold these recordings and no others.
-func replaceRecordings(dir string, files map[string][]byte) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	old, err := os.ReadDir(dir)
+// removeOthers removes the recordings in a directory that are not among the files.
+func removeOthers(dir string, files map[string][]byte) error {
+	old, err := filepath.Glob(filepath.Join(dir, "*"+filepath.Ext(recordingName)))
 	if err != nil {
 		return err
 	}
 	var errs []error
-	for _, e := range old {
-		if strings.HasSuffix(e.Name(), filepath.Ext(recordingName)) && files[e.Name()] == nil {
-			errs = append(errs, os.Remove(filepath.Join(dir, e.Name())))
+	for _, path := range old {
+		if files[filepath.Base(path)] == nil {
+			errs = append(errs, os.Remove(path))
 		}
-	}
-	for name, data := range files {
-		errs = append(errs, os.WriteFile(filepath.Join(dir, name), data, fs.FileMode(0o644)))
 	}
 	return errors.Join(errs...)
 }

@@ -29,7 +29,7 @@ func TestCorpus(t *testing.T) {
 		"vm0-console.log":  "",
 	})
 	writeTree(t, to, map[string]string{"gone.avro": "", "a.golden": "", "a.avro": "0"})
-	names, err := Corpus(from, to)
+	names, err := Corpus(CorpusOptions{From: from, To: to})
 	if slices.Sort(names); err != nil || !slices.Equal(names, []string{"a.avro", "a.early.avro"}) {
 		t.Fatal(names, err)
 	}
@@ -43,11 +43,23 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
+func TestCorpusAdd(t *testing.T) {
+	from, to := t.TempDir(), t.TempDir()
+	writeTree(t, from, map[string]string{"plain/a/recording.avro": "1", "plain/a/failures": ""})
+	writeTree(t, to, map[string]string{"other.avro": "", "a.avro": "0"})
+	if _, err := Corpus(CorpusOptions{From: from, To: to, Add: true}); err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(to, "*.avro")); len(left) != 2 {
+		t.Errorf("left: %v", left)
+	}
+}
+
 // A corpus of wrong answers would hold everybody to them.
 func TestCorpusOfAFailure(t *testing.T) {
 	from := t.TempDir()
 	writeTree(t, from, map[string]string{"plain/a/recording.avro": "1", "plain/a/failures": "wrong"})
-	if names, err := Corpus(from, t.TempDir()); err == nil {
+	if names, err := Corpus(CorpusOptions{From: from, To: t.TempDir()}); err == nil {
 		t.Error(names)
 	}
 }

@@ -31,8 +31,9 @@ const usage = `usage:
         in one queue of VMs
   vmtest arm64 [-cells "RELEASE[:ATTACH]..."] [-timeout D]
         nsblame on the kernels for arm64, with nothing but a first process
-  vmtest corpus -from DIR -to DIR
-        replace the recordings in a directory by those that test -keep DIR kept
+  vmtest corpus -from DIR -to DIR [-add]
+        replace the recordings in a directory by those that test -keep DIR kept,
+        or add them
   vmtest list [-run REGEXP]
         name the scenarios and say why each exists
   vmtest exec [-file PATH]... [-user NAME] [-boot NAME] [-release NAME] [-bench] [-icount] [-timeout D] -- SCRIPT
@@ -279,19 +280,21 @@ func runList(_ context.Context, args []string) (int, error) {
 
 func runCorpus(_ context.Context, args []string) (int, error) {
 	flags := newFlags("corpus")
-	from := flags.String("from", "", "directory with a directory for each boot, and in it one for each scenario")
-	to := flags.String("to", "", "directory of recordings")
+	var o vmtest.CorpusOptions
+	flags.StringVar(&o.From, "from", "", "directory with a directory for each boot, and in it one for each scenario")
+	flags.StringVar(&o.To, "to", "", "directory of recordings")
+	flags.BoolVar(&o.Add, "add", false, "leave the other recordings where they are")
 	if err := flags.Parse(args); err != nil {
 		return 2, err
 	}
-	if *from == "" || *to == "" {
+	if o.From == "" || o.To == "" {
 		return 2, errors.New("corpus: give both -from and -to")
 	}
-	names, err := vmtest.Corpus(*from, *to)
+	names, err := vmtest.Corpus(o)
 	if err != nil {
 		return 1, err
 	}
-	fmt.Printf("%d recordings in %s\n", len(names), *to)
+	fmt.Printf("%d recordings in %s\n", len(names), o.To)
 	return 0, nil
 }
 
