@@ -1,7 +1,7 @@
-// Package bench turns what was measured in test VMs into a table: the figures of
-// interleaved runs into medians, these into ratios, and those into Markdown.
+// Package bench turns measurements in test VMs into a table: the figures of
+// interleaved runs into medians, medians into ratios, and ratios into Markdown.
 //
-// The program in meter/ measures, inside of the VM.
+// The program in meter/ measures, inside the VM.
 package bench
 
 import (
@@ -80,8 +80,8 @@ var rows = []row{
 	{"seconds", "20,000 creations by 8 loops: seconds", "", number},
 }
 
-// Write writes the table. What was not measured in a boot is left out there,
-// what was measured in none altogether.
+// Write writes the table. A figure that a boot did not measure is left out
+// there. A row that no boot measured is left out altogether.
 func Write(w io.Writer, columns []*Column) error {
 	var text strings.Builder
 	header, rule := "| what | of | target |", "|---|---|---|"

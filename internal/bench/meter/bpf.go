@@ -51,7 +51,7 @@ func ownFDs(pid int, entry string) ([]fdinfo, error) {
 }
 
 func (f fdinfo) number(entry string) uint64 {
-	n, _ := strconv.ParseUint(f[entry], 10, 64) // 0 where the kernel doesn't tell
+	n, _ := strconv.ParseUint(f[entry], 10, 64) // 0 if the kernel does not say
 	return n
 }
 

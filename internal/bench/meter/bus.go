@@ -20,8 +20,8 @@ type stranger struct{}
 // Echo gives back what it is given.
 func (stranger) Echo(text string) (string, *dbus.Error) { return text, nil }
 
-// bus measures what calls between strangers cost user space: of one of them, and
-// of several in turn.
+// bus measures what calls between strangers cost user space: calls of one
+// process, and calls of several in turn.
 func (m *meter) bus() error {
 	end, err := serve()
 	if err != nil {
@@ -52,7 +52,7 @@ func serve() (end func() error, err error) {
 	return service.Close, nil
 }
 
-// calls measures what calls cost that so many processes make in turn.
+// calls measures the cost of calls that a number of processes make in turn.
 func (m *meter) calls(row string, callers int) (err error) {
 	list := make([]*caller, callers)
 	for i := range list {
@@ -101,8 +101,8 @@ func (c *caller) call() error {
 
 func (c *caller) close() error { return errors.Join(c.tell.Close(), c.cmd.Wait()) }
 
-// callVerb has meter call a service for each byte of its input, and say when it
-// has its answer.
+// callVerb makes meter call a service for each byte of its input, and say when
+// the answer came.
 const callVerb = "call"
 
 func callOnDemand(name string) error {

@@ -44,8 +44,8 @@ func repeat(n int, do func() error) error {
 func create() error { return spawn("/usr/bin/unshare", "-n", "true") }
 
 // pingpong sends a byte to and fro over a socket that listens on a path, as
-// services do. Whoever answers is a process of its own, and neither tells the Go
-// runtime of its system calls: what that does then would be measured, too.
+// services do. A process of its own answers. Neither informs the Go runtime of
+// its system calls, because the runtime's reaction would be measured, too.
 type pingpong struct {
 	near int
 	far  *exec.Cmd
@@ -127,8 +127,8 @@ func (p *pingpong) close() error { return errors.Join(unix.Close(p.near), p.far.
 // loopVerb has meter be one of the loops that create namespaces.
 const loopVerb = "create-loop"
 
-// createLoop creates namespaces, each by a thread of its own, with which it
-// ends.
+// createLoop creates namespaces, each by a thread of its own. Both end
+// together.
 func createLoop(count string) error {
 	n, err := strconv.Atoi(count)
 	if err != nil {
@@ -144,8 +144,8 @@ func createLoop(count string) error {
 	})
 }
 
-// unshare creates a namespace, as soon as there is room for one: they are torn
-// down one after the other, more slowly than some loops create them.
+// unshare creates a namespace as soon as there is room for one. The kernel
+// tears them down one by one, more slowly than some loops create them.
 func unshare() error {
 	for {
 		err := unix.Unshare(unix.CLONE_NEWNET)
@@ -177,7 +177,8 @@ func createLoops(loops, creations int) (map[int]int, error) {
 	return pids, errors.Join(errs...)
 }
 
-// paced does something so many times a second, as far as it can, for a time.
+// paced does something at a given rate for a time, or at the highest rate that
+// it can reach.
 func paced(perSecond, seconds int, do func() error) error {
 	begin := time.Now()
 	for i := range perSecond * seconds {
@@ -190,11 +191,11 @@ func paced(perSecond, seconds int, do func() error) error {
 	return nil
 }
 
-// created is what is read of a line of nsblame's.
+// created is the needed part of a line that nsblame prints.
 type created struct {
 	Type    string
 	Process *struct{ PID int }
-	Error   *json.RawMessage // of a try that failed
+	Error   *json.RawMessage // of a failed attempt
 	Seen    uint64
 	Printed uint64
 	Lost    uint64
@@ -202,8 +203,7 @@ type created struct {
 	LostByKind map[string]uint64 `json:"lost_by_kind"`
 }
 
-// attributed reads what nsblame has printed: how many creations of each
-// process.
+// attributed reads nsblame's output: how many creations each process has.
 func attributed(path string) (map[int]int, *created, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -1,8 +1,7 @@
-// Command meter measures in a test VM what nsblame costs, beside what people
-// would use in its place. It writes a bench.Sample a line to stdout, and what it
-// does to stderr.
+// Command meter measures in a test VM what nsblame costs, beside other tools.
+// It writes one bench.Sample a line to stdout, and its progress to stderr.
 //
-// The harness builds it for each run; it is of no use elsewhere.
+// The harness builds it for each run; it has no use elsewhere.
 package main
 
 import (
@@ -55,7 +54,7 @@ type amounts struct {
 type meter struct {
 	amounts
 	parts map[string]bool
-	// beside tells what is measured beside nsblame, by name.
+	// beside matches the names of the tools that are measured beside nsblame.
 	beside *regexp.Regexp
 	out    *json.Encoder
 }
@@ -95,7 +94,7 @@ func run() error {
 		{"storm", m.storm},
 		{"soak", m.soakLoop},
 		{"overflow", m.overflow},
-		{"loss", m.losses}, // of which much is left to be torn down
+		{"loss", m.losses}, // it leaves much to be torn down
 		{"audit", m.audit},
 	} {
 		if !m.parts[p.name] && !(p.name == "audit" && m.parts["loops"]) {

@@ -23,7 +23,7 @@ type loop struct {
 	parts int
 }
 
-// warm does it a few times: what is read for the first time is not measured.
+// warm does it a few times, so that first reads are not measured.
 func (l loop) warm() error { return repeat(min(3, l.n), l.do) }
 
 // timed is the time of one turn in nanoseconds.
@@ -31,7 +31,7 @@ func (l loop) timed() (float64, error) {
 	fastest := math.Inf(1)
 	for part := range l.parts {
 		if part > 0 {
-			time.Sleep(50 * time.Millisecond) // the scheduler makes up its mind anew
+			time.Sleep(50 * time.Millisecond) // the scheduler decides anew
 		}
 		n := max(1, l.n/l.parts)
 		begin := time.Now()
@@ -43,8 +43,8 @@ func (l loop) timed() (float64, error) {
 	return fastest, nil
 }
 
-// starts measures how long a tracer takes to attach, and to end. The first start
-// of each is not measured: its files are read from the disk.
+// starts measures how long a tracer takes to attach, and to end. The first
+// start of each is not measured, because it reads files from the disk.
 func (m *meter) starts() error {
 	for round := range m.rounds + 1 {
 		for _, t := range m.chosen(traced, bpftraceCreations) {
@@ -74,13 +74,13 @@ func (m *meter) loops() error {
 	return m.inTurn(m.chosen(untraced, traced, costed, bpftraceCreations, bpftraceExecs, bccExecs))
 }
 
-// audit is measured apart and last: once the kernel audits, it does so to all
-// that is started, even when auditing is turned off again.
+// audit is measured apart and last: once the kernel audits, it audits all that
+// is started, even when auditing is turned off again.
 func (m *meter) audit() error { return m.inTurn(m.chosen(auditd)) }
 
 func (m *meter) inTurn(tracers []*tracer) (err error) {
 	path := filepath.Join(dir, "socket")
-	if err := os.RemoveAll(path); err != nil { // of the turn before
+	if err := os.RemoveAll(path); err != nil { // of the previous turn
 		return err
 	}
 	p, err := newPingpong(path)
@@ -88,8 +88,8 @@ func (m *meter) inTurn(tracers []*tracer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
-	// Two processes that wake each other are run in one of two ways, of which one
-	// takes 5 % longer, and mostly in the same for a second or so.
+	// Two processes that wake each other run in one of two ways. One takes 5 %
+	// longer, and a way mostly lasts for a second or so.
 	const parts = 10
 	// Namespaces last: they are torn down some time after the loop.
 	loops := []loop{
@@ -97,13 +97,13 @@ func (m *meter) inTurn(tracers []*tracer) (err error) {
 		{"exec", m.execs, func() error { return spawn("/bin/true") }, 1},
 		{"create", m.creations, create, 1},
 	}
-	// Once for nothing: the system is still starting.
+	// Once without measuring: the system is still starting.
 	for _, l := range loops {
 		if _, err := l.timed(); err != nil {
 			return err
 		}
 	}
-	// What fails once is left out from then on, and the others go on.
+	// What fails once is left out from then on; the others continue.
 	failed := make(map[*tracer]error)
 	for range m.rounds {
 		for _, t := range tracers {
@@ -145,9 +145,10 @@ func (m *meter) round(t *tracer, loops []loop) error {
 	return err
 }
 
-// warm does what comes but once beside a tracer, and waits until nsblame has done
-// with it and with its start. What it does about the first creations of a unit is
-// measured: it asks systemd about the unit, which goes on for a while after them.
+// warm does what happens only once beside a tracer, and waits until nsblame has
+// finished it and its start. The first creations of a unit are measured:
+// nsblame asks systemd about the unit, and that continues for a while after
+// them.
 func (m *meter) warm(r *running, l loop) error {
 	if r.tracer != traced && r.tracer != costed {
 		return l.warm()
@@ -173,8 +174,8 @@ func usedBy(pids ...int) (sum time.Duration, err error) {
 	return sum, nil
 }
 
-// programs measures what each BPF program takes, and what those within a
-// creation take of it.
+// programs measures the time of each BPF program, and the share that programs
+// have of a creation.
 func (m *meter) programs() error {
 	r, err := launch(traced)
 	if err != nil {
@@ -215,8 +216,8 @@ func (m *meter) programs() error {
 	)
 }
 
-// withinCreation are the programs that run between the entry of unshare or clone
-// into the matter and its return.
+// withinCreation are the programs that run while unshare or clone creates a
+// namespace.
 var withinCreation = []string{"unshare_", "create_", "conntrack_", "ipvs_"}
 
 func (m *meter) sampleRuns(before, after []program) (within time.Duration, err error) {
@@ -241,7 +242,7 @@ func (m *meter) sampleRuns(before, after []program) (within time.Duration, err e
 	return within, nil
 }
 
-// createTime adds up what nsblame says that the creations took.
+// createTime adds up the times that nsblame reports for the creations.
 func createTime(path string) (total time.Duration, n int, err error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
@@ -263,12 +264,12 @@ func createTime(path string) (total time.Duration, n int, err error) {
 	return total, n, nil
 }
 
-// idle measures how often nsblame runs while nothing is to be told.
+// idle measures how often nsblame runs while nothing happens.
 func (m *meter) idle() error {
 	return m.during("wakeups", func() error { time.Sleep(10 * time.Second); return nil }, func(u usage) float64 { return float64(u.times) })
 }
 
-// storm measures what programs that create no namespace cost user space.
+// storm measures the cost in user space of programs that create no namespace.
 func (m *meter) storm() error {
 	return m.during("storm", func() error {
 		return paced(1000, m.seconds, func() error { return spawn("/bin/true") })
@@ -304,7 +305,7 @@ func (m *meter) during(row string, do func() error, figure func(usage) float64) 
 	return m.sample(row, traced.name, figure(u))
 }
 
-// soakLoop has an hour's worth of creations go by, and looks whether anything
+// soakLoop makes an hour's worth of creations, and looks for anything that
 // grows.
 func (m *meter) soakLoop() error {
 	r, err := launch(traced)
@@ -320,7 +321,7 @@ func (m *meter) soakLoop() error {
 		return errors.Join(err, m.sample("soak", traced.name, memory), m.sample("entries", traced.name, float64(entries)))
 	}
 	const parts = 4
-	// what the start took is given back once the probes are attached
+	// the memory of the start is given back once the probes are attached
 	err = errors.Join(quiet(r.pid()), look())
 	for range parts {
 		if err == nil {
@@ -330,8 +331,8 @@ func (m *meter) soakLoop() error {
 	return errors.Join(err, r.stop())
 }
 
-// quiet waits until a process has nothing to do for some time: of the last
-// namespaces it is told when they are torn down.
+// quiet waits until a process has nothing to do for some time. It hears of the
+// last namespaces when they are torn down.
 func quiet(pid int) error {
 	var last usage
 	same := 0
@@ -372,10 +373,10 @@ func (m *meter) losses() error {
 	return errors.Join(m.sample("loss", traced.name, float64(wrong)), m.sample("seconds", traced.name, took.Seconds()))
 }
 
-// overflow has nsblame stand still until its buffer overflows, and measures how
-// soon it then tells of the loss, which must be exact.
+// overflow stops nsblame until its buffer overflows. Then it measures how soon
+// nsblame reports the loss, which must be exact.
 func (m *meter) overflow() error {
-	const creations = 60 // some times what so small a buffer holds
+	const creations = 60 // several times what such a small buffer holds
 	r, err := launch(traced, "--buffer-size", "16K")
 	if err != nil {
 		return err

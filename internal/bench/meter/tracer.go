@@ -16,7 +16,7 @@ import (
 )
 
 // poll is the pause between two looks at a condition. Some looks take long
-// themselves, and must not hold up what is waited for.
+// themselves, and must not delay the condition.
 const poll = 200 * time.Millisecond
 
 // patience bounds the wait for a condition.
@@ -60,7 +60,7 @@ var costed = &tracer{
 	rows: []string{"create"}, attached: traced.attached, every: traced.every,
 }
 
-// What a bpftrace script can tell of a creation.
+// What a bpftrace script can say about a creation.
 const createScript = `kprobe:copy_net_ns / arg0 & 0x40000000 / {
 	$p = ((struct task_struct *)curtask)->real_parent;
 	time("%H:%M:%S ");
@@ -88,7 +88,7 @@ var (
 	}
 )
 
-// execsnoopScript is where bpftrace's package has it.
+// execsnoopScript is where bpftrace's package puts it.
 func execsnoopScript() string {
 	found, _ := filepath.Glob("/usr/*bin/execsnoop.bt")
 	return strings.Join(append(found, "/usr/share/bpftrace/tools/execsnoop.bt")[:1], "")
@@ -234,7 +234,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// usage is what a process has used of a CPU, and how often it was given one.
+// usage is how much CPU time a process has used, and how often it got a CPU.
 type usage struct {
 	cpu   time.Duration
 	times uint64

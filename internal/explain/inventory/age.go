@@ -5,35 +5,35 @@ type Bound string
 
 // The bounds.
 const (
-	// Unknown: nothing tells.
+	// Unknown: nothing shows it.
 	Unknown Bound = ""
-	// Exact: its creation was seen, or it was there from the boot on.
+	// Exact: its creation was seen, or it exists since the boot.
 	Exact Bound = "exact"
-	// AtLeast: it was there by then; it may be older.
+	// AtLeast: it existed by then, and may be older.
 	AtLeast Bound = "at_least"
-	// Inferred: the oldest process in it is so old. That process may have moved
-	// in later, and the namespace be younger; or be older, and have had others
+	// Inferred: the age is that of the oldest process in it. The namespace may
+	// be younger, if that process joined later. It may be older, if others were
 	// in it before.
 	Inferred Bound = "inferred"
 )
 
-// Age is how long a namespace has been there.
+// Age is how long a namespace has existed.
 type Age struct {
 	Bound Bound
-	// SinceNS is the time that it tells of, nanoseconds since boot.
+	// SinceNS is the moment since which, nanoseconds since boot.
 	SinceNS uint64
-	// Why says what it rests on: boot, recording, nsfs (an open file or a mount
-	// of it is as old), order (one that was created later is as old), process.
+	// Why says what shows it: boot, recording, nsfs (the age of an open file or
+	// a mount of it), order (the age of a later one), process.
 	Why string
 }
 
-// evidence is a time at which a namespace was there.
+// evidence is a time at which a namespace existed.
 type evidence struct {
 	ns  uint64
 	why string
 }
 
-// Existed tells that a namespace was there at a time since boot.
+// Existed adds that a namespace existed at a time since boot.
 func (b *Builder) Existed(inum uint32, ns uint64, why string) {
 	old, known := b.since[inum]
 	if !known || ns < old.ns {
@@ -41,12 +41,12 @@ func (b *Builder) Existed(inum uint32, ns uint64, why string) {
 	}
 }
 
-// Created tells when a namespace was created, nanoseconds since boot.
+// Created adds when a namespace was created, nanoseconds since boot.
 func (b *Builder) Created(inum uint32, ns uint64) { b.begun[inum] = ns }
 
-// ages draws what can be concluded of when namespaces were created. The kernel's
-// list is in the order of creation: a namespace is at least as old as any that
-// comes after it, and no older than any that comes before.
+// ages concludes when namespaces were created. The kernel's list is in the
+// order of creation. So a namespace is at least as old as any after it, and no
+// older than any before it.
 func (b *Builder) ages(inv *Inventory) {
 	later := evidence{ns: inv.NowNS + 1}
 	for i := len(inv.Namespaces) - 1; i >= 0; i-- {
@@ -63,7 +63,7 @@ func (b *Builder) ages(inv *Inventory) {
 			later = evidence{ns: min(later.ns, e.ns)}
 		}
 	}
-	var earlier uint64 // when the last one was created of which that is known
+	var earlier uint64 // the latest known creation so far
 	for _, n := range inv.Namespaces {
 		if ns, seen := b.begun[n.Inum]; seen {
 			n.Age = Age{Bound: Exact, SinceNS: ns, Why: "recording"}
@@ -90,7 +90,7 @@ func (b *Builder) evidenceOf(n *Namespace) (evidence, bool) {
 	return e, known
 }
 
-// oldest is the start of the process in it that started first.
+// oldest is when the first process in it started.
 func (n *Namespace) oldest() (ns uint64, known bool) {
 	if len(n.Listed) == 0 {
 		return 0, false
@@ -98,8 +98,7 @@ func (n *Namespace) oldest() (ns uint64, known bool) {
 	return n.Listed[0].ID.StartNS, true
 }
 
-// or takes the start of a process for the age where nothing is known that says
-// more.
+// or takes the start of a process for the age if nothing better is known.
 func (a Age) or(start uint64) Age {
 	if a.Bound == AtLeast && a.SinceNS <= start {
 		return a

@@ -1,9 +1,9 @@
-// Package inventory puts together what is found of the network namespaces that
-// exist: who is in each, what else holds it, since when it is known to be there.
+// Package inventory collects what is found about the network namespaces that
+// exist: who is in each, what else holds it, and how old it is.
 //
-// It is a pure function of what it is told. Whoever tells it may find the same
-// namespace in any order and on any of these ways; lists of what could be many
-// are bounded, and count what goes beyond.
+// It is a pure function of its input. The same namespace may be found in any
+// order and in several ways. Long lists are bounded, and count what is left
+// out.
 package inventory
 
 import (
@@ -26,13 +26,13 @@ const (
 type Process struct {
 	// ID is its identity. StartNS is that of /proc, which is exact to 10 ms.
 	ID event.ProcessID
-	// TID is the thread that is meant where that is not the leader.
+	// TID is the thread, if it is not the leader.
 	TID uint32
 	// Comm is its name, UID its real user id.
 	Comm string
 	UID  uint32
-	// Program is what it runs, Cgroup where it belongs; CgroupKnown is false if
-	// that could not be read.
+	// Program is what it runs, Cgroup where it belongs. CgroupKnown is false if
+	// the cgroup could not be read.
 	Program     event.Program
 	Cgroup      string
 	CgroupKnown bool
@@ -57,25 +57,25 @@ type File struct {
 
 // Mount is where a namespace is mounted.
 type Mount struct {
-	// Path is the mount point as those see it who live in the mount namespace
-	// with the inode number MountInum.
+	// Path is the mount point, as seen in the mount namespace with the inode
+	// number MountInum.
 	Path      string
 	MountInum uint32
-	// Own is set where that is the one that nsblame is in.
+	// Own is set if that is nsblame's own mount namespace.
 	Own bool
-	// Others counts further mount namespaces, or further places with another
-	// root in the same, with a mount of it at this path.
+	// Others counts further views with a mount of it at this path: other mount
+	// namespaces, or other roots in the same one.
 	Others uint64
 }
 
 // Name is what a namespace is called.
 type Name struct {
 	Name string
-	// By says who calls it so: iproute2, docker.
+	// By says who uses this name: iproute2, docker.
 	By string
 }
 
-// Kernel is what the kernel's own list tells of a namespace.
+// Kernel is what the kernel's own list says about a namespace.
 type Kernel struct {
 	// Inum and Cookie are its inode number and its cookie, 0 where it has none.
 	Inum   uint32
@@ -92,30 +92,29 @@ type Kernel struct {
 type Namespace struct {
 	// Inum is its inode number.
 	Inum uint32
-	// Initial is set for that of the machine itself.
+	// Initial is set for the machine's own.
 	Initial bool
 	// Kernel is what the kernel's list says of it, nil if it was not read or
 	// does not have it.
 	Kernel *Kernel
 	// Processes and Threads count who is in it.
 	Processes, Threads uint64
-	// Listed are those processes that started first, Places the cgroups of all;
-	// Elsewhere counts those for whose cgroup there was no room. Of the initial
-	// namespace, in which is who did not leave it, they are empty.
+	// Listed are the processes that started first, Places the cgroups of all.
+	// Elsewhere counts those for whose cgroup there was no room. All are empty
+	// for the initial namespace.
 	Listed    []Process
 	Places    []Place
 	Elsewhere uint64
-	// Files, Sockets, Messages and Mounts hold it; the counts are of all, listed
-	// or not. Of a message the socket that it waits in is told.
+	// Files, Sockets, Messages and Mounts hold it. The counts are of all,
+	// listed or not. A message is listed by the socket that it waits in.
 	Files, Sockets, Messages           []File
 	FileCount, SockCount, MessageCount uint64
 	// MountCount counts the paths at which it is mounted.
 	Mounts     []Mount
 	MountCount uint64
-	// Age is how long it is known to be there.
+	// Age is how long it is known to exist.
 	Age Age
-	// Unheld tells whether nothing was found to hold it, which was looked for
-	// twice.
+	// Unheld is set if two looks found nothing that holds it.
 	Unheld bool
 }
 
@@ -138,8 +137,8 @@ var nameDirs = map[string]string{
 	"/run/docker/netns": "docker", "/var/run/docker/netns": "docker",
 }
 
-// Names returns what the namespace is called in the mount namespace that nsblame
-// is in: the names by which commands find it.
+// Names returns what the namespace is called in nsblame's own mount namespace.
+// By these names commands find it.
 func (n *Namespace) Names() []Name {
 	var names []Name
 	for _, m := range n.Mounts {
@@ -152,29 +151,29 @@ func (n *Namespace) Names() []Name {
 	return names
 }
 
-// Gaps says what could not be read. The zero value stands for nothing.
+// Gaps says what could not be read. The zero value has no gaps.
 type Gaps struct {
-	// Kernel says why the kernel's own list, and which sockets are in another
-	// namespace than their process, could not be read. Remedy says what to do.
+	// Kernel says why the kernel could not be asked for its own list and for
+	// sockets outside their process's namespace. Remedy says what to do.
 	Kernel, Remedy string
-	// KernelCut is set where the kernel's list is longer than could be read.
+	// KernelCut is set if the kernel's list is longer than what was read.
 	KernelCut bool
-	// Processes counts those of which it was not allowed to see in which
-	// namespace they are, Files those whose open files were not to be seen,
-	// Mounts those whose mounts were not.
+	// Processes counts processes whose namespace may not be seen. Files counts
+	// those whose open files may not be seen, Mounts those whose mounts may
+	// not.
 	Processes, Files, Mounts uint64
 	// Rights says what to do about these.
 	Rights string
-	// Messages counts unix sockets with more waiting in them than was looked at.
+	// Messages counts unix sockets with more unread messages than were looked
+	// at.
 	Messages uint64
 	// Hidden says why there may be processes that are not seen at all.
 	Hidden string
-	// Failed counts what could not be read for another reason, with the first
-	// of those.
+	// Failed counts what could not be read for other reasons. Why is the first
+	// of them.
 	Failed uint64
 	Why    string
-	// Changing counts namespaces that were there during a part of the time only
-	// that it took to look.
+	// Changing counts namespaces that came or went during the look.
 	Changing uint64
 }
 
@@ -183,17 +182,17 @@ func (g *Gaps) Incomplete() bool {
 	return g.Kernel != "" || g.KernelCut || g.Processes > 0 || g.Files > 0 || g.Mounts > 0 || g.Messages > 0 || g.Hidden != "" || g.Failed > 0
 }
 
-// Recount takes the counts of what could not be read from a first look, where
-// the same was looked at twice.
+// Recount takes the counts of what could not be read from a first look, if the
+// same was looked at twice.
 func (g *Gaps) Recount(first *Gaps) {
 	g.Processes, g.Files, g.Mounts = first.Processes, first.Files, first.Mounts
 	g.Failed, g.Why = first.Failed, first.Why
 }
 
-// Inventory is all namespaces that exist, as far as they could be found.
+// Inventory is all namespaces that were found.
 type Inventory struct {
-	// Namespaces are in the order of their creation where the kernel's list was
-	// read, otherwise of their numbers, with the initial one first.
+	// Namespaces are in the order of their creation if the kernel's list was
+	// read, otherwise of their numbers. The initial one is first.
 	Namespaces []*Namespace
 	Gaps       Gaps
 	// NowNS is when it was taken, nanoseconds since boot.
@@ -205,7 +204,7 @@ type Builder struct {
 	Gaps  Gaps
 	all   map[uint32]*Namespace
 	order []uint32 // of the kernel's list
-	// what was told already, for files and mounts may be found twice
+	// what was added already, because files and mounts may be found twice
 	files  map[fileKey]bool
 	mounts map[mountKey]int
 	places map[uint32]map[string]int
@@ -231,7 +230,7 @@ type mountKey struct {
 	path string
 }
 
-// NewBuilder returns one that has been told nothing.
+// NewBuilder returns an empty one.
 func NewBuilder() *Builder {
 	return &Builder{
 		all: make(map[uint32]*Namespace), files: make(map[fileKey]bool), mounts: make(map[mountKey]int),
@@ -249,26 +248,26 @@ func (b *Builder) at(inum uint32) *Namespace {
 	return n
 }
 
-// Initial tells which namespace is the machine's own.
+// Initial says which namespace is the machine's own.
 func (b *Builder) Initial(inum uint32) { b.at(inum).Initial = true }
 
-// IsInitial reports whether that is the machine's own, as far as was told.
+// IsInitial reports whether Initial has named this one.
 func (b *Builder) IsInitial(inum uint32) bool {
 	n := b.all[inum]
 	return n != nil && n.Initial
 }
 
-// has reports whether something was told of a namespace.
+// has reports whether anything was added about a namespace.
 func (b *Builder) has(inum uint32) bool { return b.all[inum] != nil }
 
-// Occupant tells of a process with so many threads in a namespace. Its cgroup
-// must be filled, where it can be.
+// Occupant adds a process and the number of its threads in a namespace. Its
+// cgroup must be filled in, if it is known.
 func (b *Builder) Occupant(inum uint32, p Process, threads uint64) {
 	n := b.at(inum)
 	n.Processes++
 	n.Threads += threads
 	if n.Initial {
-		return // of which only the count is told
+		return // only the count is kept of it
 	}
 	b.place(n, &p)
 	older := func(a, b Process) int {
@@ -303,7 +302,7 @@ func (b *Builder) place(n *Namespace, p *Process) {
 	}
 }
 
-// File tells of a file of nsfs that is open on a namespace.
+// File adds a file of nsfs that is open on a namespace.
 func (b *Builder) File(inum uint32, f File) {
 	if b.told(fileKey{inum, f.Process.ID.PID, f.FD, openFile}) {
 		return
@@ -315,8 +314,7 @@ func (b *Builder) File(inum uint32, f File) {
 	}
 }
 
-// Socket tells of a socket that is in a namespace in which the process that has
-// it open is not.
+// Socket adds a socket in a namespace that its process is not in.
 func (b *Builder) Socket(inum uint32, f File) {
 	if b.told(fileKey{inum, f.Process.ID.PID, f.FD, socket}) {
 		return
@@ -328,8 +326,8 @@ func (b *Builder) Socket(inum uint32, f File) {
 	}
 }
 
-// Message tells of a message, in a socket that a process has open, with a file
-// that is open on a namespace or a socket that is in it.
+// Message adds an unread message in a socket of a process. It contains a file
+// that is open on a namespace, or a socket in it.
 func (b *Builder) Message(inum uint32, f File) {
 	if b.told(fileKey{inum, f.Process.ID.PID, f.FD, message}) {
 		return
@@ -349,7 +347,7 @@ func (b *Builder) told(key fileKey) bool {
 	return false
 }
 
-// Mount tells that a namespace is mounted.
+// Mount adds a mount of a namespace.
 func (b *Builder) Mount(inum uint32, m Mount) {
 	n := b.at(inum)
 	key := mountKey{inum, m.Path}
@@ -374,9 +372,9 @@ func (b *Builder) Mount(inum uint32, m Mount) {
 // unlisted stands for a mount for which there is no room in the list.
 const unlisted = -1
 
-// List tells the kernel's list as it was before and after everything else was
-// told. A namespace that is in neither has ended meanwhile; one of which nothing
-// was found counts only if it was there all the time.
+// List adds the kernel's list, as it was before and after everything else was
+// read. A namespace that is in neither has ended meanwhile. One without any
+// holder counts only if it is in both.
 func (b *Builder) List(before, after []Kernel) {
 	stayed := make(map[uint32]Kernel, len(before))
 	for _, k := range before {
@@ -410,7 +408,7 @@ func (b *Builder) List(before, after []Kernel) {
 	}
 }
 
-// Empty returns those of a list of which nothing was found that holds them.
+// Empty returns the namespaces of a list without any known holder.
 func (b *Builder) Empty(list []Kernel) []uint32 {
 	var empty []uint32
 	for _, k := range list {
@@ -421,14 +419,14 @@ func (b *Builder) Empty(list []Kernel) []uint32 {
 	return empty
 }
 
-// Namespaces calls f for each namespace that was told of.
+// Namespaces calls f for each namespace that was added.
 func (b *Builder) Namespaces(f func(*Namespace)) {
 	for _, inum := range slices.Sorted(maps.Keys(b.all)) {
 		f(b.all[inum])
 	}
 }
 
-// Describe has each process that is listed completed.
+// Describe calls complete for each process that is listed.
 func (b *Builder) Describe(complete func(*Process)) {
 	for _, n := range b.all {
 		if n.Initial {
@@ -445,7 +443,7 @@ func (b *Builder) Describe(complete func(*Process)) {
 	}
 }
 
-// Build returns what it was told, as of a time since boot.
+// Build returns what was added, as of a time since boot.
 func (b *Builder) Build(nowNS uint64) *Inventory {
 	inv := &Inventory{Gaps: b.Gaps, NowNS: nowNS}
 	rank := make(map[uint32]int, len(b.order))

@@ -1,4 +1,4 @@
-// Package clock reads the kernel's clocks, and how far apart they are.
+// Package clock reads the kernel's clocks and their offsets.
 package clock
 
 import (
@@ -15,11 +15,11 @@ func Boot() uint64 { return uint64(now(unix.CLOCK_BOOTTIME)) }
 // WallOffset is CLOCK_REALTIME minus CLOCK_BOOTTIME in nanoseconds.
 func WallOffset() int64 { return apart(now, unix.CLOCK_REALTIME, unix.CLOCK_BOOTTIME) }
 
-// MonotonicLag is CLOCK_BOOTTIME minus CLOCK_MONOTONIC in nanoseconds: for how
-// long the machine was suspended, 0 if it never was.
+// MonotonicLag is CLOCK_BOOTTIME minus CLOCK_MONOTONIC in nanoseconds. That is
+// how long the machine was suspended, 0 if it never was.
 func MonotonicLag() uint64 { return suspended(apart(now, unix.CLOCK_BOOTTIME, unix.CLOCK_MONOTONIC)) }
 
-// suspended takes for zero what is shorter than any suspend.
+// suspended returns zero for what is shorter than any suspend.
 func suspended(lag int64) uint64 {
 	if lag < int64(time.Millisecond) {
 		return 0
@@ -34,16 +34,16 @@ func now(id int32) int64 {
 	return ts.Nano()
 }
 
-// A look at two clocks that takes no longer than closeEnough, in nanoseconds, is
-// taken as it is. Where none is so short, maxLooks are taken.
+// A look at two clocks that takes closeEnough at most, in nanoseconds, is good
+// enough. If none is that short, maxLooks are made.
 const (
 	closeEnough = 5_000
 	maxLooks    = 20
 )
 
-// apart is one clock minus another. A thread may lose its processor between two
-// readings, for a tenth of a second where many want it; so the second clock is read
-// before and after the first, and of several looks the shortest counts.
+// apart is one clock minus another. A thread may lose its CPU between two
+// readings, on a busy machine for a tenth of a second. So the second clock is
+// read before and after the first, and the shortest of several looks counts.
 func apart(read func(id int32) int64, a, b int32) int64 {
 	shortest, difference := int64(math.MaxInt64), int64(0)
 	for range maxLooks {

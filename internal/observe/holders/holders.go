@@ -24,15 +24,15 @@ type Scan struct {
 	Root string
 	// Hierarchy is that of the cgroups which name units.
 	Hierarchy kernel.Hierarchy
-	// To is told what is found.
+	// To takes what is found.
 	To *inventory.Builder
-	// FilesKnown is set where the open files are known already: then they are
-	// looked at for the sake of Writers alone.
+	// FilesKnown is set if the open files are known already. Then only Writers
+	// needs a look at them.
 	FilesKnown bool
-	// Only are the namespaces that are looked for, all if nil.
+	// Only lists the namespaces to look for, all if nil.
 	Only map[uint32]bool
-	// Writers are the files about which it is asked whether a process has them
-	// open for writing, by their absolute path; true once one was found.
+	// Writers has files by their absolute path. A value becomes true if a
+	// process has the file open for writing.
 	Writers map[string]bool
 	// BootOfNS turns a time of the wall clock into one since boot, both in
 	// nanoseconds; 0 if it was before.
@@ -44,8 +44,8 @@ type Scan struct {
 	dated  map[uint32]bool
 }
 
-// mountView is what a process sees of mounts: its mount namespace, and what its
-// root is in it.
+// mountView is a process's view of mounts: its mount namespace, and its root in
+// it.
 type mountView struct {
 	inum uint32
 	root string
@@ -54,8 +54,8 @@ type mountView struct {
 // batch is how many entries of a directory are read at once.
 const batch = 1024
 
-// Run looks at each process once. What may not be read is counted as a gap; the
-// error says that the processes could not be listed, or that ctx is done.
+// Run looks at each process once. What it may not read is counted as a gap. An
+// error means that the processes could not be listed, or that ctx is done.
 func (s *Scan) Run(ctx context.Context) error {
 	s.open()
 	s.mounts = make(map[mountView]bool)
@@ -125,7 +125,7 @@ func (s *Scan) process(pid uint32) {
 	s.mountsOf(pid)
 }
 
-// threads tells in which namespaces the threads of a process are.
+// threads finds the namespaces of a process's threads.
 func (s *Scan) threads(st *procfs.Stat) {
 	type part struct {
 		first, count uint32
@@ -157,7 +157,7 @@ func (s *Scan) threads(st *procfs.Stat) {
 		s.fail(err)
 	}
 	for inum, part := range parts {
-		if s.To.IsInitial(inum) { // of which only the count is told
+		if s.To.IsInitial(inum) { // only the count is kept of it
 			s.To.Occupant(inum, inventory.Process{ID: st.ID}, uint64(part.count))
 			continue
 		}
@@ -171,7 +171,7 @@ func (s *Scan) threads(st *procfs.Stat) {
 	}
 }
 
-// known is what is kept of each process that is met.
+// known is what is kept of each process.
 func (s *Scan) known(st *procfs.Stat) inventory.Process {
 	p := inventory.Process{ID: st.ID, Comm: st.Comm}
 	cgroup, err := s.proc.Cgroup(st.ID.PID, s.Hierarchy)
@@ -179,7 +179,7 @@ func (s *Scan) known(st *procfs.Stat) inventory.Process {
 	return p
 }
 
-// Known returns what is kept of a living process; false if it is gone.
+// Known returns what is kept of a living process; false if it has ended.
 func (s *Scan) Known(id event.ProcessID) (inventory.Process, bool) {
 	s.open()
 	st, err := s.proc.Stat(id.PID)
@@ -189,7 +189,7 @@ func (s *Scan) Known(id event.ProcessID) (inventory.Process, bool) {
 	return s.known(&st), true
 }
 
-// files tells which namespaces a process has open.
+// files finds the namespaces that a process has open.
 func (s *Scan) files(st *procfs.Stat) {
 	denied := false
 	err := s.each(s.path(st.ID.PID, "fd"), func(fd uint32) error {
@@ -236,17 +236,17 @@ func (s *Scan) writes(pid, fd uint32) bool {
 	return false
 }
 
-// Date tells how old the kernel's file of a namespace is that a process has
-// open.
+// Date finds out how old the kernel's file of a namespace is, for one that a
+// process has open.
 func (s *Scan) Date(inum, pid, fd uint32) {
 	s.open()
 	s.date(inum, join(pid, "fd/"+strconv.FormatUint(uint64(fd), 10)))
 }
 
-// date tells how old the kernel's file of a namespace is: it is made when
-// somebody opens or mounts it, and stays for as long as anybody has it so. One
-// that nobody has is made for the question, and is as old as that. The link
-// leads to the file at once: no path is walked that a process could have laid.
+// date finds out how old the kernel's file of a namespace is. The file is made
+// when somebody opens or mounts it, and stays as long as anybody does. If
+// nobody does, the question itself makes it. The link leads to the file
+// directly, so no process can lay a path in the way.
 func (s *Scan) date(inum uint32, link string) {
 	if s.dated[inum] || s.BootOfNS == nil {
 		return
@@ -271,7 +271,7 @@ func (s *Scan) inumAt(link, kind string) (uint32, error) {
 	}
 	inum, ok := parseLink(target, kind)
 	if target == "" {
-		return 0, fs.ErrPermission // so 5.10 says it
+		return 0, fs.ErrPermission // what 5.10 returns
 	}
 	if !ok {
 		return 0, errors.New("read " + strconv.Quote(link) + ": unexpected form: " + strconv.Quote(target))
@@ -279,8 +279,8 @@ func (s *Scan) inumAt(link, kind string) (uint32, error) {
 	return inum, nil
 }
 
-// parseLink reads "net:[4026531840]". What is in a file system has a path that
-// begins with a slash, and can't be taken for it.
+// parseLink reads "net:[4026531840]". A path in a file system begins with a
+// slash, so it cannot be confused with this.
 func parseLink(target, kind string) (uint32, bool) {
 	digits, ok := strings.CutPrefix(target, kind+":[")
 	if !ok {
@@ -297,8 +297,8 @@ func join(pid uint32, name string) string { return strconv.FormatUint(uint64(pid
 
 func isDenial(err error) bool { return errors.Is(err, fs.ErrPermission) }
 
-// fail counts what could not be read though nobody forbids it. That a process
-// or a thread is gone is no failure.
+// fail counts what could not be read although nobody forbids it. A process or a
+// thread that has ended is no failure.
 func (s *Scan) fail(err error) {
 	if errors.Is(err, procfs.ErrGone) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
 		return
@@ -310,7 +310,7 @@ func (s *Scan) fail(err error) {
 	}
 }
 
-// Complete reads what more is told of a process that is listed.
+// Complete reads the rest about a process that is listed.
 func (s *Scan) Complete(p *inventory.Process) {
 	if p.Described {
 		return
@@ -322,10 +322,10 @@ func (s *Scan) Complete(p *inventory.Process) {
 	}
 	uid, uidErr := s.proc.UID(p.ID.PID)
 	if st, err := s.proc.Stat(p.ID.PID); err != nil || uidErr != nil || st.ID.StartNS != p.ID.StartNS/tick*tick {
-		return // it is gone, or the pid another's
+		return // it has ended, or another process has its pid
 	}
 	p.Program, p.UID, p.Described = program, uid, true
 }
 
-// tick is to what /proc is exact, in nanoseconds.
+// tick is the resolution of times in /proc, in nanoseconds.
 const tick = 10_000_000

@@ -16,8 +16,7 @@ import (
 // maxLine bounds a line of mountinfo: an overlay may have many layers.
 const maxLine = 1 << 20
 
-// mountsOf tells which namespaces are mounted where, once for each view that
-// processes have of mounts.
+// mountsOf finds where namespaces are mounted, once for each view of mounts.
 func (s *Scan) mountsOf(pid uint32) {
 	inum, err := s.inumAt(join(pid, "ns/mnt"), "mnt")
 	if err == nil {
@@ -71,8 +70,8 @@ func (s *Scan) readMounts(pid, view uint32) error {
 	}
 }
 
-// datedDirs are where only root mounts, so that a path in them can be looked at
-// without waiting for a file system of somebody else's.
+// datedDirs are where only root mounts. So looking at a path in them never
+// waits for somebody else's file system.
 var datedDirs = map[string]bool{"/run/netns": true, "/run/docker/netns": true}
 
 func (s *Scan) dateMount(inum uint32, m *inventory.Mount) {

@@ -15,19 +15,19 @@ import (
 )
 
 // attempt asks the kernel for something and gives it back at once. Only the
-// answer is of interest.
+// answer matters.
 type attempt func() error
 
 // attempts are the things that Check tries. They are fields so that tests can
-// play any kernel.
+// simulate any kernel.
 type attempts struct {
 	memlock, ringBuffer          attempt
 	rawTracepoint, fentry, fexit attempt
 	taskIterator, kprobe         attempt
 }
 
-// attachPoint is where programs are tried: what nsblame itself traces, and
-// seldom enough called that a trial goes unnoticed.
+// attachPoint is where programs are tried. nsblame itself traces it, and it is
+// called so rarely that a trial goes unnoticed.
 const attachPoint = string(event.ProbeCreate)
 
 func realAttempts() attempts {
@@ -66,14 +66,14 @@ func tryProgram(spec *ebpf.ProgramSpec, attach func(*ebpf.Program) (io.Closer, e
 	}
 }
 
-// KprobesNeedPreallocation reports whether this kernel warns of kprobe programs
-// that use tables whose entries are allocated as they come. It tells by refusing
-// such a table to programs on perf events, for the same reason. Where it cannot be
-// tried, it is taken to do so.
+// KprobesNeedPreallocation reports whether this kernel warns about kprobe
+// programs whose tables allocate entries on demand. Such a kernel also refuses
+// these tables to programs on perf events, so that is tried. If it cannot be
+// tried, the answer is yes.
 func KprobesNeedPreallocation() bool { return tryAllocation() != nil }
 
 func tryAllocation() (err error) {
-	// Before 5.11 what another program has just given back can still count
+	// Before 5.11, memory that another program has just freed can still count
 	// against the limit.
 	_ = rlimit.RemoveMemlock()
 	table, err := ebpf.NewMap(&ebpf.MapSpec{

@@ -25,19 +25,19 @@ const (
 // ErrNoHierarchy says that no hierarchy on this machine names units.
 var ErrNoHierarchy = errors.New("neither cgroup version 2 nor the hierarchy name=systemd is in use")
 
-// CgroupHierarchy tells which hierarchy names the units and containers of this
-// machine. With ErrNoHierarchy it returns HierarchyUnified, in which every
-// task has a place, if only the root.
+// CgroupHierarchy returns the hierarchy that names the units and containers of
+// this machine. With ErrNoHierarchy it returns HierarchyUnified, where every
+// task has a place, at least the root.
 func CgroupHierarchy() (Hierarchy, error) { return running().cgroupHierarchy() }
 
-// cgroupHierarchy judges by where pid 1 sits, for systemd puts itself into
-// init.scope (or system.slice, or a container's path) of the hierarchy that it
-// manages and leaves others alone. A hierarchy name=systemd that is merely
-// mounted on a unified machine, as some do for old containers, is not taken.
+// cgroupHierarchy looks where pid 1 is. systemd puts itself into init.scope (or
+// system.slice, or a container's path) of the hierarchy that it manages, and
+// leaves others alone. Some mount a hierarchy name=systemd on a unified machine
+// for old containers; that one does not count.
 //
-// In the hybrid layout systemd sits in both. There name=systemd is the better
-// witness: container runtimes that create cgroups themselves do so in version
-// 1, and leave a container's processes in the runtime's own unit of version 2.
+// In the hybrid layout systemd is in both. There name=systemd is the better
+// witness. Container runtimes that create cgroups themselves do so in version
+// 1. In version 2 they leave a container's processes in the runtime's own unit.
 func (x *examiner) cgroupHierarchy() (Hierarchy, error) {
 	places := x.placesOfInit()
 	systemd, hasSystemd := places["name=systemd"]
@@ -51,8 +51,8 @@ func (x *examiner) cgroupHierarchy() (Hierarchy, error) {
 	return x.mountedHierarchy()
 }
 
-// placesOfInit returns the cgroup of pid 1 by controller list, the empty one
-// being version 2. It is empty where /proc does not tell.
+// placesOfInit returns the cgroup of pid 1 by controller list; the empty list
+// is version 2. It is empty if /proc does not say.
 func (x *examiner) placesOfInit() map[string]string {
 	data, err := fs.ReadFile(x.root, "proc/1/cgroup")
 	if err != nil {
@@ -73,8 +73,8 @@ func parseCgroup(data []byte) map[string]string {
 	return places
 }
 
-// mountedHierarchy judges by what is mounted: for machines without systemd, and
-// for containers whose pid 1 shows the root of its cgroup namespace.
+// mountedHierarchy looks at what is mounted. It serves machines without
+// systemd, and containers whose pid 1 shows the root of its cgroup namespace.
 func (x *examiner) mountedHierarchy() (Hierarchy, error) {
 	data, err := fs.ReadFile(x.root, "proc/self/mountinfo")
 	if err != nil {
@@ -100,7 +100,7 @@ func (x *examiner) mountedHierarchy() (Hierarchy, error) {
 	return HierarchyUnified, ErrNoHierarchy
 }
 
-// mount is a line of /proc/self/mountinfo, as far as needed here.
+// mount is the needed part of a line of /proc/self/mountinfo.
 type mount struct {
 	point, fstype string
 	options       []string // of the file system, not of the mount
@@ -109,7 +109,7 @@ type mount struct {
 func parseMountinfo(data []byte) []mount {
 	var mounts []mount
 	lines := bufio.NewScanner(bytes.NewReader(data))
-	// A line of an overlay with many layers passes bufio's 64 KiB.
+	// A line of an overlay with many layers exceeds bufio's 64 KiB.
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		before, after, ok := strings.Cut(lines.Text(), " - ")

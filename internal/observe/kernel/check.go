@@ -16,12 +16,12 @@ import (
 // ends, it returns what it has.
 func Check(ctx context.Context) []Finding { return running().check(ctx) }
 
-// examiner answers all questions about one kernel. Its fields are what tests
-// replace to play another one.
+// examiner answers all questions about one kernel. Tests replace its fields to
+// simulate another one.
 type examiner struct {
 	root             fs.FS // holds proc, sys, lib and boot
 	release, machine string
-	version          string // what the kernel says of how it was built
+	version          string // what the kernel says about its build
 	hasFunction      func(string) (bool, error)
 	hasTracepoint    func(string) (bool, error)
 	hasCookies       func() (bool, error)
@@ -77,7 +77,7 @@ func (x *examiner) verify(f Finding, try attempt) Finding {
 		f.Verdict = OK
 		return f
 	}
-	// The kernel's word counts, whatever Check would say of the finding.
+	// The kernel decides, whatever Check would say about the finding.
 	var unsupported *UnsupportedError
 	if err = x.refused(f.Name, err); errors.As(err, &unsupported) {
 		f.Verdict, f.Detail, f.Remedy = Missing, unsupported.Err.Error(), unsupported.Remedy
@@ -87,8 +87,7 @@ func (x *examiner) verify(f Finding, try attempt) Finding {
 	return f
 }
 
-// notTried completes a finding whose trial would only repeat what another one
-// says.
+// notTried completes a finding whose trial would only repeat another one.
 func notTried(f Finding, why string) Finding {
 	f.Verdict, f.Detail, f.Remedy = Unknown, "not tried: "+why, ""
 	return f

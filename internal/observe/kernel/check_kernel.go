@@ -6,7 +6,7 @@ import (
 	"github.com/nsblame/nsblame/internal/event"
 )
 
-// checkKernel names the kernel and tells of its lockdown mode.
+// checkKernel names the kernel and its lockdown mode.
 func (x *examiner) checkKernel() []Finding {
 	found := Finding{Name: "kernel", Verdict: OK, Detail: strings.TrimSpace(x.release + " " + x.machine)}
 	lock := Finding{Name: "lockdown", Verdict: OK, Required: true, Detail: "none"}
@@ -35,8 +35,8 @@ func (x *examiner) checkBTF() []Finding {
 	return []Finding{f}
 }
 
-// checkCookies is about what tells namespaces apart that had the same inum one
-// after the other.
+// checkCookies is about what distinguishes namespaces that had the same inum,
+// one after the other.
 func (x *examiner) checkCookies() []Finding {
 	f := Finding{Name: "netns_cookie"}
 	if !x.hasBTF() {
@@ -58,7 +58,7 @@ func (x *examiner) checkCookies() []Finding {
 type hook struct {
 	name     string
 	required bool
-	without  string // what is lost where an optional one is not there
+	without  string // what is missing without an optional one
 }
 
 var tracepoints = []hook{
@@ -72,8 +72,8 @@ func (x *examiner) checkTracepoints() []Finding {
 	return x.lookUpAll("tracepoint", "tp_btf", tracepoints, x.hasTracepoint)
 }
 
-// functions are those that nsblame traces in every kernel image. What may
-// belong to a module is checkModules' concern.
+// functions are those that nsblame traces in every kernel image. checkModules
+// handles those that may be in a module.
 var functions = []hook{
 	{name: attachPoint, required: true},
 	{name: string(event.ProbeUnshare), without: "unshare is not told from clone"},
@@ -132,7 +132,7 @@ func (x *examiner) checkPrograms() []Finding {
 	}
 }
 
-// standIn makes what kprobes can do as well less than a want.
+// standIn lowers a missing feature to degraded if kprobes can replace it.
 func standIn(f, kprobe Finding) Finding {
 	if f.Verdict == Missing && kprobe.Verdict == OK {
 		f.Verdict, f.Detail, f.Remedy = Degraded, f.Detail+"; kprobes take its place, which cost more", ""
@@ -160,7 +160,7 @@ func (x *examiner) tryRingBuffer() Finding {
 	return x.verify(f, x.try.ringBuffer)
 }
 
-// tryKprobe tries the way in for which a function needs no BTF.
+// tryKprobe tries a kprobe, which needs no BTF of the function.
 func (x *examiner) tryKprobe() Finding {
 	f := Finding{Name: "program:kprobe", How: "kprobe", Detail: loadsAndAttaches}
 	if !x.mayLoad() {
@@ -175,7 +175,7 @@ func (x *examiner) tryKprobe() Finding {
 	return x.verify(f, x.try.kprobe)
 }
 
-// subsystems are those whose share in a creation is timed.
+// subsystems are those whose share of a creation is timed.
 var subsystems = []struct{ module, function string }{
 	{"nf_conntrack", string(event.ProbeConntrack)},
 	{"ip_vs", string(event.ProbeIPVS)},
@@ -189,9 +189,9 @@ func (x *examiner) checkModules() []Finding {
 	return findings
 }
 
-// findModule tells whether a subsystem's share can be timed. A subsystem that
-// is not there has no share, so its absence is no fault. Functions of a module
-// are probed by kprobes alone: see internal/observe/probe.
+// findModule finds out whether a subsystem's share can be timed. A subsystem
+// that does not exist has no share, so its absence is no fault. Functions of
+// modules are only probed by kprobes: see internal/observe/probe.
 func (x *examiner) findModule(module, function string) Finding {
 	f := Finding{Name: "module:" + module, Verdict: OK}
 	switch x.module(module, function) {

@@ -13,8 +13,7 @@ func (x *examiner) checkRights() []Finding {
 	return []Finding{x.findRights(), x.listCapabilities(), x.findSysAdmin(), x.findProcAccess(), x.findUserManagers()}
 }
 
-// useful are the capabilities that nsblame has a use for, those that it can't do
-// without first.
+// useful are the capabilities that nsblame uses, the indispensable ones first.
 var useful = []libcap.Value{
 	libcap.BPF,             // load programs, create maps
 	libcap.PERFMON,         // load tracing programs and attach them
@@ -27,8 +26,8 @@ var useful = []libcap.Value{
 	libcap.KILL,            // pass a signal on to a process of another user
 }
 
-// listCapabilities says which of them are there. What the lack of one costs is
-// for others to say.
+// listCapabilities says which of them this process has. Other checks say what a
+// missing one costs.
 func (x *examiner) listCapabilities() Finding {
 	f := Finding{Name: "capabilities", Verdict: OK}
 	st, err := x.status()
@@ -89,8 +88,8 @@ func (x *examiner) findProcAccess() Finding {
 	return f
 }
 
-// findUserManagers is about the service managers of users, which answer to their
-// user and to root alone.
+// findUserManagers is about the service managers of users. They answer only
+// their user and root.
 func (x *examiner) findUserManagers() Finding {
 	const stays = ": which setting of their users' units makes a namespace, and what started those, stays unknown"
 	f := Finding{Name: "user_managers"}
@@ -152,7 +151,7 @@ func (x *examiner) findNamespace(f Finding, ns initialNamespace) Finding {
 }
 
 // checkMemlock is about kernels that count BPF's memory against the limit of
-// locked memory. Whether this is one shows in an attempt to raise the limit.
+// locked memory. An attempt to raise the limit shows whether this is one.
 func (x *examiner) checkMemlock() []Finding {
 	f := Finding{Name: "memlock"}
 	if !x.mayLoad() {
@@ -183,14 +182,14 @@ func (x *examiner) checkCgroups() []Finding {
 	return []Finding{f}
 }
 
-// checkSymbols is about symbol addresses, by which the function behind a
-// pointer gets its name. Whether this process is shown them depends on
-// kptr_restrict, perf_event_paranoid and CAP_SYSLOG together, so look.
+// checkSymbols is about symbol addresses, which give the function behind a
+// pointer its name. Whether this process sees them depends on kptr_restrict,
+// perf_event_paranoid and CAP_SYSLOG together. So it looks.
 func (x *examiner) checkSymbols() []Finding {
 	f := Finding{Name: "kallsyms"}
 	seen, shown := false, false
 	x.eachSymbol(func(address, kind, _, _ string) bool {
-		// Per-CPU symbols have small addresses, or 0, by nature: look at code.
+		// Per-CPU symbols always have small addresses, or 0, so look at code.
 		if !strings.EqualFold(kind, "t") {
 			return true
 		}

@@ -7,13 +7,13 @@ type Verdict string
 
 // The verdicts.
 const (
-	// OK: it is there and works.
+	// OK: it works.
 	OK Verdict = "ok"
 	// Degraded: nsblame works, and shows less or is less certain.
 	Degraded Verdict = "degraded"
-	// Missing: it is not there, or the kernel refuses it.
+	// Missing: it does not exist, or the kernel refuses it.
 	Missing Verdict = "missing"
-	// Unknown: it could not be found out, most often because something else is
+	// Unknown: it could not be found out, mostly because something else is
 	// missing.
 	Unknown Verdict = "unknown"
 )
@@ -24,7 +24,7 @@ type Finding struct {
 	Name string
 	// Verdict is the outcome.
 	Verdict Verdict
-	// Required is set when there is no tracing without it.
+	// Required is set if tracing is impossible without it.
 	Required bool
 	// How is the way a probe is attached ("fentry", "tp_btf"); empty for a
 	// check that is not about a probe.

@@ -6,7 +6,7 @@ import (
 )
 
 // lockdown returns the lockdown mode: "none", "integrity", "confidentiality",
-// or "" where the kernel has no such module or securityfs is not mounted.
+// or "" if the kernel has no such module or securityfs is not mounted.
 func (x *examiner) lockdown() string {
 	data, err := fs.ReadFile(x.root, "sys/kernel/security/lockdown")
 	if err != nil {
@@ -21,8 +21,8 @@ func (x *examiner) confidential() bool { return x.lockdown() == "confidentiality
 // parseLockdown reads "none [integrity] confidentiality".
 func parseLockdown(s string) string { return between(s, "[", "]") }
 
-// between returns what stands between two marks, by which a file of choices shows
-// the one in force; empty if they are not there.
+// between returns the text between two marks, empty without them. A file of
+// choices marks the one in force so.
 func between(s, before, behind string) string {
 	_, after, _ := strings.Cut(s, before)
 	chosen, _, ok := strings.Cut(after, behind)

@@ -22,14 +22,13 @@ const (
 	ModuleAvailable ModuleState = "available"
 	// ModuleAbsent: this kernel has it in no form.
 	ModuleAbsent ModuleState = "absent"
-	// ModuleNotLoaded: it is neither loaded nor built in, and whether it could
-	// be loaded cannot be seen from here (no /lib/modules in a container).
+	// ModuleNotLoaded: it is neither loaded nor built in. Whether it could be
+	// loaded cannot be seen from here (no /lib/modules in a container).
 	ModuleNotLoaded ModuleState = "not loaded"
 )
 
-// Module returns the state of the module. The function is one that the module
-// defines and nothing else does: a kernel image that has it has the module
-// built in.
+// Module returns the state of the module. Only the module defines the function,
+// so a kernel image with the function has the module built in.
 func Module(name, function string) ModuleState { return running().module(name, function) }
 
 // HasModuleBTF reports whether the kernel offers BTF for a loaded module, as
@@ -58,8 +57,8 @@ func (x *examiner) module(name, function string) ModuleState {
 	return ModuleNotLoaded
 }
 
-// isLoaded looks for initstate, which a loaded module has and a built-in one,
-// whose directory shows its parameters, has not.
+// isLoaded looks for initstate. A loaded module has it. A built-in one has a
+// directory for its parameters, but no initstate.
 func (x *examiner) isLoaded(name string) bool {
 	_, err := fs.Stat(x.root, path.Join("sys/module", name, "initstate"))
 	return err == nil
@@ -125,7 +124,7 @@ func (x *examiner) inKallsyms(symbol string) bool {
 	return found
 }
 
-// SymbolAddress returns where a symbol of a module is, 0 if it is not there or
+// SymbolAddress returns the address of a module's symbol, 0 if there is none or
 // addresses are hidden from this process.
 func SymbolAddress(symbol, module string) uint64 { return running().symbolAddress(symbol, module) }
 

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// MayPreempt reports whether the kernel takes the processor from a task that is
-// within a system call. Then fentry programs are left out now and then: the
-// kernel marks the CPU that one runs on and lets itself be preempted in it, so
-// that whoever comes to the same function there goes without, until the former
-// goes on (kernel/bpf/trampoline.c, __bpf_prog_enter_recur). A kprobe's program
-// runs with preemption off.
+// MayPreempt reports whether the kernel may preempt a task in a system call.
+// Then it misses runs of fentry programs now and then. It marks the CPU that a
+// program runs on, and may preempt the program there. Other tasks that reach
+// the same function on that CPU go without it until then
+// (kernel/bpf/trampoline.c, __bpf_prog_enter_recur). A kprobe's program runs
+// with preemption off.
 func MayPreempt() bool { return running().mayPreempt() }
 
 func (x *examiner) mayPreempt() bool {
@@ -26,9 +26,9 @@ func (x *examiner) mayPreempt() bool {
 	return mode != "none" && mode != "voluntary"
 }
 
-// preemption is what the kernel was booted with, empty if that cannot be told.
-// Only debugfs says it outright, and not to ordinary users; else it is what the
-// command line asks for, or what the kernel was built to be by itself.
+// preemption is the mode that the kernel runs in, empty if that is not known.
+// Only debugfs has it, and not for ordinary users. Otherwise it is what the
+// command line asks for, or the default that the kernel was built with.
 func (x *examiner) preemption() string {
 	if data, err := fs.ReadFile(x.root, "sys/kernel/debug/sched/preempt"); err == nil {
 		return between(string(data), "(", ")") // "none (voluntary) full"

@@ -13,9 +13,9 @@ type Symbol struct {
 	Module string
 }
 
-// Symbols names what begins at those addresses. What is absent is not there, or
-// its address is hidden from this process (kptr_restrict). It reads the whole
-// list of symbols.
+// Symbols names what begins at those addresses. A name is absent if there is
+// none, or if addresses are hidden from this process (kptr_restrict). It reads
+// the whole list of symbols.
 func Symbols(addresses []uint64) map[uint64]Symbol { return running().symbols(addresses) }
 
 func (x *examiner) symbols(addresses []uint64) map[uint64]Symbol {
@@ -29,7 +29,8 @@ func (x *examiner) symbols(addresses []uint64) map[uint64]Symbol {
 		if err != nil || !asked[a] {
 			return true
 		}
-		// a mark (absolute, or the beginning of a section) is not what is there
+		// a mark (absolute, or the beginning of a section) is no function or
+		// variable
 		if _, known := found[a]; !known && !strings.ContainsAny(kind, "AaNn") {
 			found[a] = Symbol{Name: name, Module: strings.Trim(module, "[]")}
 		}

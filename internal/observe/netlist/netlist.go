@@ -1,6 +1,5 @@
-// Package netlist asks the kernel, by BPF programs that run once and are
-// attached to nothing, which network namespaces there are and which open files
-// hold one.
+// Package netlist asks the kernel which network namespaces exist and which open
+// files hold one. Its BPF programs run once and are attached to nothing.
 package netlist
 
 import (
@@ -46,8 +45,7 @@ const (
 	// Socket is a socket that is in another namespace than the thread that has
 	// it open.
 	Socket
-	// Message is either of them in a message to a unix socket, which has that
-	// open, that was not received yet.
+	// Message is either of them in an unread message to a unix socket.
 	Message
 )
 
@@ -55,8 +53,8 @@ const (
 type File struct {
 	// Kind is what it is.
 	Kind Kind
-	// Process has it, or the socket that the message is for, open at the number
-	// FD of the thread TID.
+	// Process has it open as FD of the thread TID. For a message, that is the
+	// socket that the message is for.
 	Process event.ProcessID
 	TID, FD uint32
 	// Inum is the namespace's inode number.
@@ -69,14 +67,14 @@ type File struct {
 // Kernel is the running kernel, ready to be asked.
 type Kernel struct{ objects listObjects }
 
-// Open loads the programs. The error is a *kernel.UnsupportedError where the
-// kernel, or the rights of this process, don't allow it.
+// Open loads the programs. The error is a *kernel.UnsupportedError if the
+// kernel or the rights of this process do not allow it.
 func Open() (*Kernel, error) {
 	if err := kernel.Permitted(); err != nil {
 		return nil, err
 	}
-	// Needed before 5.11 only; elsewhere it may fail for want of
-	// CAP_SYS_RESOURCE and does no harm.
+	// Needed before 5.11 only. Elsewhere it may fail without CAP_SYS_RESOURCE,
+	// which does no harm.
 	_ = rlimit.RemoveMemlock()
 	k := &Kernel{}
 	if err := loadListObjects(&k.objects, nil); err != nil {
@@ -89,8 +87,8 @@ func Open() (*Kernel, error) {
 func (k *Kernel) Close() error { return k.objects.Close() }
 
 // Namespaces returns the kernel's list: the initial namespace first, the others
-// in the order of their creation. whole is false if there are more than could
-// be read.
+// in the order of their creation. whole is false if there are more than it
+// could read.
 func (k *Kernel) Namespaces() (list []Netns, whole bool, err error) {
 	err = errors.Join(k.objects.NextNet.Set(uint64(0)), k.objects.Found.Set(uint32(0)), k.objects.Whole.Set(false))
 	if err != nil {
@@ -120,9 +118,9 @@ func (k *Kernel) Namespaces() (list []Netns, whole bool, err error) {
 	return list, whole, nil
 }
 
-// Files returns the open files that hold a namespace, of the processes that
-// this process's pid namespace has. cut counts the sockets with more messages,
-// and the messages with more in them, than were looked at.
+// Files returns the open files that hold a namespace, of the processes in this
+// process's pid namespace. cut counts sockets with more messages than were
+// looked at, and messages with more in them.
 func (k *Kernel) Files() (list []File, cut uint64, err error) {
 	if err := k.objects.QueuesCut.Set(uint64(0)); err != nil {
 		return nil, 0, fmt.Errorf("prepare the list of open files: %w", err)
@@ -148,8 +146,8 @@ func (k *Kernel) Files() (list []File, cut uint64, err error) {
 	return list, cut, err
 }
 
-// retrying reads on where an iterator pauses: it returns EAGAIN to let others
-// run when much was passed over.
+// retrying continues after an iterator pauses. An iterator returns EAGAIN to
+// let others run after it has skipped much.
 type retrying struct{ r io.Reader }
 
 func (r retrying) Read(p []byte) (int, error) {
@@ -164,7 +162,7 @@ func (r retrying) Read(p []byte) (int, error) {
 var errPartialRecord = errors.New("read the list of open files: a record is cut")
 
 // decodeFiles reads the records of the iterator. Threads that share their open
-// files may each be told of.
+// files may each have a record.
 func decodeFiles(raw []byte) ([]File, error) {
 	size := int(unsafe.Sizeof(listFileRecord{}))
 	if len(raw)%size != 0 {

@@ -1,9 +1,9 @@
-// Package privilege gives up the rights of this process that it needs no longer.
+// Package privilege drops the rights that this process no longer needs.
 //
-// Linux keeps rights by thread, and a Go program doesn't choose its threads: all
-// of them have to give up the same at the same moment. libcap's own Go package
-// does that, whether the program is linked with C or not; syscall's
-// AllThreadsSyscall refuses where it is.
+// Linux keeps rights by thread, and a Go program does not choose its threads.
+// So all threads must drop the same rights at the same moment. libcap's Go
+// package does that, whether or not the program is linked with C.
+// AllThreadsSyscall of syscall refuses if it is.
 package privilege
 
 import (
@@ -13,16 +13,15 @@ import (
 	libcap "kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// Keep leaves this process no capabilities but those given, of which it may have
-// any or none, and no way to get others: no program that it runs from now on
-// gains rights by being run (no_new_privs). The rights of root to what is root's
-// stay.
+// Keep leaves this process only the given capabilities, if it has them. It also
+// sets no_new_privs, so no program that it runs gains rights. Root keeps its
+// rights to what root owns.
 func Keep(list ...libcap.Value) error {
 	now, left := libcap.GetProc(), libcap.NewSet()
 	for _, c := range list {
 		has, err := now.GetFlag(libcap.Permitted, c)
 		if err != nil || !has {
-			continue // this kernel doesn't know it, or the process hasn't got it
+			continue // this kernel does not know it, or the process does not have it
 		}
 		for _, flag := range []libcap.Flag{libcap.Permitted, libcap.Effective} {
 			if err := left.SetFlag(flag, true, c); err != nil {
@@ -30,7 +29,7 @@ func Keep(list ...libcap.Value) error {
 			}
 		}
 	}
-	// What is no longer permitted the kernel takes out of the ambient set, too.
+	// The kernel also removes from the ambient set what is no longer permitted.
 	if err := left.SetProc(); err != nil {
 		return fmt.Errorf("give up capabilities: %w", err)
 	}

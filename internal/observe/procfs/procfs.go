@@ -48,13 +48,13 @@ func (f FS) Program(id event.ProcessID) (event.Program, error) {
 		return prog, gone(err)
 	}
 	prog.Argv, prog.ArgvTruncated = SplitArgv(raw)
-	// kernel threads have no executable, and one may be hidden from us
+	// kernel threads have no executable, and others may be hidden
 	prog.Exe, _ = os.Readlink(f.path(id.PID, "exe"))
 	return prog, f.same(id)
 }
 
 // SplitArgv cuts a block of arguments, each ended by NUL, into its parts.
-// truncated is set when the block was longer than what is kept.
+// truncated is set if the block was longer than what is kept.
 func SplitArgv(raw []byte) (argv []string, truncated bool) {
 	if len(raw) > maxArgv {
 		raw, truncated = raw[:maxArgv], true

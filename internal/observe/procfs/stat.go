@@ -23,7 +23,7 @@ type Stat struct {
 	Kernel bool
 }
 
-// Stat reads it. The error is ErrGone if the process is not there.
+// Stat reads it. The error is ErrGone if the process does not exist.
 func (f FS) Stat(pid uint32) (Stat, error) {
 	st, err := f.stat(pid)
 	return Stat{
@@ -55,11 +55,11 @@ func (f FS) stat(pid uint32) (stat, error) {
 
 var errStat = errors.New("unexpected form")
 
-// parseStat counts the fields behind the comm, which may hold anything.
+// parseStat counts the fields after the comm, which may contain anything.
 func parseStat(raw []byte) (stat, error) {
 	begin, end := bytes.IndexByte(raw, '('), bytes.LastIndexByte(raw, ')')
 	fields := bytes.Fields(raw[end+1:])
-	const flags, starttime = 9 - 3, 22 - 3 // the first field behind the comm is the third
+	const flags, starttime = 9 - 3, 22 - 3 // the first field after the comm is the third
 	if begin < 0 || end < begin || len(fields) <= starttime {
 		return stat{}, errStat
 	}
@@ -92,8 +92,7 @@ func (f FS) Cgroup(pid uint32, h kernel.Hierarchy) (string, error) {
 	return "", fmt.Errorf("read the cgroup of process %d: it is not in the hierarchy %s", pid, h)
 }
 
-// UID returns the real user id of a process, as this process's user namespace
-// has it.
+// UID returns the real user id of a process, in this process's user namespace.
 func (f FS) UID(pid uint32) (uint32, error) {
 	raw, err := os.ReadFile(f.path(pid, "status"))
 	if err != nil {

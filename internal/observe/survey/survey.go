@@ -1,5 +1,5 @@
 // Package survey takes an inventory of the network namespaces of the running
-// machine: what the kernel's own list has, and what can be found to hold each.
+// machine: what the kernel's own list has, and what holds each.
 package survey
 
 import (
@@ -23,7 +23,7 @@ import (
 
 // Survey is what was found.
 type Survey struct {
-	// Builder has been told all of it.
+	// Builder has all of it.
 	Builder *inventory.Builder
 	// Host has the machine's boot id, clock and zone.
 	Host *event.Host
@@ -34,9 +34,9 @@ type Survey struct {
 	Writers map[string]bool
 }
 
-// Take looks at the machine. Of the files with the absolute paths in watched it
-// notes whether somebody writes to them. What can't be seen is a gap in the
-// inventory; the error says that there is none.
+// Take looks at the machine. It notes whether somebody writes to the files with
+// the absolute paths in watched. What cannot be seen is a gap in the inventory.
+// An error means that there is no inventory.
 func Take(ctx context.Context, watched []string) (*Survey, error) {
 	host, err := hostFacts()
 	if err != nil {
@@ -85,8 +85,9 @@ func (t *taker) look(ctx context.Context) (err error) {
 		t.describe()
 		return nil
 	}
-	// A process may have slipped through, by being born behind where we were.
-	// Before it is said that nothing holds a namespace, it is looked at again.
+	// A process may have been missed, because it was forked behind the place in
+	// /proc that was just read. So look again before saying that nothing holds
+	// a namespace.
 	if empty := t.b.Empty(before); len(empty) > 0 {
 		only := make(map[uint32]bool)
 		for _, inum := range empty {
@@ -126,12 +127,12 @@ func (t *taker) describe() { t.b.Describe(t.scan(nil, nil).Complete) }
 func (t *taker) bootOf(wall int64) uint64 {
 	ns := wall - t.host.ClockOffsetNS
 	if ns <= 0 {
-		return 0 // the clock was set since
+		return 0 // the clock was set meanwhile
 	}
 	return min(uint64(ns), clock.Boot())
 }
 
-// lacks notes that the kernel can't be asked.
+// lacks notes that the kernel cannot be asked.
 func (t *taker) lacks(err error) {
 	if t.kernel != nil {
 		_ = t.kernel.Close()
@@ -166,8 +167,9 @@ func (t *taker) list() []inventory.Kernel {
 	return list
 }
 
-// files asks the kernel for open files, and reports whether it has told. It has
-// those that only a thread has open, and tells in which namespace a socket is.
+// files asks the kernel for open files, and reports whether it answered. The
+// kernel also knows files that only a thread has open, and the namespace of a
+// socket.
 func (t *taker) files(only map[uint32]bool) bool {
 	if t.kernel == nil || t.ownPIDs {
 		return false
@@ -204,7 +206,7 @@ func (t *taker) files(only map[uint32]bool) bool {
 	return true
 }
 
-// hidden notes why there may be processes that /proc doesn't show.
+// hidden notes why there may be processes that /proc does not show.
 func (t *taker) hidden() {
 	g := &t.b.Gaps
 	if initial, err := kernel.InInitialPIDNamespace(); err != nil || !initial {
@@ -252,7 +254,7 @@ func hostFacts() (*event.Host, error) {
 	}, nil
 }
 
-// bootID names this run of the machine.
+// bootID identifies this boot of the machine.
 func bootID() (string, error) {
 	raw, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {

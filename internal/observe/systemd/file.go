@@ -11,14 +11,14 @@ import (
 	"github.com/nsblame/nsblame/internal/observe/systemd/unitfile"
 )
 
-// errNotRegular is returned for what may be named as a unit file and is none.
+// errNotRegular is returned for a path that is no regular file.
 var errNotRegular = errors.New("not a regular file")
 
 // readUnitFile reads a file whose path the manager gave. A user's manager, and
-// hence the user, may name any path: the file is opened without effect first
-// (O_PATH), and read only if it is a regular one, since merely opening a device
-// can act on it, and a FIFO would block. It reads no more than unitfile.Parse
-// takes. A file system that never answers makes it hang; that takes a FUSE
+// so the user, may name any path. So the file is first opened without effect
+// (O_PATH), and only read if it is a regular file. Opening a device can already
+// act on it, and a FIFO would block. It reads no more than unitfile.Parse
+// takes. A file system that never answers makes it hang. That needs a FUSE
 // mount which root may enter (user_allow_other).
 func readUnitFile(name string) ([]byte, error) {
 	fd, err := unix.Open(name, unix.O_PATH|unix.O_CLOEXEC, 0)
@@ -54,8 +54,8 @@ func readHandle(fd int, name string) ([]byte, error) {
 	return text, nil
 }
 
-// devNull is the file that a masked unit's file leads to. Its absence only
-// costs the better message.
+// devNull is what a masked unit's file leads to. Without it only a better
+// message is lost.
 func devNull() os.FileInfo {
 	info, err := os.Stat(os.DevNull)
 	if err != nil {

@@ -7,9 +7,9 @@ import (
 	"github.com/nsblame/nsblame/internal/event"
 )
 
-// properties are a unit's, by name. Those that are missing or of another type
-// than expected read as zero: they differ from one systemd to the next, and a
-// user's manager may say anything.
+// properties are a unit's, by name. Missing ones, and those of an unexpected
+// type, read as zero. They differ between versions of systemd, and a user's
+// manager may say anything.
 type properties map[string]dbus.Variant
 
 // get returns the property's value if it is of the type asked for.
@@ -22,8 +22,8 @@ func (p properties) str(name string) string    { return get[string](p, name) }
 func (p properties) strs(name string) []string { return get[[]string](p, name) }
 func (p properties) u64(name string) uint64    { return get[uint64](p, name) }
 
-// dependencies are the properties that name the units which can bring a unit
-// up: by a start job that pulls it in, or by what becomes of them.
+// dependencies are the properties that name the units which can start a unit:
+// by a start job that pulls it in, or by their own outcome.
 var dependencies = []string{
 	"RequiredBy", "RequisiteOf", "WantedBy", "BoundBy", "UpheldBy",
 	"ConsistsOf", "OnSuccessOf", "OnFailureOf",
@@ -91,7 +91,7 @@ func newUnit(p properties) event.UnitState {
 	return u
 }
 
-// setStart takes what has to do with how the unit is started.
+// setStart takes the properties about how the unit is started.
 func setStart(u *event.UnitState, p properties) {
 	u.TriggeredBy = p.strs("TriggeredBy")
 	for _, d := range dependencies {

@@ -20,14 +20,13 @@ const maxDropIns = 256
 // errTooManyDropIns is reported for a unit of which not all drop-ins are read.
 var errTooManyDropIns = fmt.Errorf("more than %d drop-ins, the rest was not read", maxDropIns)
 
-// readSettings reads from a unit's file and its drop-ins, in the order given,
-// which of them leaves which setting in force: of PrivateNetwork and
-// NetworkNamespacePath the last valid assignment counts, a
-// NetworkNamespacePath without a value takes it back, and each
-// JoinsNamespaceOf adds to the others. Where the unit has its own section
-// depends on the type that its name ends in. fragment may be empty.
+// readSettings reads a unit's file and its drop-ins, in the given order, and
+// returns the settings in force. Of PrivateNetwork and NetworkNamespacePath the
+// last valid assignment counts. A NetworkNamespacePath without a value resets
+// it, and each JoinsNamespaceOf adds to the others. The name of the unit's own
+// section depends on its type. fragment may be empty.
 //
-// Files that can't be read are left out, and the error names them all.
+// Files that cannot be read are left out, and the error names them all.
 func readSettings(read readFile, name, fragment string, dropIns []string) ([]event.UnitSetting, error) {
 	f := inForce{section: execSection(name)}
 	var problems []error
@@ -105,7 +104,7 @@ func (f *inForce) apply(a unitfile.Assignment, s event.UnitSetting) {
 	}
 }
 
-// isPath tells what can be an absolute path from what systemd refuses.
+// isPath reports whether systemd would accept it as an absolute path.
 func isPath(value string) bool {
 	return (value[0] == '/' || value[0] == '%') && !slices.Contains(strings.Split(value, "/"), "..")
 }
@@ -127,8 +126,8 @@ func yesNo(v bool) string {
 	return "no"
 }
 
-// locate fills in the unit's Settings: what the manager has in force, with the
-// file and line of each where a file agrees with the manager.
+// locate fills in the unit's Settings: what the manager has in force. Each has
+// its file and line if a file agrees with the manager.
 func locate(u *event.UnitState, read readFile) {
 	inFiles, err := readSettings(read, u.Name, u.FragmentPath, u.DropInPaths)
 	u.Problems = append(u.Problems, lines(err)...)
@@ -151,9 +150,9 @@ func lines(err error) []string {
 	return strings.Split(err.Error(), "\n")
 }
 
-// agrees reports whether what a file says is in force. A value with specifiers
-// can't be compared, nor can a dependency on an alias: the manager gives what
-// they stand for. There the file is believed unless it was changed.
+// agrees reports whether what a file says is in force. Values with specifiers
+// and dependencies on aliases cannot be compared, because the manager resolves
+// them. Then the file counts unless it was changed.
 func agrees(u *event.UnitState, s event.UnitSetting) bool {
 	switch s.Name {
 	case event.SettingPrivate:
@@ -173,13 +172,14 @@ func words(value string) []string {
 	return strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(" \t\n\r\"'", r) })
 }
 
-// wroteItself reports whether the manager wrote the file: it keeps the settings
-// of transient units in one (src/basic/path-lookup.c, the transient directory).
+// wroteItself reports whether the manager wrote the file itself. It keeps the
+// settings of transient units in one (src/basic/path-lookup.c, the transient
+// directory).
 func wroteItself(u *event.UnitState, file string) bool {
 	return u.Transient && strings.Contains(file, "/systemd/transient/")
 }
 
-// addUnlocated adds what is in force and stands in no file.
+// addUnlocated adds what is in force and in no file.
 func addUnlocated(u *event.UnitState) {
 	add := func(name, value string) {
 		u.Settings = append(u.Settings, event.UnitSetting{Name: name, Value: value, Source: event.SettingFromManager})

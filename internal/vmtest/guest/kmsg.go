@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// complaint matches what a sound kernel does not say.
+// complaint matches what a healthy kernel does not log.
 var complaint = regexp.MustCompile(`WARNING:|BUG:|Oops:|Call Trace:|RIP: 0010:|rcu: .*stall|hung_task|INFO: task .* blocked|general protection fault|Kernel panic`)
 
 // stack matches what is part of each report with a stack.
@@ -18,9 +18,9 @@ var stack = regexp.MustCompile(`Call Trace:|RIP: 0010:`)
 // kernelLog reads the kernel's log from where it was left.
 type kernelLog struct {
 	fd int
-	// oom is set within the report on a process that is killed for want of
-	// memory, of which a stack is part, with the kernel's registers if that was at
-	// work for it: a scenario's doing, no defect.
+	// oom is set within the report of an out of memory kill. The report
+	// contains a stack, and the kernel's registers if the kernel was working
+	// for the process. A scenario causes it, so it is no defect.
 	oom bool
 }
 
@@ -42,8 +42,8 @@ func (k *kernelLog) warnings() []string {
 		case errors.Is(err, unix.EAGAIN):
 			return found
 		case errors.Is(err, unix.EPIPE):
-			// Records were overwritten before they were read: go on behind
-			// them, but not in silence.
+			// Records were overwritten before they were read. Continue after
+			// them, and report it.
 			found = append(found, "WARNING: kernel log overwritten before it was read")
 			continue
 		case errors.Is(err, unix.EINTR):

@@ -1,8 +1,8 @@
 // Command guest is the agent in a test VM. It is started as vmtest.service,
-// does what the plan beside its binary says, reports over the second serial
-// port and powers the machine off.
+// follows the plan beside its binary, reports over the second serial port and
+// powers the machine off.
 //
-// The harness builds it for each run; it is of no use elsewhere.
+// The harness builds it for each run; it has no use elsewhere.
 package main
 
 import (

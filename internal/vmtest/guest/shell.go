@@ -10,7 +10,7 @@ import (
 	"syscall"
 )
 
-// strict are bash's options for all scripts: what fails ends the script.
+// strict are bash's options for all scripts: a failure ends the script.
 var strict = []string{"-eu", "-o", "pipefail"}
 
 // shell returns a command that runs a bash script as a user, root if empty.

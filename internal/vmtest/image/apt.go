@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// mirrors are the archives of Debian that this machine takes its packages
-// from; empty where it names none.
+// mirrors are the archives of Debian that this machine uses; empty if it names
+// none.
 type mirrors struct{ main, security string }
 
-// aptMirrors asks apt, whatever form its sources are written in.
+// aptMirrors asks apt, so the form of its sources does not matter.
 func aptMirrors(ctx context.Context) (mirrors, error) {
 	if !installed("apt-get") {
 		return mirrors{}, nil // not a Debian: mmdebstrap's defaults are as good

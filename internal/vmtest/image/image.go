@@ -31,10 +31,10 @@ var prepareScript []byte
 //go:embed customize.sh
 var customizeScript []byte
 
-const diskSize = "3G" // sparse: what is not written takes no room
+const diskSize = "3G" // sparse: unwritten blocks take no room
 
-// Init is what a guest's kernel is to start: it unpacks the archive on the
-// second disk, prepares the guest as that says, and becomes systemd.
+// Init is what a guest's kernel starts. It unpacks the archive on the second
+// disk, prepares the guest by it, and becomes systemd.
 const Init = "/opt/vmtest/init"
 
 // Image is a guest's disk and what boots it.
@@ -81,8 +81,8 @@ func Get(ctx context.Context, release Release, log io.Writer) (*Image, error) {
 	}, nil
 }
 
-// Kernel returns the kernel of a release for another architecture, which it
-// fetches if there is none yet: the file that boots, and nothing else.
+// Kernel returns the kernel of a release for another architecture, just the
+// file that boots. It fetches the kernel if there is none yet.
 func Kernel(ctx context.Context, release Release, arch string, log io.Writer) (string, error) {
 	parent, unlock, err := cached(release)
 	if err != nil {
@@ -101,7 +101,7 @@ func Kernel(ctx context.Context, release Release, arch string, log io.Writer) (s
 	}
 	defer func() { _ = os.RemoveAll(tmp) }()
 	root := filepath.Join(tmp, "root")
-	// Nothing of it is run, for this machine can't.
+	// Nothing of it is run, because this machine cannot.
 	if err := mmdebstrap(ctx, release, root, "--variant=extract", "--architectures="+arch, "--include="+pkg); err != nil {
 		return "", err
 	}
@@ -139,8 +139,8 @@ func recipeHash(release Release) string {
 	return hex.EncodeToString(sum[:6])
 }
 
-// lock takes an exclusive lock that ends with the process at the latest, so
-// that of two runs at once one builds and the other waits.
+// lock takes an exclusive lock that ends with the process at the latest. So of
+// two runs at once one builds and the other waits.
 func lock(path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
@@ -162,8 +162,8 @@ func build(ctx context.Context, release Release, dir string, log io.Writer) (err
 			return fmt.Errorf("%w: run make deps, or install the packages mmdebstrap and e2fsprogs", err)
 		}
 	}
-	// The temporary directory is a neighbour, for a rename can't cross file
-	// systems.
+	// The temporary directory is a neighbour, because a rename cannot cross
+	// file systems.
 	tmp, err := os.MkdirTemp(filepath.Dir(dir), ".build-")
 	if err != nil {
 		return err
@@ -210,7 +210,7 @@ func bootstrap(ctx context.Context, release Release, tmp, root string) error {
 func mmdebstrap(ctx context.Context, release Release, root string, args ...string) error {
 	args = append([]string{
 		"--mode=root", "--format=directory",
-		// A mirror that has fallen behind serves as well; its signature counts.
+		// An outdated mirror is good enough; its signature counts.
 		`--aptopt=Acquire::Check-Valid-Until "false"`,
 	}, args...)
 	proxies, err := aptProxies(ctx)
@@ -233,7 +233,7 @@ func mmdebstrap(ctx context.Context, release Release, root string, args ...strin
 	return run(cmd)
 }
 
-// run runs a command and shows what it said only if it fails.
+// run runs a command and shows its output only if it fails.
 func run(cmd *exec.Cmd) error {
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
@@ -257,8 +257,8 @@ func extractKernel(root, out string) error {
 	)
 }
 
-// extract copies the newest file that matches one of the patterns to a path,
-// where it is either whole or not at all.
+// extract copies the newest file that matches one of the patterns to a path.
+// The copy is whole, or does not exist.
 func extract(root, path, patterns string) error {
 	from, err := newest(root, strings.Fields(patterns))
 	if err != nil {

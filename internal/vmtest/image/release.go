@@ -17,18 +17,20 @@ type Release struct {
 	Kernel string
 	// Packages are installed beside those of every guest.
 	Packages []string
-	// Variant tells an image with more in it from the plain one, whose is empty.
+	// Variant distinguishes an image with more in it from the plain one. The
+	// plain one's is empty.
 	Variant string `json:",omitempty"`
 	// Customize is a shell script that runs after that of every guest.
 	Customize string `json:",omitempty"`
 }
 
-// everyGuest lists what each guest needs whatever its release: a bootable
-// system, and the programs that scenarios call.
+// everyGuest lists what each guest needs in any release: a bootable system, and
+// the programs that scenarios call.
 var everyGuest = []string{
 	// A system that boots from a virtio disk.
 	"systemd-sysv", "libpam-systemd", "udev", "kmod", "initramfs-tools",
-	// The buses. dbus-broker is there to be switched to, not enabled.
+	// The buses. dbus-broker is installed but not enabled; a boot switches to
+	// it.
 	"dbus", "dbus-user-session", "dbus-broker",
 	// Programs that create network namespaces or ask for them.
 	"util-linux", "iproute2", "bubblewrap", "cron", "sudo",
@@ -89,8 +91,8 @@ func FindRelease(name string) (Release, error) {
 	return Release{}, fmt.Errorf("unknown release %q: choose one of %s", name, strings.Join(Releases(), ", "))
 }
 
-// benchPackages are what nsblame is measured beside, and what that needs: the
-// kernel's headers are execsnoop's.
+// benchPackages are the tools that nsblame is measured beside, and what they
+// need. execsnoop needs the kernel's headers.
 var benchPackages = []string{"bpftrace", "bpfcc-tools", "linux-headers-cloud-amd64", "auditd", "socat"}
 
 //go:embed bench.sh

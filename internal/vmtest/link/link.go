@@ -2,8 +2,8 @@
 // serial port, and the plan of what to do into the guest in a file.
 //
 // Each message is one line: a tag, a checksum and the compressed JSON in
-// base64. A serial port tells neither where a message ends nor whether
-// somebody else wrote between, hence the tag and the checksum.
+// base64. A serial port shows neither where a message ends nor whether somebody
+// else wrote in between. So there are a tag and a checksum.
 package link
 
 import (
@@ -24,11 +24,11 @@ import (
 // Tag begins each message.
 const Tag = "vmtest1"
 
-// ErrCorrupt says that a line of the serial port is not a message as it was
-// sent.
+// ErrCorrupt says that a line of the serial port is not a message, or is
+// damaged.
 var ErrCorrupt = errors.New("corrupt message from the guest")
 
-// Plan is what the guest is to do: one of Exec and Scenarios is set.
+// Plan is what the guest shall do. Either Exec or Scenarios is set.
 type Plan struct {
 	// Exec is a shell script to run.
 	Exec *Exec `json:",omitempty"`
@@ -122,8 +122,8 @@ type Reader struct{ r *bufio.Reader }
 // NewReader returns a Reader of what the serial port yields.
 func NewReader(r io.Reader) *Reader { return &Reader{bufio.NewReader(r)} }
 
-// Next returns the next message, or io.EOF when the guest is gone. A line cut
-// off by that is ErrCorrupt.
+// Next returns the next message, or io.EOF after the guest has ended. A line
+// that is cut off then is ErrCorrupt.
 func (r *Reader) Next() (*Message, error) {
 	line, err := r.r.ReadString('\n')
 	if err != nil {

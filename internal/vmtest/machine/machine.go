@@ -28,8 +28,8 @@ const (
 type Config struct {
 	// Kernel and Initrd boot it.
 	Kernel, Initrd string
-	// Disk is /dev/vda, the root. It is not written to: what the guest writes
-	// is dropped at the end.
+	// Disk is /dev/vda, the root. It stays unchanged: what the guest writes is
+	// dropped at the end.
 	Disk string
 	// Files is /dev/vdb, read-only.
 	Files string
@@ -42,11 +42,11 @@ type Config struct {
 	Results *os.File
 	// MemoryMiB is the size of its memory.
 	MemoryMiB int
-	// CPUs is how many it has. They take turns where this machine has fewer.
+	// CPUs is how many it has. They take turns if this machine has fewer.
 	CPUs int
-	// Counted makes the guest's time count the instructions of its only CPU, so
-	// that what it measures does not depend on what else this machine does. It
-	// has to be emulated then.
+	// Counted makes the guest's time count the instructions of its only CPU. So
+	// its measurements do not depend on this machine's other load. It has to be
+	// emulated then.
 	Counted bool
 }
 
@@ -59,7 +59,7 @@ func Run(ctx context.Context, c Config) error {
 	cmd.ExtraFiles = []*os.File{c.Results}
 	var said strings.Builder
 	cmd.Stderr = &said
-	// In a process group of its own a Ctrl-C reaches it through ctx alone.
+	// In a process group of its own, a Ctrl-C reaches it only through ctx.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 
 	// Pdeathsig is sent when the thread that started the process ends, so that
@@ -97,9 +97,9 @@ func (c Config) args() []string {
 // escape protects the commas that separate QEMU's options.
 func escape(path string) string { return strings.ReplaceAll(path, ",", ",,") }
 
-// Accelerator says how a guest will run here: "kvm", or "tcg" where it has to
-// be emulated. The device node alone proves nothing: some hosts have a /dev/kvm
-// that boots no stock kernel.
+// Accelerator says how a guest runs here: "kvm", or "tcg" if it has to be
+// emulated. The device node alone proves nothing, because some hosts have a
+// /dev/kvm that boots no stock kernel.
 func Accelerator() string {
 	if cpuHasVirtualization() && unix.Access("/dev/kvm", unix.R_OK|unix.W_OK) == nil {
 		return "kvm"
@@ -107,8 +107,8 @@ func Accelerator() string {
 	return "tcg"
 }
 
-// accelerate names the accelerator explicitly, for QEMU's own choice trusts the
-// device node.
+// accelerate names the accelerator explicitly, because QEMU's own choice trusts
+// the device node.
 func accelerate() []string {
 	if Accelerator() == "kvm" {
 		return []string{"-cpu", "host", "-accel", "kvm"}

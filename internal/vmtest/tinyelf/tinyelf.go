@@ -1,5 +1,5 @@
-// Package tinyelf writes the smallest programs that actors start: under emulation
-// the dynamic linker alone takes longer than fork and exec do.
+// Package tinyelf writes the smallest programs that actors start. Under
+// emulation the dynamic linker alone takes longer than fork and exec.
 package tinyelf
 
 import (
@@ -12,9 +12,9 @@ import (
 
 var machines = map[string]uint16{"amd64": 62, "arm64": 183}
 
-// Write writes an ELF executable of one segment to path: machine code, one for
-// each architecture by its Go name, which is entered at its first byte. The error
-// says if there is none for this one.
+// Write writes an ELF executable of one segment to path. The machine code has
+// one entry for each architecture, by its Go name, and starts at its first
+// byte. It is an error if there is none for this one.
 func Write(path string, code map[string][]byte) error {
 	const (
 		base       = 0x400000

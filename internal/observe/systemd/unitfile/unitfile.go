@@ -3,9 +3,9 @@
 //
 // The rules are those of systemd's own reader (src/shared/conf-parser.c,
 // config_parse and parse_line). go-systemd's unit package reads the same
-// format, but drops the line of each option, which is what nsblame has to
-// show, and refuses files that systemd takes; hence a reader of our own, with
-// go-systemd's as the oracle in its tests.
+// format. But it drops the line of each option, which nsblame has to show, and
+// refuses files that systemd accepts. So this is a reader of our own, and
+// go-systemd's is the oracle in its tests.
 //
 // The package is pure, and takes any bytes: a user's own unit files are as
 // hostile as the user.
@@ -18,9 +18,9 @@ import (
 	"unicode/utf8"
 )
 
-// MaxSize is the size in bytes above which a file is not read. systemd sets
-// this bound on a line (LONG_LINE_MAX in src/basic/fileio.h), and unit files
-// are a few kilobytes long.
+// MaxSize is the largest size in bytes of a file that is read. systemd has this
+// limit for a line (LONG_LINE_MAX in src/basic/fileio.h). Unit files are a few
+// kilobytes long.
 const MaxSize = 1 << 20
 
 // errTooLarge is returned for a text of more than MaxSize bytes.
@@ -48,8 +48,8 @@ type Assignment struct {
 	// continued lines joined as systemd joins them, specifiers and quotes left
 	// as they are. An empty value resets some settings.
 	Value string
-	// Line is the number, from 1, of the line on which the name stands. For a
-	// continued line systemd's own messages give the last one instead.
+	// Line is the number of the line with the name, from 1. For a continued
+	// line systemd's own messages give the last line instead.
 	Line int
 }
 
@@ -98,7 +98,7 @@ func cutLine(text []byte) (line string, rest []byte) {
 
 func isEOL(c byte) bool { return c == '\n' || c == '\r' || c == 0 }
 
-// contains is for the at most two bytes that cutLine compares with.
+// contains is for the one or two bytes that cutLine compares with.
 func contains(seen []byte, c byte) bool {
 	for _, s := range seen {
 		if s == c {
@@ -108,7 +108,7 @@ func contains(seen []byte, c byte) bool {
 	return false
 }
 
-// parser holds what config_parse keeps from one line to the next.
+// parser is the state that config_parse keeps between lines.
 type parser struct {
 	assignments []Assignment
 	section     string
