@@ -12,7 +12,7 @@ import (
 	"github.com/nsblame/nsblame/internal/stream/recording"
 )
 
-// serviceManager is who is told that nsblame is ready, as systemd is.
+// serviceManager receives that nsblame is ready, as systemd does.
 func serviceManager(t *testing.T) *net.UnixConn {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "notify")
@@ -25,7 +25,7 @@ func serviceManager(t *testing.T) *net.UnixConn {
 	return conn
 }
 
-// told returns what the service manager was told, if anything was.
+// told returns what the service manager has received, if anything.
 func told(t *testing.T, manager *net.UnixConn) string {
 	t.Helper()
 	// What was sent is there: a datagram is delivered when it is written.
@@ -41,7 +41,7 @@ func told(t *testing.T, manager *net.UnixConn) string {
 }
 
 // Whoever waits until nsblame is ready may open the recording next. So without
-// one nobody is told that nsblame is ready.
+// one nobody hears that nsblame is ready.
 func TestReadyAfterRecording(t *testing.T) {
 	for name, args := range map[string][]string{
 		"record": {"record", "--duration", "1ms", "-o"},

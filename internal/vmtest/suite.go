@@ -62,8 +62,8 @@ type Result struct {
 	// Passed, Failed and Skipped are the counts. One that the VM did not get
 	// to has failed.
 	Passed, Failed, Skipped int
-	// Origins counts the creations whose origin was told, Unknown those of
-	// which nsblame said that it does not know.
+	// Origins counts the creations with a known origin, Unknown those of which
+	// nsblame said that it does not know.
 	Origins, Unknown int
 	// Kernel is the release of the kernel, empty if no VM came up.
 	Kernel string
@@ -242,7 +242,7 @@ func (v *vm) run(ctx context.Context, h *host) error {
 func (v *vm) keepConsole() error {
 	data, err := os.ReadFile(consoleLog(v.dir, v.boot))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // it did not get as far as booting
+		return nil // it never booted
 	}
 	if err != nil {
 		return err

@@ -70,7 +70,7 @@ func (m *meter) calls(row string, callers int) (err error) {
 	}, m.share)
 }
 
-// caller is a process that calls the stranger when it is told to.
+// caller is a process that calls the stranger on demand.
 type caller struct {
 	cmd   *exec.Cmd
 	tell  io.WriteCloser

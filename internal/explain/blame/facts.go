@@ -110,10 +110,10 @@ func (s *solver) requestsFor(f *facts) []*request.Request {
 	})
 }
 
-// requestsNaming are the requests for the sake of certain units that can have
-// begun the run: none from before the run before began, and none from after this
-// one began. One to start what was running has no effect, so it must come after
-// the end of the run before.
+// requestsNaming are the requests for certain units that can have begun the
+// run: none from before the run before began, and none from after this one
+// began. One to start what was running has no effect, so it must come after the
+// end of the run before.
 //
 // A bus asks for an activation when the name has no owner. That run may still be
 // ending for its manager then. If the kernel saw the run's process end by then, the

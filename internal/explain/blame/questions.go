@@ -11,7 +11,7 @@ type questions struct {
 	asked   *bounded.Map[event.Question, bool]
 	// asks are the questions that nobody has put yet.
 	asks []event.Question
-	// renewed is the time for the sake of which a question was last put again.
+	// renewed is the time because of which a question was last asked again.
 	renewed *bounded.Map[event.Question, uint64]
 	// noMoreAnswers is set once none will come.
 	noMoreAnswers bool

@@ -81,7 +81,7 @@ func (s *solver) elapsedTimer(f *facts, other *event.UnitState) (name string, v 
 	return "", v
 }
 
-// maxDependents bounds the units that are asked about for the sake of one.
+// maxDependents bounds the units that are asked about because of one.
 const maxDependents = 16
 
 // dependents are the units of one type that can bring this one up.

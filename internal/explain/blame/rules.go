@@ -8,7 +8,7 @@ const (
 	no verdict = iota
 	// yes: it applies, and has carried the chain on to its end.
 	yes
-	// blocked: that cannot be told before a manager has answered.
+	// blocked: that is open until a manager has answered.
 	blocked
 )
 

@@ -43,7 +43,7 @@ type SettingMissing struct{}
 // OwnProgram says that no setting made the namespace, but the unit's program.
 type OwnProgram struct{}
 
-// BusActivation is the start of a service for the sake of a bus name.
+// BusActivation is the start of a service for a bus name.
 type BusActivation struct {
 	// BusName is the well-known name, empty where it is not known.
 	BusName string

@@ -381,7 +381,7 @@ func TestCountsAddUp(t *testing.T) {
 	})
 }
 
-// Who moved in is told with the cause of the namespaces, also if it is only
+// Who moved in is shown with the cause of the namespaces, also if it is only
 // known what became of it when they are gone.
 func TestOccupants(t *testing.T) {
 	s := newStory()

@@ -7,7 +7,8 @@ import (
 	"github.com/nsblame/nsblame/internal/event"
 )
 
-// maxOps bounds the subsystems that are told apart; a kernel has some hundred.
+// maxOps bounds the subsystems that are distinguished; a kernel has some
+// hundred.
 const maxOps = 1 << 10
 
 // Costs is what creations are made of, by subsystem.

@@ -8,7 +8,7 @@ import (
 const (
 	// maxTally bounds the values that a Tally has.
 	maxTally = 8
-	// maxCounters bounds the values that are told apart while counting.
+	// maxCounters bounds the values that are distinguished while counting.
 	maxCounters = 32
 )
 

@@ -49,9 +49,9 @@ type call struct {
 }
 
 // calls are those to one name that may have found it without an owner: since it
-// was last seen to get or to lose one, or since its activation was last asked for.
-// Those that were answered with an error are taken out. So if the bus asks for an
-// activation, it is for the sake of the first.
+// was last seen to get or to lose one, or since its activation was last asked
+// for. Those that were answered with an error are taken out. So if the bus asks
+// for an activation, it is because of the first.
 type calls struct {
 	list []call
 	// before is the last call shortly before the name lost its owner, nil if there
@@ -256,7 +256,7 @@ const activationPrefix = "dbus-"
 // the name's service file says otherwise.
 func ActivationAlias(busName string) string { return activationPrefix + busName + ".service" }
 
-// activate notes the calls for the sake of which a bus may ask for an activation.
+// activate notes the calls for which a bus may ask for an activation.
 func (a *activation) activate(r *Request) {
 	r.Activation, r.Known = true, false
 	name, isAlias := strings.CutPrefix(r.Unit, activationPrefix)

@@ -123,8 +123,8 @@ func jobResult(m *dbuswire.Message) string {
 }
 
 // finish remembers a job's end. The manager tells one listener after the other.
-// One that is told early may have asked for the next job by the time that the last
-// is told, so only the first counts.
+// A listener that hears it early may have asked for the next job before the
+// last listener hears it. So only the first counts.
 func (s *systemd) finish(job finishedJob) {
 	if slices.ContainsFunc(s.jobs, func(j finishedJob) bool { return j.jobID == job.jobID }) {
 		return

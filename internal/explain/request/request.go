@@ -34,7 +34,7 @@ type Request struct {
 	Why    finding.Reason
 	// Evidence is how that is known.
 	Evidence evidence.Evidence
-	// Activation is set if a bus asked, for the sake of a call to a name.
+	// Activation is set if a bus asked because of a call to a name.
 	Activation bool
 	// BusName is the name that was to be activated, empty for other requests.
 	BusName string

@@ -86,7 +86,7 @@ func (x *examiner) refused(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// denied explains a denial: for want of rights, or in spite of them. Of the
+// denied explains a denial: without the rights, or in spite of them. Of the
 // error only the number is kept: the loader adds guesses to it that mislead
 // once the reason is known.
 func (x *examiner) denied(what string, err error) error {

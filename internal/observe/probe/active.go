@@ -19,9 +19,9 @@ const (
 	activeList = 512
 )
 
-// pushActive reports in which cgroups the processes of the table live. It marks none
-// as sent: user space would never be told to forget a process that creates no
-// namespace.
+// pushActive reports in which cgroups the processes of the table live. It marks
+// none as sent: user space would never hear that it can forget a process that
+// creates no namespace.
 func (s *Source) pushActive(atEnd bool) {
 	counts, err := s.collection.populations()
 	for _, a := range s.collection.active(counts, err) {

@@ -312,7 +312,8 @@ func letters(buf []int8, s string) {
 	}
 }
 
-// What ops_init timed is told from what the subsystem's own probe did.
+// What ops_init timed is distinguished from what the subsystem's own probe
+// timed.
 func TestDecodeGap(t *testing.T) {
 	r := &bpfCreateRecord{Flags: uint32(bpfCreateFlagsCREATE_CONNTRACK | bpfCreateFlagsCREATE_IPVS |
 		bpfCreateFlagsCREATE_IPVS_OPS)}

@@ -105,8 +105,8 @@ func modulesOf(program string) []string {
 	return modules
 }
 
-// moduleTypes are those of the modules that the programs are about, as far as the
-// kernel offers them.
+// moduleTypes are the types that the kernel offers for the modules of the
+// programs.
 func (coll *collection) moduleTypes(names []string) ([]*btf.Spec, error) {
 	var modules []string
 	for _, name := range names {

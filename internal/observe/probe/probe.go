@@ -74,8 +74,8 @@ type collection struct {
 
 // newCollection creates the maps; no program is loaded yet.
 func newCollection(set settings) (*collection, error) {
-	// Needed before 5.11 only; elsewhere it may fail for want of
-	// CAP_SYS_RESOURCE and does no harm.
+	// Needed before 5.11 only; elsewhere it may fail without CAP_SYS_RESOURCE
+	// and does no harm.
 	_ = rlimit.RemoveMemlock()
 	coll := &collection{
 		set: set, programs: make(map[string]*ebpf.Program), library: btf.NewCache(),
@@ -219,8 +219,8 @@ func (coll *collection) attachChoice(g group) (group, attachMethod, error) {
 	return g, "", errors.Join(errs...)
 }
 
-// choices are the group and those that stand in for it, as far as the kernel
-// has types for them; all if it has them for none.
+// choices are those of the group and its alternatives that the kernel has types
+// for. If it has types for none, all are.
 func (coll *collection) choices(g group) []group {
 	all := append([]group{g}, g.or...)
 	if len(all) == 1 {

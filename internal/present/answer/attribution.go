@@ -33,7 +33,7 @@ type Link struct {
 	Ancestry []Process `json:"ancestry,omitzero"`
 }
 
-// Origin is where a chain begins, as far as it is known.
+// Origin is where a chain begins, if that is known.
 type Origin struct {
 	// Who asked, or acted by itself; for a socket who connected.
 	Process *Process `json:"process"`

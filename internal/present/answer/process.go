@@ -36,7 +36,7 @@ type Process struct {
 	Exec *Process `json:"exec,omitempty"`
 }
 
-// FoundProcess is a process as far as /proc tells it.
+// FoundProcess is what /proc shows of a process.
 type FoundProcess struct {
 	PID uint32 `json:"pid"`
 	// Another than the pid where only a thread is meant.

@@ -7,8 +7,8 @@ import (
 	"github.com/nsblame/nsblame/internal/event"
 )
 
-// What happened before the clock was set is told by the clock of then, also if
-// it is told later.
+// What happened before the clock was set has the time of the old clock, even if
+// it is shown later.
 func TestClockKeepsItsSteps(t *testing.T) {
 	const hour = int64(3600e9)
 	var c clock

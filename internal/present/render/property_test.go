@@ -244,7 +244,8 @@ func decoded(t fataler, s string, encoded bool) string {
 	return string(b)
 }
 
-// unquote reads a command line as bash does, as far as appendArgv writes it.
+// unquote reads a command line as bash does, for the quoting that appendArgv
+// uses.
 func unquote(line string) ([]string, error) {
 	var words []string
 	var word []byte

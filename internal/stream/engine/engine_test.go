@@ -15,8 +15,8 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
 
-// script is a source that plays events, and ends early when it is told to, as
-// a live one does.
+// script is a source that plays events, and ends early on demand, as a live one
+// does.
 type script struct {
 	events []event.Event
 	wakes  []uint64
@@ -207,7 +207,7 @@ func TestRunPrintsEnds(t *testing.T) {
 }
 
 // The filter holds for ends as for creations. Of one whose creation is not
-// known it cannot be told.
+// known it cannot be shown.
 func TestRunFiltersEnds(t *testing.T) {
 	var out tape
 	sum, err := Run(context.Background(), ended(), Options{Consumers: only(&out), Filter: Filter{UIDs: []uint32{5}}})

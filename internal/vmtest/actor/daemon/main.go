@@ -2,10 +2,10 @@
 // only then the last process, an orphan by now, creates a network namespace.
 //
 // It is started as "daemon FILE" and runs itself as "daemon middle FILE" and
-// "daemon orphan FILE", so that each generation can be told by its arguments.
-// The orphan waits until the file exists, which tells it that both parents are
-// gone and reaped, creates the namespace and stays until the file is removed.
-// Each writes its pid to $VARS: FIRST, MIDDLE, ORPHAN.
+// "daemon orphan FILE", so that its arguments identify each generation. The
+// orphan waits until the file exists, which tells it that both parents are gone
+// and reaped, creates the namespace and stays until the file is removed. Each
+// writes its pid to $VARS: FIRST, MIDDLE, ORPHAN.
 package main
 
 import (
