@@ -12,8 +12,8 @@ import (
 // For a unit with PrivateNetwork=yes the manager's child makes the namespace after
 // the fork and before the exec (src/core/exec-invoke.c, exec_invoke;
 // src/core/namespace.c, setup_shareable_ns). From systemd 254 on the child is a
-// program of its own by then, systemd-executor. What the settings of a unit do is
-// told by unit.NetworkOf.
+// program of its own by then, systemd-executor. unit.NetworkOf knows what the
+// settings of a unit do.
 
 // madeByManager reports whether a manager made the namespace for a unit.
 func madeByManager(c *lineage.Creation) bool {

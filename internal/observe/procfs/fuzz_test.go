@@ -26,8 +26,8 @@ func FuzzStat(f *testing.F) {
 	})
 }
 
-// FuzzSplitArgv: joined again, the arguments are the block that was given, as
-// far as it is kept.
+// FuzzSplitArgv: joined again, the arguments are the part of the block that is
+// kept.
 func FuzzSplitArgv(f *testing.F) {
 	for _, s := range []string{"", "\x00", "a\x00b\x00", "a", "\x00\x00", "a\xff\x00\n", strings.Repeat("x\x00", maxArgv)} {
 		f.Add([]byte(s))

@@ -242,7 +242,7 @@ func sound(written, got []event.Event) error {
 }
 
 // restatable reports whether the body is one that was written, and that can be
-// told again.
+// restated.
 func restatable(written []event.Event, b event.Body) bool {
 	switch b := b.(type) {
 	case *event.Clock:
