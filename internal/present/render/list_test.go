@@ -2,8 +2,10 @@ package render
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/inventory"
 	"github.com/nsblame/nsblame/internal/explain/life"
@@ -89,5 +91,25 @@ func TestListGolden(t *testing.T) {
 				golden(t, name+".diag.golden", diag.Bytes())
 			}
 		})
+	}
+}
+
+// Columns stay aligned where a name has characters that are two cells wide.
+func TestListAlignsWideCharacters(t *testing.T) {
+	b := inventory.NewBuilder()
+	for i, name := range []string{"plain", "网络命名空间", "ネット"} {
+		b.Mount(4026532100+uint32(i), inventory.Mount{Path: "/run/netns/" + name, MountInum: 1, Own: true})
+	}
+	var w, diag bytes.Buffer
+	l := &List{Host: host.Body.(*event.Host), Inventory: b.Build(at(27, 3, 4, 0))}
+	if err := ListText(&w, &diag, l, false, false); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(w.String()), "\n")
+	want := ansi.StringWidth(strings.TrimSuffix(lines[0], "CREATED BY"))
+	for _, line := range lines[1:] {
+		if got := ansi.StringWidth(strings.TrimSuffix(line, "?")); got != want {
+			t.Errorf("the last column begins at %d, want %d:\n%s", got, want, w.String())
+		}
 	}
 }
