@@ -208,7 +208,7 @@ func (c *Collector) settle(serial uint64, l *life) {
 // unreported is how many moved in without a notice.
 func (l *life) unreported() uint64 { return uint64(l.joins - min(l.joins, l.noticed)) }
 
-// joined takes a process that moved into a namespace whose case was selected.
+// joined takes a process that moved into a namespace whose creation was selected.
 func (c *Collector) joined(j *finding.Joined) {
 	l := c.lives[j.Netns.Serial]
 	if l == nil {
@@ -236,7 +236,7 @@ func occupant(p *lineage.Process, j *finding.Joined) []string {
 	return command(p, j.Ancestry, &j.Placement)
 }
 
-// group finds the cause that a case belongs to; nil if there is no room for a
+// group finds the cause that an attribution belongs to; nil if there is no room for a
 // new one.
 func (c *Collector) group(k *finding.Attribution) *group {
 	cause, key, like := identify(k)
@@ -254,7 +254,7 @@ func (c *Collector) group(k *finding.Attribution) *group {
 	return g
 }
 
-// identify reads out of a case what makes its root cause: where it began and
+// identify reads out of an attribution what makes its root cause: where it began and
 // with which command, in which unit the namespace was made, by which setting
 // and on which way. like is the same without the command's arguments.
 func identify(k *finding.Attribution) (cause Cause, key, like string) {
@@ -478,7 +478,7 @@ func (c *Collector) endingsSeen() Endings {
 	return e
 }
 
-// processes calls f for every process that a case names.
+// processes calls f for every process that an attribution names.
 func processes(k *finding.Attribution, f func(*lineage.Process)) {
 	each := func(list []lineage.Process) {
 		for i := range list {
