@@ -60,8 +60,16 @@ func TestCodesHaveWords(t *testing.T) {
 	}
 	var causes []string
 	for _, c := range []finding.Cause{
-		finding.Setting{}, finding.SettingUnknown{}, finding.SettingMissing{}, finding.OwnProgram{}, finding.BusActivation{}, finding.Job{},
-		finding.Restart{}, finding.Dependency{}, finding.Triggered{}, finding.Boot{},
+		finding.Setting{},
+		finding.SettingUnknown{},
+		finding.SettingMissing{},
+		finding.OwnProgram{},
+		finding.BusActivation{},
+		finding.Job{},
+		finding.Restart{},
+		finding.Dependency{},
+		finding.Triggered{},
+		finding.Boot{},
 	} {
 		if causeText(c) != "" || c == (finding.Job{}) { // one without a method says nothing
 			causes = append(causes, string(c.Code()))
