@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -40,14 +39,14 @@ const (
 // Remedy is a way to end a cause, or to find one.
 type Remedy struct {
 	Kind RemedyKind
-	// Do is what to do, in a sentence.
-	Do string
+	// Do is what to do.
+	Do Advice
 	// Commands are command lines that do it, or show more.
 	Commands [][]string
 	// File is a file to write first, nil for none.
 	File *File
-	// Cost is what it costs, empty if nothing.
-	Cost string
+	// Cost is what it costs.
+	Cost Drawback
 }
 
 // File is a file to write.
@@ -101,14 +100,6 @@ func unitDir(p *UnitRef) string {
 	return "/etc/systemd/system"
 }
 
-// asUser says whose manager is meant.
-func asUser(p *UnitRef) string {
-	if p.HasOwner {
-		return fmt.Sprintf(" as the user with id %d", p.OwnerUID)
-	}
-	return ""
-}
-
 // --- a unit's own network ---
 
 // dropInName sorts behind the names that drop-ins usually have: the last one
@@ -122,14 +113,13 @@ func dropIn(c *Cause) (Remedy, bool) {
 		return Remedy{}, false
 	}
 	s := c.Settings[i]
-	out := Remedy{Kind: DropIn, Cost: lostIsolation(c)}
+	out := Remedy{Kind: DropIn, Do: Advice{Code: AdviceShareNetwork, Unit: c.Creator}, Cost: lostIsolation(c)}
 	if s.File == "" || c.Creator.Pattern && !strings.Contains(c.Creator.Unit, "@") {
-		out.Do = fmt.Sprintf("%s has PrivateNetwork=yes without a file that says so: whoever makes the unit sets it, and must be told not to", c.Creator.Unit)
+		out.Do.Code = AdviceNoSettingFile
 		return out, true
 	}
-	out.Do = "Turn PrivateNetwork off for " + c.Creator.Unit
 	if c.Creator.HasOwner {
-		out.Do += ", for every user's manager; reload it" + asUser(&c.Creator)
+		out.Do.Code = AdviceShareNetworkUsers
 	}
 	out.File = &File{
 		Path:     path.Join(unitDir(&c.Creator), template(c.Creator.Unit)+".d", after(s.File)),
@@ -171,14 +161,12 @@ func after(file string) string {
 	return dropInName
 }
 
-func lostIsolation(c *Cause) string {
-	text := fmt.Sprintf("%s then runs in the network of the machine: it can reach what the machine reaches, "+
-		"open ports and the abstract unix sockets of others, where now it has a loopback interface only; "+
-		"its other settings (IPAddressDeny=, RestrictAddressFamilies=, …) stay in force", c.Creator.Unit)
+func lostIsolation(c *Cause) Drawback {
+	out := Drawback{Code: DrawbackIsolation, Unit: c.Creator.Unit}
 	if slices.ContainsFunc(c.Settings, func(s event.UnitSetting) bool { return s.Name == event.SettingJoins }) {
-		text += "; units that share its namespace no longer do"
+		out.Code = DrawbackSharedIsolation
 	}
-	return text
+	return out
 }
 
 // --- what a process asked for ---
@@ -201,8 +189,8 @@ func ofCommand(c *Cause) []Remedy {
 	if unit := startedUnit(k); unit != "" {
 		out = append(out, Remedy{
 			Kind: FewerStarts,
-			Do:   fmt.Sprintf("Keep %s running instead of starting it anew each time", unit),
-			Cost: "its memory while it has nothing to do; it must be able to run on",
+			Do:   Advice{Code: AdviceKeepRunning, Unit: UnitRef{Unit: unit}},
+			Cost: Drawback{Code: DrawbackMemory},
 		})
 	}
 	return out
@@ -240,35 +228,25 @@ func activation(c *Cause) []Remedy {
 	}
 	return append(list, Remedy{
 		Kind: FewerStarts,
-		Do: fmt.Sprintf("Call %s less often, or from something that keeps it busy: each call that finds it stopped starts it, "+
-			"and one that finds it running creates nothing", name),
-		Cost: "what is asked for is older, or the service takes memory while it has nothing to do",
+		Do:   Advice{Code: AdviceCallLess, BusName: name},
+		Cost: Drawback{Code: DrawbackStaleOrMemory},
 	}, byCommand(c))
 }
 
 // byCommand names who runs the command.
 func byCommand(c *Cause) Remedy {
-	out := Remedy{Kind: Command, Do: "Change or stop what runs the command"}
-	if len(c.RunBy.Values) == 1 && c.RunBy.Others == 0 {
-		out.Do = "Change or stop what runs the command: its parent, shown as run by"
-	}
-	if len(c.RunBy.Values) > 1 {
-		out.Do = fmt.Sprintf("Change or stop what runs the command: its %d parents, shown as run by", len(c.RunBy.Values)+int(min(c.RunBy.Others, 1)))
-		if c.RunBy.Others > 0 {
-			out.Do = "Change or stop what runs the command: its parents, the first of which are shown as run by"
-		}
-	}
+	out := Remedy{Kind: Command, Do: Advice{
+		Code: AdviceChangeCommand, Unit: c.Origin, Parents: len(c.RunBy.Values), MoreParents: c.RunBy.Others > 0,
+	}}
 	switch {
 	case isCron(c.Origin.Unit):
-		out.Do += ". It runs in " + c.Origin.Unit + ": the entry is in one of the crontabs"
+		out.Do.Code = AdviceChangeCrontab
 		out.Commands = [][]string{{"ls", "/etc/crontab", "/etc/cron.d", "/etc/cron.hourly", "/etc/cron.daily", "/var/spool/cron"}}
-	case c.Origin.Unit != "" && !strings.HasSuffix(c.Origin.Unit, ".scope"):
-		out.Do += ". It runs in " + c.Origin.Unit + asUser(&c.Origin)
-		if !c.Origin.Pattern {
+	case c.Origin.Unit != "":
+		out.Do.Code = AdviceChangeCommandIn
+		if !c.Origin.Pattern && !strings.HasSuffix(c.Origin.Unit, ".scope") {
 			out.Commands = [][]string{systemctl(&c.Origin, "status", c.Origin.Unit)}
 		}
-	case c.Origin.Unit != "":
-		out.Do += ". It runs in " + c.Origin.Unit + asUser(&c.Origin)
 	}
 	return out
 }
@@ -287,18 +265,18 @@ func container(c *Cause) (Remedy, bool) {
 	k := c.Example
 	out := Remedy{
 		Kind: ContainerRestart,
-		Cost: "a container that is not restarted stays down when it fails",
+		Cost: Drawback{Code: DrawbackContainerDown},
 	}
 	for _, place := range []*cgroup.Placement{&k.Origin.Placement, &k.Placement} {
 		if place.Container == nil {
 			continue
 		}
-		out.Do = fmt.Sprintf("It is done within a container of %s. If it ends and comes again, look at its restart policy and at why it ends", place.Container.Runtime)
+		out.Do = Advice{Code: AdviceInspectContainer, Program: place.Container.Runtime}
 		out.Commands = inspect(place.Container.Runtime, place.Container.ID)
 		return out, true
 	}
 	if p := k.Origin.Process; p != nil && slices.Contains(runtimes, program(p)) {
-		out.Do = fmt.Sprintf("It is done by %s, for a container. If that ends and comes again, look at its restart policy and at why it ends", program(p))
+		out.Do = Advice{Code: AdviceInspectContainersOf, Program: program(p)}
 		out.Commands = inspect(program(p), "")
 		return out, true
 	}
@@ -342,40 +320,21 @@ func inspect(runtime, id string) [][]string {
 
 func fixFailure(c *Cause) Remedy {
 	unit := c.Origin.Unit
-	out := Remedy{
+	return Remedy{
 		Kind:     FixFailure,
-		Do:       unit + " ends and is restarted automatically",
+		Do:       Advice{Code: AdviceFixFailure, Unit: c.Origin, Restart: c.Restarted},
 		Commands: [][]string{systemctl(&c.Origin, "status", unit), journal(&c.Origin, unit)},
-		Cost: "StartLimitIntervalSec= and StartLimitBurst= bound the restarts until it is mended, and RestartSec= spreads them; " +
-			"the service is down meanwhile",
+		Cost:     Drawback{Code: DrawbackServiceDown},
 	}
-	if how := c.Restarted; how != nil {
-		if how.Policy != "" {
-			out.Do += " by Restart=" + how.Policy
-		}
-		out.Do += ended(how.Ended)
-	}
-	out.Do += ". Mend what makes it end" + asUser(&c.Origin)
-	return out
-}
-
-func ended(status *uint32) string {
-	switch {
-	case status == nil:
-		return ""
-	case *status&0x7f != 0:
-		return fmt.Sprintf("; a run before was ended by signal %d", *status&0x7f)
-	}
-	return fmt.Sprintf("; a run before ended with exit code %d", *status>>8&0xff)
 }
 
 func timerInterval(c *Cause) Remedy {
 	t := c.Origin.Unit
 	return Remedy{
 		Kind:     TimerInterval,
-		Do:       fmt.Sprintf("Let %s elapse less often (systemctl edit %s: OnCalendar=, OnUnitActiveSec=, …; an empty one first takes back those before it), or disable it", t, t),
+		Do:       Advice{Code: AdviceSlowTimer, Unit: c.Origin},
 		Commands: [][]string{systemctl(&c.Origin, "list-timers", "--all", t), systemctl(&c.Origin, "cat", t)},
-		Cost:     "what it starts runs less often, or not at all",
+		Cost:     Drawback{Code: DrawbackRunsLess},
 	}
 }
 
@@ -384,16 +343,16 @@ func socket(c *Cause) Remedy {
 	if !strings.Contains(c.Creator.Unit, "@*.service") {
 		return Remedy{
 			Kind:     FewerStarts,
-			Do:       fmt.Sprintf("%s starts the service for a connection that finds it stopped: keep it running", s),
+			Do:       Advice{Code: AdviceKeepSocketService, Unit: c.Origin},
 			Commands: [][]string{systemctl(&c.Origin, "status", s)},
-			Cost:     "its memory while it has nothing to do; it must be able to run on",
+			Cost:     Drawback{Code: DrawbackMemory},
 		}
 	}
 	return Remedy{
 		Kind:     SocketAccept,
-		Do:       fmt.Sprintf("%s starts %s anew for each connection: with Accept=no one service answers all", s, c.Creator.Unit),
+		Do:       Advice{Code: AdviceAcceptNo, Unit: c.Origin, Service: c.Creator.Unit},
 		Commands: [][]string{systemctl(&c.Origin, "status", s), systemctl(&c.Origin, "cat", s)},
-		Cost:     "the program must accept connections by itself (sd_listen_fds), which one that talks to its standard input cannot, and connections are no longer kept apart by processes",
+		Cost:     Drawback{Code: DrawbackOneProcess},
 	}
 }
 
@@ -402,15 +361,15 @@ func started(c *Cause) Remedy {
 	u := c.Origin.Unit
 	if c.Trigger == finding.TriggerBoot {
 		return Remedy{
-			Kind: FewerStarts, Do: u + " is started with the machine, once: nothing needs to be done about that",
+			Kind: FewerStarts, Do: Advice{Code: AdviceNothing, Unit: c.Origin},
 			Commands: [][]string{systemctl(&c.Origin, "status", u)},
 		}
 	}
 	return Remedy{
 		Kind:     FewerStarts,
-		Do:       fmt.Sprintf("%s starts the unit each time that it is triggered: change what it watches, or disable it", u),
+		Do:       Advice{Code: AdviceChangeTrigger, Unit: c.Origin},
 		Commands: [][]string{systemctl(&c.Origin, "status", u), systemctl(&c.Origin, "cat", u)},
-		Cost:     "what it starts runs less often, or not at all",
+		Cost:     Drawback{Code: DrawbackRunsLess},
 	}
 }
 
@@ -432,16 +391,16 @@ func learnMore(c *Cause, r *Report) Remedy {
 	}
 	switch {
 	case !heard:
-		out.Do = "The buses were not heard, so who asked is not known: run nsblame without --no-bus, or see why the probe is not live"
+		out.Do.Code = AdviceHearBuses
 		out.Commands = [][]string{{"nsblame", "doctor"}}
 	case other > 0:
-		out.Do = "Something was lost, and what is missing may be part of it: run again when less is going on"
+		out.Do.Code = AdviceRunQuieter
 	case buffer > 0:
-		out.Do = "Records were lost, and what is missing may be among them: run again with a larger --buffer-size"
+		out.Do.Code = AdviceLargerBuffer
 	case c.Why.Code == finding.ReasonStartedBefore:
-		out.Do = "It was started before nsblame: let nsblame run until it is started again"
+		out.Do.Code = AdviceAwaitStart
 	default:
-		out.Do = "Nothing that was seen tells who asked. See what the unit is started by, and what the journal has of the time"
+		out.Do.Code = AdviceSeeUnit
 	}
 	if u := c.Creator; u.Unit != "" && !u.Pattern && heard {
 		out.Commands = append(out.Commands,

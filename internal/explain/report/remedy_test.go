@@ -38,8 +38,8 @@ func TestDropIn(t *testing.T) {
 	if diff := cmp.Diff([][]string{{"systemctl", "daemon-reload"}}, got.Commands); diff != "" {
 		t.Error(diff)
 	}
-	if !strings.Contains(got.Cost, "abstract unix sockets") {
-		t.Error(got.Cost)
+	if got.Do.Code != AdviceShareNetwork || got.Cost != (Drawback{DrawbackIsolation, "systemd-hostnamed.service"}) {
+		t.Errorf("%+v, %+v", got.Do, got.Cost)
 	}
 
 	// of an instance for a connection, the template is meant
@@ -66,7 +66,7 @@ func TestDropIn(t *testing.T) {
 	// a transient unit has no file to change
 	k = ofUnit(100, "/system.slice/run-u1.service")
 	k.Settings[0] = event.UnitSetting{Name: event.SettingPrivate, Value: "yes", Source: event.SettingFromManager}
-	if got := remedyOf(t, DropIn, k); got.File != nil {
+	if got := remedyOf(t, DropIn, k); got.File != nil || got.Do.Code != AdviceNoSettingFile {
 		t.Errorf("%+v", got)
 	}
 	// a user's unit belongs to the user's manager
@@ -79,35 +79,37 @@ func TestDropIn(t *testing.T) {
 
 func TestCallInstead(t *testing.T) {
 	const hostname, locale, timedate = "org.freedesktop.hostname1", "org.freedesktop.locale1", "org.freedesktop.timedate1"
+	of := func(code AdviceCode, replaced ...string) Advice { return Advice{Code: code, Replaced: replaced} }
 	for _, tt := range []struct {
 		name string
 		argv []string
-		want string // part of what to do, empty for no such remedy
+		want Advice // zero for no such remedy
 	}{
-		{hostname, []string{"hostnamectl", "--static"}, "read /etc/hostname,"},
-		{hostname, []string{"/usr/bin/hostnamectl", "hostname", "--static"}, "read /etc/hostname,"},
-		{hostname, []string{"hostnamectl", "--transient"}, "ask the kernel"},
-		{hostname, []string{"hostnamectl"}, "/etc/os-release"},
-		{hostname, []string{"hostnamectl", "set-hostname", "x"}, ""},
-		{hostname, []string{"hostnamectl", "hostname", "x"}, ""},
-		{hostname, []string{"hostnamectl", "--static", "hostname", "x"}, ""},
-		{hostname, []string{"python3", "x.py"}, "Instead of calling " + hostname + " to read something"},
-		{hostname, nil, "Instead of calling"},
-		{locale, []string{"localectl"}, "/etc/locale.conf"},
-		{locale, []string{"localectl", "list-keymaps"}, "/etc/vconsole.conf"},
-		{locale, []string{"localectl", "set-locale", "C"}, ""},
-		{timedate, []string{"timedatectl", "show", "-p", "Timezone"}, "/etc/localtime"},
-		{timedate, []string{"timedatectl", "set-ntp", "true"}, ""},
-		{"org.example.Other", []string{"gdbus", "call"}, ""},
+		{hostname, []string{"hostnamectl", "--static"}, of(AdviceReadStaticHostname, "hostnamectl", "--static")},
+		{hostname, []string{"/usr/bin/hostnamectl", "hostname", "--static"}, of(AdviceReadStaticHostname, "hostnamectl", "--static")},
+		{hostname, []string{"hostnamectl", "--no-pager", "--transient"}, of(AdviceReadTransientHostname, "hostnamectl", "--transient")},
+		{hostname, []string{"hostnamectl", "--pretty"}, of(AdviceReadPrettyHostname, "hostnamectl", "--pretty")},
+		{hostname, []string{"hostnamectl"}, of(AdviceReadHostnames, "hostnamectl")},
+		{hostname, []string{"hostnamectl", "set-hostname", "x"}, Advice{}},
+		{hostname, []string{"hostnamectl", "hostname", "x"}, Advice{}},
+		{hostname, []string{"hostnamectl", "--static", "hostname", "x"}, Advice{}},
+		{hostname, []string{"python3", "x.py"}, Advice{Code: AdviceReadHostnames, BusName: hostname}},
+		{hostname, nil, Advice{Code: AdviceReadHostnames, BusName: hostname}},
+		{locale, []string{"localectl"}, of(AdviceReadLocale, "localectl")},
+		{locale, []string{"localectl", "list-keymaps"}, of(AdviceReadLocale, "localectl")},
+		{locale, []string{"localectl", "set-locale", "C"}, Advice{}},
+		{timedate, []string{"timedatectl", "show", "-p", "Timezone"}, of(AdviceReadTimeZone, "timedatectl")},
+		{timedate, []string{"timedatectl", "set-ntp", "true"}, Advice{}},
+		{"org.example.Other", []string{"gdbus", "call"}, Advice{}},
 	} {
 		got, ok := callInstead(tt.name, tt.argv)
-		if ok != (tt.want != "") || !strings.Contains(got.Do, tt.want) {
-			t.Errorf("%s %q: %v %+v", tt.name, tt.argv, ok, got)
+		if diff := cmp.Diff(tt.want, got.Do); diff != "" || ok != (tt.want.Code != "") {
+			t.Errorf("%s %q: %v %s", tt.name, tt.argv, ok, diff)
 		}
 	}
 	// without a remedy of its own an activation still has the general one
 	got := remedyOf(t, FewerStarts, hostnamed(100, "hostnamectl", "set-hostname", "x"))
-	if !strings.Contains(got.Do, hostname) {
+	if got.Do.Code != AdviceCallLess || got.Do.BusName != hostname {
 		t.Errorf("%+v", got)
 	}
 }
@@ -119,43 +121,42 @@ func TestTriggers(t *testing.T) {
 		return k
 	}
 	crash := triggered(finding.TriggerRestart, "crash.service", "/system.slice/crash.service")
-	code, signal := uint32(3<<8), uint32(9)
+	code := uint32(3 << 8)
 	crash.Links = append(crash.Links, finding.Link{Kind: finding.KindBecause, Cause: finding.Restart{Policy: "always", Ended: &code}})
 	got := remedyOf(t, FixFailure, crash)
-	if !strings.Contains(got.Do, "by Restart=always; a run before ended with exit code 3") || !strings.Contains(got.Cost, "StartLimitBurst=") {
-		t.Errorf("%+v", got)
+	want := Advice{Code: AdviceFixFailure, Unit: UnitRef{Unit: "crash.service", Manager: event.ManagerSystem}, Restart: &finding.Restart{Policy: "always", Ended: &code}}
+	if diff := cmp.Diff(want, got.Do); diff != "" || got.Cost.Code != DrawbackServiceDown {
+		t.Error(diff, got.Cost)
 	}
 	if diff := cmp.Diff([][]string{{"systemctl", "status", "crash.service"}, {"journalctl", "--unit", "crash.service"}}, got.Commands); diff != "" {
 		t.Error(diff)
 	}
-	crash.Links[len(crash.Links)-1].Cause = finding.Restart{Policy: "always", Ended: &signal}
-	if got := remedyOf(t, FixFailure, crash); !strings.Contains(got.Do, "signal 9") {
+	if got := remedyOf(t, TimerInterval, triggered(finding.TriggerTimer, "x.timer", "/system.slice/x.service")); got.Do.Code != AdviceSlowTimer || got.Do.Unit.Unit != "x.timer" {
 		t.Errorf("%+v", got)
 	}
-	crash.Links[len(crash.Links)-1].Cause = finding.Restart{Policy: "always"}
-	if got := remedyOf(t, FixFailure, crash); strings.Contains(got.Do, "ended") {
-		t.Errorf("it was not seen how it ended: %+v", got)
-	}
-	if got := remedyOf(t, TimerInterval, triggered(finding.TriggerTimer, "x.timer", "/system.slice/x.service")); !strings.Contains(got.Do, "x.timer") {
-		t.Errorf("%+v", got)
-	}
-	if got := remedyOf(t, SocketAccept, triggered(finding.TriggerSocket, "chat.socket", "/system.slice/system-chat.slice/chat@3-341-0.service")); !strings.Contains(got.Do, "Accept=no") {
+	got = remedyOf(t, SocketAccept, triggered(finding.TriggerSocket, "chat.socket", "/system.slice/system-chat.slice/chat@3-341-0.service"))
+	if got.Do.Code != AdviceAcceptNo || got.Do.Unit.Unit != "chat.socket" || got.Do.Service != "chat@*.service" {
 		t.Errorf("%+v", got)
 	}
 	// a socket unit without Accept=yes is not told to change that
-	if got := remedyOf(t, FewerStarts, triggered(finding.TriggerSocket, "x.socket", "/system.slice/x.service")); strings.Contains(got.Do, "Accept") {
+	if got := remedyOf(t, FewerStarts, triggered(finding.TriggerSocket, "x.socket", "/system.slice/x.service")); got.Do.Code != AdviceKeepSocketService {
 		t.Errorf("%+v", got)
 	}
-	remedyOf(t, FewerStarts, triggered(finding.TriggerBoot, "x.service", "/system.slice/x.service"))
+	if got := remedyOf(t, FewerStarts, triggered(finding.TriggerPath, "x.path", "/system.slice/x.service")); got.Do.Code != AdviceChangeTrigger {
+		t.Errorf("%+v", got)
+	}
+	if got := remedyOf(t, FewerStarts, triggered(finding.TriggerBoot, "x.service", "/system.slice/x.service")); got.Do.Code != AdviceNothing {
+		t.Errorf("%+v", got)
+	}
 }
 
 func TestContainers(t *testing.T) {
 	got := remedyOf(t, ContainerRestart, plain(100, "/system.slice/docker-"+containerID+".scope", "unshare"))
-	if !slices.Contains(got.Commands[0], containerID) || got.Commands[0][0] != "docker" {
+	if !slices.Contains(got.Commands[0], containerID) || got.Commands[0][0] != "docker" || got.Do.Code != AdviceInspectContainer {
 		t.Errorf("%+v", got)
 	}
 	daemon := plain(100, "/system.slice/docker.service", "dockerd")
-	if got := remedyOf(t, ContainerRestart, daemon); got.Commands[0][0] != "docker" {
+	if got := remedyOf(t, ContainerRestart, daemon); got.Commands[0][0] != "docker" || got.Do.Code != AdviceInspectContainersOf {
 		t.Errorf("%+v", got)
 	}
 }
@@ -169,16 +170,16 @@ func TestLearnMore(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		why    finding.Reason
-		want   string
+		want   AdviceCode
 		events []event.Body
 	}{
-		{finding.Reason{Text: "x"}, "--no-bus", []event.Body{&event.Coverage{Probe: event.ProbeBus, Why: "off"}}},
-		{finding.Reason{Text: "x"}, "--buffer-size", []event.Body{&event.Loss{Kind: event.LossBus, Count: 1}}},
-		{finding.Reason{Text: "x"}, "when less is going on", []event.Body{&event.Loss{Kind: event.LossTable, Count: 1}}},
-		{finding.Reason{Code: finding.ReasonStartedBefore, Unit: "x.service"}, "until it is started again", nil},
-		{finding.Reason{Code: finding.ReasonNobodyAsked}, "journal", nil},
+		{finding.Reason{Text: "x"}, AdviceHearBuses, []event.Body{&event.Coverage{Probe: event.ProbeBus, Why: "off"}}},
+		{finding.Reason{Text: "x"}, AdviceLargerBuffer, []event.Body{&event.Loss{Kind: event.LossBus, Count: 1}}},
+		{finding.Reason{Text: "x"}, AdviceRunQuieter, []event.Body{&event.Loss{Kind: event.LossTable, Count: 1}}},
+		{finding.Reason{Code: finding.ReasonStartedBefore, Unit: "x.service"}, AdviceAwaitStart, nil},
+		{finding.Reason{Code: finding.ReasonNobodyAsked}, AdviceSeeUnit, nil},
 	} {
-		if got := remedyOf(t, LearnMore, unknown(tt.why), tt.events...); !strings.Contains(got.Do, tt.want) {
+		if got := remedyOf(t, LearnMore, unknown(tt.why), tt.events...); got.Do.Code != tt.want {
 			t.Errorf("%s: %+v", tt.want, got)
 		}
 	}

@@ -21,12 +21,12 @@ type known struct {
 	client client
 	// instead are places, by option or verb of the client's; "" is the rest.
 	instead []instead
-	cost    string
+	cost    DrawbackCode
 }
 
 type instead struct {
 	asked    string
-	do       string
+	do       AdviceCode
 	commands [][]string
 }
 
@@ -44,15 +44,15 @@ var wellKnown = map[string]known{
 			one: []string{"hostname", "icon-name", "chassis", "deployment", "location"},
 		},
 		instead: []instead{
-			{"--static", "read /etc/hostname, where the static host name is", [][]string{{"cat", "/etc/hostname"}}},
-			{"--transient", "ask the kernel for the host name in use", [][]string{{"uname", "-n"}}},
-			{"--pretty", "read PRETTY_HOSTNAME in /etc/machine-info", [][]string{{"cat", "/etc/machine-info"}}},
+			{"--static", AdviceReadStaticHostname, [][]string{{"cat", "/etc/hostname"}}},
+			{"--transient", AdviceReadTransientHostname, [][]string{{"uname", "-n"}}},
+			{"--pretty", AdviceReadPrettyHostname, [][]string{{"cat", "/etc/machine-info"}}},
 			{
-				"", "the host name in use is the kernel's, the static one is in /etc/hostname, the others are in /etc/machine-info, the system's name is in /etc/os-release",
+				"", AdviceReadHostnames,
 				[][]string{{"uname", "-n"}, {"cat", "/etc/hostname", "/etc/machine-info", "/etc/os-release"}},
 			},
 		},
-		cost: "none for reading, but that a file may be absent where the service would answer with a default",
+		cost: DrawbackNoDefaults,
 	},
 	"org.freedesktop.locale1": {
 		client: client{name: "localectl", reads: []string{
@@ -60,18 +60,18 @@ var wellKnown = map[string]known{
 			"list-x11-keymap-variants", "list-x11-keymap-options",
 		}},
 		instead: []instead{{
-			"", "the locale is in /etc/locale.conf (on Debian also /etc/default/locale), the console's keymap in /etc/vconsole.conf (on Debian /etc/default/keyboard)",
+			"", AdviceReadLocale,
 			[][]string{{"cat", "/etc/locale.conf", "/etc/default/locale", "/etc/vconsole.conf", "/etc/default/keyboard"}},
 		}},
-		cost: "none for reading; which of the files there are differs between distributions",
+		cost: DrawbackFilesDiffer,
 	},
 	"org.freedesktop.timedate1": {
 		client: client{name: "timedatectl", reads: []string{"status", "show", "list-timezones"}},
 		instead: []instead{{
-			"", "the time zone is where /etc/localtime points to, and date prints the time",
+			"", AdviceReadTimeZone,
 			[][]string{{"readlink", "/etc/localtime"}, {"date"}},
 		}},
-		cost: "none for these; whether the clock is synchronised is asked of the time service in use instead (chronyc tracking, ntpq)",
+		cost: DrawbackNotSynchronised,
 	},
 }
 
@@ -82,10 +82,10 @@ func callInstead(name string, argv []string) (Remedy, bool) {
 	if !ok {
 		return Remedy{}, false
 	}
-	out := Remedy{Kind: CallInstead, Cost: k.cost}
+	out := Remedy{Kind: CallInstead, Cost: Drawback{Code: k.cost}}
 	if len(argv) == 0 || path.Base(argv[0]) != k.client.name {
 		i := k.instead[len(k.instead)-1]
-		out.Do = "Instead of calling " + name + " to read something: " + i.do
+		out.Do = Advice{Code: i.do, BusName: name}
 		out.Commands = i.commands
 		return out, true
 	}
@@ -95,7 +95,7 @@ func callInstead(name string, argv []string) (Remedy, bool) {
 	}
 	for _, i := range k.instead {
 		if i.asked == "" || slices.Contains(options, i.asked) {
-			out.Do = "Instead of " + strings.Join(append([]string{k.client.name}, plainOptions(options)...), " ") + ": " + i.do
+			out.Do = Advice{Code: i.do, Replaced: append([]string{k.client.name}, plainOptions(options)...)}
 			out.Commands = i.commands
 			return out, true
 		}

@@ -258,9 +258,9 @@ func (w *reportWriter) what(c *report.Cause) phrase {
 }
 
 func newAction(m *report.Remedy) action {
-	a := action{do: phrase{words("%s", m.Do)}}
-	if m.Cost != "" {
-		a.cost = phrase{words("%s", m.Cost)}
+	a := action{do: phrase{words("%s", adviceText(&m.Do))}}
+	if cost := drawbackText(m.Cost); cost != "" {
+		a.cost = phrase{words("%s", cost)}
 	}
 	if m.File != nil {
 		a.file, a.contents = quoteName(m.File.Path, maxTreeCommand), m.File.Contents

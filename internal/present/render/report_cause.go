@@ -120,8 +120,8 @@ func remedyAnswer(m *report.Remedy) answer.Remedy {
 		out.Argv, out.ArgvBase64 = textsOf(*argv)
 		return out
 	})}
-	out.Do, out.DoBase64 = textOf(m.Do)
-	out.Cost, out.CostBase64 = textOf(m.Cost)
+	out.Do, out.DoBase64 = textOf(adviceText(&m.Do))
+	out.Cost, out.CostBase64 = textOf(drawbackText(m.Cost))
 	if m.File != nil {
 		out.File = &answer.File{}
 		out.File.Path, out.File.PathBase64 = textOf(m.File.Path)
