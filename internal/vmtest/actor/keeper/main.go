@@ -31,7 +31,15 @@ func main() {
 		fmt.Fprintln(os.Stderr, "keeper:", err)
 		os.Exit(1)
 	}
-	_ = unix.Pause()
+	pause()
+}
+
+// pause never returns. A signal of the Go runtime to one of its threads ends the
+// system call, and must not end the program.
+func pause() {
+	for {
+		_ = unix.Pause()
+	}
 }
 
 func keep(way string) error {
@@ -69,7 +77,7 @@ func keep(way string) error {
 		return err
 	}
 	if way == "thread" {
-		return unix.Pause()
+		pause()
 	}
 	return nil
 }
