@@ -151,6 +151,29 @@ func (n *Namespace) Names() []Name {
 	return names
 }
 
+// Rights is what nsblame lacks to look into the processes of others.
+type Rights string
+
+// What nsblame can lack. The zero value stands for nothing.
+const (
+	// RightsPtrace: CAP_SYS_PTRACE.
+	RightsPtrace Rights = "ptrace"
+	// RightsUnconfined: it has that, but in a user namespace, or a security module
+	// forbids it.
+	RightsUnconfined Rights = "unconfined"
+)
+
+// Hidden says why there may be processes that are not seen at all.
+type Hidden string
+
+// The reasons. The zero value stands for none.
+const (
+	// HiddenPIDNamespace: nsblame is in a pid namespace of its own.
+	HiddenPIDNamespace Hidden = "pid_namespace"
+	// HiddenHidepid: /proc is mounted with hidepid.
+	HiddenHidepid Hidden = "hidepid"
+)
+
 // Gaps says what could not be read. The zero value has no gaps.
 type Gaps struct {
 	// Kernel says why the kernel could not be asked for its own list and for
@@ -162,13 +185,13 @@ type Gaps struct {
 	// those whose open files may not be seen, Mounts those whose mounts may
 	// not.
 	Processes, Files, Mounts uint64
-	// Rights says what to do about these.
-	Rights string
+	// Rights is what nsblame lacks to see these.
+	Rights Rights
 	// Messages counts unix sockets with more unread messages than were looked
 	// at.
 	Messages uint64
 	// Hidden says why there may be processes that are not seen at all.
-	Hidden string
+	Hidden Hidden
 	// Failed counts what could not be read for other reasons. Why is the first
 	// of them.
 	Failed uint64

@@ -211,15 +211,15 @@ func (t *taker) hidden() {
 	g := &t.b.Gaps
 	if initial, err := kernel.InInitialPIDNamespace(); err != nil || !initial {
 		t.ownPIDs = true
-		g.Hidden = "nsblame is in a pid namespace of its own: run it on the host itself (docker, podman: --pid=host)"
+		g.Hidden = inventory.HiddenPIDNamespace
 	}
 	caps, err := kernel.Capabilities()
-	g.Rights = "run it as root, or give it CAP_SYS_PTRACE"
+	g.Rights = inventory.RightsPtrace
 	if err == nil && caps.Has(libcap.SYS_PTRACE) {
-		g.Rights = "run it in the machine's own user namespace and without a security module that keeps processes from it"
+		g.Rights = inventory.RightsUnconfined
 	}
 	if g.Hidden == "" && err == nil && !caps.Has(libcap.SYS_PTRACE) && hidesPIDs() {
-		g.Hidden = "/proc is mounted with hidepid: run it as root, or give it CAP_SYS_PTRACE"
+		g.Hidden = inventory.HiddenHidepid
 	}
 }
 

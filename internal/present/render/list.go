@@ -474,13 +474,13 @@ func gapTexts(g *inventory.Gaps) []string {
 		add("not allowed to see which mounts %d process%s %s", g.Mounts, es(g.Mounts), haveOrHas(g.Mounts))
 	}
 	if g.Processes+g.Files+g.Mounts > 0 && g.Rights != "" {
-		add("to see all, %s", fitEscaped(g.Rights, maxTreeCommand))
+		add("to see all, %s", fitEscaped(rightsText(g.Rights), maxTreeCommand))
 	}
 	if g.Messages > 0 {
 		add("in %d socket%s more messages wait than were looked at", g.Messages, plural(g.Messages))
 	}
 	if g.Hidden != "" {
-		add("there may be more: %s", fitEscaped(g.Hidden, maxTreeCommand))
+		add("there may be more: %s", fitEscaped(hiddenText(g.Hidden), maxTreeCommand))
 	}
 	if g.Failed > 0 {
 		add("%d thing%s could not be read, the first: %s", g.Failed, plural(g.Failed), fitEscaped(g.Why, maxTreeCommand))

@@ -161,9 +161,9 @@ func listGaps(g *inventory.Gaps) answer.ListGaps {
 		out.Remedy, out.RemedyBase64 = someText(g.Remedy)
 	}
 	if g.Processes+g.Files+g.Mounts > 0 {
-		out.Rights, out.RightsBase64 = someText(g.Rights)
+		out.Rights, out.RightsBase64 = someText(rightsText(g.Rights))
 	}
-	out.Hidden, out.HiddenBase64 = textOrNull(g.Hidden)
+	out.Hidden, out.HiddenBase64 = textOrNull(hiddenText(g.Hidden))
 	if g.Failed > 0 {
 		out.Why, out.WhyBase64 = someText(g.Why)
 	}

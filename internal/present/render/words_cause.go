@@ -19,12 +19,7 @@ var kindWords = map[finding.Kind]string{
 }
 
 // kindText is a kind of link in words, or its code where it has none.
-func kindText(k finding.Kind) string {
-	if text, ok := kindWords[k]; ok {
-		return text
-	}
-	return string(k)
-}
+func kindText(k finding.Kind) string { return inWords(kindWords, k) }
 
 // causeText is what a link says in words. It may hold any byte.
 func causeText(c finding.Cause) string {

@@ -90,6 +90,8 @@ func TestCodesHaveWords(t *testing.T) {
 		{explain + "report/reason.go", "ReasonCode", texts(reportWords), true},
 		{explain + "report/advice.go", "AdviceCode", texts(adviceWords), false},
 		{explain + "report/advice.go", "DrawbackCode", texts(drawbackWords), false},
+		{explain + "inventory/inventory.go", "Rights", texts(rightsWords), false},
+		{explain + "inventory/inventory.go", "Hidden", texts(hiddenWords), false},
 	} {
 		for _, code := range constants(t, table.file, table.typeName) {
 			if !slices.Contains(table.words, code) {

@@ -39,12 +39,7 @@ var cutWords = map[lineage.Cut]string{
 }
 
 // cutText is such a reason in words, or its code where it has none.
-func cutText(c lineage.Cut) string {
-	if text, ok := cutWords[c]; ok {
-		return text
-	}
-	return string(c)
-}
+func cutText(c lineage.Cut) string { return inWords(cutWords, c) }
 
 // unmatchedWords has the words for why the creation of a listed namespace is not known.
 var unmatchedWords = map[life.Unmatched]string{
@@ -59,12 +54,7 @@ var unmatchedWords = map[life.Unmatched]string{
 }
 
 // unmatchedText is such a reason in words, or its code where it has none.
-func unmatchedText(u life.Unmatched) string {
-	if text, ok := unmatchedWords[u]; ok {
-		return text
-	}
-	return string(u)
-}
+func unmatchedText(u life.Unmatched) string { return inWords(unmatchedWords, u) }
 
 // reasonText is a reason in words. It may hold any byte.
 func reasonText(r finding.Reason) string {
