@@ -17,27 +17,43 @@ const (
 	Inferred Bound = "inferred"
 )
 
+// Sign is what shows how long a namespace has existed.
+type Sign string
+
+// The signs.
+const (
+	// ByBoot: it is the initial one.
+	ByBoot Sign = "boot"
+	// ByRecording: its creation was recorded.
+	ByRecording Sign = "recording"
+	// ByNsfs: an open file or a mount of it has an age.
+	ByNsfs Sign = "nsfs"
+	// ByOrder: a namespace was created later whose age is known.
+	ByOrder Sign = "order"
+	// ByProcess: a process in it has an age.
+	ByProcess Sign = "process"
+)
+
 // Age is how long a namespace has existed.
 type Age struct {
 	Bound Bound
 	// SinceNS is the moment since which, nanoseconds since boot.
 	SinceNS uint64
-	// Why says what shows it: boot, recording, nsfs (the age of an open file or
-	// a mount of it), order (the age of a later one), process.
-	Why string
+	// Sign is what shows it.
+	Sign Sign
 }
 
 // evidence is a time at which a namespace existed.
 type evidence struct {
-	ns  uint64
-	why string
+	ns   uint64
+	sign Sign
 }
 
 // Existed adds that a namespace existed at a time since boot.
-func (b *Builder) Existed(inum uint32, ns uint64, why string) {
+func (b *Builder) Existed(inum uint32, ns uint64, sign Sign) {
 	old, known := b.since[inum]
 	if !known || ns < old.ns {
-		b.since[inum] = evidence{ns, why}
+		b.since[inum] = evidence{ns, sign}
 	}
 }
 
@@ -54,10 +70,10 @@ func (b *Builder) ages(inv *Inventory) {
 		e, known := b.evidenceOf(n)
 		listed := n.Kernel != nil
 		if listed && later.ns <= inv.NowNS && (!known || later.ns < e.ns) {
-			e, known = evidence{later.ns, "order"}, true
+			e, known = evidence{later.ns, ByOrder}, true
 		}
 		if known {
-			n.Age = Age{Bound: AtLeast, SinceNS: e.ns, Why: e.why}
+			n.Age = Age{Bound: AtLeast, SinceNS: e.ns, Sign: e.sign}
 		}
 		if listed && known {
 			later = evidence{ns: min(later.ns, e.ns)}
@@ -66,14 +82,14 @@ func (b *Builder) ages(inv *Inventory) {
 	var earlier uint64 // the latest known creation so far
 	for _, n := range inv.Namespaces {
 		if ns, seen := b.begun[n.Inum]; seen {
-			n.Age = Age{Bound: Exact, SinceNS: ns, Why: "recording"}
+			n.Age = Age{Bound: Exact, SinceNS: ns, Sign: ByRecording}
 			if n.Kernel != nil {
 				earlier = max(earlier, ns)
 			}
 			continue
 		}
 		if n.Initial {
-			n.Age = Age{Bound: Exact, Why: "boot"}
+			n.Age = Age{Bound: Exact, Sign: ByBoot}
 			continue
 		}
 		if start, known := n.oldest(); known && (n.Kernel == nil || start >= earlier) {
@@ -84,7 +100,7 @@ func (b *Builder) ages(inv *Inventory) {
 
 func (b *Builder) evidenceOf(n *Namespace) (evidence, bool) {
 	if ns, seen := b.begun[n.Inum]; seen {
-		return evidence{ns, "recording"}, true
+		return evidence{ns, ByRecording}, true
 	}
 	e, known := b.since[n.Inum]
 	return e, known
@@ -103,5 +119,5 @@ func (a Age) or(start uint64) Age {
 	if a.Bound == AtLeast && a.SinceNS <= start {
 		return a
 	}
-	return Age{Bound: Inferred, SinceNS: start, Why: "process"}
+	return Age{Bound: Inferred, SinceNS: start, Sign: ByProcess}
 }

@@ -137,25 +137,25 @@ func TestAges(t *testing.T) {
 		{"nothing known", func(*Builder) {}, map[uint32]Age{2: {}, 3: {}}},
 		{
 			"one that came later is so old",
-			func(b *Builder) { b.Existed(3, at(100), "nsfs") },
-			map[uint32]Age{2: {AtLeast, at(100), "order"}, 3: {AtLeast, at(100), "nsfs"}, 4: {}},
+			func(b *Builder) { b.Existed(3, at(100), ByNsfs) },
+			map[uint32]Age{2: {AtLeast, at(100), ByOrder}, 3: {AtLeast, at(100), ByNsfs}, 4: {}},
 		},
 		{
 			"its own evidence is older",
-			func(b *Builder) { b.Existed(2, at(50), "nsfs"); b.Existed(3, at(100), "nsfs") },
-			map[uint32]Age{2: {AtLeast, at(50), "nsfs"}, 3: {AtLeast, at(100), "nsfs"}},
+			func(b *Builder) { b.Existed(2, at(50), ByNsfs); b.Existed(3, at(100), ByNsfs) },
+			map[uint32]Age{2: {AtLeast, at(50), ByNsfs}, 3: {AtLeast, at(100), ByNsfs}},
 		},
 		{
 			"the creation was seen",
-			func(b *Builder) { b.Created(3, at(100)); b.Existed(3, at(200), "nsfs") },
-			map[uint32]Age{2: {AtLeast, at(100), "order"}, 3: {Exact, at(100), "recording"}},
+			func(b *Builder) { b.Created(3, at(100)); b.Existed(3, at(200), ByNsfs) },
+			map[uint32]Age{2: {AtLeast, at(100), ByOrder}, 3: {Exact, at(100), ByRecording}},
 		},
 		{
 			"a process says more than a file, and less than a file that is older",
 			func(b *Builder) {
-				b.Existed(2, at(300), "nsfs")
+				b.Existed(2, at(300), ByNsfs)
 				b.Occupant(2, process(5, at(200), "/"), 1)
-				b.Existed(3, at(300), "nsfs")
+				b.Existed(3, at(300), ByNsfs)
 				b.Occupant(3, process(6, at(400), "/"), 1)
 			},
 			map[uint32]Age{2: {Inferred, at(200), "process"}, 3: {AtLeast, at(300), "nsfs"}},
@@ -176,7 +176,7 @@ func TestAges(t *testing.T) {
 			for _, n := range b.Build(now).Namespaces {
 				want, told := tt.want[n.Inum]
 				if n.Inum == 1 {
-					want, told = Age{Bound: Exact, Why: "boot"}, true
+					want, told = Age{Bound: Exact, Sign: ByBoot}, true
 				}
 				if told && n.Age != want {
 					t.Errorf("%d: age %+v, want %+v", n.Inum, n.Age, want)
@@ -191,7 +191,7 @@ func TestAgesWithoutOrder(t *testing.T) {
 	b := NewBuilder()
 	b.Mount(2, Mount{Path: "/a"})
 	b.Mount(3, Mount{Path: "/b"})
-	b.Existed(3, at(100), "nsfs")
+	b.Existed(3, at(100), ByNsfs)
 	inv := b.Build(now)
 	if got := inv.Namespaces[0].Age; got != (Age{}) {
 		t.Errorf("age %+v of what nothing is known of", got)

@@ -257,7 +257,7 @@ func (s *Scan) date(inum uint32, link string) {
 	}
 	s.dated[inum] = true
 	if ns := s.BootOfNS(st.Mtim.Nano()); ns > 0 {
-		s.To.Existed(inum, ns, "nsfs")
+		s.To.Existed(inum, ns, inventory.ByNsfs)
 	}
 }
 

@@ -84,7 +84,7 @@ func (s *Scan) dateMount(inum uint32, m *inventory.Mount) {
 	}
 	s.dated[inum] = true
 	if ns := s.BootOfNS(st.Mtim.Nano()); ns > 0 {
-		s.To.Existed(inum, ns, "nsfs")
+		s.To.Existed(inum, ns, inventory.ByNsfs)
 	}
 }
 

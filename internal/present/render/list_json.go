@@ -58,7 +58,7 @@ func (a *listAnswerer) age(n *inventory.Namespace) *answer.Age {
 	}
 	now := a.list.NowNS
 	return &answer.Age{
-		Bound: answer.Text(n.Age.Bound), NS: now - min(now, n.Age.SinceNS), From: answer.Text(n.Age.Why),
+		Bound: answer.Text(n.Age.Bound), NS: now - min(now, n.Age.SinceNS), From: answer.Text(n.Age.Sign),
 		Moment: a.clock.moment(n.Age.SinceNS),
 	}
 }

@@ -31,7 +31,7 @@ func listed() *List {
 	b.Mount(4026532101, inventory.Mount{Path: "/run/netns/blue", MountInum: 4026531841, Own: true})
 	b.Mount(4026532101, inventory.Mount{Path: "/run/netns/blue", MountInum: 4026532300})
 	b.Mount(4026532101, inventory.Mount{Path: "/tmp/\x1b[2Jodd\n\xff", MountInum: 4026532300})
-	b.Existed(4026532101, at(2, 0, 0, 0), "nsfs")
+	b.Existed(4026532101, at(2, 0, 0, 0), inventory.ByNsfs)
 	hostile := found(900, at(1, 0, 0, 0), "x[1] < \x1b[2J", "/system.slice/cron.service", "sh", "-c", "\xff\n")
 	b.File(4026532102, inventory.File{Process: hostile, FD: 9})
 	b.File(4026532102, inventory.File{Process: hostile, FD: 10})
