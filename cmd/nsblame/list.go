@@ -199,7 +199,7 @@ func (r *recordings) readOne(ctx context.Context, s *survey.Survey, first int, u
 		Name: r.names[first], FromNS: index.FromNS, UntilNS: index.UntilNS, GoesOn: index.GoesOn, Damages: summary.Damages,
 	}}
 	if index.BootID != s.Host.BootID {
-		out.recorded.Why = "it is of another machine, or of another run of this one"
+		out.recorded.Why = render.UnusedOtherBoot
 	}
 	return out, used, nil
 }

@@ -171,8 +171,10 @@ type Recording struct {
 	NameBase64 []byte `json:"name_base64,omitempty"`
 	Used       bool   `json:"used"`
 	// Why it was not used.
-	Why         Text   `json:"why,omitempty"`
-	WhyBase64   []byte `json:"why_base64,omitempty"`
+	Why       Text   `json:"why,omitempty"`
+	WhyBase64 []byte `json:"why_base64,omitempty"`
+	// The reason as a code.
+	WhyCode     Text   `json:"why_code,omitempty"`
 	FromBootNS  uint64 `json:"from_boot_ns"`
 	UntilBootNS uint64 `json:"until_boot_ns"`
 	// It is still being written.

@@ -38,10 +38,16 @@ type Recording struct {
 	// GoesOn is set where it is still being written.
 	GoesOn bool
 	// Why says why it was not used, empty if it was.
-	Why string
+	Why Unused
 	// Damages counts the parts of it that could not be read.
 	Damages uint64
 }
+
+// Unused says why a recording was not used.
+type Unused string
+
+// UnusedOtherBoot: it is of another machine, or of another run of this one.
+const UnusedOtherBoot Unused = "other_boot"
 
 // tally is the namespaces by what holds them.
 type tally struct {
@@ -444,7 +450,7 @@ func (p *listText) closing() string {
 	}
 	for i := range p.list.Recordings {
 		if r := &p.list.Recordings[i]; r.Why != "" {
-			b.WriteString("nsblame: " + quoteName(r.Name, maxName) + " was not used: " + fitEscaped(r.Why, maxTreeCommand) + "\n")
+			b.WriteString("nsblame: " + quoteName(r.Name, maxName) + " was not used: " + fitEscaped(unusedText(r.Why), maxTreeCommand) + "\n")
 		}
 	}
 	return b.String()

@@ -175,6 +175,7 @@ func recordingAnswer(r *Recording) answer.Recording {
 		Used: r.Why == "", FromBootNS: r.FromNS, UntilBootNS: r.UntilNS, GoesOn: r.GoesOn, Damages: r.Damages,
 	}
 	out.Name, out.NameBase64 = textOf(r.Name)
-	out.Why, out.WhyBase64 = textOf(r.Why)
+	out.Why, out.WhyBase64 = textOf(unusedText(r.Why))
+	out.WhyCode = answer.Text(r.Why)
 	return out
 }

@@ -92,6 +92,7 @@ func TestCodesHaveWords(t *testing.T) {
 		{explain + "report/advice.go", "DrawbackCode", texts(drawbackWords), false},
 		{explain + "inventory/inventory.go", "Rights", texts(rightsWords), false},
 		{explain + "inventory/inventory.go", "Hidden", texts(hiddenWords), false},
+		{"list.go", "Unused", texts(unusedWords), true},
 	} {
 		for _, code := range constants(t, table.file, table.typeName) {
 			if !slices.Contains(table.words, code) {

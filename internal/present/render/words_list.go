@@ -14,6 +14,14 @@ var hiddenWords = map[inventory.Hidden]string{
 	inventory.HiddenHidepid:      "/proc is mounted with hidepid: run it as root, or give it CAP_SYS_PTRACE",
 }
 
+// unusedWords has the words for why a recording was not used.
+var unusedWords = map[Unused]string{
+	UnusedOtherBoot: "it is of another machine, or of another run of this one",
+}
+
+// unusedText is such a reason in words, or its code where it has none.
+func unusedText(u Unused) string { return inWords(unusedWords, u) }
+
 // rightsText is what to do about lacking rights, or the code where it has no words.
 func rightsText(r inventory.Rights) string { return inWords(rightsWords, r) }
 
