@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -39,6 +40,7 @@ func TestMain(m *testing.M) {
 }
 
 func TestScript(t *testing.T) {
+	heedInterrupts(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
@@ -59,6 +61,19 @@ func TestScript(t *testing.T) {
 			"waitfor":    cmdWaitFor,
 		},
 	})
+}
+
+// heedInterrupts has the programs of scripts heed SIGINT, also where this test
+// was started in the background of a shell script, which has it ignored. A
+// signal that is handled here has its default in what is executed.
+func heedInterrupts(t *testing.T) {
+	t.Helper()
+	if !signal.Ignored(os.Interrupt) {
+		return
+	}
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt)
+	t.Cleanup(func() { signal.Stop(interrupts) })
 }
 
 // mainAsNobody runs nsblame without any rights.
