@@ -46,8 +46,11 @@ type Recording struct {
 // Unused says why a recording was not used.
 type Unused string
 
-// UnusedOtherBoot: it is of another machine, or of another run of this one.
-const UnusedOtherBoot Unused = "other_boot"
+// The reasons. The zero value stands for none.
+const (
+	// UnusedOtherBoot: it is of another machine, or of another run of this one.
+	UnusedOtherBoot Unused = "other_boot"
+)
 
 // tally is the namespaces by what holds them.
 type tally struct {
