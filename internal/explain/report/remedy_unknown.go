@@ -10,8 +10,20 @@ import (
 // learnMore tells what would carry the chain on, of what is known to have been
 // missing.
 func learnMore(c *Cause, r *Report) Remedy {
-	out := Remedy{Kind: LearnMore}
-	heard := !slices.ContainsFunc(r.Gaps.Dead, func(p event.Coverage) bool { return p.Probe == event.ProbeBus })
+	if slices.ContainsFunc(r.Gaps.Dead, func(p event.Coverage) bool { return p.Probe == event.ProbeBus }) {
+		return Remedy{Kind: LearnMore, Do: Advice{Code: AdviceHearBuses}, Commands: [][]string{{"nsblame", "doctor"}}}
+	}
+	out := Remedy{Kind: LearnMore, Do: Advice{Code: missing(c, r)}}
+	if u := c.Creator; u.Unit != "" && !u.Pattern {
+		out.Commands = [][]string{
+			systemctl(&u, "show", "--property", "TriggeredBy,WantedBy,RequiredBy,NRestarts,Restart", u.Unit), journal(&u, u.Unit),
+		}
+	}
+	return out
+}
+
+// missing is what to do, by what was missing although the buses were heard.
+func missing(c *Cause, r *Report) AdviceCode {
 	var buffer, other uint64
 	for kind, n := range r.Gaps.Lost {
 		switch {
@@ -22,21 +34,12 @@ func learnMore(c *Cause, r *Report) Remedy {
 		}
 	}
 	switch {
-	case !heard:
-		out.Do.Code = AdviceHearBuses
-		out.Commands = [][]string{{"nsblame", "doctor"}}
 	case other > 0:
-		out.Do.Code = AdviceRunQuieter
+		return AdviceRunQuieter
 	case buffer > 0:
-		out.Do.Code = AdviceLargerBuffer
+		return AdviceLargerBuffer
 	case c.Why.Code == finding.ReasonStartedBefore:
-		out.Do.Code = AdviceAwaitStart
-	default:
-		out.Do.Code = AdviceSeeUnit
+		return AdviceAwaitStart
 	}
-	if u := c.Creator; u.Unit != "" && !u.Pattern && heard {
-		out.Commands = append(out.Commands,
-			systemctl(&u, "show", "--property", "TriggeredBy,WantedBy,RequiredBy,NRestarts,Restart", u.Unit), journal(&u, u.Unit))
-	}
-	return out
+	return AdviceSeeUnit
 }
