@@ -168,7 +168,7 @@ func (c *Client) onConn(ctx context.Context, question func(context.Context, *dbu
 		return err
 	}
 	defer conn.Close()
-	defer nudge(ctx, conn)()
+	defer pingUntilAnswered(ctx, conn)()
 	return question(ctx, conn)
 }
 

@@ -9,25 +9,25 @@ import (
 )
 
 const (
-	// firstNudge is after how long without an answer a manager is nudged; a
+	// firstPing is after how long without an answer a manager is pinged; a
 	// manager that isn't busy answers within a few milliseconds.
-	firstNudge = 100 * time.Millisecond
-	// lastNudge bounds the time between two, each twice as long as the one before.
-	lastNudge = 2 * time.Second
+	firstPing = 100 * time.Millisecond
+	// lastPing bounds the time between two, each twice as long as the one before.
+	lastPing = 2 * time.Second
 
 	ping = "org.freedesktop.DBus.Peer.Ping"
 )
 
-// nudge pings the manager, at ever longer intervals, until stop is called. A
+// pingUntilAnswered pings the manager, at ever longer intervals, until stop is called. A
 // manager that has read a message along with the end of the authentication
 // looks at it once there is more to read (see untilRead, which leaves a gap: a
 // read that has taken all there was looks once more before it returns, in
 // net/unix/af_unix.c, unix_stream_read_generic). No answer is wanted.
-func nudge(ctx context.Context, conn *dbus.Conn) (stop func()) {
+func pingUntilAnswered(ctx context.Context, conn *dbus.Conn) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		for wait := firstNudge; ; wait = min(2*wait, lastNudge) {
+		for wait := firstPing; ; wait = min(2*wait, lastPing) {
 			select {
 			case <-ctx.Done():
 				return

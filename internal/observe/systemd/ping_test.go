@@ -51,7 +51,7 @@ func sleepyManager(conn net.Conn) error {
 		return err
 	}
 	if more.Flags&dbus.FlagNoReplyExpected == 0 || more.Flags&dbus.FlagNoAutoStart == 0 {
-		return fmt.Errorf("the nudge wants a reply, or starts something: %v", more)
+		return fmt.Errorf("the ping wants a reply, or starts something: %v", more)
 	}
 	answer := &dbus.Message{
 		Type: dbus.TypeMethodReply,
@@ -137,7 +137,7 @@ func glue(t *testing.T) *dbus.Conn {
 }
 
 // TestLiveNudge shows that a manager forgets a question that it read along with
-// the authentication, and that a nudge reminds it.
+// the authentication, and that a ping reminds it.
 func TestLiveNudge(t *testing.T) {
 	live(t)
 	conn := glue(t)
@@ -152,7 +152,7 @@ func TestLiveNudge(t *testing.T) {
 	conn = glue(t)
 	ctx, cancel = context.WithTimeout(t.Context(), answerTimeout)
 	defer cancel()
-	defer nudge(ctx, conn)()
+	defer pingUntilAnswered(ctx, conn)()
 	if _, err := unitProperties(ctx, conn, "GetUnit", "-.slice"); err != nil {
 		t.Error(err)
 	}
