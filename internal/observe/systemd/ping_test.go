@@ -76,7 +76,7 @@ func listen(t *testing.T) (net.Listener, *Client) {
 	return listener, &Client{endpoints: []endpoint{{path: path, uid: uint32(os.Geteuid())}}}
 }
 
-func TestNudge(t *testing.T) {
+func TestPing(t *testing.T) {
 	listener, c := listen(t)
 	ended := make(chan error, 1)
 	go func() {
@@ -136,9 +136,9 @@ func glue(t *testing.T) *dbus.Conn {
 	return conn
 }
 
-// TestLiveNudge shows that a manager forgets a question that it read along with
+// TestLivePing shows that a manager forgets a question that it read along with
 // the authentication, and that a ping reminds it.
-func TestLiveNudge(t *testing.T) {
+func TestLivePing(t *testing.T) {
 	live(t)
 	conn := glue(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
