@@ -40,7 +40,7 @@ func newDoctorCmd() *cobra.Command {
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			w := cmd.OutOrStdout()
-			d := diagnose(cmd.Context(), attach.way())
+			d := diagnose(cmd.Context(), attach.method())
 			if output.json() {
 				return d.finish(d.writeJSON(w))
 			}

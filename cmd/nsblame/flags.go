@@ -103,7 +103,7 @@ func (f *attachFlag) add(cmd *cobra.Command) {
 	f.choice.add(cmd, "attach", "how to attach to kernel functions; auto: fentry, but kprobe where fentry is refused or would miss calls")
 }
 
-func (f *attachFlag) way() probe.Attach { return probe.Attach(f.value) }
+func (f *attachFlag) method() probe.Attach { return probe.Attach(f.value) }
 
 // byteSize is a flag for the size of a ring buffer: a power of two that is at
 // least a page. Other sizes are rounded up.

@@ -102,7 +102,7 @@ func attachLive(_ context.Context, f *liveFlags) (source, error) {
 		Version:    readVersion().Version,
 		NoBus:      f.noBus,
 		Cost:       f.cost,
-		Attach:     f.attach.way(),
+		Attach:     f.attach.method(),
 	})
 }
 
