@@ -327,7 +327,7 @@ func (b *Builder) place(n *Namespace, p *Process) {
 
 // File adds a file of nsfs that is open on a namespace.
 func (b *Builder) File(inum uint32, f File) {
-	if b.told(fileKey{inum, f.Process.ID.PID, f.FD, openFile}) {
+	if b.isKnown(fileKey{inum, f.Process.ID.PID, f.FD, openFile}) {
 		return
 	}
 	n := b.at(inum)
@@ -339,7 +339,7 @@ func (b *Builder) File(inum uint32, f File) {
 
 // Socket adds a socket in a namespace that its process is not in.
 func (b *Builder) Socket(inum uint32, f File) {
-	if b.told(fileKey{inum, f.Process.ID.PID, f.FD, socket}) {
+	if b.isKnown(fileKey{inum, f.Process.ID.PID, f.FD, socket}) {
 		return
 	}
 	n := b.at(inum)
@@ -352,7 +352,7 @@ func (b *Builder) Socket(inum uint32, f File) {
 // Message adds an unread message in a socket of a process. It contains a file
 // that is open on a namespace, or a socket in it.
 func (b *Builder) Message(inum uint32, f File) {
-	if b.told(fileKey{inum, f.Process.ID.PID, f.FD, message}) {
+	if b.isKnown(fileKey{inum, f.Process.ID.PID, f.FD, message}) {
 		return
 	}
 	n := b.at(inum)
@@ -362,7 +362,7 @@ func (b *Builder) Message(inum uint32, f File) {
 	}
 }
 
-func (b *Builder) told(key fileKey) bool {
+func (b *Builder) isKnown(key fileKey) bool {
 	if b.files[key] {
 		return true
 	}

@@ -99,12 +99,12 @@ func (c *Collector) observe(ev event.Event) {
 	case *event.NetnsRelease:
 		if l := c.lives[b.Serial]; l != nil && l.released == 0 {
 			l.released, l.joins = ev.BootNS, b.Joins
-			c.settle(b.Serial, l)
+			c.countLife(b.Serial, l)
 		}
 	case *event.NetnsFree:
 		if l := c.lives[b.Serial]; l != nil && !l.freed {
 			l.freed, l.teardown = true, b.DurationNS
-			c.settle(b.Serial, l)
+			c.countLife(b.Serial, l)
 		}
 	case *event.NetnsJoin:
 		if l := c.lives[b.Serial]; l != nil {
@@ -183,12 +183,12 @@ func (c *Collector) add(created *finding.Created) {
 	}
 	if l := c.lives[k.Netns.Serial]; l != nil {
 		l.group = g
-		c.settle(k.Netns.Serial, l)
+		c.countLife(k.Netns.Serial, l)
 	}
 }
 
-// settle counts a life that is over with its cause, once both are known.
-func (c *Collector) settle(serial uint64, l *life) {
+// countLife counts a life that is over with its cause, once both are known.
+func (c *Collector) countLife(serial uint64, l *life) {
 	if l.group == nil {
 		return
 	}
@@ -224,7 +224,7 @@ func (c *Collector) joined(j *finding.Joined) {
 	default:
 		l.group.occupants.add(occupant(p, j))
 	}
-	c.settle(j.Netns.Serial, l)
+	c.countLife(j.Netns.Serial, l)
 }
 
 // occupant is the command line of a process that moved in, or its name where

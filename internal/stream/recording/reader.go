@@ -344,7 +344,7 @@ func (d *Reader) note(b event.Body) {
 		d.seen.coverage[b.Probe] = *b
 	case *event.BusMessage:
 		if !b.Listener.IsZero() {
-			d.hear(b.Bus)
+			d.noteListener(b.Bus)
 		}
 	}
 }
@@ -353,7 +353,7 @@ func (d *Reader) note(b event.Body) {
 func (d *Reader) restated(boot uint64, body event.Body) (event.Event, bool) {
 	if b, ok := body.(*event.BusMessage); ok {
 		// the message is one of the stream, only its listener is restated
-		if d.hear(b.Bus) {
+		if d.noteListener(b.Bus) {
 			b.Listener = event.ProcessID{}
 		}
 		return event.Event{BootNS: boot, Body: b}, true
@@ -381,9 +381,9 @@ func (d *Reader) restated(boot uint64, body event.Body) (event.Event, bool) {
 	return event.Event{BootNS: boot, Body: body}, true
 }
 
-// hear notes that the stream has named the listener of a bus, and reports whether
+// noteListener notes that the stream has named the listener of a bus, and reports whether
 // it had before.
-func (d *Reader) hear(bus uint32) (before bool) {
+func (d *Reader) noteListener(bus uint32) (before bool) {
 	if before = d.seen.listeners[bus]; before {
 		return true
 	}
