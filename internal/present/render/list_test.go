@@ -46,8 +46,8 @@ func listed() *List {
 	}
 	b.List(kernel, kernel)
 	l := &List{Host: host.Body.(*event.Host), Created: map[uint32]life.Match{
-		4026531840: {Why: "it is the machine's own"},
-		4026532101: {Why: "the recording doesn't have its creation"},
+		4026531840: {Why: life.UnmatchedInitial},
+		4026532101: {Why: life.UnmatchedAbsent},
 		4026532103: {Why: "told by \x1b[31m"},
 	}}
 	for _, s := range scenarios() {
