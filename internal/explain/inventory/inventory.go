@@ -362,6 +362,7 @@ func (b *Builder) Message(inum uint32, f File) {
 	}
 }
 
+// isKnown notes a file, and reports whether it was known before.
 func (b *Builder) isKnown(key fileKey) bool {
 	if b.files[key] {
 		return true
