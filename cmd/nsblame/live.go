@@ -44,6 +44,9 @@ type liveFlags struct {
 	noBus      bool
 	cost       bool
 	attach     attachFlag
+	// life is no flag: it is set unless the output cannot show who joins a
+	// namespace and who held it last.
+	life bool
 }
 
 const (
@@ -52,7 +55,7 @@ const (
 )
 
 func newLiveFlags() liveFlags {
-	return liveFlags{bufferSize: defaultBufferSize, attach: newAttachFlag()}
+	return liveFlags{bufferSize: defaultBufferSize, attach: newAttachFlag(), life: true}
 }
 
 func (f *liveFlags) add(cmd *cobra.Command) {
@@ -102,6 +105,7 @@ func attachLive(_ context.Context, f *liveFlags) (source, error) {
 		Version:    readVersion().Version,
 		NoBus:      f.noBus,
 		Cost:       f.cost,
+		Life:       f.life,
 		Attach:     f.attach.method(),
 	})
 }

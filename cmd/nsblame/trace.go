@@ -102,6 +102,10 @@ func (o *traceOptions) validate(cmd *cobra.Command) error {
 	return o.printFlags.validate(cmd)
 }
 
+// showsLives reports whether the output shows who joins a namespace and who held
+// it last. Lines of creations do not, and their probes make the end slow.
+func (o *traceOptions) showsLives() bool { return o.output.json() || o.life || o.record != "" }
+
 // printFlags are the flags of verbs that print creations one by one.
 type printFlags struct {
 	output outputFlag
@@ -165,6 +169,7 @@ func runTrace(ctx context.Context, opt *traceOptions, stdout, stderr io.Writer) 
 		}
 		return err
 	}
+	opt.live.life = opt.showsLives()
 	_, err := opt.live.observe(ctx, func(ctx context.Context, src source, ready func() error) error {
 		giveUp(src, stderr)
 		if opt.record != "" {

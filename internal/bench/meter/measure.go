@@ -47,7 +47,7 @@ func (l loop) timed() (float64, error) {
 // start of each is not measured, because it reads files from the disk.
 func (m *meter) starts() error {
 	for round := range m.rounds + 1 {
-		for _, t := range m.chosen(traced, bpftraceCreations) {
+		for _, t := range m.chosen(traced, plain, bpftraceCreations) {
 			r, err := launch(t)
 			if err != nil {
 				return err

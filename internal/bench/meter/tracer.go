@@ -46,12 +46,19 @@ const (
 // untraced is no tracer.
 var untraced = &tracer{}
 
-// traced is nsblame as it is started by default, its output in a file.
+// traced is nsblame with all probes but those of --cost, its output in a file.
 var traced = &tracer{
 	name:     "nsblame",
 	argv:     []string{"nsblame", "trace", "--output", "json", "--ready-file", ready},
 	attached: func(string) (bool, error) { return exists(ready), nil },
 	every:    50 * time.Millisecond,
+}
+
+// plain is nsblame as somebody who looks at text starts it: without the probes that
+// only serve who joins a namespace and who held it last.
+var plain = &tracer{
+	name: "nsblame, text", argv: []string{"nsblame", "trace", "--ready-file", ready},
+	rows: []string{"start", "end"}, attached: traced.attached, every: traced.every,
 }
 
 // costed is nsblame when it also tells what a creation is made of.

@@ -22,11 +22,12 @@ func TestBudget(t *testing.T) {
 		// functions how many functions these are on.
 		programs, slow, functions int
 	}{
-		{"none", settings{}, false, 32, 19, 11},
-		{"--no-bus", settings{}, true, 31, 18, 10},
-		{"--cost", settings{cost: true}, false, 37, 23, 12},
-		{"--attach kprobe", settings{attach: AttachKprobe}, false, 32, 0, 0},
-		{"--attach fentry", settings{attach: AttachFentry}, false, 32, 19, 11},
+		{"none", settings{}, false, 26, 13, 8},
+		{"--no-bus", settings{}, true, 25, 12, 7},
+		{"--life, --record, --output json", settings{life: true}, false, 32, 19, 11},
+		{"--life --cost", settings{life: true, cost: true}, false, 37, 23, 12},
+		{"--attach kprobe", settings{attach: AttachKprobe}, false, 26, 0, 0},
+		{"--life --attach kprobe", settings{life: true, attach: AttachKprobe}, false, 32, 0, 0},
 	} {
 		coll := &collection{
 			set: tc.set, noBus: tc.noBus, moduleProbes: newModuleProbes(groups, func(group) bool { return false }),
@@ -76,7 +77,7 @@ func TestParseObject(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, set := range []settings{{}, {attach: AttachKprobe}, {cost: true}} {
+	for _, set := range []settings{{}, {life: true, attach: AttachKprobe}, {life: true, cost: true}} {
 		coll := &collection{set: set, moduleProbes: newModuleProbes(groups, func(group) bool { return false })}
 		first := coll.firstChoice()
 		spec, targets, err := parseObject(func(program string) bool { return first[program] })

@@ -14,7 +14,7 @@ func Try(attachBy Attach) []kernel.Finding {
 	if err != nil && !errors.Is(err, kernel.ErrNoHierarchy) {
 		return []kernel.Finding{missing("cgroup hierarchy", true, err)}
 	}
-	set := choose(0, hierarchy, attachBy, false)
+	set := choose(Options{Attach: attachBy, Life: true}, hierarchy)
 	coll, err := newCollection(set)
 	if err != nil {
 		return []kernel.Finding{missing("maps", true, err)}

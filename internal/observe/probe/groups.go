@@ -24,6 +24,9 @@ type group struct {
 	ifPresent bool
 	// cost is set if it is loaded only when costs are asked for.
 	cost bool
+	// life is set if it serves only to say who joins a namespace and who held it
+	// last. It is loaded only when that is asked for.
+	life bool
 	// without says what is missing without it.
 	without string
 	// or are the groups that do the same, in order of preference. They are tried if
@@ -49,7 +52,7 @@ var groups = []group{
 	{
 		// It is tried first. A kernel that has it may have one of the others too, but
 		// inlined where it calls this one.
-		probe: event.ProbeNsproxyFree, pairs: []string{"refs"},
+		probe: event.ProbeNsproxyFree, pairs: []string{"refs"}, life: true,
 		without: withoutNsproxy,
 		or: []group{
 			{
@@ -63,11 +66,12 @@ var groups = []group{
 		},
 	},
 	{
+		// It does not only say who held a namespace: some releases are seen by it alone.
 		probe: event.ProbeNsfs, pairs: []string{"nsfs"},
 		without: "the release of a namespace that an open file or a mount held last may not be seen",
 	},
 	{
-		probe: event.ProbeMount, pairs: []string{"mount"},
+		probe: event.ProbeMount, pairs: []string{"mount"}, life: true,
 		without: "mounts and open files that held a namespace last are not told apart",
 	},
 	{
@@ -91,7 +95,7 @@ var groups = []group{
 		without: "when and by whom a namespace is given up is not seen",
 	},
 	{
-		probe: event.ProbeJoin, pairs: []string{"join"},
+		probe: event.ProbeJoin, pairs: []string{"join"}, life: true,
 		without: "who moves into a namespace by setns is not seen",
 	},
 	{

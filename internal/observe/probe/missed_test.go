@@ -16,7 +16,7 @@ import (
 // is made up for when the process is met again: it is not told by the command line
 // of the program that it was forked from.
 func TestMissedExecIsMadeUpFor(t *testing.T) {
-	coll, err := newCollection(choose(0, kernel.HierarchyUnified, AttachAuto, false))
+	coll, err := newCollection(choose(Options{Life: true}, kernel.HierarchyUnified))
 	skipIfRefused(t, err)
 	defer func() { _ = coll.Close() }()
 	const untilFork = 3 // groups; the next one is exec

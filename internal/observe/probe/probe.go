@@ -35,6 +35,8 @@ type settings struct {
 	preempts bool
 	// cost is set if what creations are made of is asked for.
 	cost bool
+	// life is set if who joins namespaces and who held them last is asked for.
+	life bool
 }
 
 // attached is a program in its place.
@@ -135,7 +137,9 @@ func (coll *collection) setVariables(set settings) error {
 
 // groups are the groups that are asked for.
 func (coll *collection) groups() []group {
-	return slices.DeleteFunc(slices.Clone(groups), func(g group) bool { return g.cost && !coll.set.cost })
+	return slices.DeleteFunc(slices.Clone(groups), func(g group) bool {
+		return g.cost && !coll.set.cost || g.life && !coll.set.life
+	})
 }
 
 // loadAll loads whatever there is a place for at once, as many programs at the

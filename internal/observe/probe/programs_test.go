@@ -15,7 +15,7 @@ import (
 // the machine take, as the kernel counts it, and what it takes in all. It needs a
 // kernel that takes tp_btf programs, and root.
 func BenchmarkProcessPrograms(b *testing.B) {
-	coll, err := newCollection(choose(0, kernel.HierarchyUnified, AttachAuto, false))
+	coll, err := newCollection(choose(Options{Life: true}, kernel.HierarchyUnified))
 	if err != nil {
 		b.Skip("this kernel or these rights don't allow it: ", err)
 	}

@@ -35,6 +35,9 @@ type Options struct {
 	NoBus bool
 	// Cost measures what each creation is made of.
 	Cost bool
+	// Life reports who joins namespaces and who held them last. Without it, the
+	// probes that serve only this are left out, and no coverage mentions them.
+	Life bool
 	// Attach says how functions of the kernel are probed.
 	Attach Attach
 	// Version is nsblame's own, for the stream's head.
@@ -103,7 +106,7 @@ func Open(opt Options) (*Source, error) {
 	if err != nil && !errors.Is(err, kernel.ErrNoHierarchy) {
 		return nil, err
 	}
-	coll, err := newCollection(choose(opt.BufferSize, hierarchy, opt.Attach, opt.Cost))
+	coll, err := newCollection(choose(opt, hierarchy))
 	if err != nil {
 		return nil, err
 	}
@@ -116,21 +119,22 @@ func Open(opt Options) (*Source, error) {
 	return s, nil
 }
 
-// choose returns the settings for a buffer of that size, on this machine.
-func choose(buffer int, hierarchy kernel.Hierarchy, attach Attach, cost bool) settings {
+// choose returns the settings for these options, on this machine.
+func choose(opt Options, hierarchy kernel.Hierarchy) settings {
 	set := settings{
-		ring:      ringSize(buffer),
+		ring:      ringSize(opt.BufferSize),
 		processes: maxProcesses,
 		cgroups:   maxCgroups,
 		hierarchy: hierarchy,
-		attach:    attach,
+		attach:    opt.Attach,
 		preempts:  kernel.MayPreempt(),
-		cost:      cost,
+		cost:      opt.Cost,
+		life:      opt.Life,
 	}
-	if attach == AttachFentry || !kernel.KprobesNeedPreallocation() {
+	if opt.Attach == AttachFentry || !kernel.KprobesNeedPreallocation() {
 		return set
 	}
-	if attach != AttachKprobe && kernel.HasFentry() {
+	if opt.Attach != AttachKprobe && kernel.HasFentry() {
 		set.fentryOnly = true
 		return set
 	}
@@ -377,6 +381,9 @@ func (s *Source) completeRelease(_ *bpfReleaseRecord, r *event.NetnsRelease) {
 	if r.Held == event.HeldFile && !s.collection.live(event.ProbeMount) {
 		r.Held = event.HeldNsfs
 	}
+	if !s.collection.set.life {
+		r.Joins = 0 // those by setns are not in it
+	}
 }
 
 // completeBusMessage numbers the bus of a message. If the bus is first met, it finds
@@ -525,8 +532,10 @@ func (s *Source) finish() error {
 	if err != nil {
 		return err
 	}
-	if err := s.pushJoins(); err != nil {
-		return err
+	if s.collection.set.life {
+		if err := s.pushJoins(); err != nil {
+			return err
+		}
 	}
 	s.pushActive(true)
 	s.push(&event.End{Seen: sums[bpfCounterCOUNT_SEEN]})
