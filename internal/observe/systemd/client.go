@@ -209,16 +209,9 @@ func unitProperties(ctx context.Context, conn *dbus.Conn, method, name string) (
 	if err := call(ctx, conn, managerPath, managerIfc+"."+method, name).Store(&path); err != nil {
 		return nil, noUnit(err)
 	}
-	var props properties
-	for range maxSnapshots {
-		var still bool
-		var err error
-		if props, still, err = snapshot(ctx, conn, path, name); err != nil {
-			return nil, noUnit(err)
-		}
-		if still {
-			break
-		}
+	props, err := consistent(ctx, conn, path, name)
+	if err != nil {
+		return nil, noUnit(err)
 	}
 	// A unit that was unloaded in between has been loaded again by the GetAll
 	// (src/core/dbus.c, find_unit), with nothing in it if it has no file.
@@ -230,6 +223,23 @@ func unitProperties(ctx context.Context, conn *dbus.Conn, method, name string) (
 
 // maxSnapshots is how often a unit whose state changes meanwhile is asked about.
 const maxSnapshots = 4
+
+// consistent gets properties that are all of one state of the unit. Where that
+// changes faster than they can be asked for, all of them come in one answer:
+// some 300, but of one moment.
+func consistent(ctx context.Context, conn *dbus.Conn, path dbus.ObjectPath, name string) (properties, error) {
+	for range maxSnapshots {
+		if props, still, err := snapshot(ctx, conn, path, name); still || err != nil {
+			return props, err
+		}
+	}
+	var props properties
+	err := call(ctx, conn, path, getAll, anyIfc).Store(&props)
+	return props, err
+}
+
+// anyIfc stands for all interfaces of an object.
+const anyIfc = ""
 
 // snapshot asks for all properties at once, and whether the unit's state was
 // still the same when the last of them was read.

@@ -22,25 +22,8 @@ import (
 // that has read the question along with the end of the authentication.
 func sleepyManager(conn net.Conn) error {
 	in := bufio.NewReader(conn)
-	if _, err := in.ReadByte(); err != nil { // the zero for credentials
+	if err := authenticate(in, conn); err != nil {
 		return err
-	}
-	replies := map[string]string{"AUTH": "REJECTED EXTERNAL\r\n", "AUTH EXTERNAL": "DATA\r\n", "DATA": "OK 0\r\n"}
-	for {
-		line, err := in.ReadString('\n')
-		if err != nil {
-			return err
-		}
-		line = strings.TrimSpace(line)
-		if line == "BEGIN" {
-			break
-		}
-		if verb, _, _ := strings.Cut(line, " "); verb == "DATA" {
-			line = verb
-		}
-		if _, err := conn.Write([]byte(replies[line])); err != nil {
-			return err
-		}
 	}
 	question, err := dbus.DecodeMessage(in)
 	if err != nil {
@@ -53,13 +36,42 @@ func sleepyManager(conn net.Conn) error {
 	if more.Flags&dbus.FlagNoReplyExpected == 0 || more.Flags&dbus.FlagNoAutoStart == 0 {
 		return fmt.Errorf("the ping wants a reply, or starts something: %v", more)
 	}
+	return reply(conn, question, dbus.MakeVariant("252"))
+}
+
+// authenticate is the manager's side of what goes before the first message.
+func authenticate(in *bufio.Reader, conn net.Conn) error {
+	if _, err := in.ReadByte(); err != nil { // the zero for credentials
+		return err
+	}
+	replies := map[string]string{"AUTH": "REJECTED EXTERNAL\r\n", "AUTH EXTERNAL": "DATA\r\n", "DATA": "OK 0\r\n"}
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return err
+		}
+		line = strings.TrimSpace(line)
+		if line == "BEGIN" {
+			return nil
+		}
+		if verb, _, _ := strings.Cut(line, " "); verb == "DATA" {
+			line = verb
+		}
+		if _, err := conn.Write([]byte(replies[line])); err != nil {
+			return err
+		}
+	}
+}
+
+// reply answers a question with one value.
+func reply(conn net.Conn, question *dbus.Message, value any) error {
 	answer := &dbus.Message{
 		Type: dbus.TypeMethodReply,
 		Headers: map[dbus.HeaderField]dbus.Variant{
 			dbus.FieldReplySerial: dbus.MakeVariant(question.Serial()),
-			dbus.FieldSignature:   dbus.MakeVariant(dbus.SignatureOf(dbus.Variant{})),
+			dbus.FieldSignature:   dbus.MakeVariant(dbus.SignatureOf(value)),
 		},
-		Body: []any{dbus.MakeVariant("252")},
+		Body: []any{value},
 	}
 	return answer.EncodeTo(conn, binary.LittleEndian)
 }
