@@ -145,8 +145,10 @@ func (s *suspects) name(unit string) {
 	s.named[unit] = true
 }
 
-// actors is what must be visible for nobody to have been missed.
-const actors = event.HiddenCreations | event.HiddenActors | event.HiddenPrograms | event.HiddenJoins | event.HiddenRequests
+// actors is what must be visible for nobody to have been missed: who created a
+// namespace, and who asked for it. Who moves in later, or runs which program, plays
+// no part.
+const actors = event.HiddenCreations | event.HiddenActors | event.HiddenRequests
 
 // judge tells which units are cleared, and how far.
 func (s *suspects) judge(r *Report) Suspects {
@@ -191,7 +193,7 @@ func (s *suspects) doubts(r *Report) []Reason {
 	}
 	var lost uint64
 	for kind, n := range r.Gaps.Lost {
-		if kind.Hides(event.HiddenActors | event.HiddenRequests) {
+		if kind.Hides(actors) {
 			lost += n
 		}
 	}
