@@ -24,6 +24,14 @@ import (
 // recording stands a golden file with all that nsblame says of it.
 const corpusDir = "testdata/corpus"
 
+// exampleDir holds the recordings for people to try, exampleGoldens the golden
+// files of them. Unlike those of the corpus they are made by the version that
+// they come with, so that the form that it writes is held, too.
+const (
+	exampleDir     = "../../examples"
+	exampleGoldens = corpusDir + "/examples"
+)
+
 // maxCorpus bounds the size of all recordings together.
 const maxCorpus = 6 << 20
 
@@ -49,6 +57,13 @@ func TestCorpus(t *testing.T) {
 	if len(recordings) == 0 {
 		t.Fatal("no recordings: make corpus writes them")
 	}
+	for _, recording := range filesIn(t, exampleDir, "*.avro") {
+		name := strings.TrimSuffix(filepath.Base(recording), ".avro")
+		t.Run("examples/"+name, func(t *testing.T) {
+			t.Parallel()
+			checkGolden(t, filepath.Join(exampleGoldens, name+".golden"), corpusAnswer(t, recording))
+		})
+	}
 	for _, recording := range recordings {
 		base := strings.TrimSuffix(recording, ".avro")
 		t.Run(strings.TrimPrefix(filepath.ToSlash(base), corpusDir+"/"), func(t *testing.T) {
@@ -71,6 +86,10 @@ func TestCorpusFiles(t *testing.T) {
 		size += info.Size()
 		known[strings.TrimSuffix(recording, ".avro")+".golden"] = true
 	}
+	for _, recording := range filesIn(t, exampleDir, "*.avro") {
+		name := strings.TrimSuffix(filepath.Base(recording), ".avro")
+		known[filepath.Join(exampleGoldens, name+".golden")] = true
+	}
 	if size > maxCorpus {
 		t.Errorf("the recordings have %d bytes, more than %d: leave the largest out", size, maxCorpus)
 	}
@@ -92,7 +111,12 @@ func corpusRecordings(t *testing.T) []string { t.Helper(); return corpusFiles(t,
 
 func corpusFiles(t *testing.T, ext string) []string {
 	t.Helper()
-	found, err := filepath.Glob(filepath.Join(corpusDir, "*", "*"+ext))
+	return filesIn(t, corpusDir, filepath.Join("*", "*"+ext))
+}
+
+func filesIn(t *testing.T, dir, pattern string) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(dir, pattern))
 	if err != nil {
 		t.Fatal(err)
 	}
