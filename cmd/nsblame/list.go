@@ -151,7 +151,7 @@ func findRecordings(names []string) (*recordings, error) {
 			path, err = filepath.Abs(path)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("replay %q: %w", name, unwrapPath(err))
+			return nil, fmt.Errorf("read %q: %w", name, unwrapPath(err))
 		}
 		r.paths[name] = path
 	}

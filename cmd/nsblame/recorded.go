@@ -98,7 +98,7 @@ func (r *recorded) open(stdin io.Reader) (io.Reader, error) {
 	return in, nil
 }
 
-func (r *recorded) wrap(err error) error { return fmt.Errorf("replay %q: %w", r.name(), err) }
+func (r *recorded) wrap(err error) error { return fmt.Errorf("read %q: %w", r.name(), err) }
 
 func (r *recorded) closeFile() error { return r.file.Close() }
 
