@@ -53,6 +53,8 @@ func TestInstall(t *testing.T) {
 func makeIn(t *testing.T, args ...string) string {
 	t.Helper()
 	cmd := exec.Command("make", append([]string{"--no-print-directory", "-C", "../.."}, args...)...)
+	// make test runs this test: what that make was given is not meant for this one
+	cmd.Env = append(os.Environ(), "MAKEFLAGS=", "MAKELEVEL=")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("make %q: %v\n%s", args, err, out)
