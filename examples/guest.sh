@@ -57,12 +57,13 @@ until [ "$(systemctl show --value --property=NRestarts worker.service)" -ge 8 ];
 finish
 systemctl stop worker.service
 
-# The seed case: cron compares the host name each minute.
+# The seed case: cron compares the host name each minute. It begins once nsblame
+# sees it.
+systemctl stop systemd-hostnamed
+record hostnamectl
 cat >/etc/cron.d/backup-guard <<'END'
 * * * * * root test "$(hostnamectl --static)" = primary && /usr/local/sbin/backup
 END
-systemctl stop systemd-hostnamed
-record hostnamectl
 for n in 1 2 3 4 5; do
 	until systemctl is-active --quiet systemd-hostnamed; do sleep 0.5; done
 	while systemctl is-active --quiet systemd-hostnamed; do sleep 0.5; done
