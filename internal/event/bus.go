@@ -5,7 +5,8 @@ package event
 // an activation request of the bus, or a change of a name's owner. Process events
 // for the sender and its ancestors come before it.
 type BusMessage struct {
-	// Sender is the process that sent it, TID the thread.
+	// Sender is the process that sent it, TID the thread. It is zero if a thread of
+	// the kernel did so for somebody.
 	Sender ProcessID
 	TID    uint32
 	// Bus is the number of the listening socket. Buses in containers, and one
@@ -23,12 +24,38 @@ type BusMessage struct {
 	// message to each bus, and zero in all others. A Process event for it comes
 	// before.
 	Listener ProcessID
-	// Size is that of the whole send in bytes.
+	// Conn is the connection: the inode number of the client's socket (SOCK_INODE,
+	// include/net/sock.h). Serials count within it. 0 where it is not known, as in
+	// recordings of before it was noted.
+	Conn uint64
+	// Copied is set if Data is the kernel's own copy of what was sent. Otherwise it
+	// was read from the sender's memory, which may have changed before the copy.
+	Copied bool
+	// Unread says why the message could not be read, empty if it could. Data is empty
+	// then, and Size is that of what was not read.
+	Unread Unread
+	// Size is that of the whole send in bytes, or that of the message if Copied.
 	Size uint32
 	// Data is what was captured: the beginnings of the first two segments of the
-	// send.
+	// send, or the beginning of one message if Copied.
 	Data []byte
 }
+
+// Unread says why what was sent to a bus could not be read.
+type Unread string
+
+// Why it could not.
+const (
+	// UnreadSpliced: its pages were handed over and not copied (splice, sendfile,
+	// MSG_ZEROCOPY), so they stay the sender's to change.
+	UnreadSpliced Unread = "spliced"
+	// UnreadOutOfStep: where a message begins is not known on this connection,
+	// since something before it could not be read.
+	UnreadOutOfStep Unread = "out_of_step"
+	// UnreadTooMany: the sender's owner sent more than its share (see Owner), or
+	// more messages at once than are looked at.
+	UnreadTooMany Unread = "too_many"
+)
 
 func (*BusMessage) body() {}
 

@@ -35,3 +35,16 @@ func (p ProgramID) String() string { return fmt.Sprintf("%s#%d", p.Process, p.Ex
 
 // CgroupID identifies a cgroup within its hierarchy: kernfs_node.id.
 type CgroupID uint64
+
+// Owner is who answers for a process: whose share of nsblame's tables and buffers it
+// uses up, and whose evidence suffers if that is not enough.
+type Owner struct {
+	// UID is the owner of the outermost user namespace below the machine's that the
+	// process is in, else its real user id. Both are in the initial user namespace.
+	UID uint32
+	// PIDNamespace is the inode number of its pid namespace.
+	PIDNamespace uint32
+}
+
+// IsZero reports whether the owner is not known. No pid namespace has number 0.
+func (o Owner) IsZero() bool { return o.PIDNamespace == 0 }

@@ -6,6 +6,8 @@ type Loss struct {
 	Kind LossKind
 	// Count says how many since the last report.
 	Count uint64
+	// Owner is whose they were, zero if they may be anybody's.
+	Owner Owner
 }
 
 func (*Loss) body() {}

@@ -48,6 +48,8 @@ type Process struct {
 	Comm string
 	// UID is the real user id in the initial user namespace.
 	UID uint32
+	// Owner is who answers for it, zero where not known.
+	Owner Owner
 	// Cgroup is the cgroup that it is in (or was in when it ended).
 	Cgroup CgroupID
 	// Preexisting is set if the process is older than nsblame. Parent was then

@@ -96,6 +96,13 @@ func walkProcessID(c *codec, p *event.ProcessID) {
 	c.u64("start_ns", &p.StartNS)
 }
 
+func walkOwner(c *codec, o *event.Owner) {
+	c.u32("uid", &o.UID)
+	c.u32("pid_namespace", &o.PIDNamespace)
+}
+
+func owner(c *codec, o *event.Owner) { nested(c, "owner", "Owner", o, walkOwner) }
+
 func walkProgramID(c *codec, p *event.ProgramID) {
 	process(c, "process", &p.Process)
 	c.u32("exec", &p.Exec)
@@ -135,6 +142,7 @@ func walkProcess(c *codec, p *event.Process) {
 	c.bool("exited", &p.Exited)
 	c.u64("exit_ns", &p.ExitNS)
 	c.u32("exit_code", &p.ExitCode)
+	owner(c, &p.Owner)
 }
 
 func walkCgroup(c *codec, g *event.Cgroup) {
@@ -291,6 +299,9 @@ func walkBusMessage(c *codec, b *event.BusMessage) {
 	process(c, "listener", &b.Listener)
 	c.u32("size", &b.Size)
 	c.data("data", &b.Data)
+	c.u64("conn", &b.Conn)
+	c.bool("copied", &b.Copied)
+	word(c, "unread", &b.Unread)
 }
 
 func walkQuestion(c *codec, q *event.Question) {
@@ -364,6 +375,7 @@ func walkFacts(c *codec, u *event.UnitState) {
 func walkLoss(c *codec, l *event.Loss) {
 	word(c, "kind", &l.Kind)
 	c.u64("count", &l.Count)
+	owner(c, &l.Owner)
 }
 
 func walkDamage(c *codec, d *event.Damage) {
