@@ -11,6 +11,9 @@
 #   make unit       the unit tests alone, without the race detector
 #   make fuzz       every fuzz target for FUZZTIME, by default a minute;
 #                   FUZZ=regexp picks some of them, as package.name
+#   make model      HISTORIES random histories of a simulated machine, from seed
+#                   SEED on: is what nsblame says of them true, and does it say
+#                   what can be known? go test runs 20,000 of them
 #   make scenarios  the scenarios alone, on Debian 12; RUN=regexp picks some,
 #                   KEEP=dir keeps what they yield
 #   make test-matrix  all scenarios on each release in each way to attach, and
@@ -49,6 +52,8 @@ KEEP   ?=
 TABLE  ?=
 FUZZ   ?=
 FUZZTIME ?= 1m
+HISTORIES ?= 1000000
+SEED     ?= 1
 # Releases and ways to attach of the matrix; empty stands for all.
 RELEASES ?=
 ATTACH   ?=
@@ -82,7 +87,7 @@ CORPUS_ALSO  = bullseye trixie sid
 # Under the race detector: questions to the managers, a command, an end by signal.
 RACED        = ^(hostnamectl|record-command|trigger-timer)$$
 
-.PHONY: all build man install demo test vms checks vet unit race fuzz generate check-generated lint prose scenarios \
+.PHONY: all build man install demo test vms checks vet unit race fuzz model generate check-generated lint prose scenarios \
 	corpus test-matrix test-sample test-arm64 test-race bench deps deps-vm deps-arm64 deps-bpf deps-race
 all: build
 
@@ -140,6 +145,9 @@ race: deps-race $(GOTEST)
 
 fuzz:
 	GO='$(GO)' tools/fuzz.sh '$(FUZZTIME)' '$(FUZZ)'
+
+model:
+	$(GO) run ./internal/model/cmd/model -histories $(HISTORIES) -seed $(SEED)
 
 generate: deps-bpf
 	$(GO) generate ./...

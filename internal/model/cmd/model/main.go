@@ -1,0 +1,60 @@
+// Command model runs histories of package model, and prints what came of them.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/nsblame/nsblame/internal/model"
+)
+
+func main() {
+	n := flag.Uint64("histories", 20_000, "how many histories")
+	seed := flag.Uint64("seed", 1, "the seed of the first")
+	workers := flag.Int("workers", runtime.GOMAXPROCS(0), "how many at once")
+	most := flag.Int("failures", 5, "how many failures to show")
+	missed := flag.Int("missed", 0, "show so many that could have been known and were not")
+	flag.Parse()
+	os.Exit(run(*n, *seed, *workers, *most, *missed))
+}
+
+func run(n, seed uint64, workers, most, missed int) int {
+	began := time.Now()
+	total := model.NewTally()
+	var failures []model.Failure
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	share := n / uint64(workers)
+	for i := range uint64(workers) {
+		count := share
+		if i == uint64(workers)-1 {
+			count = n - share*i
+		}
+		wg.Go(func() {
+			t, f := model.Run(seed+i*share, count, most)
+			mu.Lock()
+			defer mu.Unlock()
+			total.Add(t)
+			failures = append(failures, f...)
+		})
+	}
+	wg.Wait()
+	for i := range failures {
+		failures[i].Print(os.Stdout)
+	}
+	if missed > 0 {
+		for _, f := range model.Missed(seed, n, missed) {
+			f.Print(os.Stdout)
+		}
+	}
+	fmt.Printf("%s, in %.1f s\n", total.Details(), time.Since(began).Seconds())
+	fmt.Println(total)
+	if len(failures) > 0 {
+		return 1
+	}
+	return 0
+}

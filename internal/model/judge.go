@@ -1,0 +1,146 @@
+package model
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/nsblame/nsblame/internal/explain/evidence"
+	"github.com/nsblame/nsblame/internal/explain/finding"
+	"github.com/nsblame/nsblame/internal/stream/engine"
+)
+
+// verdict is what a judge says of an answer.
+type verdict int
+
+const (
+	// right: what is named is true.
+	right verdict = iota
+	// unknown: nothing is named.
+	unknown
+	// marked: what is named is not true, but a reason marks it as doubtful.
+	marked
+	// unmarked: what is named is not true, and only inferred.
+	unmarked
+	// wrong: it is not true, with evidence kernel or manager.
+	wrong
+)
+
+var verdictNames = map[verdict]string{right: "right", unknown: "unknown", marked: "marked", unmarked: "unmarked", wrong: "wrong"}
+
+// judged is an answer with the truth.
+type judged struct {
+	verdict verdict
+	truth   origin
+	said    *finding.Attribution
+	why     string // what is not true
+}
+
+// history is a plan that was carried out, with what nsblame made of it.
+type history struct {
+	*world
+	judged []judged
+	err    error
+}
+
+// carryOut runs a plan through nsblame's engine.
+func carryOut(p *Plan, w *wire) *history {
+	h := &history{world: newWorld(p, w)}
+	_, h.err = engine.Run(context.Background(), h.world, engine.Options{Consumers: []finding.Consumer{h}})
+	if n := uint64(len(h.judged)); h.err == nil && n != h.stream.serial {
+		h.err = fmt.Errorf("%d of %d creations came out", n, h.stream.serial)
+	}
+	return h
+}
+
+// Consume implements finding.Consumer.
+func (h *history) Consume(f finding.Finding) error {
+	if c, ok := f.(*finding.Created); ok {
+		made := h.truth.creations[c.Netns.Serial]
+		h.judged = append(h.judged, judge(c.Attribution, h.truth.origin(made)))
+	}
+	return nil
+}
+
+// judge compares an answer with the truth.
+func judge(said *finding.Attribution, o origin) judged {
+	j := judged{said: said, truth: o}
+	s := &said.Origin
+	for _, l := range said.Links {
+		if l.Kind == finding.KindAskedBy { // the first is what the truth keeps
+			isFalse(o.asker == nil || l.Process.ID != o.asker.id, l.Evidence, s.Why, &j, "asked by somebody else")
+			break
+		}
+	}
+	if s.Trigger == finding.TriggerUnknown {
+		j.verdict = max(j.verdict, unknown)
+		return j
+	}
+	isFalse(!o.is(s), s.Evidence, s.Why, &j, "another origin")
+	return j
+}
+
+// isFalse notes that something is not true, if it is not.
+func isFalse(no bool, ev evidence.Evidence, why finding.Reason, j *judged, what string) {
+	if !no {
+		return
+	}
+	v := unmarked
+	switch {
+	case ev == evidence.Kernel || ev == evidence.Manager || ev == evidence.File:
+		v = wrong
+	case !why.IsZero():
+		v = marked
+	}
+	if v > j.verdict {
+		j.verdict, j.why = v, what
+	}
+}
+
+// is reports whether the origin is what was said.
+func (o origin) is(s *finding.Origin) bool {
+	if string(s.Trigger) != o.trigger {
+		return false
+	}
+	if o.trigger == "command" {
+		return s.Process != nil && s.Process.ID == o.process.id
+	}
+	return s.Unit == o.unit
+}
+
+func (o origin) String() string {
+	text := o.trigger
+	if o.process != nil {
+		text += fmt.Sprintf(" %s[%d]", o.process.comm, o.process.id.PID)
+	}
+	if o.unit != "" {
+		text += " " + o.unit
+	}
+	if o.asker != nil {
+		text += fmt.Sprintf(", asked by %s[%d]", o.asker.comm, o.asker.id.PID)
+	}
+	if o.doubt != "" {
+		text += " (not to be known: " + o.doubt + ")"
+	}
+	return text
+}
+
+// String tells an answer beside the truth.
+func (j judged) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n  truth: %s (%s)\n", verdictNames[j.verdict], j.why, j.truth, causeNames[j.truth.cause])
+	s := &j.said.Origin
+	fmt.Fprintf(&b, "  said:  %s", s.Trigger)
+	if s.Process != nil {
+		fmt.Fprintf(&b, " %s[%d]", s.Process.Comm, s.Process.ID.PID)
+	}
+	fmt.Fprintf(&b, " %s (%s) %s\n", s.Unit, s.Evidence, s.Why.Code)
+	for _, l := range j.said.Links {
+		fmt.Fprintf(&b, "    %s: %s %s", l.Kind, l.Code(), l.Unit)
+		if l.Process != nil {
+			fmt.Fprintf(&b, " %s[%d]", l.Process.Comm, l.Process.ID.PID)
+		}
+		fmt.Fprintf(&b, " (%s)\n", l.Evidence)
+	}
+	return b.String()
+}

@@ -1,0 +1,191 @@
+package model
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+)
+
+// Plan is what a history is made of: a machine, and what is done on it.
+type Plan struct {
+	// Seed is what it was drawn from. The delays of its parts are drawn from it, too.
+	Seed uint64
+	// Broker is set if the bus is dbus-broker, else it is dbus-daemon.
+	Broker bool
+	// Subscribed is set if somebody has subscribed to the manager's signals, as
+	// systemd-logind does.
+	Subscribed bool
+	// Unified is set where cgroups are those of version 2.
+	Unified bool
+	// BusyBus is set if the bus may take a third of a second to read a message.
+	BusyBus bool
+	// Polkit is what comes of the requests of those who are not root.
+	Polkit polkit
+	// ActivationFails is set if the manager refuses activations.
+	ActivationFails bool
+	// HostnamedSocket is set if the service of the host's name also has a socket, as
+	// from systemd 257 on.
+	HostnamedSocket bool
+	// SlowAnswers is set if the manager answers nsblame late.
+	SlowAnswers bool
+	// Steps are what is done, in the order of time.
+	Steps []Step
+}
+
+// polkit is what comes of a request that needs an authorisation.
+type polkit int
+
+const (
+	polkitYes polkit = iota
+	polkitNo
+	polkitPassword
+)
+
+// action is what a step does.
+type action int
+
+const (
+	// systemctl over the private socket, as root does it; busctl over the bus.
+	doSystemctl action = iota
+	doBusctl
+	// doCall calls a service by its bus name; doStartByName has the bus start it.
+	doCall
+	doStartByName
+	doElapse
+	doConnect
+	doEnd
+	doUnshare
+	doSuspend
+	doClock
+	doLose
+	doCut
+	doHide
+	doHostile
+	actions
+)
+
+var actionNames = [actions]string{
+	"systemctl", "busctl", "call", "start by name", "timer elapses", "connect", "service ends", "unshare", "suspend", "clock step",
+	"lose", "cut", "hide", "hostile",
+}
+
+// place is where a program runs that does something.
+type place int
+
+const (
+	inSession place = iota
+	inCron
+	inDaemon
+	places
+)
+
+var placeNames = [places]string{"session", "cron", "daemon"}
+
+// Step is something that somebody does.
+type Step struct {
+	// At is when, in nanoseconds after the beginning.
+	At uint64
+	// Do is what; the other fields say it more closely.
+	Do action
+	// Unit is the unit or the bus name.
+	Unit string
+	// Verb is the method.
+	Verb string
+	From place
+	// UID is who does it.
+	UID uint32
+	// NoReply, NoWait and Interactive say how it is asked for.
+	NoReply, NoWait, Interactive bool
+}
+
+func (s Step) String() string {
+	text := fmt.Sprintf("%9.3fms %s %s %s", float64(s.At)/float64(ms), actionNames[s.Do], s.Verb, s.Unit)
+	text += fmt.Sprintf(" from %s by %d", placeNames[s.From], s.UID)
+	for _, f := range []struct {
+		set  bool
+		name string
+	}{{s.NoReply, "no reply"}, {s.NoWait, "no wait"}, {s.Interactive, "interactive"}} {
+		if f.set {
+			text += ", " + f.name
+		}
+	}
+	return text
+}
+
+// adverse reports whether something in the plan can hide what happened.
+func (p *Plan) adverse() bool {
+	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Do >= doSuspend })
+}
+
+// Draw makes a plan from a seed.
+func Draw(seed uint64) *Plan {
+	rnd := rand.New(rand.NewPCG(seed, 0x6e73626c616d65))
+	p := &Plan{
+		Seed: seed, Broker: chance(rnd, 30), Subscribed: chance(rnd, 65), Unified: chance(rnd, 90), BusyBus: chance(rnd, 10),
+		HostnamedSocket: chance(rnd, 15), SlowAnswers: chance(rnd, 5), ActivationFails: chance(rnd, 3),
+	}
+	p.Polkit = pick(rnd, []polkit{polkitYes, polkitYes, polkitNo, polkitPassword})
+	adverse := chance(rnd, 15)
+	at := uint64(0)
+	for range 1 + rnd.IntN(6) {
+		switch {
+		case chance(rnd, 25): // at nearly the same time as the step before
+			at += between(rnd, 0, 10*ms)
+		case chance(rnd, 30):
+			at += between(rnd, 0, 300*ms)
+		default:
+			at += between(rnd, 400*ms, 8*sec)
+		}
+		p.Steps = append(p.Steps, drawStep(rnd, at, adverse))
+	}
+	return p
+}
+
+// services are the units that are asked for, and how often beside each other.
+var services = []string{
+	"solo.service", "solo.service", "job.service", "front.service", "back.service", "systemd-hostnamed.service",
+	"dbus-org.freedesktop.hostname1.service", "lamp.service", "crash.service", "worker.service",
+}
+
+var (
+	busNames = []string{hostname1, hostname1, locale1}
+	methods  = []string{
+		"StartUnit", "StartUnit", "StartUnit", "RestartUnit", "TryRestartUnit", "ReloadOrRestartUnit", "StopUnit", "EnqueueUnitJob",
+	}
+	timers  = []string{"job.timer", "job.timer", "front.timer", "worker.timer"}
+	sockets = []string{"lamp.socket", "lamp.socket", "echo.socket", "systemd-hostnamed.socket"}
+)
+
+// The bus names that can be activated.
+const (
+	hostname1 = "org.freedesktop.hostname1"
+	locale1   = "org.freedesktop.locale1"
+)
+
+func drawStep(rnd *rand.Rand, at uint64, adverse bool) Step {
+	s := Step{At: at, From: place(rnd.IntN(int(places)))}
+	s.NoReply, s.NoWait, s.Interactive = chance(rnd, 8), chance(rnd, 30), chance(rnd, 50)
+	switch n := rnd.IntN(100); {
+	case adverse && n < 15:
+		s.Do = pick(rnd, []action{doSuspend, doClock, doLose, doCut, doHide, doHostile, doHostile})
+		s.Unit, s.Verb = pick(rnd, services), "StartUnit"
+	case n < 35:
+		s.Do, s.Unit, s.Verb = doSystemctl, pick(rnd, services), pick(rnd, methods)
+	case n < 43:
+		s.Do, s.Unit, s.Verb = doBusctl, pick(rnd, services), pick(rnd, methods)
+		s.UID = pick(rnd, []uint32{0, 1000})
+	case n < 65:
+		s.Do, s.Unit, s.UID = doCall, pick(rnd, busNames), pick(rnd, []uint32{0, 1000})
+	case n < 68:
+		s.Do, s.Unit = doStartByName, pick(rnd, busNames)
+	case n < 80:
+		s.Do, s.Unit = doElapse, pick(rnd, timers)
+	case n < 88:
+		s.Do, s.Unit, s.UID = doConnect, pick(rnd, sockets), pick(rnd, []uint32{0, 1000})
+	case n < 94:
+		s.Do, s.Unit = doEnd, pick(rnd, services)
+	default:
+		s.Do = doUnshare
+	}
+	return s
+}
