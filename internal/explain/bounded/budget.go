@@ -1,0 +1,43 @@
+package bounded
+
+import "github.com/nsblame/nsblame/internal/event"
+
+// Budget is a bound, in bytes, of something that grows with what others do. Each
+// package that has such things exports its budgets; a test sums them.
+type Budget struct {
+	// Name says what is bounded: "lineage: programs".
+	Name string
+	// Bytes is the bound.
+	Bytes uint64
+}
+
+// Overhead is what an entry costs beside its value: its place in the order of age,
+// in the account of its owner, and in an index.
+const Overhead = 112
+
+// Text is what a list of strings takes in memory.
+func Text(list []string) uint64 {
+	size := uint64(len(list)) * 16
+	for _, s := range list {
+		size += uint64(len(s))
+	}
+	return size
+}
+
+// Share says whose share an owner's entries are charged to. A user can make any
+// number of pid namespaces, so all of them count as that user's. Only those of root,
+// which the machine's own containers have, are told apart.
+func Share(o event.Owner) event.Owner {
+	if o.UID != 0 {
+		return event.Owner{UID: o.UID}
+	}
+	return o
+}
+
+// ShareOf is whose share a process is charged to.
+func ShareOf(p *event.Process) event.Owner {
+	if p.Owner.IsZero() {
+		return event.Owner{UID: p.UID}
+	}
+	return Share(p.Owner)
+}
