@@ -10,8 +10,22 @@ type Damage struct {
 	// Truncated is set when the file ends within the part: the writer did not
 	// come to close it.
 	Truncated bool
-	// Why says what is wrong with it, in words.
+	// Code says what is wrong where that is no matter of bytes, empty otherwise.
+	Code DamageCode
+	// Why says what is wrong with it, in words. Empty if Code says it.
 	Why string
 }
+
+// DamageCode names what is wrong with a part of a recording whose bytes are in order.
+type DamageCode string
+
+// The codes.
+const (
+	// DamageTooMuch: what it defines would take more memory than the reader may
+	// have. All that was defined by then is forgotten.
+	DamageTooMuch DamageCode = "too_much"
+	// DamageImpossible: it claims what no machine can have seen.
+	DamageImpossible DamageCode = "impossible"
+)
 
 func (*Damage) body() {}

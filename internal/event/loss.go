@@ -71,6 +71,12 @@ const (
 	LossLoad LossKind = "load"
 	// LossRecord: records that user space could not decode.
 	LossRecord LossKind = "record"
+	// LossLineage: processes, programs and cgroups that user space forgot, for they
+	// took more memory than they may.
+	LossLineage LossKind = "lineage"
+	// LossWaiting: creations that were shown before their exec or the answer of a
+	// manager came, for those that waited took more memory than they may.
+	LossWaiting LossKind = "waiting"
 )
 
 // Hidden is a set of what a loss can hide from who reads the stream.
@@ -130,6 +136,8 @@ var lossKinds = []lossKind{
 	{kind: LossInit, hides: HiddenInits},
 	{kind: LossLoad, hides: HiddenInits},
 	{kind: LossRecord, hides: hiddenAll},
+	{kind: LossLineage, hides: HiddenActors | HiddenPrograms},
+	{kind: LossWaiting, hides: HiddenPrograms},
 }
 
 // LossKinds returns all kinds, in the order of the table.

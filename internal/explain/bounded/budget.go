@@ -1,6 +1,11 @@
 package bounded
 
-import "github.com/nsblame/nsblame/internal/event"
+import (
+	"strconv"
+	"strings"
+
+	"github.com/nsblame/nsblame/internal/event"
+)
 
 // Budget is a bound, in bytes, of something that grows with what others do. Each
 // package that has such things exports its budgets; a test sums them.
@@ -37,7 +42,31 @@ func Share(o event.Owner) event.Owner {
 // ShareOf is whose share a process is charged to.
 func ShareOf(p *event.Process) event.Owner {
 	if p.Owner.IsZero() {
-		return event.Owner{UID: p.UID}
+		return ShareOfUser(p.UID)
 	}
 	return Share(p.Owner)
+}
+
+// ShareOfUser is the share of a user of whom no more is known. The zero Owner is
+// nobody, so root's is another one.
+func ShareOfUser(uid uint32) event.Owner {
+	if uid == 0 {
+		return event.Owner{PIDNamespace: noPIDNamespace}
+	}
+	return event.Owner{UID: uid}
+}
+
+// noPIDNamespace is the number of no pid namespace (include/linux/proc_ns.h).
+const noPIDNamespace = 1
+
+// ShareOfCgroup is whose share a cgroup is charged to: the user's in whose slice it
+// is, otherwise the machine's.
+func ShareOfCgroup(path string) event.Owner {
+	rest, isUser := strings.CutPrefix(path, "/user.slice/user-")
+	digits, _, isSlice := strings.Cut(rest, ".slice")
+	uid, err := strconv.ParseUint(digits, 10, 32)
+	if !isUser || !isSlice || err != nil {
+		return ShareOfUser(0)
+	}
+	return ShareOfUser(uint32(uid))
 }

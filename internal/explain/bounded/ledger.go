@@ -104,11 +104,17 @@ func (l *ledger[T]) excess() *entry[T] {
 	if l.bytes <= l.budget {
 		return nil
 	}
-	for rank := bits.Len64(l.bytes); ; rank-- {
+	return l.largest().entries.first
+}
+
+// largest is the account that holds the most, nil if there is none.
+func (l *ledger[T]) largest() *account[T] {
+	for rank := bits.Len64(l.bytes); rank >= 0; rank-- {
 		if a := l.ranks[rank].first; a != nil {
-			return a.entries.first
+			return a
 		}
 	}
+	return nil
 }
 
 // links make something part of a chain.

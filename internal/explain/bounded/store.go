@@ -2,8 +2,8 @@ package bounded
 
 import "github.com/nsblame/nsblame/internal/event"
 
-// Store is a map within a budget of bytes. Beyond it the oldest value of the owner
-// who holds the most is dropped, and counted.
+// Store is a map within a budget of bytes. Beyond it the value of the owner who
+// holds the most that was used the longest time ago is dropped, and counted.
 type Store[K comparable, V any] struct {
 	ledger  ledger[pair[K, V]]
 	m       map[K]*entry[pair[K, V]]
@@ -29,6 +29,31 @@ func (s *Store[K, V]) Get(k K) (V, bool) {
 	}
 	var none V
 	return none, false
+}
+
+// Use is Get of a value that matters, which becomes the youngest of its owner.
+func (s *Store[K, V]) Use(k K) (V, bool) {
+	e, ok := s.m[k]
+	if !ok {
+		var none V
+		return none, false
+	}
+	if e.of.entries.last != e {
+		e.of.entries.cut(e)
+		e.of.entries.push(e)
+	}
+	return e.value.value, true
+}
+
+// Offer is Put of a value that matters less than what its owner has already.
+func (s *Store[K, V]) Offer(k K, v V, owner event.Owner, size uint64) {
+	size += Overhead
+	a := s.ledger.owners[owner]
+	if _, known := s.m[k]; !known && a != nil && s.ledger.bytes+size > s.ledger.budget && s.ledger.largest() == a {
+		s.dropped++
+		return
+	}
+	s.Put(k, v, owner, size-Overhead)
 }
 
 // Put sets the value of a key, which takes so many bytes beside the Overhead. A key

@@ -49,6 +49,9 @@ const (
 	// ReasonUnreadableMessage: a message that could not be read may have been the
 	// first call to BusName.
 	ReasonUnreadableMessage ReasonCode = "unreadable_message"
+	// ReasonTooManyWaiting: the manager's answer about Unit was not waited for,
+	// because too many creations waited.
+	ReasonTooManyWaiting ReasonCode = "too_many_waiting"
 )
 
 // Reason says why a chain ends, or why something is not known. Without a Code

@@ -64,6 +64,8 @@ const (
 	CutLost Cut = "records_lost"
 	// CutParentUnknown: a parent is not known.
 	CutParentUnknown Cut = "parent_unknown"
+	// CutCircle: a process is among its own ancestors, which is not true.
+	CutCircle Cut = "circle"
 )
 
 // Creation is the creation of a network namespace, or a failed try, with

@@ -4,24 +4,36 @@ import (
 	"slices"
 
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/bounded"
 )
 
-// maxAncestors bounds a chain of parents: a recording may claim anything, even a
-// circle. The kernel part keeps fewer.
-const maxAncestors = 1024
+// maxAncestors bounds a chain of parents: a recording may claim anything. The kernel
+// part keeps half as many.
+const maxAncestors = 256
 
 // usualAncestors is how many most processes have at most.
 const usualAncestors = 6
 
 // Tree is the process tree after the events so far, with the creations that wait
-// for the exec of their creator.
+// for the exec of their creator. All of it is within the budgets of this package.
 type Tree struct {
-	processes map[event.ProcessID]*event.Process
-	programs  map[event.ProgramID]*event.Program
-	cgroups   map[event.CgroupID]*event.Cgroup
-	execWait  uint64
-	now       uint64
-	held      []*held
+	processes *bounded.Store[event.ProcessID, *event.Process]
+	programs  *bounded.Store[event.ProgramID, *event.Program]
+	// argvs are the argument lists that are longer than is kept of a program.
+	argvs    *bounded.Store[event.ProgramID, argv]
+	cgroups  *bounded.Store[event.CgroupID, *event.Cgroup]
+	execWait uint64
+	now      uint64
+	held     *bounded.Waiting[waitKey, *held]
+	// order is the number of creations so far.
+	order uint64
+}
+
+// waitKey is what a held creation waits for: an exec or the end of a process, or the
+// name of the child that has it as its creation.
+type waitKey struct {
+	process event.ProcessID
+	serial  uint64
 }
 
 // held is a creation that waits for an exec.
@@ -31,14 +43,18 @@ type held struct {
 	// or the child of a clone. Zero while that child is not known.
 	waitsFor event.ProcessID
 	deadline uint64
+	order    uint64
+	owner    event.Owner
 }
 
 // NewTree returns an empty tree.
 func NewTree() *Tree {
 	return &Tree{
-		processes: make(map[event.ProcessID]*event.Process),
-		programs:  make(map[event.ProgramID]*event.Program),
-		cgroups:   make(map[event.CgroupID]*event.Cgroup),
+		processes: bounded.NewStore[event.ProcessID, *event.Process](processBudget),
+		programs:  bounded.NewStore[event.ProgramID, *event.Program](programBudget),
+		argvs:     bounded.NewStore[event.ProgramID, argv](argvBudget),
+		cgroups:   bounded.NewStore[event.CgroupID, *event.Cgroup](cgroupBudget),
+		held:      bounded.NewWaiting[waitKey, *held](heldBudget),
 	}
 }
 
@@ -49,54 +65,103 @@ func NewTree() *Tree {
 // is over.
 func (t *Tree) Observe(ev event.Event) []*Creation {
 	t.now = max(t.now, ev.BootNS)
-	done := t.expire()
+	done := creations(t.held.Expire(t.now))
 	switch b := ev.Body.(type) {
 	case *event.Host:
 		t.execWait = b.ExecWaitNS
 	case *event.Process:
-		t.processes[b.ID] = b
+		t.define(b)
 	case *event.Program:
-		t.programs[b.ID] = b
+		t.defineProgram(b)
 	case *event.Cgroup:
-		t.cgroups[b.ID] = b
+		t.cgroups.Put(b.ID, b, bounded.ShareOfCgroup(b.Path), CgroupSize(b))
 	case *event.Forget:
-		delete(t.processes, b.Process)
-		delete(t.programs, b.Program)
-		delete(t.cgroups, b.Cgroup)
+		t.processes.Delete(b.Process)
+		t.programs.Delete(b.Program)
+		t.argvs.Delete(b.Program)
+		t.cgroups.Delete(b.Cgroup)
 	case *event.Damage:
-		// What a process has become meanwhile is not known. Programs and cgroups
-		// don't change.
-		clear(t.processes)
+		t.damage(b)
 	case *event.NetnsCreate:
 		done = t.create(ev.BootNS, b, done)
 	case *event.NetnsChild:
-		t.child(b)
+		done = append(done, t.child(b)...)
 	case *event.Exec:
-		done = append(done, t.release(b.Process, true)...)
+		done = append(done, t.exec(b.Process)...)
 	case *event.Exit:
-		done = append(done, t.release(b.Process, false)...)
+		done = append(done, creations(t.held.Take(waitKey{process: b.Process}))...)
 	case *event.End:
-		done = append(done, t.releaseAll()...)
+		done = append(done, t.Flush()...)
 	}
 	return done
 }
 
+// define takes in what a process has become. A program that it has called came
+// before, and is its owner's.
+func (t *Tree) define(b *event.Process) {
+	owner := bounded.ShareOf(b)
+	t.processes.Put(b.ID, b, owner, ProcessSize(b))
+	if b.Program.Process == b.ID {
+		t.programs.Own(b.Program, owner)
+		t.argvs.Own(b.Program, owner)
+	}
+}
+
+func (t *Tree) defineProgram(b *event.Program) {
+	brief, isCut := BriefProgram(b)
+	owner, size := t.owner(b.ID.Process), ProgramSize(brief)
+	if b.ID.Exec == 0 {
+		// of all that runs at the beginning, what came first matters more
+		t.programs.Offer(b.ID, brief, owner, size)
+	} else {
+		t.programs.Put(b.ID, brief, owner, size)
+	}
+	t.argvs.Delete(b.ID)
+	if isCut {
+		t.argvs.Put(b.ID, argv{b.Argv, b.ArgvTruncated}, owner, bounded.Text(b.Argv))
+	}
+}
+
+// argv is a long argument list.
+type argv struct {
+	list      []string
+	truncated bool
+}
+
+// owner is whose share a process is charged to, zero if it is not known.
+func (t *Tree) owner(id event.ProcessID) event.Owner {
+	if p, known := t.processes.Get(id); known {
+		return bounded.ShareOf(p)
+	}
+	return event.Owner{}
+}
+
+// damage drops what may have changed in a part that could not be read. Programs and
+// cgroups don't change, but are dropped if they are too many.
+func (t *Tree) damage(b *event.Damage) {
+	t.processes.Clear()
+	if b.Code == event.DamageTooMuch {
+		t.programs.Clear()
+		t.argvs.Clear()
+		t.cgroups.Clear()
+	}
+}
+
 // Deadline returns the time since boot in nanoseconds at which the first
 // waiting creation is complete whatever happens, 0 if none waits.
-func (t *Tree) Deadline() uint64 {
-	if len(t.held) == 0 {
-		return 0
-	}
-	first := t.held[0].deadline
-	for _, h := range t.held {
-		first = min(first, h.deadline)
-	}
-	return first
-}
+func (t *Tree) Deadline() uint64 { return t.held.Deadline() }
 
 // Flush returns the creations that still wait. It is for a stream that breaks
 // off without an End.
-func (t *Tree) Flush() []*Creation { return t.releaseAll() }
+func (t *Tree) Flush() []*Creation { return creations(t.held.TakeAll()) }
+
+// Dropped counts the processes, programs and cgroups for which there was no room.
+func (t *Tree) Dropped() uint64 {
+	return t.processes.Dropped() + t.programs.Dropped() + t.cgroups.Dropped()
+}
+
+// Hurried counts the creations that did not wait for an exec, because too many did.
+func (t *Tree) Hurried() uint64 { return t.held.Dropped() }
 
 // create assembles a creation and either completes it or lets it wait.
 func (t *Tree) create(boot uint64, n *event.NetnsCreate, done []*Creation) []*Creation {
@@ -111,38 +176,47 @@ func (t *Tree) create(boot uint64, n *event.NetnsCreate, done []*Creation) []*Cr
 	if n.Errno != 0 {
 		return append(done, c)
 	}
-	h := &held{creation: c, deadline: boot + n.DurationNS + t.execWait}
+	t.order++
+	h := &held{creation: c, deadline: boot + n.DurationNS + t.execWait, order: t.order, owner: t.owner(n.Creator)}
 	if n.Call != event.CallClone {
 		h.waitsFor = n.Creator
 	}
-	t.held = append(t.held, h)
+	return append(done, t.hold(h)...)
+}
+
+// hold lets a creation wait, and returns those that can wait no longer.
+func (t *Tree) hold(h *held) []*Creation {
+	keys := []waitKey{{serial: h.creation.Netns.Serial}}
+	if !h.waitsFor.IsZero() {
+		keys = append(keys, waitKey{process: h.waitsFor})
+	}
+	return creations(t.held.Add(h, bounded.Terms[waitKey]{
+		Keys: keys, Deadline: h.deadline, Order: h.order, Owner: h.owner, Size: h.creation.Size(),
+	}))
+}
+
+// child takes in which child was born in a namespace: its exec is what counts.
+func (t *Tree) child(b *event.NetnsChild) []*Creation {
+	var done []*Creation
+	for i, h := range t.held.Take(waitKey{serial: b.Serial}) {
+		if i == 0 { // a recording may have given the serial twice
+			child := t.process(b.Child)
+			h.creation.Child, h.waitsFor = &child, b.Child
+		}
+		done = append(done, t.hold(h)...)
+	}
 	return done
 }
 
-func (t *Tree) child(b *event.NetnsChild) {
-	for _, h := range t.held {
-		if h.creation.Netns.Serial == b.Serial {
-			child := t.process(b.Child)
-			h.creation.Child = &child
-			h.waitsFor = b.Child
-			return
-		}
-	}
-}
-
-// release completes the creations that wait for a process. Its exec follows all of
+// exec completes the creations that wait for a process. Its exec follows all of
 // them.
-func (t *Tree) release(id event.ProcessID, exec bool) []*Creation {
-	return t.releaseIf(func(h *held) bool {
-		if h.waitsFor != id {
-			return false
-		}
-		if exec {
-			after := t.process(id)
-			h.subject().Exec = &after
-		}
-		return true
-	})
+func (t *Tree) exec(id event.ProcessID) []*Creation {
+	list := t.held.Take(waitKey{process: id})
+	for _, h := range list {
+		after := t.process(id)
+		h.subject().Exec = &after
+	}
+	return creations(list)
 }
 
 // subject is the process that the wait is about.
@@ -153,26 +227,14 @@ func (h *held) subject() *Process {
 	return &h.creation.Process
 }
 
-func (t *Tree) expire() []*Creation {
-	if len(t.held) == 0 {
+func creations(list []*held) []*Creation {
+	if len(list) == 0 {
 		return nil
 	}
-	return t.releaseIf(func(h *held) bool { return t.now >= h.deadline })
-}
-
-func (t *Tree) releaseAll() []*Creation {
-	return t.releaseIf(func(*held) bool { return true })
-}
-
-func (t *Tree) releaseIf(ready func(*held) bool) []*Creation {
-	var done []*Creation
-	t.held = slices.DeleteFunc(t.held, func(h *held) bool {
-		if !ready(h) {
-			return false
-		}
-		done = append(done, h.creation)
-		return true
-	})
+	done := make([]*Creation, len(list))
+	for i, h := range list {
+		done[i] = h.creation
+	}
 	return done
 }
 
@@ -183,8 +245,10 @@ func (t *Tree) Lineage(id event.ProcessID) (p Process, ancestry []Process, why C
 	return t.process(id), ancestry, why
 }
 
+// ancestry follows the parents of a process. It ends where one of them would come
+// again, as only a recording can claim.
 func (t *Tree) ancestry(id event.ProcessID) (list []Process, why Cut) {
-	p, known := t.processes[id]
+	p, known := t.processes.Get(id)
 	if known && !p.Parent.IsZero() {
 		list = make([]Process, 0, usualAncestors)
 	}
@@ -196,8 +260,11 @@ func (t *Tree) ancestry(id event.ProcessID) (list []Process, why Cut) {
 			return list, ""
 		}
 		parent := p.Parent
-		list = append(list, t.process(parent))
-		p, known = t.processes[parent]
+		if parent == id || slices.ContainsFunc(list, func(p Process) bool { return p.ID == parent }) {
+			return list, CutCircle
+		}
+		list = append(list, t.ancestor(parent))
+		p, known = t.processes.Get(parent)
 	}
 	if known {
 		return list, CutTooLong
@@ -207,7 +274,25 @@ func (t *Tree) ancestry(id event.ProcessID) (list []Process, why Cut) {
 
 // process describes a process as it is known now.
 func (t *Tree) process(id event.ProcessID) Process {
-	p, known := t.processes[id]
+	p := t.ancestor(id)
+	if !p.ArgvUnread && p.ArgvTruncated {
+		if known, ok := t.processes.Get(id); ok {
+			t.lengthen(&p, known.Program)
+		}
+	}
+	return p
+}
+
+// lengthen puts the whole argument list in place of its beginning, if it is kept.
+func (t *Tree) lengthen(p *Process, id event.ProgramID) {
+	if whole, ok := t.argvs.Get(id); ok {
+		p.Argv, p.ArgvTruncated = whole.list, whole.truncated
+	}
+}
+
+// ancestor is process with the beginning of a long argument list.
+func (t *Tree) ancestor(id event.ProcessID) Process {
+	p, known := t.processes.Use(id)
 	if !known {
 		return Process{ID: id, TID: id.PID, ArgvUnread: true, CgroupUnknown: true, Unresolved: true}
 	}
@@ -223,7 +308,7 @@ func (t *Tree) process(id event.ProcessID) Process {
 
 func (t *Tree) setProgram(p *Process, id event.ProgramID) {
 	p.ArgvInherited = id.Process != p.ID
-	prog, known := t.programs[id]
+	prog, known := t.programs.Use(id)
 	if !known {
 		p.ArgvUnread = true
 		return
@@ -234,7 +319,7 @@ func (t *Tree) setProgram(p *Process, id event.ProgramID) {
 
 func (t *Tree) setCgroup(p *Process, id event.CgroupID) {
 	p.CgroupID = id
-	cg, known := t.cgroups[id]
+	cg, known := t.cgroups.Use(id)
 	if !known {
 		p.Cgroup, p.CgroupTruncated, p.CgroupUnknown = "", false, true
 		return

@@ -201,9 +201,13 @@ func TestWhereTheLineageEnds(t *testing.T) {
 func TestCircleOfParentsEnds(t *testing.T) {
 	s := newStory().at(1, process(1, 2, "a")...).at(1, process(2, 1, "b")...).
 		at(10, create(1, 2, event.CallUnshare), &event.End{})
-	if c := s.done[0]; len(c.Ancestry) != maxAncestors || !c.AncestryTruncated {
-		t.Errorf("%d ancestors, truncated %v", len(c.Ancestry), c.AncestryTruncated)
-	}
+	s.want(t, "2:b < 1:a … "+string(CutCircle))
+}
+
+func TestItsOwnParentEnds(t *testing.T) {
+	newStory().at(1, process(1, 1, "a")...).
+		at(10, create(1, 1, event.CallUnshare), &event.End{}).
+		want(t, "1:a … "+string(CutCircle))
 }
 
 func TestForgottenProcessStaysInWhatWaits(t *testing.T) {

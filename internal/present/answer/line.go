@@ -73,6 +73,8 @@ type DamagedPart struct {
 	Truncated bool   `json:"truncated"`
 	Why       Text   `json:"why"`
 	WhyBase64 []byte `json:"why_base64,omitempty"`
+	// The reason as a code, where its bytes are in order.
+	WhyCode Text `json:"why_code,omitempty"`
 }
 
 // Summary is the last line of a trace or a replay.

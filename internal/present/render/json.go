@@ -85,7 +85,10 @@ func (p *jsonPrinter) damaged(d *finding.Damaged) error {
 	e.uint("bytes", d.Bytes)
 	e.uint("blocks", d.Blocks)
 	e.bool("truncated", d.Truncated)
-	e.str("why", d.Why)
+	e.str("why", damageText(d.Damage))
+	if d.Code != "" {
+		e.str("why_code", string(d.Code))
+	}
 	return p.end()
 }
 

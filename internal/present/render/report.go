@@ -185,7 +185,7 @@ func (w *reportWriter) gaps() []phrase {
 		if d.Truncated {
 			text = fmt.Sprintf("The recording ends within a block: %d bytes from byte %d on cannot be read", d.Bytes, d.Offset)
 		}
-		add(words("%s: ", text), value(fitEscaped(d.Why, maxName)))
+		add(words("%s: ", text), value(fitEscaped(damageText(d), maxName)))
 	}
 	if more := g.Damages - min(g.Damages, uint64(min(len(g.Damage), maxReportDamage))); more > 0 {
 		add(words("The recording cannot be read in %d more places, %d bytes in all", more, g.DamagedBytes))

@@ -65,8 +65,8 @@ func notLiveAnswer(c *event.Coverage) answer.NotLive {
 }
 
 func damageAnswer(d *event.Damage) answer.DamagedPart {
-	out := answer.DamagedPart{Offset: d.Offset, Bytes: d.Bytes, Blocks: d.Blocks, Truncated: d.Truncated}
-	out.Why, out.WhyBase64 = textOf(d.Why)
+	out := answer.DamagedPart{Offset: d.Offset, Bytes: d.Bytes, Blocks: d.Blocks, Truncated: d.Truncated, WhyCode: answer.Text(d.Code)}
+	out.Why, out.WhyBase64 = textOf(damageText(d))
 	return out
 }
 

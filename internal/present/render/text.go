@@ -111,7 +111,7 @@ func (p *textPrinter) covered(c *finding.Covered) error {
 
 func (p *textPrinter) damaged(d *finding.Damaged) error {
 	text := fmt.Sprintf("recording damaged: %d bytes at %d, at least %d block%s: %s",
-		d.Bytes, d.Offset, d.Blocks, plural(d.Blocks), fitEscaped(d.Why, maxName))
+		d.Bytes, d.Offset, d.Blocks, plural(d.Blocks), fitEscaped(damageText(d.Damage), maxName))
 	if err := write(p.w, p.timeOf(d.BootNS)+"  "+p.paint.bad(text)+"\n"); err != nil {
 		return err
 	}

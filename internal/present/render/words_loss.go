@@ -24,6 +24,22 @@ var lossWords = map[event.LossKind]string{
 	event.LossInit:       "modules that came or went (buffer full)",
 	event.LossLoad:       "modules not followed while they were loaded (too many at once)",
 	event.LossRecord:     "records not understood",
+	event.LossLineage:    "processes, command lines and cgroups that were forgotten (too much memory)",
+	event.LossWaiting:    "creations that could not wait for an exec or an answer (too many at once)",
+}
+
+// damageWords has the words for what is wrong with a part of a recording.
+var damageWords = map[event.DamageCode]string{
+	event.DamageTooMuch:    "what it defines takes more memory than may be used: raise --max-memory if it can be trusted",
+	event.DamageImpossible: "it claims what no machine can have seen: it was not made by nsblame",
+}
+
+// damageText says what is wrong with a part of a recording. It may hold any byte.
+func damageText(d *event.Damage) string {
+	if d.Code == "" {
+		return d.Why
+	}
+	return inWords(damageWords, d.Code)
 }
 
 // lossText says in words what was lost. A kind that a later version recorded is

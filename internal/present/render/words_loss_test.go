@@ -13,6 +13,11 @@ func TestEveryLossHasWords(t *testing.T) {
 			t.Errorf("no words for %s", kind)
 		}
 	}
+	for _, code := range []event.DamageCode{event.DamageTooMuch, event.DamageImpossible} {
+		if damageWords[code] == "" {
+			t.Errorf("no words for %s", code)
+		}
+	}
 	if got, want := len(lossWords), len(event.LossKinds()); got != want {
 		t.Errorf("words for %d kinds, want %d", got, want)
 	}

@@ -28,6 +28,7 @@ var reasonWords = map[finding.ReasonCode]string{
 	finding.ReasonNoCall:                 "no call to {name} was seen before the bus asked for its activation",
 	finding.ReasonTooManyCalls:           "too many calls to {name} came before the bus asked for its activation, or some were lost",
 	finding.ReasonAmbiguousCall:          "several processes called {name} just before it lost its owner; whose call was read after that is not known",
+	finding.ReasonTooManyWaiting:         "too many creations waited for answers, so the manager's about {unit} was not waited for",
 	finding.ReasonUnreadableMessage:      "a message that could not be read may have called {name} before the first call that was seen",
 }
 
@@ -36,6 +37,7 @@ var cutWords = map[lineage.Cut]string{
 	lineage.CutTooLong:       "the chain of parents is longer than what is kept",
 	lineage.CutLost:          "lost: the buffer was full",
 	lineage.CutParentUnknown: "the parent is not known",
+	lineage.CutCircle:        "a process is said to be its own ancestor",
 }
 
 // cutText is such a reason in words, or its code where it has none.

@@ -384,6 +384,7 @@ func walkDamage(c *codec, d *event.Damage) {
 	c.u64("blocks", &d.Blocks)
 	c.bool("truncated", &d.Truncated)
 	c.bytes("why", &d.Why)
+	word(c, "code", &d.Code)
 }
 
 func walkEnd(c *codec, e *event.End) { c.u64("seen", &e.Seen) }
