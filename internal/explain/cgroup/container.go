@@ -35,6 +35,8 @@ type Container struct {
 	// Pod is the pod's uid in Kubernetes, written with dashes, or the pod's id
 	// in podman; empty for a container in no pod.
 	Pod string
+	// Claim says who chose these names.
+	Claim
 }
 
 // markers are the names that a runtime forms from a container's id alone.
@@ -79,6 +81,14 @@ type containerWalk struct {
 	entered bool
 	// inUser is set below a user's manager or login session.
 	inUser bool
+	// claim is that of the names from here on, user the user whose slice this is
+	// in, if hasUser.
+	claim   Claim
+	user    uint32
+	hasUser bool
+	// inUnit is set below the first unit of the path. Only the machine's own names
+	// are in front of it.
+	inUnit bool
 }
 
 func (p *Placement) addContainers(path string) {
@@ -91,6 +101,7 @@ func (p *Placement) addContainersOf(w containerWalk, path string) {
 	// enclosing is what to return to when a runtime's supervisor turns out to
 	// sit below what looked like the container.
 	var enclosing, outermost, current, monitor *Container
+	var around Claim // of the names in enclosing
 	for {
 		var c string
 		if c, path = cutComponent(path); c == "" {
@@ -104,19 +115,24 @@ func (p *Placement) addContainersOf(w containerWalk, path string) {
 			if outermost == monitor {
 				outermost = nil
 			}
+			w.claim = around
 			w.step(c, nil)
 			continue
 		}
 		f := w.read(c)
+		if f != nil {
+			f.Claim = w.claim
+		}
 		switch {
 		case f == nil:
 		case f.monitor:
 			monitor = &f.Container
 		default:
-			enclosing, current, monitor = current, &f.Container, nil
+			enclosing, current, monitor, around = current, &f.Container, nil, w.claim
 			if outermost == nil {
 				outermost = current
 			}
+			w.claim.Claimed, w.claim.Within = true, outermost.ID
 		}
 		w.step(c, f)
 	}
@@ -156,11 +172,36 @@ func (w *containerWalk) step(c string, f *found) {
 	if pod := w.readPod(c); pod != "" {
 		w.pod = pod
 	}
-	if _, _, ok := userManager(c); ok || sessionOf(c) != "" {
-		w.inUser = true
-	}
+	w.enterUser(c)
 	w.grandparent, w.parent = w.parent, c
 	w.below++
+}
+
+// enterUser notes that from here on a user chooses the names: below his manager,
+// and below a login session, whose cgroup may have been handed to him (pam_cgfs).
+// Within a container or another user's names that changes nothing.
+func (w *containerWalk) enterUser(c string) {
+	uid, known, manager := userManager(c)
+	isUser := manager || sessionOf(c) != ""
+	w.inUser = w.inUser || isUser
+	if w.inUnit || w.claim.Claimed {
+		return
+	}
+	if decodeSlice(c) != "" {
+		w.user, w.hasUser = sliceOwner(c)
+		return
+	}
+	w.inUnit = true
+	if !isUser {
+		return
+	}
+	if !known {
+		uid, known = w.user, w.hasUser
+	}
+	w.claim = Claim{Claimed: true}
+	if known {
+		w.claim = claimOf(uid)
+	}
 }
 
 // read tells what component c is, given what stands above it; nil if it is

@@ -12,5 +12,7 @@
 // Container runtimes have no such grammar. Only names and surroundings that a
 // known runtime makes are recognised; a bare 64-digit name is not enough. A
 // name says who claims to have made the cgroup: whoever may create cgroups in
-// a delegated subtree can choose any name there. Hence Placement.Outer.
+// a delegated subtree can choose any name there. Hence Placement.Outer and Claim: a
+// name below a user's manager is the user's, and one within a container is the
+// container's.
 package cgroup

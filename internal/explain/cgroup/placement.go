@@ -56,14 +56,16 @@ func Parse(path string) Placement {
 
 // ParseTail reads a path of which leading parts are missing. Units are named
 // from the front, so nothing is said of them; a container is, if its name
-// alone tells. The first component is passed over, for it may be cut as well.
+// alone tells. The first component is passed over, for it may be cut as well. What
+// was cut may be a user's own manager, who can make a path that is too long. So
+// whose names these are is not known.
 func ParseTail(tail string) Placement {
 	i := strings.IndexByte(tail, '/')
 	if i < 0 {
 		return Placement{}
 	}
 	var p Placement
-	p.addContainersOf(containerWalk{midway: true}, tail[i:])
+	p.addContainersOf(containerWalk{midway: true, claim: Claim{Claimed: true}}, tail[i:])
 	return p
 }
 

@@ -39,7 +39,18 @@ func TestParse(t *testing.T) {
 	}
 	top := Placement{Slice: rootSlice}
 	in := func(p Placement, c *Container) Placement { p.Container = c; return p }
-	under := func(p Placement, outer *Container) Placement { p.Outer = outer; return p }
+	// under has a container within another, which chose its name.
+	under := func(p Placement, outer *Container) Placement {
+		p.Outer = outer
+		p.Container.Claim = outer.Claim
+		p.Container.Claimed, p.Container.Within = true, outer.ID
+		return p
+	}
+	// theirs is a container of user 1000.
+	theirs := func(c *Container) *Container {
+		c.Claim = Claim{Claimed: true, UID: 1000, HasUID: true}
+		return c
+	}
 	watching := func(p Placement, c *Container) Placement { p.Monitor = c; return p }
 
 	for _, tc := range []struct {
@@ -136,7 +147,7 @@ func TestParse(t *testing.T) {
 		},
 		{
 			"docker, rootless", "/user.slice/user-1000.slice/user@1000.service/user.slice/docker-" + idA + ".scope",
-			in(user("user.slice", "docker-"+idA+".scope"), docker(idA)),
+			in(user("user.slice", "docker-"+idA+".scope"), theirs(docker(idA))),
 		},
 		{"docker in docker", "/docker/" + idA + "/docker/" + idB, under(in(top, docker(idB)), docker(idA))},
 		{"docker, systemd path given to cgroupfs", "/system.slice:docker:" + idA, in(top, docker(idA))},
@@ -157,11 +168,11 @@ func TestParse(t *testing.T) {
 		},
 		{
 			"podman, rootless", "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" + idA + ".scope/container",
-			in(user("user.slice", "libpod-"+idA+".scope"), podman(idA)),
+			in(user("user.slice", "libpod-"+idA+".scope"), theirs(podman(idA))),
 		},
 		{
 			"conmon, rootless", "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-conmon-" + idA + ".scope",
-			watching(user("user.slice", "libpod-conmon-"+idA+".scope"), podman(idA)),
+			watching(user("user.slice", "libpod-conmon-"+idA+".scope"), theirs(podman(idA))),
 		},
 		{"podman, cgroupfs", "/libpod_parent/libpod-" + idA, in(top, podman(idA))},
 		{"podman, cgroupfs, supervisor", "/libpod_parent/libpod-" + idA + "/supervisor", watching(top, podman(idA))},
@@ -174,13 +185,13 @@ func TestParse(t *testing.T) {
 		},
 		{
 			"podman pod, rootless", "/user.slice/user-1000.slice/user@1000.service/user.slice/user-libpod_pod_" + idB + ".slice/libpod-" + idA + ".scope",
-			in(user("user-libpod_pod_"+idB+".slice", "libpod-"+idA+".scope"), &Container{ID: idA, Runtime: RuntimePodman, Pod: idB}),
+			in(user("user-libpod_pod_"+idB+".slice", "libpod-"+idA+".scope"), theirs(&Container{ID: idA, Runtime: RuntimePodman, Pod: idB})),
 		},
 		{"quadlet (--cgroups=split)", "/system.slice/nginx.service/libpod-payload-" + idA, in(system("system.slice", "nginx.service"), podman(idA))},
 		{"quadlet, conmon", "/system.slice/nginx.service/runtime", system("system.slice", "nginx.service")},
 		{
 			"quadlet, rootless", "/user.slice/user-1000.slice/user@1000.service/app.slice/redis.service/libpod-payload-" + idA,
-			in(user("app.slice", "redis.service"), podman(idA)),
+			in(user("app.slice", "redis.service"), theirs(podman(idA))),
 		},
 
 		// Kubernetes.
@@ -243,8 +254,8 @@ func TestParse(t *testing.T) {
 		{"Proxmox, monitor", "/lxc.monitor/100", watching(top, lxc("100"))},
 		{"LXC, pattern lxc/%n", "/lxc/web/lxc.payload/init.scope", in(top, lxc("web"))},
 		{"LXC, pattern lxc/%n, monitor", "/lxc/web/lxc.monitor", watching(top, lxc("web"))},
-		{"LXC, ordinary user, v1", "/user.slice/user-1000.slice/session-3.scope/lxc/web", in(session("3"), lxc("web"))},
-		{"LXC, ordinary user", "/user.slice/user-1000.slice/user@1000.service/app.slice/run-7.scope/lxc.payload.web", in(user("app.slice", "run-7.scope"), lxc("web"))},
+		{"LXC, ordinary user, v1", "/user.slice/user-1000.slice/session-3.scope/lxc/web", in(session("3"), theirs(lxc("web")))},
+		{"LXC, ordinary user", "/user.slice/user-1000.slice/user@1000.service/app.slice/run-7.scope/lxc.payload.web", in(user("app.slice", "run-7.scope"), theirs(lxc("web")))},
 		{"vpsAdminOS", "/osctl/pool.tank/group.default/user.alice/ct.ct1/user-owned/lxc.payload.ct1", in(top, lxc("ct1"))},
 		{"docker in LXD", "/lxc.payload.web/docker/" + idA, under(in(top, docker(idA)), lxc("web"))},
 		{"a directory called lxc", "/system.slice/foo.service/lxc/x", system("system.slice", "foo.service")},
@@ -264,7 +275,10 @@ func TestParse(t *testing.T) {
 		},
 		{
 			"nspawn in nspawn, inner supervisor", "/machine.slice/machine-a.scope/payload/machine.slice/machine-b.scope/supervisor",
-			watching(in(system("machine.slice", "machine-a.scope"), nspawn("a")), nspawn("b")),
+			watching(
+				in(system("machine.slice", "machine-a.scope"), nspawn("a")),
+				&Container{ID: "b", Runtime: RuntimeNspawn, Claim: Claim{Claimed: true, Within: "a"}},
+			),
 		},
 		{"libvirt's QEMU", `/machine.slice/machine-qemu\x2d6\x2dvm1.scope/libvirt/emulator`, system("machine.slice", `machine-qemu\x2d6\x2dvm1.scope`)},
 		{
@@ -290,9 +304,9 @@ func TestParseTail(t *testing.T) {
 		{"", Placement{}},
 		{"em.slice", Placement{}},
 		{"em.slice/cron.service", Placement{}},
-		{"em.slice/docker-" + idA + ".scope/x", Placement{Container: &Container{ID: idA, Runtime: RuntimeDocker}}},
+		{"em.slice/docker-" + idA + ".scope/x", Placement{Container: &Container{ID: idA, Runtime: RuntimeDocker, Claim: Claim{Claimed: true}}}},
 		{"docker-" + idA + ".scope", Placement{}},
-		{"x/docker/" + idA, Placement{Container: &Container{ID: idA, Runtime: RuntimeDocker}}},
+		{"x/docker/" + idA, Placement{Container: &Container{ID: idA, Runtime: RuntimeDocker, Claim: Claim{Claimed: true}}}},
 		{"x/lxc/web", Placement{}},
 		{"x/default/" + idA, Placement{}},
 	} {

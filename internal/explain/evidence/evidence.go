@@ -17,12 +17,16 @@ const (
 	File Evidence = "file"
 	// Inferred: it follows from the order of times alone.
 	Inferred Evidence = "inferred"
+	// Claimed: a user's own manager said so, or it is the name of a cgroup that a
+	// user or a container can name as he likes. Of them it may be true; of anybody
+	// else it proves nothing.
+	Claimed Evidence = "claimed"
 	// Unknown: nothing shows it.
 	Unknown Evidence = "unknown"
 )
 
 // ladder has the kinds in the order of their strength.
-var ladder = []Evidence{Unknown, Inferred, File, Manager, Kernel}
+var ladder = []Evidence{Unknown, Claimed, Inferred, File, Manager, Kernel}
 
 // Strength is the place on the ladder: what is stronger is greater. It is 0 for
 // Unknown, and -1 for what is no evidence.

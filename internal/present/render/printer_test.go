@@ -66,7 +66,7 @@ func TestPlacement(t *testing.T) {
 		container          *cgroup.Container
 	}{
 		{"whole", false, false, "docker-" + containerID + ".scope", docker},
-		{"truncated", true, false, "", docker},
+		{"truncated", true, false, "", &cgroup.Container{ID: containerID, Runtime: cgroup.RuntimeDocker, Claim: cgroup.Claim{Claimed: true}}},
 		{"unknown", false, true, "", nil},
 	} {
 		p.CgroupTruncated, p.CgroupUnknown = tc.truncated, tc.unknown
