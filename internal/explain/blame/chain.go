@@ -20,6 +20,8 @@ type solver struct {
 	*Blamer
 	out   *finding.Attribution
 	steps int
+	// owner is the manager of the unit whose run is looked at.
+	owner request.Owner
 }
 
 // actor is a process that made or asked for something.
@@ -107,6 +109,7 @@ func (s *solver) inService(f *facts, a actor) verdict {
 // cause finds out what began a run of a unit.
 func (s *solver) cause(f *facts) verdict {
 	s.steps++
+	s.owner = f.owner
 	for _, r := range rules() {
 		if v := r.judge(s, f); v != no {
 			return v
@@ -131,12 +134,29 @@ func placement(own request.Owner, name string) cgroup.Placement {
 	return cgroup.Placement{Unit: name, Manager: own.Manager, OwnerUID: own.UID, HasOwner: own.Manager == event.ManagerUser}
 }
 
-func (s *solver) setting(ev evidence.Evidence, cause finding.Cause) {
-	s.out.Links = append(s.out.Links, finding.Link{Kind: finding.KindSetting, Evidence: ev, Cause: cause})
+// word is what a statement of a manager about its own units is worth. A user's
+// manager runs as the user, who can have it say anything. Root's own is believed.
+func word(own request.Owner, ev evidence.Evidence) evidence.Evidence {
+	if own.Manager == event.ManagerUser && own.UID != 0 {
+		return evidence.Weaker(ev, evidence.Claimed)
+	}
+	return ev
 }
 
+func (s *solver) setting(own request.Owner, ev evidence.Evidence, cause finding.Cause) {
+	s.out.Links = append(s.out.Links, finding.Link{Kind: finding.KindSetting, Evidence: word(own, ev), Cause: cause})
+}
+
+// because adds what began a run, as its manager says.
 func (s *solver) because(ev evidence.Evidence, cause finding.Cause, unitName string) {
-	s.out.Links = append(s.out.Links, finding.Link{Kind: finding.KindBecause, Evidence: ev, Cause: cause, Unit: unitName})
+	s.link(word(s.owner, ev), cause, unitName)
+}
+
+// link adds what began a run.
+func (s *solver) link(ev evidence.Evidence, cause finding.Cause, unitName string) {
+	s.out.Links = append(s.out.Links, finding.Link{
+		Kind: finding.KindBecause, Evidence: ev, Cause: cause, Unit: unitName, Manager: s.owner.Manager, OwnerUID: s.owner.UID,
+	})
 }
 
 // command ends the chain with a process that asked, or acted by itself.

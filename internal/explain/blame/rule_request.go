@@ -62,7 +62,7 @@ func (s *solver) asked(f *facts, q *request.Request) verdict {
 	if q.Activation {
 		cause = finding.BusActivation{BusName: q.BusName, Unit: q.Unit, Waiting: q.Waiting}
 	}
-	s.because(evidence.Weaker(evidence.Kernel, q.Evidence), cause, f.unit)
+	s.link(actedUpon(q), cause, f.unit)
 	if !q.Known {
 		return s.unknown(q.Why)
 	}
@@ -71,4 +71,16 @@ func (s *solver) asked(f *facts, q *request.Request) verdict {
 		Kind: finding.KindAskedBy, Evidence: q.Evidence, Process: &c.Process, Ancestry: c.Ancestry,
 	})
 	return s.process(actor{process: &c.Process, ancestry: c.Ancestry, cut: c.Why}, q.At)
+}
+
+// actedUpon is how it is known that a manager acted upon a request. That a user's
+// manager did is its own word, by which it could blame anybody who ever asked it for
+// something. It is believed about processes of its own user, who could have them do
+// anything.
+func actedUpon(q *request.Request) evidence.Evidence {
+	ev := evidence.Weaker(evidence.Kernel, q.Evidence)
+	if q.Known && !q.Caller.Process.Unresolved && q.Caller.Process.UID == q.Owner.UID {
+		return ev
+	}
+	return word(q.Owner, ev)
 }

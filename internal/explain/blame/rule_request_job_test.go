@@ -65,6 +65,7 @@ func TestARefusedStartIsBlamedForNothing(t *testing.T) {
 func TestUserManager(t *testing.T) {
 	s := tell(t)
 	const base = "/user.slice/user-1000.slice/user@1000.service"
+	s.uid = 1000
 	s.process(100, 1, base+"/init.scope", "/usr/lib/systemd/systemd", "systemd", "--user")
 	s.units["foo.service"] = event.UnitState{Name: "foo.service", Type: "simple", Manager: event.ManagerUser, PrivateNetwork: true}
 	s.process(41, 1, "/user.slice/user-1000.slice/session-3.scope", "/usr/bin/systemctl", "systemctl", "--user")

@@ -29,7 +29,7 @@ func madeByManager(c *lineage.Creation) bool {
 func (s *solver) settings(f *facts, byManager bool) {
 	if !f.known {
 		if byManager {
-			s.setting(evidence.Unknown, finding.SettingUnknown{Why: f.whyUnanswered()})
+			s.setting(f.owner, evidence.Unknown, finding.SettingUnknown{Why: f.whyUnanswered()})
 		}
 		return
 	}
@@ -37,12 +37,12 @@ func (s *solver) settings(f *facts, byManager bool) {
 	s.out.Settings = network.Settings
 	switch {
 	case !byManager:
-		s.setting(evidence.Manager, finding.OwnProgram{})
+		s.setting(f.owner, evidence.Manager, finding.OwnProgram{})
 	case !network.Effect.Creates():
-		s.setting(evidence.Unknown, finding.SettingMissing{})
+		s.setting(f.owner, evidence.Unknown, finding.SettingMissing{})
 	default:
 		for _, set := range network.Settings {
-			s.setting(evidence.Evidence(set.Source), finding.Setting{UnitSetting: set})
+			s.setting(f.owner, evidence.Evidence(set.Source), finding.Setting{UnitSetting: set})
 		}
 	}
 }

@@ -29,6 +29,7 @@ type story struct {
 	boot    event.ManagerBoot
 	done    []*finding.Attribution
 	loads   []*finding.PernetInit
+	uid     uint32 // of the processes that come next
 }
 
 const ms = 1_000_000
@@ -114,7 +115,7 @@ func (s *story) put(pid, parent uint32, path string, prog event.ProgramID, comm 
 		s.cgroups[path] = cg
 		s.see(&event.Cgroup{ID: cg, Path: path})
 	}
-	s.see(&event.Process{ID: s.id(pid), Parent: s.id(parent), Program: prog, Comm: comm, Cgroup: cg})
+	s.see(&event.Process{ID: s.id(pid), Parent: s.id(parent), Program: prog, Comm: comm, UID: s.uid, Cgroup: cg})
 }
 
 // create is a creation by a process that then ends.

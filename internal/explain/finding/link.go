@@ -1,6 +1,7 @@
 package finding
 
 import (
+	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
@@ -38,8 +39,11 @@ type Link struct {
 	// its Ancestry.
 	Process  *lineage.Process
 	Ancestry []lineage.Process
-	// Unit is the unit that the link is about, if it is about one.
-	Unit string
+	// Unit is the unit that the link is about, if it is about one. Manager is whose
+	// unit it is, OwnerUID the user with ManagerUser.
+	Unit     string
+	Manager  event.Manager
+	OwnerUID uint32
 }
 
 // Code says for programs what the link says.

@@ -85,7 +85,7 @@ func (s *systemd) startJob(m *message) bool {
 			At: m.at, Owner: m.owner, Unit: unit, Method: method, Caller: s.tracker.caller(m), Known: true, Evidence: evidence.Kernel,
 			bus: m.sent.Bus, sender: m.sent.Sender.PID, serial: m.dbus.Serial,
 		}
-		if isLauncher(&r.Caller.Process) {
+		if isLauncher(&r.Caller.Process, m.owner) {
 			s.activation.activate(r)
 		}
 		s.tracker.remember(r)

@@ -39,16 +39,20 @@ func isBusOf(p *lineage.Process, own Owner) bool {
 	return inBusUnit(p) && pl.Manager == own.Manager && (own.Manager == event.ManagerSystem || pl.OwnerUID == own.UID)
 }
 
-// isLauncher reports whether a process is dbus-broker's launcher, which alone
-// carries out activations there.
-func isLauncher(p *lineage.Process) bool {
-	return path.Base(p.Exe) == "dbus-broker-launch" && inBusUnit(p)
+// isLauncher reports whether a process is the launcher of a manager's dbus-broker,
+// which alone carries out activations there. A user's own is none of the system's.
+func isLauncher(p *lineage.Process, own Owner) bool {
+	return path.Base(p.Exe) == launcher && isBusOf(p, own)
 }
+
+// launcher is the program of dbus-broker that starts services.
+const launcher = "dbus-broker-launch"
 
 // IsBusDaemon reports whether a process is a bus. What a bus starts without a
 // service manager, it starts for somebody else.
 func IsBusDaemon(p *lineage.Process) bool {
-	return path.Base(p.Exe) == "dbus-daemon" && inBusUnit(p) || isLauncher(p)
+	program := path.Base(p.Exe)
+	return (program == "dbus-daemon" || program == launcher) && inBusUnit(p)
 }
 
 // IsUnitlessBus reports whether a process is a bus where there are no units. A
