@@ -26,8 +26,9 @@ filters:
   unknown            the origin of a creation is not known
 This condition looks at everything:
   lost               events were lost, or cannot be read
-UNIT may contain * ? [] as in a shell. If events were lost, a condition that
-might have been met counts as met.`
+UNIT may contain * ? [] as in a shell. It is a unit of the machine's own manager;
+user@UID/UNIT is one of a user's. If events were lost, a condition that might
+have been met counts as met.`
 
 // failOnFlag is --fail-on, a set of conditions.
 type failOnFlag struct {

@@ -25,9 +25,9 @@ type filterFlags struct {
 
 func (f *filterFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringArrayVar(&f.units, "unit", nil, "only those created in this `unit`; may contain * ? []; repeatable")
+	flags.StringArrayVar(&f.units, "unit", nil, "only those created in this `unit` of the machine, or as user@UID/UNIT of a user's manager; may contain * ? []; repeatable")
 	flags.StringArrayVar(&f.comms, "comm", nil, "only those created by a process of this `name`, before or after its exec; may contain * ? []; repeatable")
-	flags.StringArrayVar(&f.containers, "container", nil, "only those created in the container of this `id`, or of an id that begins so; repeatable")
+	flags.StringArrayVar(&f.containers, "container", nil, "only those created in the machine's container of this `id`, or of an id that begins so; user@UID/ID for a user's own; repeatable")
 	flags.StringArrayVar(&f.users, "uid", nil, "only those created by this `user`, a number or a name; repeatable")
 	flags.BoolVar(&f.failed, "failed", false, "only those that failed")
 }

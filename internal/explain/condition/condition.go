@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nsblame/nsblame/internal/explain/cgroup"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 )
 
@@ -18,7 +19,8 @@ import (
 type Condition struct {
 	// Name is one of Names.
 	Name string
-	// Pattern is that of the unit, for those that take one.
+	// Pattern is that of the unit, for those that take one. It is held against the
+	// names of cgroup.Placement.UnitNames.
 	Pattern string
 }
 
@@ -77,11 +79,13 @@ func (c Condition) String() string {
 	return c.Name + "=" + c.Pattern
 }
 
-// matches reports whether a unit's name matches the pattern or equals it: a name
-// may hold what a pattern would escape.
-func (c Condition) matches(unit string) bool {
-	ok, err := path.Match(c.Pattern, unit)
-	return unit != "" && (unit == c.Pattern || err == nil && ok)
+// matches reports whether the name of a unit matches the pattern or equals it: a
+// name may hold what a pattern would escape.
+func (c Condition) matches(place *cgroup.Placement) bool {
+	return slices.ContainsFunc(place.UnitNames(), func(unit string) bool {
+		ok, err := path.Match(c.Pattern, unit)
+		return unit == c.Pattern || err == nil && ok
+	})
 }
 
 // about reports whether a creation meets the condition by itself.
@@ -91,9 +95,9 @@ func (c Condition) about(k *finding.Attribution) bool {
 	case Created:
 		return created
 	case CreatedBy:
-		return created && c.matches(k.Placement.Unit)
+		return created && c.matches(&k.Placement)
 	case CausedBy:
-		return c.matches(k.Origin.Unit)
+		return c.matches(&k.Origin.Placement)
 	case Failed:
 		return !created
 	case Unknown:

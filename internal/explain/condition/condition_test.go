@@ -3,6 +3,8 @@ package condition
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -60,8 +62,8 @@ func (s *story) see(bodies ...event.Body) *story {
 func (s *story) create(serial uint64, errno uint32, unit, origin string) *story {
 	k := &finding.Attribution{
 		Creation:  &lineage.Creation{Netns: event.NetnsCreate{Serial: serial, Errno: errno}},
-		Placement: cgroup.Placement{Unit: unit},
-		Origin:    finding.Origin{Trigger: finding.TriggerCommand, Unit: origin},
+		Placement: placed(unit),
+		Origin:    finding.Origin{Trigger: finding.TriggerCommand, Unit: origin, Placement: placed(origin)},
 	}
 	if origin == "" {
 		k.Origin.Trigger = finding.TriggerUnknown
@@ -69,6 +71,17 @@ func (s *story) create(serial uint64, errno uint32, unit, origin string) *story 
 	s.see(&k.Netns)
 	s.judged(k, true)
 	return s
+}
+
+// placed is the placement of a unit. That of a user's manager has the user in
+// front: "1000/a.service".
+func placed(name string) cgroup.Placement {
+	user, own, isUsers := strings.Cut(name, "/")
+	if !isUsers {
+		return cgroup.Placement{Unit: name, Manager: event.ManagerSystem}
+	}
+	uid, _ := strconv.ParseUint(user, 10, 32)
+	return cgroup.Placement{Unit: own, Manager: event.ManagerUser, OwnerUID: uint32(uid), HasOwner: true}
 }
 
 // judged has the causes of a creation follow.
@@ -121,6 +134,37 @@ func TestVerdict(t *testing.T) {
 	// a pattern is of the whole name, and a name is its own pattern
 	judge(t, "created-by=a", `created-by=a\x2db.service`).create(1, 0, `a\x2db.service`, "x").see(end(1)).
 		want(`created-by=a\x2db.service: 1`)
+}
+
+// A unit of a user's own manager meets no condition on the system's of that name. It
+// has to be asked for, as has that manager's service.
+func TestWhoseUnit(t *testing.T) {
+	for _, tc := range []struct {
+		pattern, unit string
+		met           bool
+	}{
+		{"cron.service", "cron.service", true},
+		{"cron.service", "1000/cron.service", false},
+		{"c*", "1000/cron.service", false},
+		{"*", "1000/cron.service", true}, // the system's user@1000.service
+		{"*.timer", "1000/job.timer", false},
+		{"user@1000/cron.service", "1000/cron.service", true},
+		{"user@1000/cron.service", "1001/cron.service", false},
+		{"user@1000/cron.service", "cron.service", false},
+		{"user@*/cron.service", "1001/cron.service", true},
+		{"*/*", "1001/cron.service", true},
+		{"user@1000.service", "1000/cron.service", true},
+	} {
+		for _, name := range []string{"created-by=", "caused-by="} {
+			condition := name + tc.pattern
+			s := judge(t, condition).create(1, 0, tc.unit, tc.unit).see(end(1))
+			if tc.met {
+				s.want(condition + ": 1")
+			} else {
+				s.want()
+			}
+		}
+	}
 }
 
 // What may have happened unseen is not ruled out.

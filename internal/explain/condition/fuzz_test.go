@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/cgroup"
 )
 
 // FuzzParse: a condition that is taken reads the same when it is written again,
@@ -34,13 +37,16 @@ func FuzzParse(f *testing.F) {
 		if c.Pattern == "" {
 			return
 		}
-		if !c.matches(c.Pattern) || c.matches("") {
+		matches := func(unit string) bool {
+			return c.matches(&cgroup.Placement{Unit: unit, Manager: event.ManagerSystem})
+		}
+		if !matches(c.Pattern) || matches("") {
 			t.Fatalf("%q doesn't match itself, or matches nothing", c.Pattern)
 		}
-		if want, err := path.Match(c.Pattern, unit); unit != "" && err == nil && want && !c.matches(unit) {
+		if want, err := path.Match(c.Pattern, unit); unit != "" && err == nil && want && !matches(unit) {
 			t.Fatalf("%q against %q", c.Pattern, unit)
 		}
-		if !strings.ContainsAny(c.Pattern, `*?[\`) && c.matches(unit) != (unit == c.Pattern) {
+		if !strings.ContainsAny(c.Pattern, `*?[\`) && matches(unit) != (unit == c.Pattern) {
 			t.Fatalf("%q, no pattern, against %q", c.Pattern, unit)
 		}
 	})

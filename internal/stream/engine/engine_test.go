@@ -286,6 +286,41 @@ func TestFilter(t *testing.T) {
 	}
 }
 
+// A name alone is that of a unit or a container of the machine's. What a user's own
+// manager calls so, or a cgroup below it, has to be asked for.
+func TestFilterByOwner(t *testing.T) {
+	const (
+		id      = "9ec39b91f3d70e1beff50a308f77067065ea6be0d91a3378375056cd4422cf3d"
+		user    = "/user.slice/user-1000.slice/user@1000.service/app.slice/"
+		machine = "/system.slice/"
+	)
+	unit := func(list ...string) Filter { return Filter{Units: list} }
+	container := func(list ...string) Filter { return Filter{Containers: list} }
+	for _, tc := range []struct {
+		path   string
+		filter Filter
+		want   bool
+	}{
+		{machine + "cron.service", unit("cron.service"), true},
+		{user + "cron.service", unit("cron.service"), false},
+		{user + "cron.service", unit("c*.service"), false},
+		{user + "cron.service", unit("user@1000/cron.service"), true},
+		{user + "cron.service", unit("user@*/cron.service"), true},
+		{user + "cron.service", unit("user@1000.service"), true},
+		{machine + "cron.service", unit("user@1000/cron.service", "user@*/*"), false},
+		{machine + "docker-" + id + ".scope", container(id[:12]), true},
+		{user + "docker-" + id + ".scope", container(id[:12]), false},
+		{user + "x.service/kubepods/burstable/pod0c1f3a5b7d9e4f60a1b2c3d4e5f60718/" + id, container(id), false},
+		{user + "x.service/kubepods/burstable/pod0c1f3a5b7d9e4f60a1b2c3d4e5f60718/" + id, container("user@1000/" + id[:12]), true},
+		{machine + "docker-" + id + ".scope", container("user@1000/"+id, "user@*/"+id), false},
+	} {
+		c := &finding.Attribution{Creation: &lineage.Creation{}, Placement: cgroup.Parse(tc.path)}
+		if got := tc.filter.Match(c); got != tc.want {
+			t.Errorf("%s by %+v: %v", tc.path, tc.filter, got)
+		}
+	}
+}
+
 // The loading of a module is subject to the filters, and creates nothing.
 func TestLoads(t *testing.T) {
 	stream := func() *script {
