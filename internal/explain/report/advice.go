@@ -12,8 +12,8 @@ const (
 	AdviceNoSettingFile AdviceCode = "no_setting_file"
 	// AdviceShareNetwork: turn PrivateNetwork off for Unit, a unit of the machine.
 	AdviceShareNetwork AdviceCode = "share_network"
-	// AdviceShareNetworkUsers: likewise, for the Unit of every user.
-	AdviceShareNetworkUsers AdviceCode = "share_network_users"
+	// AdviceShareNetworkUser: likewise, for the Unit of one user's manager.
+	AdviceShareNetworkUser AdviceCode = "share_network_user"
 
 	// AdviceReadStaticHostname and those below: read it elsewhere. Replaced is the
 	// command to replace, empty where it is a call to BusName.
@@ -36,6 +36,9 @@ const (
 	AdviceChangeCrontab AdviceCode = "change_crontab"
 	// AdviceInspectContainer: look at a container that Program runs.
 	AdviceInspectContainer AdviceCode = "inspect_container"
+	// AdviceInspectContainerOfUser: likewise, and a user claims that it is Program's:
+	// User, if HasUser.
+	AdviceInspectContainerOfUser AdviceCode = "inspect_container_of_user"
 	// AdviceInspectContainersOf: look at the container for which Program does it.
 	AdviceInspectContainersOf AdviceCode = "inspect_containers_of"
 
@@ -77,6 +80,9 @@ type Advice struct {
 	BusName string
 	// Program is a container runtime.
 	Program string
+	// User is a user, if HasUser.
+	User    uint32
+	HasUser bool
 	// Replaced is the command line that is replaced.
 	Replaced []string
 	// Parents counts the parents that are shown as run by. There are more of them

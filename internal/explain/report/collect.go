@@ -295,7 +295,7 @@ func identify(k *finding.Attribution) (cause Cause, key, like string) {
 		if cause.Activated == "" {
 			cause.Activated = activation.BusName
 		}
-		ways = append(ways, activation.BusName, stable(l.Unit, &k.Placement))
+		ways = append(ways, activation.BusName, fmt.Sprintf("%#v", linkRef(l, &k.Placement)))
 	}
 	for _, s := range cause.Settings {
 		ways = append(ways, s.Name, s.Value, s.File, fmt.Sprint(s.Line))
@@ -322,7 +322,12 @@ func runtimeOf(p *cgroup.Placement) string {
 	if p.Container == nil {
 		return ""
 	}
-	return p.Container.Runtime
+	c := *p.Container
+	c.ID = "" // one cause may make many
+	if isID(c.Within) {
+		c.Within = "*"
+	}
+	return c.ContainerName()
 }
 
 // actor is the process that a creation goes back to.
@@ -364,7 +369,7 @@ func (g *group) add(k *finding.Attribution) {
 	}
 	for _, place := range []*cgroup.Placement{&k.Origin.Placement, &k.Placement} {
 		if place.Container != nil {
-			g.containers.add([]string{containerName(place.Container)})
+			g.containers.add([]string{place.Container.ContainerName()})
 			break
 		}
 	}

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"path"
 	"regexp"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 	"github.com/nsblame/nsblame/internal/explain/unit"
 )
@@ -76,6 +78,15 @@ func unitRef(p *cgroup.Placement) UnitRef {
 	}
 }
 
+// linkRef names the unit that a link is about. place is that of the creator.
+func linkRef(l *finding.Link, place *cgroup.Placement) UnitRef {
+	name := stable(l.Unit, place)
+	return UnitRef{
+		Unit: name, Pattern: name != l.Unit,
+		Manager: cmp.Or(l.Manager, event.ManagerSystem), OwnerUID: l.OwnerUID, HasOwner: l.Manager == event.ManagerUser,
+	}
+}
+
 // command is a process's command line without the numbers that only this run of
 // it has: arguments that are the pid of the process or of one of its ancestors,
 // but pid 1, and the id of its container.
@@ -100,5 +111,14 @@ func command(p *lineage.Process, ancestry []lineage.Process, place *cgroup.Place
 
 func pidText(id event.ProcessID) string { return strconv.FormatUint(uint64(id.PID), 10) }
 
-// containerName is how a container is counted.
-func containerName(c *cgroup.Container) string { return c.Runtime + ":" + c.ID }
+// machines reports whether the unit is one of the system's manager. A user's of the
+// same name is another one.
+func (u *UnitRef) machines() bool { return u.Unit != "" && u.Manager != event.ManagerUser }
+
+// bare is the unit by its name and its manager alone.
+func (u UnitRef) bare() UnitRef {
+	if !u.HasOwner {
+		u.OwnerUID = 0 // the user whose session it is
+	}
+	return u
+}

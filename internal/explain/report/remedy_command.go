@@ -9,9 +9,10 @@ import (
 
 func ofCommand(c *Cause) []Remedy {
 	k := c.Example
+	if by := activated(k); by != nil {
+		return activation(c, by)
+	}
 	switch {
-	case activated(k):
-		return activation(c)
 	case k.Origin.Process != nil && k.Origin.Process.ID == k.Process.ID:
 		if r, ok := container(c); ok {
 			return []Remedy{r, byCommand(c)}
@@ -22,10 +23,10 @@ func ofCommand(c *Cause) []Remedy {
 		return []Remedy{r, byCommand(c)}
 	}
 	out := []Remedy{byCommand(c)}
-	if unit := startedUnit(k); unit != "" {
+	if unit, ok := startedUnit(k); ok {
 		out = append(out, Remedy{
 			Kind: FewerStarts,
-			Do:   Advice{Code: AdviceKeepRunning, Unit: UnitRef{Unit: unit}},
+			Do:   Advice{Code: AdviceKeepRunning, Unit: unit},
 			Cost: Drawback{Code: DrawbackMemory},
 		})
 	}
@@ -33,33 +34,41 @@ func ofCommand(c *Cause) []Remedy {
 }
 
 // startedUnit is the unit that the first request of the chain was about.
-func startedUnit(k *finding.Attribution) string {
+func startedUnit(k *finding.Attribution) (UnitRef, bool) {
 	for i := range k.Links {
 		if l := &k.Links[i]; l.Kind == finding.KindBecause && l.Unit != "" {
-			return stable(l.Unit, &k.Placement)
+			return linkRef(l, &k.Placement), true
 		}
 	}
-	return ""
+	return UnitRef{}, false
 }
 
-// activated reports whether the chain begins with an activation over D-Bus.
-func activated(k *finding.Attribution) bool {
-	return slices.ContainsFunc(k.Links, func(l finding.Link) bool {
-		_, ok := l.Activation()
-		return ok
-	})
+// activated returns the link by which a service was activated over D-Bus, nil if
+// there is none.
+func activated(k *finding.Attribution) *finding.Link {
+	for i := range k.Links {
+		if _, ok := k.Links[i].Activation(); ok {
+			return &k.Links[i]
+		}
+	}
+	return nil
 }
 
-func activation(c *Cause) []Remedy {
+func activation(c *Cause, by *finding.Link) []Remedy {
+	service := c.Creator
+	if by.Unit != "" {
+		service = linkRef(by, &c.Example.Placement)
+	}
 	name := c.Activated
-	if name == "" {
-		name = serviceNames[c.Creator.Unit]
+	if name == "" && service.machines() {
+		name = serviceNames[service.Unit]
 	}
 	if name == "" {
-		name = c.Creator.Unit
+		name = service.Unit
 	}
 	var list []Remedy
-	if r, ok := callInstead(name, c.Command); ok {
+	// on a user's bus the same name is a service of his own
+	if r, ok := callInstead(name, c.Command); ok && service.machines() {
 		list = append(list, r)
 	}
 	return append(list, Remedy{
@@ -75,7 +84,7 @@ func byCommand(c *Cause) Remedy {
 		Code: AdviceChangeCommand, Unit: c.Origin, Parents: len(c.RunBy.Values), MoreParents: c.RunBy.Others > 0,
 	}}
 	switch {
-	case isCron(c.Origin.Unit):
+	case isCron(&c.Origin):
 		out.Do.Code = AdviceChangeCrontab
 		out.Commands = [][]string{{"ls", "/etc/crontab", "/etc/cron.d", "/etc/cron.hourly", "/etc/cron.daily", "/var/spool/cron"}}
 	case c.Origin.Unit != "":
@@ -87,6 +96,7 @@ func byCommand(c *Cause) Remedy {
 	return out
 }
 
-func isCron(unit string) bool {
-	return slices.Contains([]string{"cron.service", "crond.service", "cronie.service"}, unit)
+// isCron reports whether the unit is the machine's cron.
+func isCron(u *UnitRef) bool {
+	return u.machines() && slices.Contains([]string{"cron.service", "crond.service", "cronie.service"}, u.Unit)
 }

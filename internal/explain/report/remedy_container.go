@@ -20,11 +20,20 @@ func container(c *Cause) (Remedy, bool) {
 		Cost: Drawback{Code: DrawbackContainerDown},
 	}
 	for _, place := range []*cgroup.Placement{&k.Origin.Placement, &k.Placement} {
-		if place.Container == nil {
-			continue
+		known := place.Container
+		if place.Outer != nil {
+			known = place.Outer // whose name is not chosen within another
 		}
-		out.Do = Advice{Code: AdviceInspectContainer, Program: place.Container.Runtime}
-		out.Commands = inspect(place.Container.Runtime, place.Container.ID)
+		switch {
+		case known == nil:
+			continue
+		case known.Claimed:
+			// the machine's runtime may have another one of this id
+			out.Do = Advice{Code: AdviceInspectContainerOfUser, Program: known.Runtime, User: known.UID, HasUser: known.HasUID}
+		default:
+			out.Do = Advice{Code: AdviceInspectContainer, Program: known.Runtime}
+			out.Commands = inspect(known.Runtime, known.ID)
+		}
 		return out, true
 	}
 	if p := k.Origin.Process; p != nil && slices.Contains(runtimes, program(p)) {

@@ -8,12 +8,14 @@ import (
 	"github.com/nsblame/nsblame/internal/event"
 )
 
-// unitDir is where the administrator's settings of a unit go.
+// unitDir is where settings of a unit go: the administrator's, or for a unit of a
+// user's manager those of this user. What is in /etc/systemd/user is for every user,
+// of whom this manager says nothing.
 func unitDir(p *UnitRef) string {
-	if p.Manager == event.ManagerUser {
-		return "/etc/systemd/user"
+	if p.machines() {
+		return "/etc/systemd/system"
 	}
-	return "/etc/systemd/system"
+	return "~/.config/systemd/user"
 }
 
 // dropInName sorts behind the names that drop-ins usually have: the last one
@@ -33,7 +35,7 @@ func dropIn(c *Cause) (Remedy, bool) {
 		return out, true
 	}
 	if c.Creator.HasOwner {
-		out.Do.Code = AdviceShareNetworkUsers
+		out.Do.Code = AdviceShareNetworkUser
 	}
 	out.File = &File{
 		Path:     path.Join(unitDir(&c.Creator), template(c.Creator.Unit)+".d", after(s.File)),

@@ -72,7 +72,7 @@ func TestDropIn(t *testing.T) {
 	// a user's unit belongs to the user's manager
 	k = ofUnit(100, "/user.slice/user-1000.slice/user@1000.service/app.slice/x.service")
 	got = remedyOf(t, DropIn, k)
-	if got.File.Path != "/etc/systemd/user/x.service.d/zz-no-private-network.conf" || !slices.Equal(got.Commands[0], []string{"systemctl", "--user", "daemon-reload"}) {
+	if got.File.Path != "~/.config/systemd/user/x.service.d/zz-no-private-network.conf" || got.Do.Code != AdviceShareNetworkUser || !slices.Equal(got.Commands[0], []string{"systemctl", "--user", "daemon-reload"}) {
 		t.Errorf("%+v", got)
 	}
 }

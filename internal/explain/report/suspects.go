@@ -53,7 +53,7 @@ type suspects struct {
 	short        Reason  // why a list is not whole
 	unplaced     uint32
 	involved     map[UnitRef]bool
-	named        map[string]bool // by chains, which don't tell the manager
+	named        map[UnitRef]bool // by chains
 	overflow     bool
 	unknown      uint64
 	unplacedMade uint64
@@ -63,7 +63,7 @@ type suspects struct {
 func newSuspects() suspects {
 	return suspects{
 		began: make(map[UnitRef]uint32), ended: make(map[UnitRef]uint32),
-		involved: make(map[UnitRef]bool), named: make(map[string]bool),
+		involved: make(map[UnitRef]bool), named: make(map[UnitRef]bool),
 	}
 }
 
@@ -108,8 +108,8 @@ func (s *suspects) involve(k *finding.Attribution) {
 	s.mark(&k.Placement)
 	s.mark(&k.Origin.Placement)
 	for i := range k.Links {
-		if name := k.Links[i].Unit; name != "" {
-			s.name(stable(name, &k.Placement))
+		if l := &k.Links[i]; l.Unit != "" {
+			s.name(linkRef(l, &k.Placement))
 		}
 	}
 	if k.Origin.Trigger == finding.TriggerUnknown {
@@ -133,16 +133,16 @@ func (s *suspects) mark(place *cgroup.Placement) {
 	}
 	s.involved[unitRef(place)] = true
 	if place.SystemUnit != place.Unit && place.SystemUnit != "" {
-		s.name(place.SystemUnit)
+		s.name(UnitRef{Unit: place.SystemUnit, Manager: event.ManagerSystem})
 	}
 }
 
-func (s *suspects) name(unit string) {
+func (s *suspects) name(unit UnitRef) {
 	if len(s.named) >= maxUnits {
 		s.overflow = true
 		return
 	}
-	s.named[unit] = true
+	s.named[unit.bare()] = true
 }
 
 // actors is what must be visible for nobody to have been missed: who created a
@@ -167,13 +167,13 @@ func (s *suspects) judge(r *Report) Suspects {
 		out.Why = Reason{Code: ProcessesUnplaced, Count: uint64(s.unplaced)}
 	}
 	for unit, processes := range s.ended {
-		if _, before := s.began[unit]; before && !s.involved[unit] && !s.named[unit.Unit] {
+		if _, before := s.began[unit]; before && !s.involved[unit] && !s.named[unit.bare()] {
 			out.Units = append(out.Units, Suspect{UnitRef: unit, Processes: processes})
 		}
 	}
 	slices.SortFunc(out.Units, func(a, b Suspect) int {
 		return cmp.Or(
-			cmp.Compare(rank(a.Unit), rank(b.Unit)), cmp.Compare(a.Unit, b.Unit),
+			cmp.Compare(rank(&a.UnitRef), rank(&b.UnitRef)), cmp.Compare(a.Unit, b.Unit),
 			cmp.Compare(a.Manager, b.Manager), cmp.Compare(a.OwnerUID, b.OwnerUID),
 		)
 	})
@@ -226,10 +226,11 @@ var usual = []string{
 	"openvswitch", "ovs", "netplan", "NetworkManager", "systemd-networkd",
 }
 
-// rank puts the usual suspects first, in the order above.
-func rank(unit string) int {
-	i := slices.IndexFunc(usual, func(prefix string) bool { return strings.HasPrefix(unit, prefix) })
-	if i < 0 {
+// rank puts the usual suspects first, in the order above. A user's unit of such a
+// name is none.
+func rank(unit *UnitRef) int {
+	i := slices.IndexFunc(usual, func(prefix string) bool { return strings.HasPrefix(unit.Unit, prefix) })
+	if i < 0 || !unit.machines() {
 		return len(usual)
 	}
 	return i

@@ -214,14 +214,18 @@ func (w *reportWriter) gaps() []phrase {
 
 // unitRefText is a unit with the user whose it is.
 func unitRefText(p *report.UnitRef) string {
-	name := unitName(p.Unit)
-	if p.Manager == event.ManagerUser && p.HasOwner {
-		return fmt.Sprintf("%s (user %d)", name, p.OwnerUID)
+	return unitName(p.Unit) + ownerText(p)
+}
+
+// ownerText is the user whose unit it is, in the manner of a supplement.
+func ownerText(p *report.UnitRef) string {
+	switch {
+	case p.Manager != event.ManagerUser:
+		return ""
+	case p.HasOwner:
+		return fmt.Sprintf(" (user %d)", p.OwnerUID)
 	}
-	if p.Manager == event.ManagerUser {
-		return name + " (user)"
-	}
-	return name
+	return " (user)"
 }
 
 func argvText(argv []string) string { return string(appendArgv(nil, argv, maxReportCommand)) }

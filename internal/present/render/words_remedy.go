@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/report"
 )
@@ -11,9 +12,9 @@ import (
 // adviceWords has the words for each advice. The names in braces stand for its
 // fields, see adviceText.
 var adviceWords = map[report.AdviceCode]string{
-	report.AdviceNoSettingFile:     "{unit} has PrivateNetwork=yes without a file that says so: whoever makes the unit sets it, and must be told not to",
-	report.AdviceShareNetwork:      "Turn PrivateNetwork off for {unit}",
-	report.AdviceShareNetworkUsers: "Turn PrivateNetwork off for {unit}, for every user's manager; reload it{as user}",
+	report.AdviceNoSettingFile:    "{unit} has PrivateNetwork=yes without a file that says so: whoever makes the unit sets it, and must be told not to",
+	report.AdviceShareNetwork:     "Turn PrivateNetwork off for {unit}",
+	report.AdviceShareNetworkUser: "Turn PrivateNetwork off for {unit}, by a file of that user's own; write and reload it{as user}",
 
 	report.AdviceReadStaticHostname:    "Instead of {replaced}: read /etc/hostname, where the static host name is",
 	report.AdviceReadTransientHostname: "Instead of {replaced}: ask the kernel for the host name in use",
@@ -27,18 +28,20 @@ var adviceWords = map[report.AdviceCode]string{
 	report.AdviceKeepRunning: "Keep {unit} running instead of starting it anew each time",
 	report.AdviceCallLess: "Call {bus name} less often, or from something that keeps it busy: each call that finds it stopped starts it, " +
 		"and one that finds it running creates nothing",
-	report.AdviceChangeCommand:       "Change or stop what runs the command{parents}",
-	report.AdviceChangeCommandIn:     "Change or stop what runs the command{parents}. It runs in {unit}{as user}",
-	report.AdviceChangeCrontab:       "Change or stop what runs the command{parents}. It runs in {unit}: the entry is in one of the crontabs",
-	report.AdviceInspectContainer:    "It is done within a container of {program}. If it ends and comes again, look at its restart policy and at why it ends",
+	report.AdviceChangeCommand:    "Change or stop what runs the command{parents}",
+	report.AdviceChangeCommandIn:  "Change or stop what runs the command{parents}. It runs in {unit}{as user}",
+	report.AdviceChangeCrontab:    "Change or stop what runs the command{parents}. It runs in {unit}: the entry is in one of the crontabs",
+	report.AdviceInspectContainer: "It is done within a container of {program}. If it ends and comes again, look at its restart policy and at why it ends",
+	report.AdviceInspectContainerOfUser: "{user} claims that it is done within a container of {program}: ask that user, not the machine's own {program}, " +
+		"which may have another of the same id",
 	report.AdviceInspectContainersOf: "It is done by {program}, for a container. If that ends and comes again, look at its restart policy and at why it ends",
 
 	report.AdviceFixFailure: "{unit} ends and is restarted automatically{restart}. Mend what makes it end{as user}",
-	report.AdviceSlowTimer: "Let {unit} elapse less often (systemctl edit {unit}: OnCalendar=, OnUnitActiveSec=, …; " +
+	report.AdviceSlowTimer: "Let {unit} elapse less often ({edit}: OnCalendar=, OnUnitActiveSec=, …; " +
 		"an empty one first takes back those before it), or disable it",
 	report.AdviceKeepSocketService: "{unit} starts the service for a connection that finds it stopped: keep it running",
 	report.AdviceAcceptNo:          "{unit} starts {service} anew for each connection: with Accept=no one service answers all",
-	report.AdviceNothing:           "{unit} is started with the machine, once: nothing needs to be done about that",
+	report.AdviceNothing:           "{unit} is started with {manager}, once: nothing needs to be done about that",
 	report.AdviceChangeTrigger:     "{unit} starts the unit each time that it is triggered: change what it watches, or disable it",
 
 	report.AdviceHearBuses:    "The buses were not heard, so who asked is not known: run nsblame without --no-bus, or see why the probe is not live",
@@ -73,7 +76,8 @@ var drawbackWords = map[report.DrawbackCode]string{
 // adviceText is an advice in words. It may hold any byte.
 func adviceText(a *report.Advice) string {
 	return strings.NewReplacer(
-		"{unit}", a.Unit.Unit, "{as user}", asUserText(&a.Unit), "{service}", a.Service, "{bus name}", a.BusName, "{program}", a.Program,
+		"{unit}", a.Unit.Unit+ownerText(&a.Unit), "{as user}", asUserText(&a.Unit), "{edit}", editText(&a.Unit), "{manager}", managerText(&a.Unit),
+		"{user}", userText(a), "{service}", a.Service, "{bus name}", a.BusName, "{program}", a.Program,
 		"{replaced}", replacedText(a), "{parents}", parentsText(a), "{restart}", howRestartedText(a.Restart),
 	).Replace(adviceWords[a.Code])
 }
@@ -89,6 +93,30 @@ func asUserText(u *report.UnitRef) string {
 		return ""
 	}
 	return fmt.Sprintf(" as the user with id %d", u.OwnerUID)
+}
+
+// editText is the command that edits a unit.
+func editText(u *report.UnitRef) string {
+	if u.Manager == event.ManagerUser {
+		return "systemctl --user edit " + u.Unit
+	}
+	return "systemctl edit " + u.Unit
+}
+
+// managerText is what starts together with a unit's manager.
+func managerText(u *report.UnitRef) string {
+	if u.Manager == event.ManagerUser {
+		return "the user's manager"
+	}
+	return "the machine"
+}
+
+// userText is the user of an advice.
+func userText(a *report.Advice) string {
+	if !a.HasUser {
+		return "Somebody"
+	}
+	return fmt.Sprintf("The user with id %d", a.User)
 }
 
 // replacedText says what is to be replaced: a command line, or a call.
