@@ -27,6 +27,8 @@ type Link struct {
 	// The unit that the step is about, if it is about one.
 	Unit       Text   `json:"unit,omitempty"`
 	UnitBase64 []byte `json:"unit_base64,omitempty"`
+	// The user whose manager's unit it is; absent for the system's.
+	OwnerUID *uint32 `json:"owner_uid,omitempty"`
 	// The process that the step is about, if it is about one.
 	Process *Process `json:"process,omitempty"`
 	// The ancestors of that process.

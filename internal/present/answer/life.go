@@ -66,9 +66,13 @@ type Created struct {
 	// The name of the creator's unit.
 	Unit       *Text  `json:"unit"`
 	UnitBase64 []byte `json:"unit_base64,omitempty"`
+	// The user whose manager's unit it is; absent for the system's.
+	OwnerUID *uint32 `json:"owner_uid,omitempty"`
 	// The id of the creator's container.
 	Container       *Text  `json:"container"`
 	ContainerBase64 []byte `json:"container_base64,omitempty"`
+	// claimed where a user or another container chose that id; absent where the machine did.
+	ContainerEvidence Text `json:"container_evidence,omitempty"`
 }
 
 // Creator names the process that created a namespace.

@@ -17,6 +17,8 @@ type Unit struct {
 	SessionBase64    []byte `json:"session_base64,omitempty"`
 	// The user whose manager it is.
 	OwnerUID *uint32 `json:"owner_uid,omitempty"`
+	// claimed where the name is a user's own manager's; absent where the kernel shows it.
+	Evidence Text `json:"evidence,omitempty"`
 	// What the unit says of its network namespace.
 	Settings []Setting `json:"settings"`
 }
@@ -44,6 +46,13 @@ type Container struct {
 	// The uid of the pod that it is in.
 	Pod       Text   `json:"pod,omitempty"`
 	PodBase64 []byte `json:"pod_base64,omitempty"`
+	// claimed where a user or another container chose these names; absent where the machine did.
+	Evidence Text `json:"evidence,omitempty"`
+	// The user below whose manager or session the cgroup is.
+	OwnerUID *uint32 `json:"owner_uid,omitempty"`
+	// The outermost container, if the name was chosen in one.
+	NamedWithin       Text   `json:"named_within,omitempty"`
+	NamedWithinBase64 []byte `json:"named_within_base64,omitempty"`
 }
 
 // Place is where a process belongs.

@@ -85,16 +85,16 @@ func attributionAnswer(k *finding.Attribution, first finding.Kind) answer.Attrib
 // chainAnswer returns what is known from the kernel, and then the links of the
 // attribution.
 func chainAnswer(k *finding.Attribution, first finding.Kind) []answer.Link {
-	out := []answer.Link{kernelAnswer(first, creatorText(k, maxTreeCommand))}
+	out := []answer.Link{ownAnswer(first, evidence.Kernel, creatorText(k, maxTreeCommand))}
 	if k.Placement.Unit != "" {
-		out = append(out, kernelAnswer(finding.KindUnit, k.Placement.Unit))
+		out = append(out, ownAnswer(finding.KindUnit, unitEvidence(&k.Placement), k.Placement.Unit))
 	}
 	return append(out, each(k.Links, linkAnswer)...)
 }
 
-// kernelAnswer is a link that every chain has.
-func kernelAnswer(kind finding.Kind, what string) answer.Link {
-	out := answer.Link{Link: answer.Text(kindText(kind)), Evidence: answer.Text(evidence.Kernel), Code: answer.Text(kind)}
+// ownAnswer is a link that every chain has.
+func ownAnswer(kind finding.Kind, ev evidence.Evidence, what string) answer.Link {
+	out := answer.Link{Link: answer.Text(kindText(kind)), Evidence: answer.Text(ev), Code: answer.Text(kind)}
 	out.Text, out.TextBase64 = textOf(what)
 	return out
 }
@@ -105,6 +105,9 @@ func linkAnswer(l *finding.Link) answer.Link {
 	out.Code = answer.Text(l.Code())
 	out.Evidence, out.EvidenceBase64 = textOf(string(l.Evidence))
 	out.Unit, out.UnitBase64 = textOf(l.Unit)
+	if l.Unit != "" && l.Manager == event.ManagerUser {
+		out.OwnerUID = &l.OwnerUID
+	}
 	if l.Process == nil {
 		out.Text, out.TextBase64 = textOf(causeText(l.Cause))
 		return out

@@ -3,6 +3,7 @@ package render
 import (
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 	"github.com/nsblame/nsblame/internal/present/answer"
 )
@@ -51,7 +52,9 @@ func unitAnswer(u *cgroup.Placement, path string, settings []event.UnitSetting) 
 	if u.Unit == "" {
 		return nil
 	}
-	out := &answer.Unit{Manager: answer.Text(u.Manager), Settings: each(settings, settingAnswer)}
+	out := &answer.Unit{Manager: answer.Text(u.Manager), Settings: each(settings, func(s *event.UnitSetting) answer.Setting {
+		return settingAnswer(s, u.UnitClaimed())
+	})}
 	out.Name, out.NameBase64 = textOf(u.Unit)
 	out.Slice, out.SliceBase64 = textOf(u.Slice)
 	out.Cgroup, out.CgroupBase64 = textOf(path)
@@ -62,14 +65,17 @@ func unitAnswer(u *cgroup.Placement, path string, settings []event.UnitSetting) 
 	if u.HasOwner {
 		out.OwnerUID = &u.OwnerUID
 	}
+	if u.UnitClaimed() {
+		out.Evidence = answer.Text(evidence.Claimed)
+	}
 	return out
 }
 
-func settingAnswer(s *event.UnitSetting) answer.Setting {
+func settingAnswer(s *event.UnitSetting, claimed bool) answer.Setting {
 	var out answer.Setting
 	out.Name, out.NameBase64 = textOf(s.Name)
 	out.Value, out.ValueBase64 = textOf(s.Value)
-	out.Evidence, out.EvidenceBase64 = textOf(string(s.Source))
+	out.Evidence, out.EvidenceBase64 = textOf(settingEvidence(s, claimed))
 	if out.File, out.FileBase64 = textOrNull(s.File); out.File != nil {
 		line := uint32(s.Line)
 		out.Line = &line
@@ -85,5 +91,12 @@ func containerAnswer(c *cgroup.Container) *answer.Container {
 	out.ID, out.IDBase64 = textOf(c.ID)
 	out.Runtime, out.RuntimeBase64 = textOf(c.Runtime)
 	out.Pod, out.PodBase64 = textOf(c.Pod)
+	out.NamedWithin, out.NamedWithinBase64 = textOf(c.Within)
+	if c.Claimed {
+		out.Evidence = answer.Text(evidence.Claimed)
+	}
+	if c.HasUID {
+		out.OwnerUID = &c.UID
+	}
 	return out
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
@@ -98,10 +99,16 @@ func (p *jsonPrinter) createdRef(c *finding.Attribution) {
 	} else {
 		e.str("unit", c.Placement.Unit)
 	}
+	if c.Placement.Manager == event.ManagerUser && c.Placement.HasOwner {
+		e.uint("owner_uid", uint64(c.Placement.OwnerUID))
+	}
 	if c.Placement.Container == nil {
 		e.null("container")
 	} else {
 		e.str("container", c.Placement.Container.ID)
+		if c.Placement.Container.Claimed {
+			e.str("container_evidence", string(evidence.Claimed))
+		}
 	}
 	e.close('}')
 }

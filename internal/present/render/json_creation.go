@@ -50,9 +50,9 @@ func placeFields(e *encoder, c *finding.Attribution) {
 func chainField(e *encoder, c *finding.Attribution, first finding.Kind) {
 	e.key("chain")
 	e.open('[')
-	kernelLink(e, first, creatorText(c, maxTreeCommand))
+	ownLink(e, first, evidence.Kernel, creatorText(c, maxTreeCommand))
 	if c.Placement.Unit != "" {
-		kernelLink(e, finding.KindUnit, c.Placement.Unit)
+		ownLink(e, finding.KindUnit, unitEvidence(&c.Placement), c.Placement.Unit)
 	}
 	for i := range c.Links {
 		linkObject(e, &c.Links[i])
@@ -60,11 +60,11 @@ func chainField(e *encoder, c *finding.Attribution, first finding.Kind) {
 	e.close(']')
 }
 
-// kernelLink writes a link that every chain has.
-func kernelLink(e *encoder, kind finding.Kind, text string) {
+// ownLink writes a link that every chain has.
+func ownLink(e *encoder, kind finding.Kind, ev evidence.Evidence, text string) {
 	e.open('{')
 	e.str("link", kindText(kind))
-	e.str("evidence", string(evidence.Kernel))
+	e.str("evidence", string(ev))
 	e.str("text", text)
 	e.str("code", string(kind))
 	e.close('}')
@@ -82,6 +82,9 @@ func linkObject(e *encoder, l *finding.Link) {
 	e.str("code", string(l.Code()))
 	if l.Unit != "" {
 		e.str("unit", l.Unit)
+		if l.Manager == event.ManagerUser {
+			e.uint("owner_uid", uint64(l.OwnerUID))
+		}
 	}
 	if l.Process != nil {
 		e.key("process")

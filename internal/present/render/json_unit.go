@@ -3,6 +3,7 @@ package render
 import (
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/evidence"
 )
 
 func unitField(e *encoder, u *cgroup.Placement, path string, settings []event.UnitSetting) {
@@ -25,16 +26,19 @@ func unitField(e *encoder, u *cgroup.Placement, path string, settings []event.Un
 	if u.HasOwner {
 		e.uint("owner_uid", uint64(u.OwnerUID))
 	}
+	if u.UnitClaimed() {
+		e.str("evidence", string(evidence.Claimed))
+	}
 	e.key("settings")
 	e.open('[')
 	for i := range settings {
-		settingObject(e, &settings[i])
+		settingObject(e, &settings[i], u)
 	}
 	e.close(']')
 	e.close('}')
 }
 
-func settingObject(e *encoder, s *event.UnitSetting) {
+func settingObject(e *encoder, s *event.UnitSetting, of *cgroup.Placement) {
 	e.open('{')
 	e.str("name", s.Name)
 	e.str("value", s.Value)
@@ -45,8 +49,17 @@ func settingObject(e *encoder, s *event.UnitSetting) {
 		e.str("file", s.File)
 		e.uint("line", uint64(s.Line))
 	}
-	e.str("evidence", string(s.Source))
+	e.str("evidence", settingEvidence(s, of.UnitClaimed()))
 	e.close('}')
+}
+
+// settingEvidence is what shows a setting: a user's manager only claims it, in
+// whichever file.
+func settingEvidence(s *event.UnitSetting, claimed bool) string {
+	if claimed {
+		return string(evidence.Claimed)
+	}
+	return string(s.Source)
 }
 
 func containerField(e *encoder, name string, c *cgroup.Container) {
@@ -60,6 +73,15 @@ func containerField(e *encoder, name string, c *cgroup.Container) {
 	e.str("runtime", c.Runtime)
 	if c.Pod != "" {
 		e.str("pod", c.Pod)
+	}
+	if c.Claimed {
+		e.str("evidence", string(evidence.Claimed))
+	}
+	if c.HasUID {
+		e.uint("owner_uid", uint64(c.UID))
+	}
+	if c.Within != "" {
+		e.str("named_within", c.Within)
 	}
 	e.close('}')
 }

@@ -9,7 +9,9 @@ import (
 func (a *reportAnswerer) cause(c *report.Cause) answer.Cause {
 	out := answer.Cause{
 		Trigger: answer.Text(c.Trigger), Origin: unitRefOrNull(&c.Origin), Command: commandAnswer(c),
-		Unit: unitRefOrNull(&c.Creator), Settings: each(c.Settings, settingAnswer),
+		Unit: unitRefOrNull(&c.Creator), Settings: each(c.Settings, func(s *event.UnitSetting) answer.Setting {
+			return settingAnswer(s, c.Example.Placement.UnitClaimed())
+		}),
 		RunBy: tallyAnswer(&c.RunBy), Containers: tallyAnswer(&c.Containers), Occupants: occupantsAnswer(c),
 		Similar: uint64(c.Similar), Count: c.Count, Failed: c.Failed, Errors: errorsAnswer(c.Errors),
 		First: a.clock.time(c.First), FirstBootNS: c.First,

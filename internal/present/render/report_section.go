@@ -65,7 +65,7 @@ func (r *sectionRows) origin(c *report.Cause) {
 // people adds who had it done, where, and who moved in.
 func (r *sectionRows) people(c *report.Cause) {
 	r.list("run by", tallyPhrases(&c.RunBy, argvText))
-	r.list("container", tallyPhrases(&c.Containers, func(v []string) string { return fitEscaped(strings.Join(v, ""), maxName) }))
+	r.list("container", tallyPhrases(&c.Containers, func(v []string) string { return fitEscaped(strings.Join(v, ""), maxReportCommand) }))
 	occupants := tallyPhrases(&c.Occupants, argvText)
 	if c.Unreported > 0 {
 		occupants = append(occupants, phrase{words("more, only counted (%d)", c.Unreported)})

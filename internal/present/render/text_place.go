@@ -6,6 +6,7 @@ import (
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
+	"github.com/nsblame/nsblame/internal/explain/evidence"
 )
 
 // nowhere stands for a place without unit and container.
@@ -46,11 +47,42 @@ func unitText(p *cgroup.Placement) string {
 	return name + " (user)"
 }
 
-// containerText is "runtime:id" with a long id shortened.
+// containerText is "runtime:id" with a long id shortened, and who claims that.
 func containerText(c *cgroup.Container) string {
-	id := c.ID
+	return fitEscaped(c.Runtime, maxName) + ":" + idText(c.ID) + claimText(&c.Claim)
+}
+
+// idText is a container's id with a long one shortened.
+func idText(id string) string {
 	if len(id) == 64 {
 		id = id[:shortID]
 	}
-	return fitEscaped(c.Runtime, maxName) + ":" + fitEscaped(id, maxName)
+	return fitEscaped(id, maxName)
+}
+
+// claimText says who gave a name, if that was not the machine: the container in
+// which it was given, or the user.
+func claimText(c *cgroup.Claim) string {
+	switch {
+	case !c.Claimed:
+		return ""
+	case c.Within != "":
+		return " (in " + idText(c.Within) + ")"
+	case c.HasUID:
+		return fmt.Sprintf(" (user %d)", c.UID)
+	}
+	return " (claimed)"
+}
+
+// unitEvidence is what shows the name of a placement's unit.
+func unitEvidence(p *cgroup.Placement) evidence.Evidence { return claimedIf(p.UnitClaimed()) }
+
+// containerEvidence is what shows the name of a container.
+func containerEvidence(c *cgroup.Container) evidence.Evidence { return claimedIf(c.Claimed) }
+
+func claimedIf(claimed bool) evidence.Evidence {
+	if claimed {
+		return evidence.Claimed
+	}
+	return evidence.Kernel
 }

@@ -110,8 +110,8 @@ func callText(n *event.NetnsCreate) string {
 func (b *block) place(c *finding.Attribution) {
 	p := &c.Placement
 	title := "in"
-	add := func(text string) {
-		b.row(title, text, evidence.Kernel)
+	add := func(text string, ev evidence.Evidence) {
+		b.row(title, text, ev)
 		title = ""
 	}
 	if p.Unit != "" {
@@ -122,20 +122,23 @@ func (b *block) place(c *finding.Attribution) {
 		if p.Session != "" {
 			text += ", session " + fitEscaped(p.Session, maxName)
 		}
-		add(text)
+		add(text, unitEvidence(p))
 	}
 	if p.Container != nil {
 		text := "container " + fitEscaped(p.Container.Runtime, maxName) + ":" + fitEscaped(p.Container.ID, maxName)
+		if p.Outer == nil {
+			text += claimText(&p.Container.Claim)
+		}
 		if p.Container.Pod != "" {
 			text += ", pod " + fitEscaped(p.Container.Pod, maxName)
 		}
-		add(text)
+		add(text, containerEvidence(p.Container))
 	}
 	if p.Outer != nil {
-		add("which is within container " + containerText(p.Outer))
+		add("which is within container "+containerText(p.Outer), containerEvidence(p.Outer))
 	}
 	if p.Monitor != nil {
-		add("looks after container " + containerText(p.Monitor))
+		add("looks after container "+containerText(p.Monitor), containerEvidence(p.Monitor))
 	}
 	if title == "" {
 		return
@@ -144,7 +147,7 @@ func (b *block) place(c *finding.Attribution) {
 		b.row(title, "cgroup unknown", evidence.Unknown)
 		return
 	}
-	add("no unit, cgroup " + fitEscaped(c.Process.Cgroup, maxName))
+	add("no unit, cgroup "+fitEscaped(c.Process.Cgroup, maxName), evidence.Kernel)
 }
 
 // ancestry adds the lineage, each below the one that it forked.
