@@ -8,23 +8,20 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/request"
 )
 
-// maxRemembered bounds the answers, runs and ends that are remembered, each by
-// itself.
-const maxRemembered = 4096
-
 // Blamer finds the causes of creations. It is fed every event of the stream,
 // after the Tree has observed it, and every creation that the tree completes.
 type Blamer struct {
 	questions
 	tree     *lineage.Tree
 	requests *request.Tracker
-	waiting  []*lineage.Creation
-	inits    []*finding.PernetInit
-	// recheck and recheckInits are set when what waits may be solved by now.
-	recheck, recheckInits bool
-	runs                  runs
+	// creations and inits are those whose causes are not known yet.
+	creations, inits queue
+	// crowded counts those that could not wait any longer.
+	crowded uint64
+	now     uint64
+	runs    runs
 	// ends tells how processes ended.
-	ends *bounded.Map[event.ProcessID, *event.Process]
+	ends *bounded.Store[event.ProcessID, *event.Process]
 	// busSpokenOf is set once the stream has said whether the buses are heard;
 	// busWhy says why they are not, empty if they are.
 	busSpokenOf bool
@@ -42,7 +39,8 @@ type Blamer struct {
 func New(tree *lineage.Tree) *Blamer {
 	return &Blamer{
 		questions: newQuestions(), tree: tree, requests: request.New(tree), runs: newRuns(),
-		ends: bounded.NewMap[event.ProcessID, *event.Process](maxRemembered),
+		creations: newQueue(waitingBudget), inits: newQueue(initBudget),
+		ends: bounded.NewStore[event.ProcessID, *event.Process](endBudget),
 	}
 }
 
@@ -51,6 +49,7 @@ func (b *Blamer) Observe(ev event.Event) {
 	if _, damage := ev.Body.(*event.Damage); b.inGap && !damage {
 		b.inGap, b.since = false, max(b.since, ev.BootNS)
 	}
+	b.now = max(b.now, ev.BootNS)
 	b.requests.Observe(ev)
 	switch body := ev.Body.(type) {
 	case *event.Host:
@@ -61,16 +60,17 @@ func (b *Blamer) Observe(ev event.Event) {
 		b.coverage(body)
 	case *event.Unit:
 		b.put(ev.BootNS, body)
-		b.recheck, b.recheckInits = true, len(b.inits) > 0
+		b.creations.answered(body.Question)
+		b.inits.answered(body.Question)
 	case *event.Process:
 		if body.Exited {
-			b.ends.Put(body.ID, body)
+			b.ends.Put(body.ID, body, bounded.ShareOf(body), endSize+uint64(len(body.Comm)))
 		}
 	case *event.NetnsCreate:
 		b.askEarly(ev.BootNS, body)
 	case *event.PernetInit:
-		b.inits = append(b.inits, b.pernetInit(ev.BootNS, body))
-		b.recheckInits = true
+		l := b.pernetInit(ev.BootNS, body)
+		b.inits.add(&pending{creation: l.Creation, init: l})
 	}
 }
 
@@ -99,50 +99,35 @@ func (b *Blamer) askEarly(at uint64, n *event.NetnsCreate) {
 
 // Submit hands over a creation that is complete but for its causes.
 func (b *Blamer) Submit(list ...*lineage.Creation) {
-	b.waiting = append(b.waiting, list...)
-	b.recheck = b.recheck || len(list) > 0
+	for _, c := range list {
+		b.creations.add(&pending{creation: c})
+	}
 }
 
 // Ready returns the creations whose chains are built, in the order in which they
-// were handed over. The others wait for answers.
+// were handed over. The others wait for answers, but those for which there is no room.
 func (b *Blamer) Ready() []*finding.Attribution {
-	if !b.recheck {
-		return nil
-	}
-	b.recheck = false
 	var done []*finding.Attribution
-	rest := b.waiting[:0]
-	for _, c := range b.waiting {
-		if s, ok := b.solve(c, (*solver).creation); ok {
-			done = append(done, s)
-		} else {
-			rest = append(rest, c)
-		}
-	}
-	clear(b.waiting[len(rest):])
-	b.waiting = rest
+	b.look(&b.creations, (*solver).creation, func(_ *pending, out *finding.Attribution) { done = append(done, out) })
 	return done
 }
 
 // Flush takes all open questions for unanswered, and returns the creations that
 // still wait. It is for a stream that has ended.
 func (b *Blamer) Flush() []*finding.Attribution {
-	var done []*finding.Attribution
-	for range 2 * maxSteps { // each answer may raise the next question
-		b.giveUp()
-		done = append(done, b.Ready()...)
+	b.giveUp()
+	done := b.Ready()
+	for _, p := range b.creations.rest() {
+		done = append(done, finding.NewAttribution(p.creation))
 	}
-	for _, c := range b.waiting {
-		done = append(done, finding.NewAttribution(c))
-	}
-	b.waiting = nil
 	return done
 }
 
 // giveUp takes all open questions for unanswered.
 func (b *Blamer) giveUp() {
 	b.questions.giveUp()
-	b.recheck, b.recheckInits = true, true
+	b.creations.all()
+	b.inits.all()
 }
 
 // BusCut counts the bus messages that could have mattered, but of which too

@@ -23,31 +23,21 @@ func (b *Blamer) pernetInit(at uint64, n *event.PernetInit) *finding.PernetInit 
 // PernetInits returns the pernet inits whose chains are built, in their order. The
 // others wait for answers.
 func (b *Blamer) PernetInits() []*finding.PernetInit {
-	if !b.recheckInits {
-		return nil
-	}
-	b.recheckInits = false
 	var done []*finding.PernetInit
-	b.inits = slices.DeleteFunc(b.inits, func(l *finding.PernetInit) bool {
-		out, ok := b.solve(l.Creation, (*solver).loading)
-		if ok {
-			l.Attribution = out
-			done = append(done, l)
-		}
-		return ok
+	b.look(&b.inits, (*solver).loading, func(p *pending, out *finding.Attribution) {
+		p.init.Attribution = out
+		done = append(done, p.init)
 	})
 	return done
 }
 
 // FlushPernetInits is as Flush, after which it is called.
 func (b *Blamer) FlushPernetInits() []*finding.PernetInit {
-	var done []*finding.PernetInit
-	for range 2 * maxSteps {
-		b.giveUp()
-		done = append(done, b.PernetInits()...)
+	b.giveUp()
+	done := b.PernetInits()
+	for _, p := range b.inits.rest() {
+		done = append(done, p.init)
 	}
-	done = append(done, b.inits...)
-	b.inits = nil
 	return done
 }
 

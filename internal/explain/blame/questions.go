@@ -7,12 +7,15 @@ import (
 
 // questions are those to the managers, with their answers.
 type questions struct {
-	answers *bounded.Map[event.Question, answer]
-	asked   *bounded.Map[event.Question, bool]
+	answers *bounded.Store[event.Question, answer]
+	// asked are the questions that were put.
+	asked *bounded.Store[event.Question, bool]
+	// missing is what the present try asked in vain.
+	missing missing
 	// asks are the questions that nobody has put yet.
 	asks []event.Question
 	// renewed is the time because of which a question was last asked again.
-	renewed *bounded.Map[event.Question, uint64]
+	renewed *bounded.Store[event.Question, uint64]
 	// noMoreAnswers is set once none will come.
 	noMoreAnswers bool
 }
@@ -27,11 +30,14 @@ type answer struct {
 }
 
 func newQuestions() questions {
-	return questions{
-		answers: bounded.NewMap[event.Question, answer](maxRemembered),
-		asked:   bounded.NewMap[event.Question, bool](maxRemembered),
-		renewed: bounded.NewMap[event.Question, uint64](maxRemembered),
+	q := questions{
+		answers: bounded.NewStore[event.Question, answer](answerBudget),
+		asked:   bounded.NewStore[event.Question, bool](askedBudget),
+		renewed: bounded.NewStore[event.Question, uint64](askedBudget),
 	}
+	// whoever needs it again asks again
+	q.answers.Drop = func(question event.Question, _ answer) { q.asked.Delete(question) }
+	return q
 }
 
 // known reports whether the manager knows the unit.
@@ -51,16 +57,22 @@ func (a *answer) begun() uint64 { return a.sinceBoot(a.Unit.Unit.InactiveExitUS)
 
 // put takes an answer in.
 func (q *questions) put(at uint64, u *event.Unit) {
-	q.answers.Put(u.Question, answer{Unit: u, at: at})
+	q.answers.Put(u.Question, answer{Unit: u, at: at}, share(u.Question), UnitSize(u))
 }
 
 // answer returns the answer to a question, or asks it.
 func (q *questions) answer(question event.Question) (answer, bool) {
-	if a, ok := q.answers.Get(question); ok {
+	if a, ok := q.answers.Use(question); ok {
 		return a, true
 	}
+	if q.noMoreAnswers {
+		return answer{Unit: &event.Unit{Question: question}, missing: true}, true
+	}
+	if !q.missing.note(question) {
+		return answer{}, false
+	}
 	if _, ok := q.asked.Get(question); !ok {
-		q.asked.Put(question, true)
+		q.asked.Put(question, true, share(question), sizeOfQuestion(question))
 		q.asks = append(q.asks, question)
 	}
 	return answer{}, false
@@ -72,8 +84,11 @@ func (q *questions) upToDate(question event.Question, at uint64) bool {
 	if a, ok := q.answers.Get(question); q.noMoreAnswers || ok && a.at >= at {
 		return true
 	}
+	if !q.missing.note(question) {
+		return false
+	}
 	if renewed, _ := q.renewed.Get(question); renewed < at {
-		q.renewed.Put(question, at)
+		q.renewed.Put(question, at, share(question), sizeOfQuestion(question))
 		q.asks = append(q.asks, question)
 	}
 	return false
@@ -86,12 +101,5 @@ func (q *questions) take() []event.Question {
 	return asks
 }
 
-// giveUp takes the open questions for unanswered.
-func (q *questions) giveUp() {
-	q.asks, q.noMoreAnswers = nil, true
-	for _, question := range q.asked.Keys() {
-		if _, ok := q.answers.Get(question); !ok {
-			q.answers.Put(question, answer{Unit: &event.Unit{Question: question}, missing: true})
-		}
-	}
-}
+// giveUp takes all questions for unanswered that are open, or will be.
+func (q *questions) giveUp() { q.asks, q.noMoreAnswers = nil, true }

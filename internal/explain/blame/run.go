@@ -82,9 +82,9 @@ const maxRuns = 16
 
 // runs are the latest runs of each unit in which a namespace was made, in the
 // order of time. Each must have a cause of its own.
-type runs struct{ *bounded.Map[unitKey, []run] }
+type runs struct{ *bounded.Store[unitKey, []run] }
 
-func newRuns() runs { return runs{bounded.NewMap[unitKey, []run](maxRemembered)} }
+func newRuns() runs { return runs{bounded.NewStore[unitKey, []run](runBudget)} }
 
 // note remembers a run, by the first creation in it.
 func (m runs) note(r run) {
@@ -94,7 +94,8 @@ func (m runs) note(r run) {
 	}
 	list = append(slices.Clone(list), r)
 	slices.SortStableFunc(list, func(x, y run) int { return cmp.Compare(x.at, y.at) })
-	m.Put(r.unitKey, list[max(0, len(list)-maxRuns):])
+	list = list[max(0, len(list)-maxRuns):]
+	m.Put(r.unitKey, list, share(r.question()), uint64(len(list)*runSize+len(r.unit)))
 }
 
 // before is the run of the unit before this one, if one is known.

@@ -233,6 +233,12 @@ func brief(c *finding.Attribution) *finding.Attribution {
 	}
 }
 
+// Forgotten counts the namespaces that are not followed for want of room.
+func (t *Tracker) Forgotten() uint64 { return t.forgotten }
+
+// DroppedJoins counts the joins that are not reported for want of room.
+func (t *Tracker) DroppedJoins() uint64 { return t.droppedJoins }
+
 // Counts returns the figures as of now.
 func (t *Tracker) Counts() finding.Counts {
 	c := finding.Counts{Known: t.seesRelease, Forgotten: t.forgotten, Unreported: t.unreported, DroppedJoins: t.droppedJoins}

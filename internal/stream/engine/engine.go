@@ -37,6 +37,8 @@ type run struct {
 	blamer  *blame.Blamer
 	tracker *life.Tracker
 	summary finding.Summary
+	// forgone is what the budgets of the explainers have cost so far.
+	forgone map[event.LossKind]uint64
 	// observed is given to consumers again and again, for events are many.
 	observed finding.Observed
 	// enough ends a live source.
@@ -51,7 +53,7 @@ func Run(ctx context.Context, src Source, opt Options) (finding.Summary, error) 
 	tree := lineage.NewTree()
 	r := &run{
 		opt: opt, tree: tree, blamer: blame.New(tree), tracker: life.New(tree), enough: enough,
-		summary: finding.Summary{Lost: make(map[event.LossKind]uint64)},
+		summary: finding.Summary{Lost: make(map[event.LossKind]uint64)}, forgone: make(map[event.LossKind]uint64),
 	}
 	err := r.read(ctx, src)
 	if err == nil {
@@ -82,7 +84,7 @@ func (r *run) read(ctx context.Context, src Source) error {
 		for _, q := range r.blamer.Asks() {
 			src.Ask(q)
 		}
-		if next := earlier(r.tree.Deadline(), r.tracker.Deadline()); next != deadline {
+		if next := earlier(earlier(r.tree.Deadline(), r.tracker.Deadline()), r.blamer.Deadline()); next != deadline {
 			deadline = next
 			src.WakeAt(deadline)
 		}
@@ -98,11 +100,10 @@ func (r *run) finish() error {
 	}
 	r.summary.BusCut = r.blamer.BusCut()
 	r.summary.Life = r.tracker.Counts()
-	if n := r.summary.Life.Forgotten; n > 0 {
-		r.summary.Lost[event.LossLife] += n
-	}
-	if n := r.summary.Life.DroppedJoins; n > 0 {
-		r.summary.Lost[event.LossJoin] += n
+	for _, f := range r.budgets() {
+		if err := r.forgo(f.kind, f.count-r.forgone[f.kind]); err != nil {
+			return err
+		}
 	}
 	return r.emit(&r.summary)
 }
@@ -135,7 +136,10 @@ func (r *run) observe(ev event.Event) error {
 			return err
 		}
 	}
-	return r.account(ev)
+	if err := r.account(ev); err != nil {
+		return err
+	}
+	return r.overBudget()
 }
 
 // account emits what an event says of the stream itself, and sums it up.

@@ -1,0 +1,149 @@
+package blame
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/bounded"
+	"github.com/nsblame/nsblame/internal/explain/finding"
+	"github.com/nsblame/nsblame/internal/explain/lineage"
+)
+
+// Bounds of what one creation may ask. What a manager says decides how much that
+// is, and a user's manager can say anything.
+const (
+	// maxMissing is how many answers may be missing at once.
+	maxMissing = 64
+	// maxTries is how often its chain is built until all answers are there.
+	maxTries = 256
+)
+
+// pending is a creation, or the loading of a module, whose causes are not known yet.
+type pending struct {
+	creation *lineage.Creation
+	init     *finding.PernetInit
+	order    uint64
+	tries    int
+}
+
+// queue has those that wait for answers. An answer has only those looked at that
+// asked for it.
+type queue struct {
+	waiting *bounded.Waiting[event.Question, *pending]
+	// due are those to be looked at next.
+	due   []*pending
+	order uint64
+}
+
+func newQueue(budget uint64) queue {
+	return queue{waiting: bounded.NewWaiting[event.Question, *pending](budget)}
+}
+
+// add takes in a new one, which is due at once.
+func (q *queue) add(p *pending) {
+	q.order++
+	p.order = q.order
+	q.due = append(q.due, p)
+}
+
+// answered makes due what waits for an answer.
+func (q *queue) answered(question event.Question) {
+	q.due = append(q.due, q.waiting.Take(question)...)
+}
+
+// all makes due whatever waits.
+func (q *queue) all() { q.due = append(q.due, q.waiting.TakeAll()...) }
+
+// rest returns whatever is left, in the order in which it came.
+func (q *queue) rest() []*pending {
+	q.all()
+	return q.take(0)
+}
+
+// take returns those that are due at a time, in the order in which they came.
+func (q *queue) take(now uint64) []*pending {
+	list := append(q.due, q.waiting.Expire(now)...)
+	q.due = nil
+	slices.SortFunc(list, func(x, y *pending) int { return cmp.Compare(x.order, y.order) })
+	return list
+}
+
+// wait lets one wait for what its last try missed, and returns those that can wait
+// no longer.
+func (q *queue) wait(p *pending, m *missing) []*pending {
+	p.tries++
+	if m.tooMany || p.tries >= maxTries {
+		return []*pending{p}
+	}
+	terms := bounded.Terms[event.Question]{Keys: m.questions, Deadline: m.until, Order: p.order, Size: p.creation.Size()}
+	if len(m.questions) > 0 {
+		terms.Owner = share(m.questions[0])
+	}
+	return q.waiting.Add(p, terms)
+}
+
+// missing is what a try to build a chain asked in vain.
+type missing struct {
+	questions []event.Question
+	// until is when the time alone may decide, 0 for never.
+	until uint64
+	// tooMany is set if not all questions were put.
+	tooMany bool
+}
+
+// note notes a question that is open, and reports whether it may be put.
+func (m *missing) note(question event.Question) bool {
+	switch {
+	case slices.Contains(m.questions, question):
+	case len(m.questions) == maxMissing:
+		m.tooMany = true
+		return false
+	default:
+		m.questions = append(m.questions, question)
+	}
+	return true
+}
+
+// waitUntil has a chain that is blocked looked at again at a time since boot.
+func (m *missing) waitUntil(bootNS uint64) {
+	if m.until == 0 || bootNS < m.until {
+		m.until = bootNS
+	}
+}
+
+// look builds the chains of those that are due, and gives those that need not wait
+// any more to done, with their causes.
+func (b *Blamer) look(q *queue, build func(*solver) verdict, done func(*pending, *finding.Attribution)) {
+	for _, p := range q.take(b.now) {
+		b.missing = missing{}
+		if out, ok := b.solve(p.creation, build); ok {
+			done(p, out)
+			continue
+		}
+		for _, crowded := range q.wait(p, &b.missing) {
+			b.crowded++
+			done(crowded, tooMany(crowded.creation))
+		}
+	}
+}
+
+// tooMany is what is said of a creation that can wait no longer.
+func tooMany(c *lineage.Creation) *finding.Attribution {
+	out := finding.NewAttribution(c)
+	out.Origin.Why = finding.Reason{Code: finding.ReasonTooManyWaiting, Unit: out.Placement.Unit}
+	return out
+}
+
+// Crowded counts the creations that could not wait for answers, because too many did.
+func (b *Blamer) Crowded() uint64 { return b.crowded }
+
+// Deadline is when the passing of time may complete a chain, nanoseconds since boot;
+// 0 if it does not.
+func (b *Blamer) Deadline() uint64 {
+	first, second := b.creations.waiting.Deadline(), b.inits.waiting.Deadline()
+	if first == 0 || second != 0 && second < first {
+		return second
+	}
+	return first
+}

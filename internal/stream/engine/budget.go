@@ -1,0 +1,48 @@
+package engine
+
+import "github.com/nsblame/nsblame/internal/event"
+
+// forgone is what a budget of the explainers has cost, all in all.
+type forgone struct {
+	kind  event.LossKind
+	count uint64
+}
+
+// budgets returns what each of them has cost by now. It is a function of the stream,
+// so a replay says the same.
+func (r *run) budgets() [4]forgone {
+	return [...]forgone{
+		{event.LossLineage, r.tree.Dropped()},
+		{event.LossWaiting, r.tree.Hurried() + r.blamer.Crowded()},
+		{event.LossLife, r.tracker.Forgotten()},
+		{event.LossJoin, r.tracker.DroppedJoins()},
+	}
+}
+
+// overBudget says what was forgone: at first, whenever that has doubled, and at the
+// end. To say each would be a flood in itself.
+func (r *run) overBudget() error {
+	for _, f := range r.budgets() {
+		before := r.forgone[f.kind]
+		if f.count == before || f.count < 2*before {
+			continue
+		}
+		if err := r.forgo(f.kind, f.count-before); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forgo has so many more count as lost.
+func (r *run) forgo(kind event.LossKind, count uint64) error {
+	if count == 0 {
+		return nil
+	}
+	r.forgone[kind] += count
+	r.observed.Event.Body = &event.Loss{Kind: kind, Count: count}
+	if err := r.emit(&r.observed); err != nil {
+		return err
+	}
+	return r.account(r.observed.Event)
+}
