@@ -1,13 +1,10 @@
 package probe
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
 
 	"github.com/nsblame/nsblame/internal/event"
@@ -86,12 +83,6 @@ func (coll *collection) methods(g group) []attachMethod {
 	default:
 		return []attachMethod{byFentry, byKprobe}
 	}
-}
-
-// lacksFunction reports whether a probe failed because this kernel does not
-// have the function.
-func lacksFunction(err error) bool {
-	return errors.Is(err, btf.ErrNotFound) || errors.Is(err, fs.ErrNotExist)
 }
 
 // ipvsOperations is the variable that ip_vs passes to register_pernet_subsys.

@@ -123,14 +123,9 @@ func newCollection(set settings) (*collection, error) {
 
 // setVariables fills what the programs must know before they are verified.
 func (coll *collection) setVariables(set settings) error {
-	_, err := coll.types.Function(string(event.ProbeUnshare))
-	if err != nil && !errors.Is(err, btf.ErrNotFound) {
-		return fmt.Errorf("look up a function in the kernel's BTF: %w", err)
-	}
 	return errors.Join(
 		coll.spec.Variables[bpfVarRingHalf].Set(uint64(set.ring/2)),
 		coll.spec.Variables[bpfVarCgroupUnified].Set(set.hierarchy == kernel.HierarchyUnified),
-		coll.spec.Variables[bpfVarKnowsUnshare].Set(err == nil),
 		coll.spec.Variables[bpfVarWithCost].Set(set.cost),
 	)
 }
@@ -199,7 +194,7 @@ func (coll *collection) attachGroups(list []group) error {
 			if p := coll.moduleProbe(g); p != nil {
 				p.loaded, p.live = true, true
 			}
-		case g.required && !(g.ifPresent && lacksFunction(err)):
+		case g.required:
 			return err
 		default:
 			cov.Why = why(g, err)
