@@ -593,6 +593,7 @@ const (
 	bpfVarMayMissReturns       = "may_miss_returns"
 	bpfVarModulesRemoved       = "modules_removed"
 	bpfVarRingHalf             = "ring_half"
+	bpfVarStopped              = "stopped"
 	bpfVarWireAnchor           = "wire_anchor"
 	bpfVarWithCost             = "with_cost"
 )
@@ -753,6 +754,7 @@ type bpfVariableSpecs struct {
 	MayMissReturns      *ebpf.VariableSpec `ebpf:"may_miss_returns"`
 	ModulesRemoved      *ebpf.VariableSpec `ebpf:"modules_removed"`
 	RingHalf            *ebpf.VariableSpec `ebpf:"ring_half"`
+	Stopped             *ebpf.VariableSpec `ebpf:"stopped"`
 	WireAnchor          *ebpf.VariableSpec `ebpf:"wire_anchor"`
 	WithCost            *ebpf.VariableSpec `ebpf:"with_cost"`
 }
@@ -838,6 +840,7 @@ type bpfVariables struct {
 	MayMissReturns      *ebpf.Variable `ebpf:"may_miss_returns"`
 	ModulesRemoved      *ebpf.Variable `ebpf:"modules_removed"`
 	RingHalf            *ebpf.Variable `ebpf:"ring_half"`
+	Stopped             *ebpf.Variable `ebpf:"stopped"`
 	WireAnchor          *ebpf.Variable `ebpf:"wire_anchor"`
 	WithCost            *ebpf.Variable `ebpf:"with_cost"`
 }
