@@ -1,8 +1,11 @@
 package holders
 
 import (
+	"bufio"
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -38,17 +41,21 @@ type Scan struct {
 	// nanoseconds; 0 if it was before.
 	BootOfNS func(wall int64) uint64
 
-	proc   procfs.FS
-	mounts map[mountView]bool
-	own    uint32 // the mount namespace of this process
-	dated  map[uint32]bool
+	proc     procfs.FS
+	programs *procfs.Reader
+	mounts   map[mountView]bool
+	own      uint32 // the mount namespace of this process
+	dated    map[uint32]bool
+	// lines reads mountinfo, mountBytes counts what it has read.
+	lines      *bufio.Reader
+	mountBytes int
 }
 
-// mountView is a process's view of mounts: its mount namespace, and its root in
-// it.
+// mountView is a process's view of mounts: its mount namespace, and the hash of
+// its root in it. A root's own path can be long, and processes have many.
 type mountView struct {
 	inum uint32
-	root string
+	root [sha256.Size]byte
 }
 
 // batch is how many entries of a directory are read at once.
@@ -73,10 +80,20 @@ func (s *Scan) open() {
 		s.Root = "/proc"
 	}
 	s.proc = procfs.At(s.Root)
+	if s.programs == nil {
+		s.programs = procfs.NewReader(s.proc, procfs.Patient)
+	}
 	if s.dated == nil {
 		s.dated = make(map[uint32]bool)
 	}
 }
+
+// maxFiles bounds how many open files of one process are looked at. What goes
+// beyond is a gap. Processes can share a table of a million, at no cost.
+const maxFiles = 1 << 16
+
+// errTooMany ends a look at a directory with too many entries.
+var errTooMany = fmt.Errorf("more than %d open files", maxFiles)
 
 // each calls f for each entry of a directory that is a number.
 func (s *Scan) each(dir string, f func(uint32) error) error {
@@ -191,8 +208,11 @@ func (s *Scan) Known(id event.ProcessID) (inventory.Process, bool) {
 
 // files finds the namespaces that a process has open.
 func (s *Scan) files(st *procfs.Stat) {
-	denied := false
+	denied, seen := false, 0
 	err := s.each(s.path(st.ID.PID, "fd"), func(fd uint32) error {
+		if seen++; seen > maxFiles {
+			return errTooMany
+		}
 		at := join(st.ID.PID, "fd/"+strconv.FormatUint(uint64(fd), 10))
 		target, err := os.Readlink(filepath.Join(s.Root, at))
 		switch {
@@ -207,7 +227,7 @@ func (s *Scan) files(st *procfs.Stat) {
 			s.To.File(inum, inventory.File{Process: s.known(st), FD: fd})
 			s.date(inum, at)
 		}
-		if open, asked := s.Writers[target]; asked && !open && s.writes(st.ID.PID, fd) {
+		if open, asked := s.Writers[target]; asked && !open && s.proc.Writes(st.ID.PID, fd) {
 			s.Writers[target] = true
 		}
 		return nil
@@ -216,24 +236,11 @@ func (s *Scan) files(st *procfs.Stat) {
 	case s.FilesKnown:
 	case denied || isDenial(err):
 		s.To.Gaps.Files++
+	case errors.Is(err, errTooMany):
+		s.fail(fmt.Errorf("process %d has %w, the rest was not looked at", st.ID.PID, err))
 	case err != nil:
 		s.fail(err)
 	}
-}
-
-// writes reports whether a file is open for writing.
-func (s *Scan) writes(pid, fd uint32) bool {
-	info, err := os.ReadFile(s.path(pid, "fdinfo/"+strconv.FormatUint(uint64(fd), 10)))
-	if err != nil {
-		return false
-	}
-	for line := range strings.Lines(string(info)) {
-		if octal, ok := strings.CutPrefix(line, "flags:"); ok {
-			flags, err := strconv.ParseUint(strings.TrimSpace(octal), 8, 64)
-			return err == nil && flags&unix.O_ACCMODE != unix.O_RDONLY
-		}
-	}
-	return false
 }
 
 // Date finds out how old the kernel's file of a namespace is, for one that a
@@ -245,20 +252,39 @@ func (s *Scan) Date(inum, pid, fd uint32) {
 
 // date finds out how old the kernel's file of a namespace is. The file is made
 // when somebody opens or mounts it, and stays as long as anybody does. If
-// nobody does, the question itself makes it. The link leads to the file
-// directly, so no process can lay a path in the way.
+// nobody does, the question itself makes it.
 func (s *Scan) date(inum uint32, link string) {
 	if s.dated[inum] || s.BootOfNS == nil {
 		return
 	}
-	var st unix.Stat_t
-	if err := unix.Stat(filepath.Join(s.Root, link), &st); err != nil || uint32(st.Ino) != inum {
+	st, ok := s.statNamespace(inum, link)
+	if !ok {
 		return
 	}
 	s.dated[inum] = true
 	if ns := s.BootOfNS(st.Mtim.Nano()); ns > 0 {
 		s.To.Existed(inum, ns, inventory.ByNsfs)
 	}
+}
+
+// statNamespace asks about the file that a link of /proc leads to. The process may
+// have put another file into its place by now, and a file system of its own might
+// never answer. So the file is opened without effect, and asked only if it still
+// is the namespace's.
+func (s *Scan) statNamespace(inum uint32, link string) (st unix.Stat_t, ok bool) {
+	fd, err := unix.Open(filepath.Join(s.Root, link), unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return st, false
+	}
+	defer unix.Close(fd)
+	target, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd))
+	if s.Root != "/proc" {
+		target = filepath.Base(target) // a tree made for a test
+	}
+	if is, named := parseLink(target, "net"); err != nil || !named || is != inum {
+		return st, false
+	}
+	return st, unix.Fstat(fd, &st) == nil && uint32(st.Ino) == inum
 }
 
 func (s *Scan) wants(inum uint32) bool { return s.Only == nil || s.Only[inum] }
@@ -316,7 +342,7 @@ func (s *Scan) Complete(p *inventory.Process) {
 		return
 	}
 	s.open()
-	program, err := s.proc.Program(p.ID)
+	program, err := s.programs.Program(p.ID)
 	if err != nil {
 		program.ArgvUnread = true
 	}

@@ -2,7 +2,9 @@ package holders
 
 import (
 	"bufio"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -22,7 +24,7 @@ func (s *Scan) mountsOf(pid uint32) {
 	if err == nil {
 		var root string
 		if root, err = os.Readlink(s.path(pid, "root")); err == nil {
-			view := mountView{inum, root}
+			view := mountView{inum, sha256.Sum256([]byte(root))}
 			if s.mounts[view] {
 				return
 			}
@@ -38,23 +40,51 @@ func (s *Scan) mountsOf(pid uint32) {
 		return
 	}
 	if err := s.readMounts(pid, inum); err != nil {
-		s.fail(err)
+		s.fail(fmt.Errorf("mount namespace %d: %w", inum, err))
 	}
 }
 
 var errLongLine = errors.New("a line of mountinfo is too long")
 
+const (
+	// maxView bounds in bytes what is read of the mounts of one view. A mount
+	// namespace can have 100,000 (fs.mount-max), each with paths of 4 KiB.
+	maxView = 64 << 20
+	// maxViews bounds that of all views together.
+	maxViews = 512 << 20
+)
+
+var (
+	errLongView  = fmt.Errorf("its mounts take more than %d MiB, the rest was not read", maxView>>20)
+	errLongViews = fmt.Errorf("the mounts of all mount namespaces take more than %d MiB, the rest was not read", maxViews>>20)
+)
+
 func (s *Scan) readMounts(pid, view uint32) error {
+	if s.mountBytes > maxViews {
+		return errLongViews
+	}
 	f, err := os.Open(s.path(pid, "mountinfo"))
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	r := bufio.NewReaderSize(f, maxLine)
-	for {
+	if s.lines == nil {
+		s.lines = bufio.NewReaderSize(nil, maxLine)
+	}
+	r := s.lines
+	r.Reset(f)
+	for read := 0; ; {
 		line, err := r.ReadSlice('\n')
 		if errors.Is(err, bufio.ErrBufferFull) {
 			return errLongLine
+		}
+		read += len(line)
+		s.mountBytes += len(line)
+		switch {
+		case s.mountBytes > maxViews:
+			return errLongViews
+		case read > maxView:
+			return errLongView
 		}
 		if inum, point, ok := parseMount(string(line)); ok && s.wants(inum) {
 			m := inventory.Mount{Path: point, MountInum: view, Own: view == s.own}

@@ -64,7 +64,7 @@ type Source struct {
 	collection *collection
 	reader     *ringbuf.Reader
 	record     ringbuf.Record
-	proc       procfs.FS
+	proc       *procfs.Reader
 	queue      []event.Event
 	lossDeltas lossDeltas
 	buses      buses
@@ -110,7 +110,7 @@ func Open(opt Options) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{collection: coll, proc: procfs.Default(), wakeup: make(chan struct{}, 1)}
+	s := &Source{collection: coll, proc: procfs.NewReader(procfs.Default(), procfs.Impatient), wakeup: make(chan struct{}, 1)}
 	s.throttled = ringSize(opt.BufferSize) >= throttledSize
 	s.costs = costs{removed: coll.modulesRemoved, symbols: kernel.Symbols}
 	if err := s.start(opt, hierarchy); err != nil {
@@ -165,9 +165,7 @@ func (s *Source) start(opt Options, hierarchy kernel.Hierarchy) error {
 	}
 	// now, while they are there: a process may end with the creation that makes it
 	// of interest
-	for _, id := range before {
-		s.pushProgramBefore(event.ProgramID{Process: id})
-	}
+	s.pushProgramsBefore(before)
 	s.pushActive(false)
 	return nil
 }
@@ -425,15 +423,18 @@ func (b *buses) number(address uint64) uint32 {
 	return n
 }
 
-// pushProgramBefore reads the command line of a process that is older than nsblame. If
-// it called exec after it was listed, /proc shows the new program, which the process
+// pushProgramsBefore reads the command lines of processes that are older than nsblame.
+// If one called exec after it was listed, /proc shows the new program, which the process
 // table has anyway.
-func (s *Source) pushProgramBefore(id event.ProgramID) {
-	prog, err := s.proc.Program(id.Process)
-	if err != nil || !s.runs(id) {
-		prog = event.Program{ID: id, ArgvUnread: true, Source: event.SourceProc}
-	}
-	s.push(&prog)
+func (s *Source) pushProgramsBefore(list []event.ProcessID) {
+	reader := procfs.NewReader(procfs.Default(), procfs.Patient)
+	reader.Programs(list, func(i int, prog event.Program, err error) {
+		id := event.ProgramID{Process: list[i]}
+		if err != nil || !s.runs(id) {
+			prog = event.Program{ID: id, ArgvUnread: true, Source: event.SourceProc}
+		}
+		s.push(&prog)
+	})
 }
 
 // completeProgram fills from /proc what was cut or not read, if the process still lives

@@ -24,8 +24,8 @@ var ErrGone = errors.New("process has ended")
 // start time: USER_HZ is 100 on every architecture that nsblame is built for.
 const tickNS = 10_000_000
 
-// maxArgv bounds how much of a command line is kept. The kernel lets one be as
-// long as a quarter of the stack's limit.
+// maxArgv bounds how much of a command line is read and kept. A process can make
+// its own as long as its address space (prctl(2), PR_SET_MM_ARG_END).
 const maxArgv = 1 << 16
 
 // FS is a mounted procfs.
@@ -41,11 +41,14 @@ func At(root string) FS { return FS{root: root} }
 // start time is compared afterwards: a process that still has the pid had it all
 // the time. It is compared to the clock tick (10 ms), which is as exact as /proc
 // is. It returns ErrGone if the process is not there.
+//
+// The kernel waits for the process's own memory map where the process keeps that
+// locked: see Reader for reads that nobody has to wait for.
 func (f FS) Program(id event.ProcessID) (event.Program, error) {
 	prog := event.Program{ID: event.ProgramID{Process: id}, Source: event.SourceProc}
-	raw, err := os.ReadFile(f.path(id.PID, "cmdline"))
+	raw, err := f.read(id.PID, "cmdline", maxArgv+1)
 	if err != nil {
-		return prog, gone(err)
+		return prog, err
 	}
 	prog.Argv, prog.ArgvTruncated = SplitArgv(raw)
 	// kernel threads have no executable, and others may be hidden

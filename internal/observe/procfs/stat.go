@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/observe/kernel"
@@ -42,9 +43,9 @@ type stat struct {
 }
 
 func (f FS) stat(pid uint32) (stat, error) {
-	raw, err := os.ReadFile(f.path(pid, "stat"))
+	raw, err := f.read(pid, "stat", maxStat)
 	if err != nil {
-		return stat{}, gone(err)
+		return stat{}, err
 	}
 	st, err := parseStat(raw)
 	if err != nil {
@@ -74,9 +75,12 @@ func parseStat(raw []byte) (stat, error) {
 
 // Cgroup returns the path of a process's cgroup in a hierarchy.
 func (f FS) Cgroup(pid uint32, h kernel.Hierarchy) (string, error) {
-	raw, err := os.ReadFile(f.path(pid, "cgroup"))
+	raw, err := f.read(pid, "cgroup", maxCgroup)
 	if err != nil {
-		return "", gone(err)
+		return "", err
+	}
+	if len(raw) == maxCgroup {
+		return "", fmt.Errorf("read the cgroup of process %d: /proc/%d/cgroup is longer than %d bytes", pid, pid, maxCgroup)
 	}
 	controllers := string(h)
 	if h == kernel.HierarchyUnified {
@@ -92,11 +96,27 @@ func (f FS) Cgroup(pid uint32, h kernel.Hierarchy) (string, error) {
 	return "", fmt.Errorf("read the cgroup of process %d: it is not in the hierarchy %s", pid, h)
 }
 
+// Writes reports whether a process has a file open for writing. What follows the
+// flags can be long: an epoll instance lists all that it watches.
+func (f FS) Writes(pid, fd uint32) bool {
+	info, err := f.read(pid, "fdinfo/"+strconv.FormatUint(uint64(fd), 10), maxStatus)
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(info)) {
+		if octal, ok := strings.CutPrefix(line, "flags:"); ok {
+			flags, err := strconv.ParseUint(strings.TrimSpace(octal), 8, 64)
+			return err == nil && flags&unix.O_ACCMODE != unix.O_RDONLY
+		}
+	}
+	return false
+}
+
 // UID returns the real user id of a process, in this process's user namespace.
 func (f FS) UID(pid uint32) (uint32, error) {
-	raw, err := os.ReadFile(f.path(pid, "status"))
+	raw, err := f.read(pid, "status", maxStatus)
 	if err != nil {
-		return 0, gone(err)
+		return 0, err
 	}
 	for line := range strings.Lines(string(raw)) {
 		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "Uid:" {
