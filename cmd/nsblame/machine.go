@@ -72,9 +72,9 @@ func (m *machine) Ask(q event.Question) { m.answerer.Ask(q) }
 
 // Needs are the capabilities that are still needed when all is attached:
 // besides those of the probes, what it takes to reach the socket of another
-// user's manager.
+// user's manager, and to read that user's unit files as that user.
 func (m *machine) Needs() []libcap.Value {
-	return append(m.probes.Needs(), libcap.DAC_OVERRIDE)
+	return append(m.probes.Needs(), libcap.DAC_OVERRIDE, libcap.SETUID, libcap.SETGID)
 }
 
 // Close detaches the probes.

@@ -106,6 +106,9 @@ type UnitState struct {
 	Settings []UnitSetting
 	// Problems says, for people, which files could not be read and why.
 	Problems []string
+	// Cut is set if the manager said more than was kept: names, dependents or
+	// settings may be missing.
+	Cut bool
 
 	// TriggeredBy are the timer, socket, path and automount units that can
 	// start it.

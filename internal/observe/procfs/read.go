@@ -19,8 +19,8 @@ const (
 	maxCgroup = 256 << 10
 )
 
-// read returns at most the first max bytes of a process's file.
-func (f FS) read(pid uint32, name string, max int) ([]byte, error) {
+// read returns at most the first most bytes of a process's file.
+func (f FS) read(pid uint32, name string, most int) ([]byte, error) {
 	path := f.path(pid, name)
 	fd, err := retry(func() (int, error) {
 		return unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
@@ -29,10 +29,10 @@ func (f FS) read(pid uint32, name string, max int) ([]byte, error) {
 		return nil, gone(&os.PathError{Op: "open", Path: path, Err: err})
 	}
 	defer unix.Close(fd)
-	buf := make([]byte, 0, min(max, 1<<10))
-	for len(buf) < max {
+	buf := make([]byte, 0, min(most, 1<<10))
+	for len(buf) < most {
 		if len(buf) == cap(buf) {
-			buf = append(make([]byte, 0, min(max, 8*cap(buf))), buf...)
+			buf = append(make([]byte, 0, min(most, 8*cap(buf))), buf...)
 		}
 		n, err := retry(func() (int, error) { return unix.Read(fd, buf[len(buf):cap(buf)]) })
 		if err != nil {

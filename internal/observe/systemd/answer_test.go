@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"testing"
-
-	"github.com/godbus/dbus/v5"
 )
 
 // A question that is given up says so, and not what became of its connection.
@@ -29,7 +27,7 @@ func TestGivenUp(t *testing.T) {
 		}
 	})
 
-	err := c.ask(ctx, func(ctx context.Context, conn *dbus.Conn) error {
+	err := c.ask(ctx, func(context.Context, *session, credentials) error {
 		return errors.New("asked without an answer to the authentication")
 	})
 	if !errors.Is(err, errEnded) {

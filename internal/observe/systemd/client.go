@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"time"
 
-	"github.com/godbus/dbus/v5"
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/dbuswire"
 )
 
 // ErrNoManager is returned where no systemd manager answers: a machine without
@@ -29,8 +30,8 @@ const (
 	managerPath = "/org/freedesktop/systemd1"
 	managerIfc  = "org.freedesktop.systemd1.Manager"
 	unitIfc     = "org.freedesktop.systemd1.Unit"
-	getAll      = "org.freedesktop.DBus.Properties.GetAll"
-	getOne      = "org.freedesktop.DBus.Properties.Get"
+	busIfc      = "org.freedesktop.DBus"
+	propsIfc    = "org.freedesktop.DBus.Properties"
 	noSuchUnit  = "org.freedesktop.systemd1.NoSuchUnit"
 )
 
@@ -41,7 +42,8 @@ type Client struct {
 	ownerUID uint32
 	// endpoints are tried in turn while there is no permission.
 	endpoints []endpoint
-	read      readFile
+	// files reads a unit's files; as the manager's user where that is a user.
+	files *fileReads
 }
 
 // System returns a client of the system's manager, pid 1. It takes root to ask
@@ -50,7 +52,7 @@ func System() *Client {
 	return &Client{
 		manager:   event.ManagerSystem,
 		endpoints: []endpoint{{path: privateSystem}, {path: systemBus, bus: true}},
-		read:      readUnitFile,
+		files:     &fileReads{},
 	}
 }
 
@@ -63,57 +65,131 @@ func user(uid uint32) *Client {
 		manager:   event.ManagerUser,
 		ownerUID:  uid,
 		endpoints: []endpoint{{path: fmt.Sprintf(privateUser, uid), uid: uid}},
-		read:      readUnitFile,
+		files:     &fileReads{asUser: true},
 	}
 }
 
 // unitNamed returns what the manager knows of a loaded unit, by any of its names,
 // and reads its files. It returns errNoUnit for one that isn't loaded, and
 // doesn't load it. Files that can't be read are noted in Unit.Problems.
-//
-// What else is to be asked goes over the same connection, if there is an answer.
-func (c *Client) unitNamed(ctx context.Context, name string, also ...question) (event.UnitState, error) {
-	return c.unit(ctx, "GetUnit", name, also)
+func (c *Client) unitNamed(ctx context.Context, name string) (event.UnitState, error) {
+	return c.unit(ctx, name, nil)
 }
 
-// load is as unitNamed, but has the manager read the unit's files if it isn't loaded
-// (src/core/dbus-manager.c, method_load_unit). It starts nothing, and the
-// manager forgets the unit again. It is for units that are known to have run,
-// and the state of that run is gone.
-func (c *Client) load(ctx context.Context, name string, also ...question) (event.UnitState, error) {
-	return c.unit(ctx, "LoadUnit", name, also)
+// unitThatRan is as unitNamed for units that are known to have run. If one isn't
+// loaded, it has the manager read the unit's files (src/core/dbus-manager.c,
+// method_load_unit). That starts nothing, and the manager forgets the unit again.
+// The state of the run is gone. It also returns how far the manager has come, if
+// boot is not nil.
+func (c *Client) unitThatRan(ctx context.Context, name string, boot *event.ManagerBoot) (event.UnitState, error) {
+	return c.unit(ctx, name, &ranUnit{boot: boot})
 }
 
-// question is something that is asked over a connection. It keeps what comes of
-// it to itself.
-type question func(context.Context, *dbus.Conn)
+// ranUnit is what else is done for a unit that has run.
+type ranUnit struct{ boot *event.ManagerBoot }
 
-func (c *Client) unit(ctx context.Context, method, name string, also []question) (event.UnitState, error) {
+func (c *Client) unit(ctx context.Context, name string, ran *ranUnit) (event.UnitState, error) {
 	var u event.UnitState
-	err := c.ask(ctx, func(ctx context.Context, conn *dbus.Conn) error {
-		props, err := unitProperties(ctx, conn, method, name)
-		if err != nil {
-			return err
-		}
-		u = newUnit(props)
-		for _, q := range also {
-			q(ctx, conn)
-		}
-		return nil
+	var who credentials
+	room := newRoom()
+	err := c.ask(ctx, func(ctx context.Context, s *session, peer credentials) (err error) {
+		who = peer
+		u, err = unitState(ctx, s, name, ran, room)
+		return err
 	})
+	if ran != nil && errors.Is(err, errNoUnit) {
+		return event.UnitState{}, errNoUnit
+	}
 	if err != nil {
 		return event.UnitState{}, fmt.Errorf("ask systemd about %s: %w", name, err)
 	}
 	u.Manager, u.OwnerUID = c.manager, c.ownerUID
-	locate(&u, c.read)
+	c.files.locate(ctx, &u, who, room)
 	return u, nil
 }
+
+// unitState asks for what newUnit takes.
+func unitState(ctx context.Context, s *session, name string, ran *ranUnit, room *room) (event.UnitState, error) {
+	q := []query{getUnit("GetUnit", name)}
+	if ran != nil && ran.boot != nil {
+		q = append(q, bootQueries()...)
+	}
+	first, err := s.send(q...)
+	if err != nil {
+		return event.UnitState{}, err
+	}
+	path, err := pathReply(ctx, s, first)
+	if ran != nil && ran.boot != nil {
+		*ran.boot = bootOrNever(ctx, s, first+1)
+	}
+	var u event.UnitState
+	if err == nil {
+		u, err = unitAt(ctx, s, path, name, room)
+	}
+	if ran == nil || !errors.Is(err, errNoUnit) {
+		return u, err
+	}
+	// its run is over; what its files say still counts
+	return loadUnit(ctx, s, name, room)
+}
+
+// loadUnit has the manager load a unit that isn't.
+func loadUnit(ctx context.Context, s *session, name string, room *room) (event.UnitState, error) {
+	first, err := s.send(getUnit("LoadUnit", name))
+	if err != nil {
+		return event.UnitState{}, err
+	}
+	path, err := pathReply(ctx, s, first)
+	if err != nil {
+		return event.UnitState{}, err
+	}
+	u, err := unitAt(ctx, s, path, name, room)
+	if err == nil && u.LoadState != "loaded" {
+		err = errNoUnit
+	}
+	return u, err
+}
+
+// unitAt asks for the properties of a unit's object.
+func unitAt(ctx context.Context, s *session, path, name string, room *room) (event.UnitState, error) {
+	props, err := unitProperties(ctx, s, path, name, room)
+	if err != nil {
+		return event.UnitState{}, noUnit(err)
+	}
+	return newUnit(props), nil
+}
+
+func getUnit(method, name string) query {
+	return query{path: managerPath, ifc: managerIfc, member: method, args: []string{name}}
+}
+
+// pathReply is the answer to getUnit.
+func pathReply(ctx context.Context, s *session, serial uint32) (string, error) {
+	raw, err := s.reply(ctx, serial)
+	if err != nil {
+		return "", noUnit(err)
+	}
+	m, err := dbuswire.Parse(raw)
+	if err != nil || m.Signature != "o" || len(m.Args) != 1 || len(m.Args[0].Text) > maxPath {
+		return "", errors.Join(errNoPath, err)
+	}
+	return m.Args[0].Text, nil
+}
+
+// maxPath bounds the path of a unit's object: its name, three times as long where
+// each byte is escaped.
+const maxPath = 1 << 10
+
+var errNoPath = errors.New("the manager's answer names no unit")
 
 // Boot returns how far the manager has come with its start.
 func (c *Client) Boot(ctx context.Context) (event.ManagerBoot, error) {
 	var b event.ManagerBoot
-	err := c.ask(ctx, func(ctx context.Context, conn *dbus.Conn) (err error) {
-		b, err = boot(ctx, conn)
+	err := c.ask(ctx, func(ctx context.Context, s *session, _ credentials) error {
+		first, err := s.send(bootQueries()...)
+		if err == nil {
+			b, err = boot(ctx, s, first)
+		}
 		return err
 	})
 	if err != nil {
@@ -122,29 +198,70 @@ func (c *Client) Boot(ctx context.Context) (event.ManagerBoot, error) {
 	return b, nil
 }
 
-func boot(ctx context.Context, conn *dbus.Conn) (event.ManagerBoot, error) {
-	var b event.ManagerBoot
-	version := getProperty(ctx, conn, managerPath, managerIfc, "Version")
-	userspace := getProperty(ctx, conn, managerPath, managerIfc, "UserspaceTimestampMonotonic")
-	finish := getProperty(ctx, conn, managerPath, managerIfc, "FinishTimestampMonotonic")
-	err := errors.Join(version.store(&b.Version), userspace.store(&b.UserspaceUS), finish.store(&b.FinishUS))
-	if err != nil {
-		return event.ManagerBoot{}, err
+// bootProperties are those of which an event.ManagerBoot is made.
+var bootProperties = []string{"Version", "UserspaceTimestampMonotonic", "FinishTimestampMonotonic"}
+
+func bootQueries() []query {
+	var list []query
+	for _, name := range bootProperties {
+		list = append(list, getProperty(managerPath, managerIfc, name))
 	}
-	return b, nil
+	return list
+}
+
+// boot reads the answers to bootQueries, the first of which has that serial.
+func boot(ctx context.Context, s *session, first uint32) (event.ManagerBoot, error) {
+	p := make(properties)
+	var errs error
+	room := newRoom()
+	for i, name := range bootProperties {
+		errs = errors.Join(errs, p.take(ctx, s, first+uint32(i), name, room))
+	}
+	if errs != nil {
+		return event.ManagerBoot{}, errs
+	}
+	return event.ManagerBoot{
+		Version:     p.str("Version"),
+		UserspaceUS: p.u64("UserspaceTimestampMonotonic"), FinishUS: p.u64("FinishTimestampMonotonic"),
+	}, nil
+}
+
+// bootOrNever is a boot that no run can lie in where the manager does not say:
+// what is known of the unit still counts.
+func bootOrNever(ctx context.Context, s *session, first uint32) event.ManagerBoot {
+	b, err := boot(ctx, s, first)
+	if err != nil {
+		return event.ManagerBoot{UserspaceUS: math.MaxUint64}
+	}
+	return b
 }
 
 // NamesFailed reports whether units say whose OnFailure= they are, in the
 // property OnFailureOf, which came with systemd 249. It asks a unit that is
 // always loaded.
 func (c *Client) NamesFailed(ctx context.Context) (has bool, err error) {
-	err = c.ask(ctx, func(ctx context.Context, conn *dbus.Conn) error {
-		props, err := unitProperties(ctx, conn, "GetUnit", "-.slice")
-		_, has = props["OnFailureOf"]
-		return err
+	const always = "-.slice"
+	err = c.ask(ctx, func(ctx context.Context, s *session, _ credentials) error {
+		first, err := s.send(getUnit("GetUnit", always))
+		if err != nil {
+			return err
+		}
+		path, err := pathReply(ctx, s, first)
+		if err != nil {
+			return err
+		}
+		if first, err = s.send(getProperty(path, unitIfc, "OnFailureOf")); err != nil {
+			return err
+		}
+		p := make(properties)
+		if err := p.take(ctx, s, first, "OnFailureOf", newRoom()); !isUnknownProperty(err) {
+			has = err == nil
+			return err
+		}
+		return nil
 	})
 	if err != nil {
-		return false, fmt.Errorf("ask systemd about -.slice: %w", err)
+		return false, fmt.Errorf("ask systemd about %s: %w", always, err)
 	}
 	return has, nil
 }
@@ -152,39 +269,38 @@ func (c *Client) NamesFailed(ctx context.Context) (has bool, err error) {
 // ask connects, has the question asked, and hangs up.
 // Where that was given up or took too long, the context's cause is the error,
 // not what came of it in the connection.
-func (c *Client) ask(ctx context.Context, question func(context.Context, *dbus.Conn) error) error {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+func (c *Client) ask(ctx context.Context, question func(context.Context, *session, credentials) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, errTime)
 	defer cancel()
-	err := c.onConn(ctx, question)
+	err := c.onSession(ctx, question)
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	return err
 }
 
-func (c *Client) onConn(ctx context.Context, question func(context.Context, *dbus.Conn) error) error {
-	conn, err := c.connect(ctx)
+func (c *Client) onSession(ctx context.Context, question func(context.Context, *session, credentials) error) error {
+	s, who, err := c.connect(ctx)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	defer pingUntilAnswered(ctx, conn)()
-	return question(ctx, conn)
+	defer s.conn.Close()
+	return question(ctx, s, who)
 }
 
-func (c *Client) connect(ctx context.Context) (*dbus.Conn, error) {
+func (c *Client) connect(ctx context.Context) (*session, credentials, error) {
 	var errs []error
 	for _, e := range c.endpoints {
-		conn, err := e.connect(ctx)
+		s, who, err := e.connect(ctx)
 		if err == nil {
-			return conn, nil
+			return s, who, nil
 		}
 		errs = append(errs, err)
 		if !errors.Is(err, fs.ErrPermission) {
 			break
 		}
 	}
-	return nil, oneLine(errs)
+	return nil, credentials{}, oneLine(errs)
 }
 
 // oneLine joins errors, each with the way that was tried, into one line.
@@ -196,22 +312,21 @@ func oneLine(errs []error) error {
 	return joined
 }
 
-// call makes a method call that starts nothing.
-func call(ctx context.Context, conn *dbus.Conn, path dbus.ObjectPath, method string, args ...any) *dbus.Call {
-	return conn.Object(busName, path).CallWithContext(ctx, method, dbus.FlagNoAutoStart, args...)
+func getProperty(path, ifc, name string) query {
+	return query{path: path, ifc: propsIfc, member: "Get", args: []string{ifc, name}}
+}
+
+func getAll(path, ifc string) query {
+	return query{path: path, ifc: propsIfc, member: "GetAll", args: []string{ifc}}
 }
 
 // unitProperties gets the properties of a unit that newUnit takes. Those that
 // all units have come in one answer. Of those of the unit's type, a service has
 // some 300, and systemd reads files for many: so they are asked for one by one.
-func unitProperties(ctx context.Context, conn *dbus.Conn, method, name string) (properties, error) {
-	var path dbus.ObjectPath
-	if err := call(ctx, conn, managerPath, managerIfc+"."+method, name).Store(&path); err != nil {
-		return nil, noUnit(err)
-	}
-	props, err := consistent(ctx, conn, path, name)
+func unitProperties(ctx context.Context, s *session, path, name string, room *room) (properties, error) {
+	props, err := consistent(ctx, s, path, name, room)
 	if err != nil {
-		return nil, noUnit(err)
+		return nil, err
 	}
 	// A unit that was unloaded in between has been loaded again by the GetAll
 	// (src/core/dbus.c, find_unit), with nothing in it if it has no file.
@@ -227,15 +342,24 @@ const maxSnapshots = 4
 // consistent gets properties that are all of one state of the unit. Where that
 // changes faster than they can be asked for, all of them come in one answer:
 // some 300, but of one moment.
-func consistent(ctx context.Context, conn *dbus.Conn, path dbus.ObjectPath, name string) (properties, error) {
+func consistent(ctx context.Context, s *session, path, name string, room *room) (properties, error) {
 	for range maxSnapshots {
-		if props, still, err := snapshot(ctx, conn, path, name); still || err != nil {
+		one := *room
+		props, still, err := snapshot(ctx, s, path, name, &one)
+		if still || err != nil {
+			*room = one
 			return props, err
 		}
 	}
-	var props properties
-	err := call(ctx, conn, path, getAll, anyIfc).Store(&props)
-	return props, err
+	first, err := s.send(getAll(path, anyIfc))
+	if err != nil {
+		return nil, err
+	}
+	raw, err := s.reply(ctx, first)
+	if err != nil {
+		return nil, err
+	}
+	return readAll(raw, name, room)
 }
 
 // anyIfc stands for all interfaces of an object.
@@ -243,74 +367,48 @@ const anyIfc = ""
 
 // snapshot asks for all properties at once, and whether the unit's state was
 // still the same when the last of them was read.
-func snapshot(ctx context.Context, conn *dbus.Conn, path dbus.ObjectPath, name string) (properties, bool, error) {
-	common := start(ctx, conn, path, getAll, unitIfc)
+func snapshot(ctx context.Context, s *session, path, name string, room *room) (properties, bool, error) {
 	ifc, names := propertiesOf(name)
-	own := make([]pending, len(names))
-	for i, property := range names {
-		own[i] = getProperty(ctx, conn, path, ifc, property)
+	list := []query{getAll(path, unitIfc)}
+	for _, property := range names {
+		list = append(list, getProperty(path, ifc, property))
 	}
-	last := getProperty(ctx, conn, path, unitIfc, stateChange)
-
-	var props properties
-	if err := (<-common.Done).Store(&props); err != nil {
+	list = append(list, getProperty(path, unitIfc, stateChange))
+	first, err := s.send(list...)
+	if err != nil {
+		return nil, false, err
+	}
+	raw, err := s.reply(ctx, first)
+	if err != nil {
+		return nil, false, err
+	}
+	props, err := readAll(raw, name, room)
+	if err != nil {
 		return nil, false, err
 	}
 	for i, property := range names {
-		var value dbus.Variant
-		switch err := own[i].store(&value); {
-		case err == nil:
-			props[property] = value
-		case !isUnknownProperty(err):
+		err := props.take(ctx, s, first+1+uint32(i), property, room)
+		if err != nil && !isUnknownProperty(err) {
 			return nil, false, err
 		}
 	}
-	var changed uint64
-	err := last.store(&changed)
-	return props, changed == props.u64(stateChange), err
+	last := make(properties)
+	err = last.take(ctx, s, first+uint32(len(list))-1, stateChange, room)
+	return props, last.u64(stateChange) == props.u64(stateChange), err
 }
 
 // isUnknownProperty reports whether this systemd has no such property.
 func isUnknownProperty(err error) bool {
-	var reply dbus.Error
-	return errors.As(err, &reply) && (reply.Name == "org.freedesktop.DBus.Error.UnknownProperty" ||
-		reply.Name == "org.freedesktop.DBus.Error.UnknownInterface")
+	var reply *managerError
+	return errors.As(err, &reply) && (reply.name == "org.freedesktop.DBus.Error.UnknownProperty" ||
+		reply.name == "org.freedesktop.DBus.Error.UnknownInterface")
 }
 
 // noUnit makes systemd's error of that meaning our own.
 func noUnit(err error) error {
-	var reply dbus.Error
-	if errors.As(err, &reply) && reply.Name == noSuchUnit {
+	var reply *managerError
+	if errors.As(err, &reply) && reply.name == noSuchUnit {
 		return fmt.Errorf("%w: %w", errNoUnit, err)
 	}
 	return err
-}
-
-// start makes a method call that starts nothing, and does not wait for the
-// answer.
-func start(ctx context.Context, conn *dbus.Conn, path dbus.ObjectPath, method string, args ...any) *dbus.Call {
-	return conn.Object(busName, path).GoWithContext(ctx, method, dbus.FlagNoAutoStart, make(chan *dbus.Call, 1), args...)
-}
-
-// pending is a property that was asked for.
-type pending struct {
-	name string
-	call *dbus.Call
-}
-
-func getProperty(ctx context.Context, conn *dbus.Conn, path dbus.ObjectPath, ifc, name string) pending {
-	return pending{name, start(ctx, conn, path, getOne, ifc, name)}
-}
-
-// store waits for the answer. The value goes as it is into a dbus.Variant.
-func (p pending) store(to any) error {
-	var v dbus.Variant
-	if err := (<-p.call.Done).Store(&v); err != nil {
-		return fmt.Errorf("property %s: %w", p.name, err)
-	}
-	if whole, ok := to.(*dbus.Variant); ok {
-		*whole = v
-		return nil
-	}
-	return v.Store(to)
 }

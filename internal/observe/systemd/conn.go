@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"os"
-	"strconv"
 	"time"
 
-	"github.com/godbus/dbus/v5"
 	"golang.org/x/sys/unix"
 )
 
@@ -25,13 +22,6 @@ const (
 	systemBus = "/run/dbus/system_bus_socket"
 )
 
-// maxAnswers bounds in bytes what a manager may send in one connection. The
-// properties of a service take some 40 KB.
-const maxAnswers = 8 << 20
-
-// errAnswerTooLong ends a connection that has sent more than maxAnswers.
-var errAnswerTooLong = errors.New("the manager sends more than 8 MiB")
-
 // endpoint is a socket on which a manager answers.
 type endpoint struct {
 	path string
@@ -41,21 +31,23 @@ type endpoint struct {
 	bus bool
 }
 
-// connect opens and authenticates a connection. It is closed when ctx is done.
-func (e endpoint) connect(ctx context.Context) (*dbus.Conn, error) {
+// connect opens and authenticates a connection. It is closed when ctx is done. It
+// also returns as whom the other end runs.
+func (e endpoint) connect(ctx context.Context) (*session, credentials, error) {
 	var d net.Dialer
 	raw, err := d.DialContext(ctx, "unix", e.path)
 	if err != nil {
-		return nil, e.explain(err)
+		return nil, credentials{}, e.explain(err)
 	}
 	stop := context.AfterFunc(ctx, func() { raw.Close() })
-	conn, err := e.handshake(ctx, raw)
+	s := newSession(raw)
+	who, err := e.handshake(ctx, s)
 	if err != nil {
 		stop()
 		raw.Close()
-		return nil, err
+		return nil, credentials{}, err
 	}
-	return conn, nil
+	return s, who, nil
 }
 
 // explain tells apart why there is no connection.
@@ -69,29 +61,34 @@ func (e endpoint) explain(err error) error {
 	return err
 }
 
-func (e endpoint) handshake(ctx context.Context, raw net.Conn) (*dbus.Conn, error) {
-	if err := e.checkPeer(raw); err != nil {
-		return nil, err
-	}
-	conn, err := dbus.NewConn(&boundedConn{Conn: raw, left: maxAnswers}, dbus.WithContext(ctx))
+func (e endpoint) handshake(ctx context.Context, s *session) (credentials, error) {
+	who, err := e.checkPeer(s.conn)
 	if err != nil {
-		return nil, err
+		return who, err
 	}
-	err = conn.Auth([]dbus.Auth{dbus.AuthExternal(strconv.Itoa(os.Geteuid()))})
+	err = s.authenticate()
 	if err != nil && e.refuses(os.Geteuid()) {
 		err = fmt.Errorf("%w: %w", fs.ErrPermission, err)
 	}
 	if err == nil {
-		err = untilRead(ctx, raw)
+		err = untilRead(ctx, s.conn)
 	}
 	if err == nil && e.bus {
-		err = conn.Hello()
+		err = hello(ctx, s)
 	}
 	if err != nil {
-		conn.Close()
-		return nil, fmt.Errorf("authenticate at %s: %w", e.path, err)
+		return who, fmt.Errorf("authenticate at %s: %w", e.path, err)
 	}
-	return conn, nil
+	return who, nil
+}
+
+// hello asks a bus for a name. It answers nothing else before.
+func hello(ctx context.Context, s *session) error {
+	serial, err := s.send(query{path: "/org/freedesktop/DBus", ifc: busIfc, member: "Hello"})
+	if err == nil {
+		_, err = s.reply(ctx, serial)
+	}
+	return err
 }
 
 // refuses reports whether a manager hangs up on whoever has that uid: on its
@@ -129,13 +126,13 @@ func untilRead(ctx context.Context, conn net.Conn) error {
 
 // checkPeer makes sure that the socket is the manager's own user's. A user owns
 // the directory of his manager's socket, and could let it lead to another's.
-func (e endpoint) checkPeer(conn net.Conn) error {
+func (e endpoint) checkPeer(conn net.Conn) (credentials, error) {
 	if e.bus {
-		return nil // the daemon's own user differs from one distribution to the next
+		return credentials{}, nil // the daemon's own user differs from one distribution to the next
 	}
 	raw, err := conn.(*net.UnixConn).SyscallConn()
 	if err != nil {
-		return err
+		return credentials{}, err
 	}
 	var cred *unix.Ucred
 	var credErr error
@@ -143,28 +140,10 @@ func (e endpoint) checkPeer(conn net.Conn) error {
 		cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
 	})
 	if err := errors.Join(err, credErr); err != nil {
-		return fmt.Errorf("ask who listens on %s: %w", e.path, err)
+		return credentials{}, fmt.Errorf("ask who listens on %s: %w", e.path, err)
 	}
 	if cred.Uid != e.uid {
-		return fmt.Errorf("%w: %s is a socket of user %d instead of %d", ErrNoManager, e.path, cred.Uid, e.uid)
+		return credentials{}, fmt.Errorf("%w: %s is a socket of user %d instead of %d", ErrNoManager, e.path, cred.Uid, e.uid)
 	}
-	return nil
+	return credentials{uid: cred.Uid, gid: cred.Gid}, nil
 }
-
-// boundedConn reads no more than left bytes. Being no *net.UnixConn to godbus,
-// it also keeps file descriptors from being passed.
-type boundedConn struct {
-	net.Conn
-	left int
-}
-
-func (c *boundedConn) Read(p []byte) (int, error) {
-	if c.left == 0 {
-		return 0, errAnswerTooLong
-	}
-	n, err := c.Conn.Read(p[:min(len(p), c.left)])
-	c.left -= n
-	return n, err
-}
-
-var _ io.ReadWriteCloser = (*boundedConn)(nil)

@@ -67,7 +67,6 @@ func TestUnitThatChangesMeanwhile(t *testing.T) {
 		}
 		ended <- err
 	}()
-	c.read = readUnitFile
 	u, err := c.unitNamed(t.Context(), "a.service")
 	if err != nil {
 		t.Fatal(err)

@@ -9,7 +9,8 @@
 //     the system bus with NO_AUTO_START.
 //   - It asks with GetUnit, which finds only units that are loaded
 //     (src/core/dbus-manager.c, method_get_unit), then for its properties, in
-//     calls that do not wait for each other. Only Load loads one.
+//     calls that do not wait for each other. Only of a unit that is known to have
+//     run are the files loaded again (LoadUnit).
 //   - It connects for a question and hangs up. The manager sends every signal
 //     of every unit to every private connection that is open, subscribed or not
 //     (src/core/dbus.c, bus_foreach_bus), so that one left open would wake

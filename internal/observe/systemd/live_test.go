@@ -229,7 +229,7 @@ func TestLiveTransient(t *testing.T) {
 	run(t, "systemd-run", "--unit=gone", "--wait", "-p", "PrivateNetwork=yes", "true")
 	// unloaded some time after its end
 	awaitAnswer(t, "gone.service", func(_ *event.UnitState, err error) bool { return errors.Is(err, errNoUnit) })
-	if u, err := System().load(t.Context(), "gone.service"); !errors.Is(err, errNoUnit) {
+	if u, err := System().unitThatRan(t.Context(), "gone.service", nil); !errors.Is(err, errNoUnit) {
 		t.Errorf("gone, loaded: %+v, %v", u, err)
 	}
 	run(t, "systemd-run", "--scope", "--unit=sc", "sh", "-c", "true")
@@ -402,7 +402,7 @@ func TestLiveMaskedAndLinked(t *testing.T) {
 	if u.LoadState != "masked" || len(u.Problems) != 0 || unit.NetworkOf(&u).Effect != unit.EffectNone {
 		t.Errorf("masked while it runs: %+v", u)
 	}
-	if u, err := System().load(t.Context(), "no-such.service"); !errors.Is(err, errNoUnit) {
+	if u, err := System().unitThatRan(t.Context(), "no-such.service", nil); !errors.Is(err, errNoUnit) {
 		t.Errorf("no such: %+v, %v", u, err)
 	}
 	if _, err := System().unitNamed(t.Context(), "not a name"); err == nil {
@@ -464,12 +464,12 @@ func TestLiveParser(t *testing.T) {
 		if filepath.Ext(name) != ".service" {
 			continue
 		}
-		u, err := System().load(context.Background(), name)
+		u, err := System().unitThatRan(context.Background(), name, nil)
 		if err != nil {
 			t.Error(err)
 			continue
 		}
-		settings, err := readSettings(readUnitFile, u.Name, u.FragmentPath, u.DropInPaths)
+		settings, err := readSettings(newFileReader().read, u.Name, u.FragmentPath, u.DropInPaths)
 		private, path := "no", ""
 		for _, s := range settings {
 			switch s.Name {

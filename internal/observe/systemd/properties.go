@@ -1,26 +1,69 @@
 package systemd
 
 import (
+	"context"
+	"fmt"
 	"path"
+	"slices"
 
-	"github.com/godbus/dbus/v5"
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/dbuswire"
 )
 
 // properties are a unit's, by name. Missing ones, and those of an unexpected
 // type, read as zero. They differ between versions of systemd, and a user's
 // manager may say anything.
-type properties map[string]dbus.Variant
+type properties map[string]dbuswire.Arg
 
-// get returns the property's value if it is of the type asked for.
-func get[T any](p properties, name string) T {
-	v, _ := p[name].Value().(T)
-	return v
+// take keeps the answer to getProperty.
+func (p properties) take(ctx context.Context, s *session, serial uint32, name string, room *room) error {
+	raw, err := s.reply(ctx, serial)
+	if err != nil {
+		return fmt.Errorf("property %s: %w", name, err)
+	}
+	arg, ok, err := dbuswire.Property(raw, &room.Room)
+	if err != nil {
+		return fmt.Errorf("property %s: %w", name, err)
+	}
+	if ok {
+		p[name] = arg
+	}
+	return nil
 }
 
-func (p properties) str(name string) string    { return get[string](p, name) }
-func (p properties) strs(name string) []string { return get[[]string](p, name) }
-func (p properties) u64(name string) uint64    { return get[uint64](p, name) }
+// readAll reads the answer to getAll.
+func readAll(raw []byte, name string, room *room) (properties, error) {
+	_, own := propertiesOf(name)
+	return dbuswire.Properties(raw, func(property string) bool {
+		return unitProperty[property] || slices.Contains(own, property)
+	}, &room.Room)
+}
+
+func (p properties) typed(name, signature string) dbuswire.Arg {
+	if a := p[name]; a.Signature == signature {
+		return a
+	}
+	return dbuswire.Arg{}
+}
+
+func (p properties) str(name string) string    { return p.typed(name, "s").Text }
+func (p properties) strs(name string) []string { return p.typed(name, "as").Texts }
+func (p properties) u64(name string) uint64    { return p.typed(name, "t").Number }
+func (p properties) u32(name string) uint32    { return uint32(p.typed(name, "u").Number) }
+func (p properties) bool(name string) bool     { return p.typed(name, "b").Number != 0 }
+
+// unitProperty are those that newUnit takes of the interface that all units have.
+var unitProperty = func() map[string]bool {
+	all := make(map[string]bool)
+	for _, name := range append([]string{
+		"Id", "Names", "LoadState", "ActiveState", "SubState", "Transient", "FragmentPath", "DropInPaths",
+		"NeedDaemonReload", "JoinsNamespaceOf", "TriggeredBy", stateChange, "ConditionTimestampMonotonic",
+		"InactiveExitTimestampMonotonic", "ActiveEnterTimestampMonotonic", "InactiveEnterTimestampMonotonic",
+	}, dependencies...) {
+		all[name] = true
+	}
+	return all
+}()
 
 // dependencies are the properties that name the units which can start a unit:
 // by a start job that pulls it in, or by their own outcome.
@@ -74,15 +117,15 @@ func newUnit(p properties) event.UnitState {
 		Names:            p.strs("Names"),
 		LoadState:        p.str("LoadState"),
 		SubState:         p.str("SubState"),
-		Transient:        get[bool](p, "Transient"),
+		Transient:        p.bool("Transient"),
 		FragmentPath:     p.str("FragmentPath"),
 		DropInPaths:      p.strs("DropInPaths"),
-		NeedDaemonReload: get[bool](p, "NeedDaemonReload"),
+		NeedDaemonReload: p.bool("NeedDaemonReload"),
 		BusName:          p.str("BusName"),
 		ControlGroupID:   p.u64("ControlGroupId"),
-		MainPID:          get[uint32](p, "MainPID"),
+		MainPID:          p.u32("MainPID"),
 
-		PrivateNetwork:       get[bool](p, "PrivateNetwork"),
+		PrivateNetwork:       p.bool("PrivateNetwork"),
 		NetworkNamespacePath: p.str("NetworkNamespacePath"),
 		JoinsNamespaceOf:     p.strs("JoinsNamespaceOf"),
 	}
@@ -101,7 +144,7 @@ func setStart(u *event.UnitState, p properties) {
 	}
 	u.Type = p.str("Type")
 	u.Restart = p.str("Restart")
-	u.NRestarts = get[uint32](p, "NRestarts")
+	u.NRestarts = p.u32("NRestarts")
 }
 
 func setTimes(u *event.UnitState, p properties) {

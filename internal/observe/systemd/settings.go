@@ -17,6 +17,9 @@ type readFile func(path string) ([]byte, error)
 // maxDropIns bounds how many drop-ins of a unit are read.
 const maxDropIns = 256
 
+// maxJoins bounds how many settings of JoinsNamespaceOf are kept of a unit's files.
+const maxJoins = 1024
+
 // errTooManyDropIns is reported for a unit of which not all drop-ins are read.
 var errTooManyDropIns = fmt.Errorf("more than %d drop-ins, the rest was not read", maxDropIns)
 
@@ -86,7 +89,7 @@ func (f *inForce) file(read readFile, file string) error {
 func (f *inForce) apply(a unitfile.Assignment, s event.UnitSetting) {
 	switch {
 	case a.Section == "Unit" && a.Name == event.SettingJoins:
-		if a.Value != "" {
+		if a.Value != "" && len(f.joins) < maxJoins {
 			f.joins = append(f.joins, s)
 		}
 	case f.section == "" || a.Section != f.section:
@@ -128,18 +131,22 @@ func yesNo(v bool) string {
 
 // locate fills in the unit's Settings: what the manager has in force. Each has
 // its file and line if a file agrees with the manager.
-func locate(u *event.UnitState, read readFile) {
-	inFiles, err := readSettings(read, u.Name, u.FragmentPath, u.DropInPaths)
-	u.Problems = append(u.Problems, lines(err)...)
-	for _, s := range inFiles {
-		if agrees(u, s) {
+func locate(u *event.UnitState, inFiles located, room *room) {
+	for _, problem := range lines(inFiles.err) {
+		if problem = cutText(problem); room.Take(len(problem)) {
+			u.Problems = append(u.Problems, problem)
+		}
+	}
+	for _, s := range inFiles.settings {
+		if agrees(u, s) && room.takeSetting(s) {
 			if wroteItself(u, s.File) {
 				s.Source = event.SettingFromManager
 			}
 			u.Settings = append(u.Settings, s)
 		}
 	}
-	addUnlocated(u)
+	addUnlocated(u, room)
+	u.Cut = room.Cut
 }
 
 // lines splits a joined error into the texts of its parts.
@@ -180,9 +187,12 @@ func wroteItself(u *event.UnitState, file string) bool {
 }
 
 // addUnlocated adds what is in force and in no file.
-func addUnlocated(u *event.UnitState) {
+func addUnlocated(u *event.UnitState, room *room) {
 	add := func(name, value string) {
-		u.Settings = append(u.Settings, event.UnitSetting{Name: name, Value: value, Source: event.SettingFromManager})
+		s := event.UnitSetting{Name: name, Value: value, Source: event.SettingFromManager}
+		if room.takeSetting(s) {
+			u.Settings = append(u.Settings, s)
+		}
 	}
 	if u.PrivateNetwork && len(u.SettingsNamed(event.SettingPrivate)) == 0 {
 		add(event.SettingPrivate, yesNo(true))

@@ -370,6 +370,7 @@ func walkFacts(c *codec, u *event.UnitState) {
 	c.u64("inactive_exit_us", &u.InactiveExitUS)
 	c.u64("active_enter_us", &u.ActiveEnterUS)
 	c.u64("inactive_enter_us", &u.InactiveEnterUS)
+	c.bool("cut", &u.Cut)
 }
 
 func walkLoss(c *codec, l *event.Loss) {

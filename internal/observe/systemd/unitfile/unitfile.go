@@ -18,13 +18,13 @@ import (
 	"unicode/utf8"
 )
 
-// MaxSize is the largest size in bytes of a file that is read. systemd has this
-// limit for a line (LONG_LINE_MAX in src/basic/fileio.h). Unit files are a few
-// kilobytes long.
-const MaxSize = 1 << 20
+// MaxSize is the largest size in bytes of a file that is read. Unit files are a few
+// kilobytes long. systemd has a limit for a line, 1 MiB (LONG_LINE_MAX in
+// src/basic/fileio.h).
+const MaxSize = 256 << 10
 
 // errTooLarge is returned for a text of more than MaxSize bytes.
-var errTooLarge = errors.New("unit file is larger than 1 MiB")
+var errTooLarge = errors.New("unit file is larger than 256 KiB")
 
 // syntaxError is a line at which systemd stops reading the file. What comes
 // before it counts.
