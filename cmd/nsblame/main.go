@@ -43,9 +43,9 @@ func shownInCompletion(args []string) []string {
 	return words
 }
 
-// untilSignal returns a context that ends with the first SIGINT or SIGTERM.
-// From then on both have their ordinary effect, so that the second one kills a
-// process that does not come to its end.
+// untilSignal returns a context that ends with the first SIGINT, SIGTERM or
+// SIGHUP. From then on they have their ordinary effect, so that the second one
+// kills a process that does not come to its end.
 func untilSignal(parent context.Context) (context.Context, context.CancelFunc) {
 	// Being notified of SIGPIPE makes a write to a closed stdout fail with
 	// EPIPE instead of killing the process, which would leave a ready file
@@ -55,6 +55,10 @@ func untilSignal(parent context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, unix.SIGINT, unix.SIGTERM)
+	// The terminal or the connection is gone. Whoever used nohup has it ignored.
+	if !signal.Ignored(unix.SIGHUP) {
+		signal.Notify(signals, unix.SIGHUP)
+	}
 	go func() {
 		select {
 		case s := <-signals:

@@ -90,18 +90,29 @@ func (s *sink) partName(n int) string {
 	return fmt.Sprintf("%s-%06d%s", strings.TrimSuffix(s.name, ext), n, ext)
 }
 
+// maxTaken bounds how many numbers of files are passed over because there are
+// files with them.
+const maxTaken = 1 << 16
+
+// create begins the next file. In a directory of others, somebody may have made a
+// file of that name since the start, or a link: then the number is passed over.
 func (s *sink) create() error {
-	name := s.partName(s.part + 1)
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return errExists
+	first := s.part + 1
+	for part := first; ; part++ {
+		file, err := os.OpenFile(s.partName(part), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if errors.Is(err, fs.ErrExist) {
+			if s.part > 0 && part-first < maxTaken {
+				continue
+			}
+			return errExists
+		}
+		if err != nil {
+			return unwrapPath(err)
+		}
+		s.file, s.tail, s.part = file, &tail{file: file}, part
+		s.names = append(s.names, s.partName(part))
+		return nil
 	}
-	if err != nil {
-		return unwrapPath(err)
-	}
-	s.file, s.tail, s.part = file, &tail{file: file}, s.part+1
-	s.names = append(s.names, name)
-	return nil
 }
 
 // tail writes to a file. Of a write that fails nothing is left in it, so that
