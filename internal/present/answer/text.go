@@ -64,7 +64,7 @@ func AppendRune(dst []byte, r rune) []byte {
 		return append(dst, `\t`...)
 	case r == '\r':
 		return append(dst, `\r`...)
-	case Shown(r):
+	case Shown(r) && !Mark(r):
 		return utf8.AppendRune(dst, r)
 	case r <= 0xffff:
 		return appendUnit(dst, r)
@@ -83,14 +83,27 @@ func appendUnit(dst []byte, unit rune) []byte {
 // Shown reports whether a terminal shows r as one visible character where it
 // stands. The space is one. Other blanks, controls, format characters (bidi,
 // zero-width), private and unassigned code points are not. Letters and marks
-// that Unicode says to ignore (fillers, variation selectors) are not, either.
+// that Unicode says to ignore (fillers, variation selectors) are not, either, nor
+// is what is written from right to left: a terminal that knows how to, and a
+// ticket, would show what stands beside it in another order.
 func Shown(r rune) bool {
 	if r < utf8.RuneSelf {
 		return r >= ' ' && r < 0x7f
 	}
-	return unicode.IsPrint(r) && !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) &&
+	return unicode.IsPrint(r) && !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector, rightToLeft) &&
 		r != '\u2800' // a Braille pattern without dots
 }
+
+// rightToLeft are the blocks whose code points, also those that are not assigned
+// yet, are written from right to left (Unicode, DerivedBidiClass.txt, @missing).
+var rightToLeft = &unicode.RangeTable{
+	R16: []unicode.Range16{{0x0590, 0x08ff, 1}, {0xfb1d, 0xfdff, 1}, {0xfe70, 0xfeff, 1}},
+	R32: []unicode.Range32{{0x10800, 0x10fff, 1}, {0x1e800, 0x1efff, 1}},
+}
+
+// Mark reports whether r is a mark that takes no room: it is drawn over or under
+// the character before.
+func Mark(r rune) bool { return r >= utf8.RuneSelf && unicode.In(r, unicode.Mn, unicode.Me) }
 
 // Bytes returns a string as it was observed, out of a field and the one beside
 // it that holds its bytes.

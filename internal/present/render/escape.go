@@ -19,16 +19,40 @@ func next(s string) (r rune, size int, ok bool) {
 	return r, size, true
 }
 
-// appendRune appends r so that it is safe to show: itself, or an escape. raw
-// marks a byte that isn't UTF-8. A character of special is escaped by a
-// backslash, as is the backslash.
-func appendRune(dst []byte, r rune, raw bool, special string) []byte {
+// maxMarks bounds the marks over and under one character. More would reach into
+// the lines above and below. Scripts that use marks have up to three.
+const maxMarks = 3
+
+// escaper makes the characters of a text safe to show, one after the other.
+type escaper struct {
+	// special are characters to escape by a backslash, as is the backslash.
+	special string
+	// base is set behind a character that a mark may stand on, with so many marks.
+	base  bool
+	marks int
+}
+
+// shows reports whether the next character is shown as it is.
+func (e *escaper) shows(r rune, raw bool) bool {
+	shown := !raw && answer.Shown(r)
+	if !shown || !answer.Mark(r) {
+		e.base, e.marks = shown && r != ' ', 0
+		return shown
+	}
+	e.marks++
+	return e.base && e.marks <= maxMarks
+}
+
+// append appends r so that it is safe to show: itself, or an escape. raw marks a
+// byte that isn't UTF-8.
+func (e *escaper) append(dst []byte, r rune, raw bool) []byte {
+	shown := e.shows(r, raw)
 	switch {
 	case raw:
 		return appendHex(append(dst, `\x`...), uint32(r), 2)
-	case r == '\\' || r < utf8.RuneSelf && r >= ' ' && strings.IndexByte(special, byte(r)) >= 0:
+	case r == '\\' || r < utf8.RuneSelf && r >= ' ' && strings.IndexByte(e.special, byte(r)) >= 0:
 		return append(dst, '\\', byte(r))
-	case answer.Shown(r):
+	case shown:
 		return utf8.AppendRune(dst, r)
 	case r == '\n':
 		return append(dst, `\n`...)
@@ -54,9 +78,10 @@ func appendHex(dst []byte, n uint32, digits int) []byte {
 
 // appendEscaped appends s with all that isn't printable escaped.
 func appendEscaped(dst []byte, s, special string) []byte {
+	e := escaper{special: special}
 	for len(s) > 0 {
 		r, size, ok := next(s)
-		dst = appendRune(dst, r, !ok, special)
+		dst = e.append(dst, r, !ok)
 		s = s[size:]
 	}
 	return dst
@@ -87,9 +112,10 @@ func quotingOf(s string) quoting {
 	if s == "" {
 		q = single
 	}
+	var e escaper
 	for len(s) > 0 {
 		r, size, ok := next(s)
-		if !ok || !answer.Shown(r) {
+		if !e.shows(r, !ok) {
 			return ansiC
 		}
 		if !plain(r) {
@@ -157,9 +183,10 @@ func appendArgv(dst []byte, argv []string, limit int) []byte {
 // characters when escaped, quotes not counted.
 func fit(s string, limit int) string {
 	var scratch [16]byte
+	e := escaper{special: "'"}
 	for i := 0; i < len(s); {
 		r, size, ok := next(s[i:])
-		limit -= utf8.RuneCount(appendRune(scratch[:0], r, !ok, "'"))
+		limit -= utf8.RuneCount(e.append(scratch[:0], r, !ok))
 		if limit < 0 {
 			return s[:i]
 		}

@@ -14,12 +14,13 @@ import (
 // are left alone, for most names within are quoted already.
 func Sentence(s string) string {
 	b := make([]byte, 0, len(s))
+	var e escaper
 	for len(s) > 0 {
 		r, size, ok := next(s)
 		if ok && r == '\\' {
 			b = append(b, '\\')
 		} else {
-			b = appendRune(b, r, !ok, "")
+			b = e.append(b, r, !ok)
 		}
 		s = s[size:]
 	}
@@ -40,7 +41,7 @@ func Object(v any) ([]byte, error) {
 	out := make([]byte, 0, len(line)+1)
 	for len(line) > 0 {
 		r, size := utf8.DecodeRune(line)
-		if answer.Shown(r) {
+		if answer.Shown(r) && !answer.Mark(r) {
 			out = append(out, line[:size]...) // quotes and backslashes are JSON's own
 		} else {
 			out = answer.AppendRune(out, r)
