@@ -24,8 +24,8 @@ type conn struct {
 	// unique is its name on the bus, empty on the manager's private socket.
 	unique string
 	serial uint32
-	// readAt is when the other end has read what was sent so far.
-	readAt uint64
+	// readAt is when each end has read what was sent so far: the client's is at true.
+	readAt map[bool]uint64
 	closed bool
 	// took is called with what comes back.
 	took func(m message, replyTo uint32)
@@ -51,6 +51,47 @@ type net struct {
 	sockets   uint32
 	// recorded are the calls whose answers the kernel part lets through.
 	recorded map[ask]bool
+	// turn and callers are by what the kernel part leaves out repeated calls.
+	turn    uint64
+	callers map[callee]*repeated
+}
+
+// callee is a name that a process calls.
+type callee struct {
+	by   event.ProcessID
+	name string
+}
+
+// repeated are its calls since something else was reported.
+type repeated struct {
+	turn, at uint64
+	calls    int
+}
+
+// leftOut reports whether the kernel part leaves a call out because it shows nothing
+// new (bpf/hook_request.h, reported_already).
+func (n *net) leftOut(by *process, m *message, fromBus bool) bool {
+	if fromBus || m.kind != dbus.TypeMethodCall || m.dest == systemdName || m.dest == busName {
+		if !m.reply {
+			n.turn++
+		}
+		return false
+	}
+	key := callee{by.id, m.dest}
+	seen := n.callers[key]
+	if seen == nil {
+		seen = &repeated{}
+		n.callers[key] = seen
+	}
+	if seen.turn != n.turn {
+		seen.turn, seen.calls = n.turn, 0
+	}
+	if seen.calls >= event.CallsReported && n.now-seen.at < event.CallAgainNS {
+		return true
+	}
+	seen.calls++
+	seen.at = n.now
+	return false
 }
 
 func (n *net) listen(path string, listener *process) *socket {
@@ -60,7 +101,7 @@ func (n *net) listen(path string, listener *process) *socket {
 
 func (n *net) connect(to *socket, client *process) *conn {
 	n.lastInode += 1 + uint64(n.rnd.IntN(5))
-	return &conn{socket: to, inode: n.lastInode, client: client, took: func(message, uint32) {}}
+	return &conn{socket: to, inode: n.lastInode, client: client, readAt: make(map[bool]uint64, 2), took: func(message, uint32) {}}
 }
 
 // write puts a message on a connection into the stream, if the probe reports it.
@@ -68,8 +109,14 @@ func (n *net) write(c *conn, by *process, fromBus bool, m message, serial, reply
 	if m.reply && (!fromBus || !n.recorded[ask{c.inode, replyTo}]) {
 		return
 	}
-	if m.kind == dbus.TypeMethodCall && !fromBus {
+	if n.leftOut(by, &m, fromBus) {
+		return
+	}
+	if m.kind == dbus.TypeMethodCall && !fromBus && m.flags&dbus.FlagNoReplyExpected == 0 {
 		n.recorded[ask{c.inode, serial}] = true
+	}
+	if m.reply {
+		delete(n.recorded, ask{c.inode, replyTo}) // the first answer is the answer
 	}
 	data := n.wire.encode(m, serial, replyTo)
 	b := &event.BusMessage{
@@ -79,7 +126,7 @@ func (n *net) write(c *conn, by *process, fromBus bool, m message, serial, reply
 	if fromBus {
 		b.PeerPID = c.client.id.PID
 	}
-	if n.adversity.hides(b, &m) {
+	if n.adversity.hides(b, by) {
 		return
 	}
 	n.stream.show(by)
@@ -91,10 +138,15 @@ func (n *net) write(c *conn, by *process, fromBus bool, m message, serial, reply
 	n.stream.put(n.now, b)
 }
 
-// read has the other end read what was sent on a connection just now.
-func (n *net) read(c *conn, slowest uint64, take func()) {
-	at := max(n.now+n.between(15*us, slowest), c.readAt+us)
-	c.readAt = at
+// read has the bus or the manager read what was sent on a connection just now.
+func (n *net) read(c *conn, slowest uint64, take func()) { n.readBy(c, false, slowest, take) }
+
+// get has the client read it.
+func (n *net) get(c *conn, take func()) { n.readBy(c, true, ms, take) }
+
+func (n *net) readBy(c *conn, client bool, slowest uint64, take func()) {
+	at := max(n.now+n.between(15*us, slowest), c.readAt[client]+us)
+	c.readAt[client] = at
 	n.at(at, take)
 }
 
@@ -175,7 +227,7 @@ func (b *bus) pass(c *conn, m message, serial, replyTo uint32) {
 		return
 	}
 	b.write(c, b.daemon, true, m, serial, replyTo)
-	b.read(c, ms, func() {
+	b.get(c, func() {
 		if !c.closed {
 			c.took(m, replyTo)
 		}
@@ -189,7 +241,7 @@ func (b *bus) route(c *conn, m message, serial uint32, sent uint64) {
 	switch {
 	case m.dest == systemdName:
 		b.write(b.managerConn, b.daemon, true, m, serial, 0)
-		b.manager.hear(c, m, serial, sent)
+		b.get(b.managerConn, func() { b.manager.hear(c, m, serial, sent) })
 	case m.dest == busName && m.member == "StartServiceByName":
 		in.byName = true
 		b.call(in, m.text[0], true)
@@ -222,11 +274,15 @@ func (b *bus) activate(in *call, name string, u *unit) {
 	a := &activation{name: name, waiting: []*call{in}, first: in}
 	b.starting[name] = a
 	b.after(25*sec, func() { b.fail(name, a, "org.freedesktop.DBus.Error.TimedOut") })
-	alias := "dbus-" + name + ".service"
+	alias := u.alias // SystemdService= of the name's file
+	if alias == "" {
+		alias = u.name
+	}
 	if b.launcher == nil {
 		m := activationRequest(alias)
 		b.write(b.managerConn, b.daemon, true, m, b.ownSerial(), 0)
-		b.read(b.managerConn, ms, func() { b.manager.activationRequest(a, u, alias) })
+		asked := b.now
+		b.get(b.managerConn, func() { b.manager.activationRequest(a, u, alias, asked) })
 		return
 	}
 	b.after(b.between(100*us, 3*ms), func() {
@@ -267,7 +323,7 @@ func (b *bus) answer(in *call, m message) {
 // own gives a name to a connection.
 func (b *bus) own(name string, c *conn) {
 	b.owners[name] = c
-	b.pass(b.managerConn, nameOwnerChanged(name, "", c.unique), b.ownSerial(), 0)
+	b.changed(name, "", c.unique)
 	a := b.starting[name]
 	if a == nil {
 		return
@@ -279,11 +335,18 @@ func (b *bus) own(name string, c *conn) {
 	}
 }
 
+// changed tells the manager who owns a name, if a unit has that for its BusName=.
+func (b *bus) changed(name, from, to string) {
+	if u := b.manager.activatable(name); u != nil && u.busName {
+		b.pass(b.managerConn, nameOwnerChanged(name, from, to), b.ownSerial(), 0)
+	}
+}
+
 // lose takes a name from a connection that ends.
 func (b *bus) lose(name string, c *conn) {
 	if b.owners[name] != c {
 		return
 	}
 	delete(b.owners, name)
-	b.pass(b.managerConn, nameOwnerChanged(name, c.unique, ""), b.ownSerial(), 0)
+	b.changed(name, c.unique, "")
 }

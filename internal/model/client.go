@@ -66,6 +66,7 @@ func (w *world) busctl(s Step, p *process) {
 	c := w.link(p, false)
 	serial := c.serial + 1
 	w.awaits(s, p, c, serial)
+	w.second(s, p)
 	w.bus.send(c, managerCall(s.Verb, s.Unit, s.flags()))
 }
 
@@ -94,7 +95,7 @@ func (w *world) awaits(s Step, p *process, c *conn, serial uint32) {
 func (w *world) call(s Step, p *process, m message) {
 	c := w.link(p, false)
 	serial := c.serial + 1
-	t := &named{name: s.Unit, conn: c, at: w.now}
+	t := &nameCalled{name: s.Unit, conn: c, at: w.now}
 	w.truth.calls = append(w.truth.calls, t)
 	if s.NoReply {
 		w.after(w.between(500*us, 20*ms), func() { w.end(p, c) })
@@ -105,11 +106,22 @@ func (w *world) call(s Step, p *process, m message) {
 			}
 		}
 	}
+	w.second(s, p)
 	w.bus.send(c, m)
 }
 
-// named is a call to a name, as the truth keeps it.
-type named struct {
+// second has a client call a service that is not there, on another connection.
+func (w *world) second(s Step, p *process) {
+	if !s.Twice {
+		return
+	}
+	c := w.bus.join(p)
+	c.serial = pick(w.rnd, []uint32{1, 2})
+	w.bus.send(c, nameCall("org.example.nobody", 0))
+}
+
+// nameCalled is a call to a name, as the truth keeps it.
+type nameCalled struct {
 	name string
 	conn *conn
 	at   uint64

@@ -50,9 +50,18 @@ func collapse(t jobType, u *unit) jobType {
 
 // install makes a job, or merges it into the one that is there (job_install).
 func (m *manager) install(typ jobType, u *unit, why cause) *job {
-	typ = collapse(typ, u)
-	m.lastJob++
-	j := &job{id: m.lastJob, unit: u, typ: typ, cause: why}
+	return m.installAs(m.jobID(), collapse(typ, u), u, why)
+}
+
+// jobID is the number of the next job. Of a transaction the job that was asked for has
+// the first one, and jobs that come to nothing have some, too.
+func (m *manager) jobID() uint32 {
+	m.lastJob += 1 + uint32(m.rnd.IntN(3))
+	return m.lastJob
+}
+
+func (m *manager) installAs(id uint32, typ jobType, u *unit, why cause) *job {
+	j := &job{id: id, unit: u, typ: typ, cause: why}
 	if typ == jobNop {
 		m.jobs = append(m.jobs, j)
 		return j
@@ -100,10 +109,11 @@ func (m *manager) pulled(u *unit, why cause) {
 
 // start makes the jobs for a unit, and for what it brings up.
 func (m *manager) start(typ jobType, u *unit, why cause) *job {
-	if collapsed := collapse(typ, u); collapsed == jobStart || collapsed == jobRestart {
+	id, typ := m.jobID(), collapse(typ, u)
+	if typ == jobStart || typ == jobRestart {
 		m.pulled(u, why)
 	}
-	return m.install(typ, u, why)
+	return m.installAs(id, typ, u, why)
 }
 
 // finish ends a job (job_finish_and_invalidate, job_uninstall).

@@ -90,7 +90,7 @@ func (m *manager) announce(j *job) {
 func (m *manager) tellRemoved(j *job, result string) {
 	for _, c := range m.clients {
 		m.write(c, m.process, true, jobRemoved(j.id, j.unit.name, result, systemdName), m.next(), 0)
-		m.read(c, ms, func() { c.took(jobRemoved(j.id, j.unit.name, result, systemdName), 0) })
+		m.get(c, func() { c.took(jobRemoved(j.id, j.unit.name, result, systemdName), 0) })
 	}
 	if !m.plan.Subscribed && len(j.askers) == 0 {
 		return
@@ -162,8 +162,13 @@ var verbs = map[string]jobType{
 // time in which somebody was asked for a password.
 func (m *manager) requested(r *request) {
 	u := m.find(r.call.text[0])
+	isNew := r.call.member == "StartTransientUnit"
 	switch {
-	case u == nil:
+	case isNew && u == nil && r.by.uid == 0:
+		u = m.transient(r.call.text[0])
+		m.granted(r, u, u.attempt(r.sent, r.cause(), "request"))
+		return
+	case u == nil || isNew:
 		m.reply(r, failure("org.freedesktop.systemd1.NoSuchUnit", r.conn.unique, ""))
 		return
 	case r.by.uid == 0 || r.by == m.bus.launcher:
@@ -188,6 +193,18 @@ func (m *manager) requested(r *request) {
 			m.granted(r, u, a)
 		})
 	})
+}
+
+// transient makes a unit of somebody's own: the manager makes its namespace, or its
+// program does.
+func (m *manager) transient(name string) *unit {
+	u := &unit{name: name, typ: "simple", transient: true, restart: "no", life: sec, private: chance(m.rnd, 50)}
+	if !u.private {
+		u.does = func(p *process) { m.unshare(p) }
+	}
+	m.add(u)
+	m.all = append(m.all, u)
+	return u
 }
 
 func (r *request) cause() cause {
@@ -233,7 +250,7 @@ func (m *manager) reply(r *request, answer message) {
 	case r.conn.unique == "":
 		answer.sender = systemdName
 		m.write(r.conn, m.process, true, answer, m.next(), r.serial)
-		m.read(r.conn, ms, func() { r.conn.took(answer, r.serial) })
+		m.get(r.conn, func() { r.conn.took(answer, r.serial) })
 	default:
 		c := m.bus.managerConn
 		serial := c.next()
@@ -243,7 +260,7 @@ func (m *manager) reply(r *request, answer message) {
 }
 
 // activationRequest takes dbus-daemon's.
-func (m *manager) activationRequest(a *activation, u *unit, alias string) {
+func (m *manager) activationRequest(a *activation, u *unit, alias string, asked uint64) {
 	m.hearing(func() {
 		if m.plan.ActivationFails {
 			c := m.bus.managerConn
@@ -252,7 +269,7 @@ func (m *manager) activationRequest(a *activation, u *unit, alias string) {
 			return
 		}
 		why := cause{kind: byActivation, by: a.first.conn.client, activation: a, at: a.first.at}
-		at := u.attempt(m.now, why, "activation")
+		at := u.attempt(asked, why, "activation")
 		m.follows(at, m.start(jobStart, u, why))
 	})
 }
@@ -303,7 +320,7 @@ func (m *manager) stopped(u *unit) {
 		m.finish(j, "done")
 	case j.typ == jobRestart && j.running:
 		j.typ, j.running = jobStart, false
-	case j.typ == jobStart && j.running && u.typ == "oneshot":
+	case j.typ == jobStart && j.running && u.typ == "oneshot" && u.sub != "failed":
 		m.finish(j, "done")
 	case j.typ == jobStart && j.running:
 		m.finish(j, "failed")
@@ -321,6 +338,11 @@ func (m *manager) startUnit(j *job) {
 	}
 	if u.kind != service {
 		m.set(u, active, map[kind]string{timer: "waiting", socketUnit: "listening", target: "active"}[u.kind])
+		m.finish(j, "done")
+		m.goOn(m.between(20*us, 300*us))
+		return
+	}
+	if u.unmet { // nothing is to be done, and that is no failure
 		m.finish(j, "done")
 		m.goOn(m.between(20*us, 300*us))
 		return
@@ -394,25 +416,20 @@ func (m *manager) up(r *run) {
 	if r.main.exited {
 		return
 	}
-	if u.busName != "" {
+	ready := func() {
+		m.after(m.between(200*us, 5*ms), func() { m.hearing(func() { m.ready(r) }) })
+	}
+	switch {
+	case u.owns != "": // it says that it is up once it has its name
 		r.conn = m.bus.join(r.main)
 		m.bus.read(r.conn, m.bus.slowest(), func() {
 			if !r.main.exited {
-				m.bus.own(u.busName, r.conn)
+				m.bus.own(u.owns, r.conn)
+				ready()
 			}
 		})
-	}
-	if u.typ == "dbus" || u.typ == "notify" {
-		m.after(m.between(500*us, 10*ms), func() {
-			m.hearing(func() {
-				if !r.over && u.run == r && u.state == activating {
-					m.set(u, active, "running")
-					if j := u.job; j != nil && j.typ == jobStart && j.running {
-						m.finish(j, "done")
-					}
-				}
-			})
-		})
+	default:
+		ready()
 	}
 	if u.does != nil {
 		u.does(r.main)
@@ -423,6 +440,18 @@ func (m *manager) up(r *run) {
 			code = 1 << 8
 		}
 		m.after(m.between(u.life/2, u.life*3/2), func() { m.exit(r, code) })
+	}
+}
+
+// ready takes in that a service is up, if it says so.
+func (m *manager) ready(r *run) {
+	u := r.unit
+	if u.typ != "dbus" && u.typ != "notify" || r.over || u.run != r || u.state != activating {
+		return
+	}
+	m.set(u, active, "running")
+	if j := u.job; j != nil && j.typ == jobStart && j.running {
+		m.finish(j, "done")
 	}
 }
 
@@ -458,7 +487,7 @@ func (m *manager) exit(r *run, code uint32) {
 	}
 	if r.conn != nil {
 		r.conn.closed = true
-		m.bus.read(r.conn, m.bus.slowest(), func() { m.bus.lose(r.unit.busName, r.conn) })
+		m.bus.read(r.conn, ms, func() { m.bus.lose(r.unit.owns, r.conn) })
 	}
 	m.hearing(func() { m.dead(r) })
 }
@@ -478,6 +507,10 @@ func (m *manager) dead(r *run) {
 		sub = "failed"
 	}
 	m.set(u, inactive, sub)
+	if rescue := u.onFailure; rescue != nil && sub == "failed" {
+		why := cause{kind: byFailure, unit: u, at: m.now}
+		rescue.attempt(m.now, why, "failure").job = m.start(jobStart, rescue, why)
+	}
 	if !restart {
 		u.flush = true
 		m.stopped(u)
@@ -515,8 +548,8 @@ func (m *manager) add(list ...*unit) {
 	for _, u := range list {
 		m.units[u.name] = u
 		m.order = append(m.order, u)
-		if u.busName != "" {
-			m.names[u.busName] = u
+		if u.owns != "" {
+			m.names[u.owns] = u
 		}
 		if u.sub == "" {
 			u.sub = "dead"

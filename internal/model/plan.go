@@ -26,6 +26,8 @@ type Plan struct {
 	// HostnamedSocket is set if the service of the host's name also has a socket, as
 	// from systemd 257 on.
 	HostnamedSocket bool
+	// Booting is set if the stream begins while the machine still starts.
+	Booting bool
 	// SlowAnswers is set if the manager answers nsblame late.
 	SlowAnswers bool
 	// Steps are what is done, in the order of time.
@@ -55,6 +57,7 @@ const (
 	doConnect
 	doEnd
 	doUnshare
+	doRun // systemd-run
 	doSuspend
 	doClock
 	doLose
@@ -65,7 +68,7 @@ const (
 )
 
 var actionNames = [actions]string{
-	"systemctl", "busctl", "call", "start by name", "timer elapses", "connect", "service ends", "unshare", "suspend", "clock step",
+	"systemctl", "busctl", "call", "start by name", "timer elapses", "connect", "service ends", "unshare", "systemd-run", "suspend", "clock step",
 	"lose", "cut", "hide", "hostile",
 }
 
@@ -96,6 +99,9 @@ type Step struct {
 	UID uint32
 	// NoReply, NoWait and Interactive say how it is asked for.
 	NoReply, NoWait, Interactive bool
+	// Twice is set if the client has a second connection, on which it calls a service
+	// that refuses: serials begin at the same number on each.
+	Twice bool
 }
 
 func (s Step) String() string {
@@ -104,7 +110,7 @@ func (s Step) String() string {
 	for _, f := range []struct {
 		set  bool
 		name string
-	}{{s.NoReply, "no reply"}, {s.NoWait, "no wait"}, {s.Interactive, "interactive"}} {
+	}{{s.NoReply, "no reply"}, {s.NoWait, "no wait"}, {s.Interactive, "interactive"}, {s.Twice, "twice"}} {
 		if f.set {
 			text += ", " + f.name
 		}
@@ -122,7 +128,7 @@ func Draw(seed uint64) *Plan {
 	rnd := rand.New(rand.NewPCG(seed, 0x6e73626c616d65))
 	p := &Plan{
 		Seed: seed, Broker: chance(rnd, 30), Subscribed: chance(rnd, 65), Unified: chance(rnd, 90), BusyBus: chance(rnd, 10),
-		HostnamedSocket: chance(rnd, 15), SlowAnswers: chance(rnd, 5), ActivationFails: chance(rnd, 3),
+		HostnamedSocket: chance(rnd, 15), SlowAnswers: chance(rnd, 5), ActivationFails: chance(rnd, 3), Booting: chance(rnd, 6),
 	}
 	p.Polkit = pick(rnd, []polkit{polkitYes, polkitYes, polkitNo, polkitPassword})
 	adverse := chance(rnd, 15)
@@ -133,6 +139,8 @@ func Draw(seed uint64) *Plan {
 			at += between(rnd, 0, 10*ms)
 		case chance(rnd, 30):
 			at += between(rnd, 0, 300*ms)
+		case chance(rnd, 3):
+			at += between(rnd, 60*sec, 10_000*sec)
 		default:
 			at += between(rnd, 400*ms, 8*sec)
 		}
@@ -145,30 +153,38 @@ func Draw(seed uint64) *Plan {
 var services = []string{
 	"solo.service", "solo.service", "job.service", "front.service", "back.service", "systemd-hostnamed.service",
 	"dbus-org.freedesktop.hostname1.service", "lamp.service", "crash.service", "worker.service",
+	"tool.service", "broken.service", "broken.service", "skipped.service", "spool.service",
 }
 
 var (
-	busNames = []string{hostname1, hostname1, locale1}
+	busNames = []string{hostname1, hostname1, locale1, tool1}
 	methods  = []string{
 		"StartUnit", "StartUnit", "StartUnit", "RestartUnit", "TryRestartUnit", "ReloadOrRestartUnit", "StopUnit", "EnqueueUnitJob",
 	}
+	// tricks are what a hostile user does (adversity.go).
+	tricks = []string{
+		"StartUnit", "RestartUnit", "StartTransientUnit", trickJobs, trickActivation, trickBus, trickOwnName, trickFlood,
+	}
 	timers  = []string{"job.timer", "job.timer", "front.timer", "worker.timer"}
-	sockets = []string{"lamp.socket", "lamp.socket", "echo.socket", "systemd-hostnamed.socket"}
+	sockets = []string{"lamp.socket", "lamp.socket", "echo.socket", "systemd-hostnamed.socket", "spool.path"}
 )
 
 // The bus names that can be activated.
 const (
 	hostname1 = "org.freedesktop.hostname1"
 	locale1   = "org.freedesktop.locale1"
+	// tool1 is that of a service whose unit does not name it.
+	tool1 = "org.example.tool1"
 )
 
 func drawStep(rnd *rand.Rand, at uint64, adverse bool) Step {
 	s := Step{At: at, From: place(rnd.IntN(int(places)))}
 	s.NoReply, s.NoWait, s.Interactive = chance(rnd, 8), chance(rnd, 30), chance(rnd, 50)
+	s.Twice = chance(rnd, 10)
 	switch n := rnd.IntN(100); {
 	case adverse && n < 15:
 		s.Do = pick(rnd, []action{doSuspend, doClock, doLose, doCut, doHide, doHostile, doHostile})
-		s.Unit, s.Verb = pick(rnd, services), "StartUnit"
+		s.Unit, s.Verb = pick(rnd, services), pick(rnd, tricks)
 	case n < 35:
 		s.Do, s.Unit, s.Verb = doSystemctl, pick(rnd, services), pick(rnd, methods)
 	case n < 43:
@@ -182,8 +198,10 @@ func drawStep(rnd *rand.Rand, at uint64, adverse bool) Step {
 		s.Do, s.Unit = doElapse, pick(rnd, timers)
 	case n < 88:
 		s.Do, s.Unit, s.UID = doConnect, pick(rnd, sockets), pick(rnd, []uint32{0, 1000})
-	case n < 94:
+	case n < 93:
 		s.Do, s.Unit = doEnd, pick(rnd, services)
+	case n < 96:
+		s.Do, s.Unit, s.Verb = doRun, fmt.Sprintf("run-%d.service", rnd.IntN(100)), "StartTransientUnit"
 	default:
 		s.Do = doUnshare
 	}

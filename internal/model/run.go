@@ -67,6 +67,29 @@ func addAll[K comparable](to, from map[K]uint64) {
 	}
 }
 
+// wanted is how much of what can be known must be, in percent, and enough how many
+// creations of a kind must be knowable among very many histories.
+const (
+	wanted = 99
+	enough = 1000
+	many   = 500_000
+)
+
+// Short says where the tally falls short of what is wanted, empty if nowhere.
+func (t *Tally) Short() string {
+	var short []string
+	for k := byItself; k <= byFailure; k++ {
+		n := t.Knowable[k]
+		if 100*t.Known[k] < wanted*n {
+			short = append(short, fmt.Sprintf("%s: only %s known", causeNames[k], percent(t.Known[k], n)))
+		}
+		if t.Histories >= many && n < enough {
+			short = append(short, fmt.Sprintf("%s: only %d that can be known", causeNames[k], n))
+		}
+	}
+	return strings.Join(short, ", ")
+}
+
 // Details are the counts behind the line.
 func (t *Tally) Details() string {
 	kinds := make(map[string]uint64)
@@ -80,7 +103,7 @@ func (t *Tally) Details() string {
 func (t *Tally) String() string {
 	var knowable, known uint64
 	var kinds []string
-	for k := byItself; k <= byBoot; k++ {
+	for k := byItself; k <= byFailure; k++ {
 		n := t.Knowable[k]
 		if n == 0 {
 			continue

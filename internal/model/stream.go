@@ -41,7 +41,7 @@ func (s *stream) show(p *process) {
 func (p *process) event() *event.Process {
 	e := &event.Process{
 		ID: p.id, Program: p.program.ID, Comm: p.comm, UID: p.uid, Cgroup: p.cgroup.ID, Preexisting: p.older,
-		Owner:  event.Owner{UID: p.uid, PIDNamespace: pidNamespace},
+		Owner:  p.owner(),
 		Exited: p.exited, ExitNS: p.exitNS, ExitCode: p.exitCode,
 	}
 	if p.parent != nil {
@@ -49,6 +49,9 @@ func (p *process) event() *event.Process {
 	}
 	return e
 }
+
+// owner is who answers for the process.
+func (p *process) owner() event.Owner { return event.Owner{UID: p.uid, PIDNamespace: pidNamespace} }
 
 // created writes the creation of a network namespace that began at a time and is
 // done now. It returns its serial.

@@ -6,12 +6,14 @@ import "fmt"
 // that runs it is "running" itself, and its time is noted anew (src/core/socket.c,
 // socket_trigger_notify; src/core/timer.c, timer_trigger_notify).
 func (m *manager) follow(t, u *unit) {
+	// its job ends with this, unless it is to be started again
+	settled := u.job == nil || u.job.running && u.job.typ != jobRestart
 	switch {
-	case t.state != active:
+	case t.state != active, t.kind == socketUnit && !settled:
 	case t.kind == socketUnit && !t.accept && u.state == active:
-		t.sub, t.stateChange = "running", m.stamp()
+		t.sub, t.stateChange = "running", m.stamp()+m.between(5, 200) // a moment after its service
 	case t.kind == socketUnit && !t.accept && u.state == inactive:
-		t.sub, t.stateChange = "listening", m.stamp()
+		t.sub, t.stateChange = t.idle, m.stamp()
 	case t.kind == timer && u.state == inactive && t.sub == "running":
 		t.sub, t.stateChange = "waiting", m.stamp()
 	}
@@ -35,7 +37,7 @@ func (m *manager) elapse(t *unit) {
 // connected has somebody connect to a socket unit's socket (socket_enter_running).
 func (m *manager) connected(s *unit, by *process) {
 	m.hearing(func() {
-		if s.state != active || !s.accept && s.sub != "listening" {
+		if s.state != active || !s.accept && s.sub != s.idle {
 			return
 		}
 		u := s.triggers

@@ -1,6 +1,10 @@
 package model
 
 import (
+	"path"
+	"slices"
+	"strings"
+
 	"github.com/nsblame/nsblame/internal/event"
 )
 
@@ -18,11 +22,12 @@ const (
 	byRestart
 	byDependency
 	byBoot
+	byFailure
 )
 
 var causeNames = map[causeKind]string{
 	byItself: "itself", byRequest: "request", byActivation: "activation", byTimer: "timer", bySocket: "socket",
-	byRestart: "restart", byDependency: "dependency", byBoot: "boot",
+	byRestart: "restart", byDependency: "dependency", byBoot: "boot", byFailure: "failure",
 }
 
 // cause is why a run began.
@@ -73,7 +78,7 @@ type creation struct {
 	by     *process
 	run    *run
 	at     uint64
-	// late is set if the manager was asked when the run was over.
+	// late is set if the manager was asked about it when the run was over.
 	late bool
 }
 
@@ -82,7 +87,7 @@ type truth struct {
 	*world
 	creations map[uint64]*creation
 	// calls are those to names.
-	calls []*named
+	calls []*nameCalled
 }
 
 func (t *truth) created(serial uint64, by *process, r *run, at uint64) {
@@ -96,7 +101,7 @@ func (t *truth) answered(q event.Question, u *unit) {
 		if r == nil {
 			r = c.by.run
 		}
-		if r != nil && r.main.id == q.Run && q.Unit == r.unit.name && (u == nil || u.run != r || r.over) {
+		if r != nil && r.main.id == q.Run && (u == nil || u == r.unit.failureOf && u.sub != "failed" || u.run != r && q.Unit == r.unit.name || r.over) {
 			c.late = true
 		}
 	}
@@ -167,7 +172,9 @@ func (t *truth) began(o *origin, r *run, depth int) {
 	case byTimer:
 		o.trigger, o.unit = "timer", c.unit.name
 	case bySocket:
-		o.trigger, o.unit = "socket", c.unit.name
+		o.trigger, o.unit = strings.TrimPrefix(path.Ext(c.unit.name), "."), c.unit.name // or a path
+	case byFailure:
+		o.trigger, o.unit = "failure", c.unit.name
 	case byRestart:
 		o.trigger, o.unit = "restart", c.unit.name
 	case byBoot:
@@ -199,10 +206,17 @@ func (t *truth) doubt(r *run) string {
 			}
 		}
 	}
-	if a := r.cause.root().activation; a != nil {
-		return t.activationDoubt(a)
+	why := r.cause.root()
+	if t.plan.Booting && r.forked < start+6*sec && why.kind != byBoot && why.kind != byTimer && why.kind != byRequest && why.kind != byRestart {
+		return "boot" // may have started it as well
 	}
-	if q := r.cause.root().request; q != nil {
+	if (why.kind == byBoot || why.kind == byActivation || why.kind == byRequest) && r.unit.hasSocket() {
+		return "a socket beside it" // which may have been connected to at the same time
+	}
+	if a := why.activation; a != nil {
+		return t.activationDoubt(r.unit, a)
+	}
+	if q := why.request; q != nil {
 		return t.requestDoubt(q)
 	}
 	return ""
@@ -212,7 +226,7 @@ func (t *truth) doubt(r *run) string {
 // a request until its job is seen to be over, or its refusal.
 func (t *truth) reach(a *attempt) uint64 {
 	switch {
-	case a.what == "trigger" || a.what == "restart" || a.what == "dependency":
+	case a.what == "trigger" || a.what == "restart" || a.what == "dependency" || a.what == "failure":
 		return a.at
 	case a.overNS != 0:
 		return a.overNS
@@ -229,8 +243,16 @@ func allAnswered(list []*attempt) bool {
 	return true
 }
 
+// hasSocket reports whether a socket can start the unit. When it did so is not kept.
+func (u *unit) hasSocket() bool {
+	return slices.ContainsFunc(u.triggeredBy, func(t *unit) bool { return t.kind == socketUnit && !t.accept })
+}
+
 // activationDoubt is that of who called first.
-func (t *truth) activationDoubt(a *activation) string {
+func (t *truth) activationDoubt(u *unit, a *activation) string {
+	if !u.busName {
+		return "name not known" // of the unit that the bus asks for
+	}
 	for _, c := range t.calls {
 		if c.name == a.name && c.conn != a.first.conn && c.at+sec >= a.first.at && c.at <= a.first.at+sec {
 			return "several callers"

@@ -30,10 +30,12 @@ const (
 type unit struct {
 	name, alias string
 	kind        kind
-	// Of a service: its type, the name that it owns on the bus, whether it has a
-	// namespace of its own, its restart policy and the wait before a restart.
+	// Of a service: its type, the name that it owns on the bus, whether its unit says
+	// so (BusName=), whether it has a namespace of its own, its restart policy and the
+	// wait before a restart.
 	typ        string
-	busName    string
+	owns       string
+	busName    bool
 	private    bool
 	restart    string
 	restartSec uint64
@@ -48,15 +50,21 @@ type unit struct {
 	triggers    *unit
 	triggeredBy []*unit
 	wantedBy    []*unit
+	// onFailure is started if it fails; failureOf the reverse.
+	onFailure, failureOf *unit
 	// life is how long its process runs before it ends by itself, 0 for ever; fails
 	// is set if it ends with an error.
 	life  uint64
 	fails bool
 	// lives is how many of its runs end by themselves, 0 for all.
 	lives int
+	// unmet is set if a condition keeps it from being started.
+	unmet bool
 	// does is what its process does once it runs, nil for nothing.
 	does func(p *process)
 
+	// idle is the state of a timer, socket or path unit that waits.
+	idle      string
 	state     state
 	sub       string
 	job       *job
@@ -115,9 +123,12 @@ func (m *manager) set(u *unit, to state, sub string) {
 func (m *manager) describe(u *unit) event.UnitState {
 	s := event.UnitState{
 		Name: u.name, Names: []string{u.name}, Manager: event.ManagerSystem, LoadState: "loaded", SubState: u.sub,
-		Transient: u.transient, BusName: u.busName, PrivateNetwork: u.private, LastTriggerUS: u.lastTrigger,
+		Transient: u.transient, PrivateNetwork: u.private, LastTriggerUS: u.lastTrigger,
 		Type: u.typ, Restart: u.restart, NRestarts: u.nRestarts, StateChangeUS: u.stateChange, ConditionUS: u.condition,
 		InactiveExitUS: u.inactiveExit, ActiveEnterUS: u.activeEnter, InactiveEnterUS: u.inactiveEnter,
+	}
+	if u.busName {
+		s.BusName = u.owns
 	}
 	if u.alias != "" {
 		s.Names = append(s.Names, u.alias)
@@ -140,6 +151,9 @@ func (m *manager) describe(u *unit) event.UnitState {
 	}
 	for _, d := range u.wantedBy {
 		s.Dependents = append(s.Dependents, event.UnitDependent{Name: d.name, Dependency: "WantedBy"})
+	}
+	if d := u.failureOf; d != nil {
+		s.Dependents = append(s.Dependents, event.UnitDependent{Name: d.name, Dependency: "OnFailureOf"})
 	}
 	return s
 }

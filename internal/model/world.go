@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"math/rand/v2"
+	"path"
 
 	"github.com/nsblame/nsblame/internal/event"
 )
@@ -23,10 +24,10 @@ type world struct {
 	// all are the units that ever were.
 	all []*unit
 
-	cron, shell, agent     *process
-	agentBus, agentPrivate *conn
-	until                  uint64
-	ended                  bool
+	cron, shell, agent, nsblame *process
+	agentBus, agentPrivate      *conn
+	until                       uint64
+	ended                       bool
 }
 
 // start is when the stream begins, since boot.
@@ -37,7 +38,7 @@ func newWorld(p *Plan, w *wire) *world {
 	m := &world{sim: s, plan: p, processes: &processes{sim: s, nextPID: 5000, nextCG: 100}, stream: &stream{sim: s}}
 	m.adversity = &adversity{world: m}
 	m.truth = &truth{world: m, creations: make(map[uint64]*creation)}
-	m.net = &net{world: m, wire: w, lastInode: 20000, recorded: make(map[ask]bool)}
+	m.net = &net{world: m, wire: w, lastInode: 20000, recorded: make(map[ask]bool), callers: make(map[callee]*repeated)}
 	m.boots()
 	m.begin()
 	last := uint64(0)
@@ -59,6 +60,7 @@ func (w *world) boots() {
 	logind := ps.resident(pid1, group("/system.slice/systemd-logind.service"), 32, 0, "/usr/lib/systemd/systemd-logind", "systemd-logind")
 	login := ps.resident(pid1, group("/user.slice/user-1000.slice/session-1.scope"), 33, 0, "/usr/bin/login", "login")
 	w.shell = ps.resident(login, login.cgroup, 34, 1000, "/usr/bin/bash", "bash")
+	w.nsblame = ps.resident(w.shell, w.shell.cgroup, 40, 0, "/usr/bin/nsblame", "nsblame")
 
 	w.bus = &bus{
 		net: w.net, socket: w.net.listen("/run/dbus/system_bus_socket", pid1), owners: make(map[string]*conn),
@@ -95,13 +97,14 @@ func (w *world) daemon(pid1 *process) {
 func (w *world) install() {
 	m := w.manager
 	hostnamed := &unit{
-		name: "systemd-hostnamed.service", alias: "dbus-" + hostname1 + ".service", typ: "notify", busName: hostname1, private: true,
+		name: "systemd-hostnamed.service", alias: "dbus-" + hostname1 + ".service", typ: "notify", owns: hostname1, busName: true, private: true,
 		restart: "no", life: 5 * sec,
 	}
 	localed := &unit{
-		name: "systemd-localed.service", alias: "dbus-" + locale1 + ".service", typ: "dbus", busName: locale1, private: true,
+		name: "systemd-localed.service", alias: "dbus-" + locale1 + ".service", typ: "dbus", owns: locale1, busName: true, private: true,
 		restart: "no", life: 3 * sec,
 	}
+	tool := &unit{name: "tool.service", typ: "simple", owns: tool1, private: true, restart: "no", life: 2 * sec}
 	solo := &unit{name: "solo.service", typ: "simple", private: true, restart: "no"}
 	job := &unit{name: "job.service", typ: "oneshot", private: true, restart: "no", life: 50 * ms}
 	front := &unit{name: "front.service", typ: "simple", restart: "no", after: chance(w.rnd, 50)}
@@ -113,10 +116,16 @@ func (w *world) install() {
 		life: 300 * ms, fails: true, lives: 1 + w.rnd.IntN(5),
 	}
 	worker := &unit{name: "worker.service", typ: "oneshot", restart: "no", life: 400 * ms, does: w.works}
+	broken := &unit{name: "broken.service", typ: "oneshot", private: true, restart: "no", life: 30 * ms, fails: true}
+	rescue := &unit{name: "rescue.service", typ: "oneshot", private: true, restart: "no", life: 90 * ms, failureOf: broken}
+	broken.onFailure = rescue
+	spool := &unit{name: "spool.service", typ: "oneshot", private: true, restart: "no", life: 60 * ms}
+	skipped := &unit{name: "skipped.service", typ: "simple", private: true, restart: "no", unmet: chance(w.rnd, 50)}
 	echo := &unit{name: "echo@.service", typ: "simple", private: true, life: 200 * ms}
-	m.add(hostnamed, localed, solo, job, front, back, lamp, crash, worker)
+	m.add(hostnamed, localed, tool, solo, job, front, back, lamp, crash, worker, broken, rescue, spool, skipped)
 	m.add(w.trigger(timer, "job.timer", job), w.trigger(timer, "front.timer", front), w.trigger(timer, "worker.timer", worker))
 	m.add(w.trigger(socketUnit, "lamp.socket", lamp), w.trigger(socketUnit, "echo.socket", echo))
+	m.add(w.trigger(socketUnit, "spool.path", spool))
 	if w.plan.HostnamedSocket {
 		m.add(w.trigger(socketUnit, "systemd-hostnamed.socket", hostnamed))
 	}
@@ -124,6 +133,27 @@ func (w *world) install() {
 		m.add(w.old(&unit{name: name, typ: "simple", restart: "no"}))
 	}
 	w.all = append(w.all, m.order...)
+	if w.plan.Booting {
+		w.boot(solo, job, lamp, crash)
+	}
+}
+
+// boot has the manager start some units as part of its own start.
+func (w *world) boot(wanted ...*unit) {
+	m := w.manager
+	m.boot.UserspaceUS, m.boot.FinishUS = (start-10*sec)/us, 0
+	for _, u := range wanted {
+		if chance(w.rnd, 50) {
+			continue
+		}
+		w.after(w.between(ms, 2*sec), func() {
+			m.hearing(func() {
+				why := cause{kind: byBoot, unit: u, at: w.now}
+				u.attempt(w.now, why, "boot").job = m.start(jobStart, u, why)
+			})
+		})
+	}
+	w.after(w.between(3*sec, 5*sec), func() { m.boot.FinishUS = m.stamp() })
 }
 
 // trigger makes a timer or a socket unit, which waits since the boot.
@@ -132,6 +162,10 @@ func (w *world) trigger(k kind, name string, of *unit) *unit {
 	of.triggeredBy = append(of.triggeredBy, t)
 	w.old(t)
 	t.sub = map[kind]string{timer: "waiting", socketUnit: "listening"}[k]
+	if path.Ext(name) == ".path" { // otherwise much like a socket: what was connected to is a file
+		t.sub = "waiting"
+	}
+	t.idle = t.sub
 	return t
 }
 
@@ -177,6 +211,9 @@ func (w *world) do(s Step) {
 		}
 	case doUnshare:
 		w.unshare(w.somebody(s, "unshare"))
+	case doRun:
+		s.UID = 0
+		w.systemctl(s, w.somebody(s, "systemd-run", s.Unit))
 	default:
 		w.adversity.do(s)
 	}
@@ -229,5 +266,14 @@ func (w *world) Ask(q event.Question) {
 	if w.plan.SlowAnswers {
 		slowest = 3 * sec
 	}
-	w.after(w.between(ms, slowest), func() { w.manager.hearing(func() { w.manager.answer(q) }) })
+	w.after(w.between(100*us, ms), func() {
+		c := w.net.connect(w.manager.private, w.nsblame)
+		w.manager.enter(c)
+		w.after(w.between(ms, slowest), func() {
+			w.manager.hearing(func() {
+				w.manager.answer(q)
+				w.manager.leave(c)
+			})
+		})
+	})
 }

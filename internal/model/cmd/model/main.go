@@ -43,7 +43,7 @@ func run(n, seed uint64, workers, most, missed int) int {
 		})
 	}
 	wg.Wait()
-	for i := range failures {
+	for i := range failures[:min(len(failures), most)] {
 		failures[i].Print(os.Stdout)
 	}
 	if missed > 0 {
@@ -52,8 +52,12 @@ func run(n, seed uint64, workers, most, missed int) int {
 		}
 	}
 	fmt.Printf("%s, in %.1f s\n", total.Details(), time.Since(began).Seconds())
+	short := total.Short()
+	if short != "" {
+		fmt.Println("falls short:", short)
+	}
 	fmt.Println(total)
-	if len(failures) > 0 {
+	if len(failures) > 0 || short != "" {
 		return 1
 	}
 	return 0
