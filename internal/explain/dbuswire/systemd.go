@@ -2,6 +2,7 @@ package dbuswire
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -80,6 +81,58 @@ func StartJob(m *Message, owners ...string) (method string, units []string, mode
 	mode, _ = textArg(m, call.mode)
 	return m.Member, units, mode, true
 }
+
+// JobType returns the type of job that m asks for, which StartJob says is one to
+// start units. It is empty if it was not captured.
+func JobType(m *Message) string {
+	call, ok := startCallOf(m)
+	if !ok {
+		return ""
+	}
+	if call.job >= 0 {
+		job, _ := textArg(m, call.job)
+		return job
+	}
+	switch strings.TrimSuffix(m.Member, "Unit") {
+	case "Restart":
+		return "restart"
+	case "TryRestart":
+		return "try-restart"
+	case "ReloadOrRestart":
+		return "reload-or-restart"
+	case "ReloadOrTryRestart":
+		return "reload-or-try-restart"
+	}
+	return "start"
+}
+
+// jobPathPrefix begins the object path of a job (src/core/dbus-job.c, job_dbus_path).
+const jobPathPrefix = "/org/freedesktop/systemd1/job/"
+
+// RepliedJob returns the number of the job that a manager's answer to a call of
+// StartJob names, 0 if none can be read. The answer is the job's path, or behind the
+// number of the job more about it (src/core/dbus-unit.c, bus_unit_queue_job_one).
+func RepliedJob(m *Message) uint64 {
+	if m.Type != MethodReturn {
+		return 0
+	}
+	for _, a := range m.Args[:min(2, len(m.Args))] {
+		number, isJob := strings.CutPrefix(a.Text, jobPathPrefix)
+		if a.Signature != "o" || !isJob {
+			continue
+		}
+		id, err := strconv.ParseUint(number, 10, 32)
+		if err != nil {
+			return 0
+		}
+		return id
+	}
+	return 0
+}
+
+// IsUnique reports whether a name is that of a connection: it is given by the bus, and
+// never again to another one.
+func IsUnique(name string) bool { return strings.HasPrefix(name, ":") }
 
 // units returns the units that m names, none if they were not captured. It fails
 // if it names none, or systemd would refuse a name.
