@@ -17,8 +17,7 @@ const (
 
 	// ProbeCreate sees a namespace created.
 	ProbeCreate Probe = "copy_net_ns"
-	// ProbeUnshare told unshare from clone, which the number of the system call tells
-	// now.
+	// ProbeUnshare tells unshare from clone.
 	ProbeUnshare Probe = "unshare_nsproxy_namespaces"
 
 	// ProbeRelease sees the last reference to a namespace go.

@@ -53,9 +53,9 @@ const (
 type UnitDependent struct {
 	// Name is the unit that depends.
 	Name string
-	// Dependency is the manager's property that says how: RequiredBy,
-	// RequisiteOf, WantedBy, BoundBy, UpheldBy, ConsistsOf, OnSuccessOf or
-	// OnFailureOf.
+	// Dependency is the manager's property that says how: RequiredBy, WantedBy,
+	// BoundBy, UpheldBy, PartOf, OnSuccessOf or OnFailureOf. Recordings of before can
+	// have RequisiteOf and ConsistsOf, which start nothing.
 	Dependency string
 }
 

@@ -55,17 +55,12 @@ func (m *meter) starts() error {
 			if err := r.stop(); err != nil {
 				return err
 			}
-			say("%s: start %s, end %s, gone %s", t.name, r.start, r.end, r.gone)
+			say("%s: start %s, end %s", t.name, r.start, r.end)
 			if round == 0 {
 				continue
 			}
 			const ms = float64(time.Millisecond)
-			err = errors.Join(
-				m.sample("start", t.name, float64(r.start)/ms),
-				m.sample("end", t.name, float64(r.end)/ms),
-				m.sample("gone", t.name, float64(r.gone)/ms),
-			)
-			if err != nil {
+			if err := errors.Join(m.sample("start", t.name, float64(r.start)/ms), m.sample("end", t.name, float64(r.end)/ms)); err != nil {
 				return err
 			}
 		}

@@ -184,6 +184,9 @@ func (s *solver) origin(o finding.Origin) {
 		if l.Kind == finding.KindBecause || l.Kind == finding.KindAskedBy {
 			o.Evidence = evidence.Weaker(o.Evidence, l.Evidence)
 		}
+		if o.Trigger != finding.TriggerUnknown && o.Why.IsZero() {
+			o.Why = l.Why
+		}
 	}
 	s.out.Origin = o
 }

@@ -102,7 +102,7 @@ func TestAUsersManagerBlamesAnotherUser(t *testing.T) {
 	}{
 		{1000, 1000, "command 41 session-3.scope (kernel)"},
 		{1000, 0, "command 41 session-3.scope (claimed)"},
-		{1000, 1001, "command 41 session-3.scope (claimed)"},
+		{1000, 1001, "command 41 session-3.scope (claimed): no_effect_seen own.service"},
 		{0, 0, "command 41 session-3.scope (kernel)"},
 	} {
 		t.Run(fmt.Sprintf("manager of %d, asked by %d", tc.manager, tc.asker), func(t *testing.T) {
@@ -115,6 +115,7 @@ func TestAUsersManagerBlamesAnotherUser(t *testing.T) {
 				Sender: s.id(41), Bus: 3, Path: fmt.Sprintf("/run/user/%d/systemd/private", tc.manager), PeerPID: 100,
 				Data: encode(t, job("StartUnit", "own.service")),
 			})
+			s.usersJob(tc.manager, "own.service")
 			s.userService(42, below, "own.service")
 			s.want(tc.want)
 		})

@@ -2,10 +2,8 @@ package blame
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/request"
 )
@@ -23,8 +21,8 @@ type facts struct {
 	before    run
 	ranBefore bool
 	// requests are those to start the unit that can have begun the run, in the order
-	// in which they were made.
-	requests []*request.Request
+	// in which they were made, with what shows that they did.
+	requests []request.Effect
 }
 
 // facts gathers what is known of a run, false if the manager's answer is missing.
@@ -96,21 +94,55 @@ func (f *facts) names() []string {
 	return names
 }
 
-// requestsFor are the requests to start the unit that can have begun the run.
-func (s *solver) requestsFor(f *facts) []*request.Request {
-	names, until := f.names(), f.window.until
-	if !f.window.exact || f.answer.begun() > f.at {
-		// A job is not over before it has forked, but can be before that process
-		// makes its namespace. 0 where the fork is not known.
-		until = f.first.StartNS
+// began is when the run had begun for certain, and its job was there. A job is not over
+// before it has forked, but can be before that process makes its namespace.
+func (f *facts) began() uint64 {
+	switch {
+	case f.window.exact && f.answer.begun() <= f.at:
+		return f.window.until
+	case f.first.StartNS != 0:
+		return f.first.StartNS
 	}
-	stopped := f.stopped()
-	return s.requestsNaming(f, func(q *request.Request) bool {
-		return slices.Contains(names, q.Unit) && !s.requests.DealtWith(q, names, until, stopped)
-	})
+	return f.at
 }
 
-// requestsNaming are the requests for certain units that can have begun the
+// requestsFor are the requests to start the unit that can have begun the run.
+func (s *solver) requestsFor(f *facts) []request.Effect {
+	began, stopped := f.began(), f.stopped()
+	list, early := s.requestsNaming(f, f.names())
+	list = slices.DeleteFunc(list, func(q *request.Request) bool {
+		return s.requests.DealtWith(q, f.unit, began, stopped)
+	})
+	s.resolveCallers(f, list)
+	effects := s.requests.Effects(f.owner, f.unit, list, began, f.before.at)
+	for i := range effects {
+		effects[i].Early = early
+	}
+	if !f.window.exact && len(effects) > 1 && effects[len(effects)-1].Job == nil {
+		// nothing tells which of them came to nothing
+		latest := effects[len(effects)-1:]
+		latest[0].Sign = min(latest[0].Sign, request.Unseen)
+		return latest
+	}
+	return effects
+}
+
+// resolveCallers finds out who called the name that a bus asked for, now that it can be
+// known which name that is.
+func (s *solver) resolveCallers(f *facts, list []*request.Request) {
+	for _, q := range list {
+		if !q.Pending() {
+			continue
+		}
+		name := ""
+		if f.known {
+			name = f.state.BusName
+		}
+		s.requests.ResolveCaller(q, name)
+	}
+}
+
+// requestsNaming are the requests for a unit by one of its names that can have begun the
 // run: none from before the run before began, and none from after this one
 // began. One to start what was running has no effect, so it must come after the
 // end of the run before.
@@ -118,8 +150,8 @@ func (s *solver) requestsFor(f *facts) []*request.Request {
 // A bus asks for an activation when the name has no owner. That run may still be
 // ending for its manager then. If the kernel saw the run's process end by then, the
 // request counts like any other. If the process only ended later, the request
-// counts where there is no other.
-func (s *solver) requestsNaming(f *facts, names func(*request.Request) bool) []*request.Request {
+// counts where there is no other: then they are early.
+func (s *solver) requestsNaming(f *facts, names []string) (list []*request.Request, early bool) {
 	until := f.window.until
 	if at := s.runs.firstSeen(f.run); at != 0 {
 		until = min(until, at)
@@ -127,25 +159,20 @@ func (s *solver) requestsNaming(f *facts, names func(*request.Request) bool) []*
 	if forked := f.first.StartNS; forked != 0 {
 		until = min(until, forked) // which may be some time before the namespace is made
 	}
-	var list, early []*request.Request
-	for _, q := range s.requests.Requests() {
-		if q.Owner != f.owner || q.At > until || q.At <= f.before.at || !names(q) {
-			continue
-		}
+	var brink []*request.Request
+	for _, q := range s.requests.Of(f.owner, names, f.before.at, until) {
 		switch s.judge(f, q) {
 		case possible:
 			list = append(list, q)
 		case possiblyEarly:
-			inferred := *q
-			inferred.Evidence = evidence.Weaker(evidence.Inferred, q.Evidence)
-			early = append(early, &inferred)
+			brink = append(brink, q)
 		case withoutEffect:
 		}
 	}
 	if len(list) == 0 {
-		return early
+		return brink, true
 	}
-	return list
+	return list, false
 }
 
 // effect says what a request can have had to do with the beginning of a run.
@@ -172,10 +199,21 @@ func (s *solver) judge(f *facts, q *request.Request) effect {
 		}
 		return withoutEffect
 	}
-	if ended != 0 && q.At > ended && strings.HasPrefix(q.Method, "Try") {
-		return withoutEffect // it only restarts what runs
+	if q.OnlyRestarts() && s.wasOver(f, q.At) {
+		return withoutEffect
 	}
 	return possible
+}
+
+// wasOver reports whether nothing of the unit ran at a time between the beginning of the
+// run before and that of this one, or may not have.
+func (s *solver) wasOver(f *facts, at uint64) bool {
+	if ended := f.window.ended; ended != 0 {
+		return at > ended
+	}
+	// the end of the run before is not known: if nobody saw it running by then, it did
+	// not
+	return !f.ranBefore || s.goneBy(f.before, at)
 }
 
 // goneBy reports whether the first process of a run is known to have ended by
@@ -188,10 +226,9 @@ func (s *solver) goneBy(r run, at uint64) bool {
 // askedBy reports whether somebody asked for the unit between the beginning of the
 // run before and a time. It counts requests that should have had no effect, too.
 func (s *solver) askedBy(f *facts, at uint64) bool {
-	names, stopped := f.names(), f.stopped()
-	return slices.ContainsFunc(s.requests.Requests(), func(q *request.Request) bool {
-		return q.Owner == f.owner && slices.Contains(names, q.Unit) && q.At > f.before.at && q.At <= at &&
-			!s.requests.DealtWith(q, names, f.first.StartNS, stopped)
+	stopped := f.stopped()
+	return slices.ContainsFunc(s.requests.Of(f.owner, f.names(), f.before.at, at), func(q *request.Request) bool {
+		return !s.requests.DealtWith(q, f.unit, f.first.StartNS, stopped)
 	})
 }
 

@@ -85,7 +85,7 @@ func TestCutMessages(t *testing.T) {
 		s := tell(t)
 		s.units["foo.service"] = event.UnitState{Name: "foo.service", Type: "simple", PrivateNetwork: true}
 		s.caller(41, "systemctl")
-		s.see(&event.BusMessage{Sender: s.id(41), Bus: 1, Path: private, PeerPID: 1, Data: whole[:n], Size: uint32(len(whole))})
+		s.see(&event.BusMessage{Sender: s.id(41), Bus: busNumbers[private], Path: private, PeerPID: 1, Data: whole[:n], Size: uint32(len(whole))})
 		s.service(42, "foo.service")
 		o := s.done[0].Origin
 		if o.Trigger == finding.TriggerUnknown {

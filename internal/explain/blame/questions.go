@@ -18,6 +18,9 @@ type questions struct {
 	renewed *bounded.Store[event.Question, uint64]
 	// noMoreAnswers is set once none will come.
 	noMoreAnswers bool
+	// lag is the time that the machine had been suspended for by the latest answer, and
+	// lagSince when that was first so.
+	lag, lagSince uint64
 }
 
 // answer is what a manager says of a unit.
@@ -27,6 +30,9 @@ type answer struct {
 	at uint64
 	// missing is set if the stream ended before it was given.
 	missing bool
+	// since is from when on the machine was not suspended until the answer was given,
+	// 0 if it never was.
+	since uint64
 }
 
 func newQuestions() questions {
@@ -44,20 +50,31 @@ func newQuestions() questions {
 func (a *answer) known() bool { return !a.missing && a.Why == "" }
 
 // sinceBoot is a time of the manager's clock in nanoseconds since boot, 0 where it
-// is not known.
+// is not known. That clock stands still while the machine is suspended, so a time from
+// before a suspend would come out too late.
 func (a *answer) sinceBoot(us uint64) uint64 {
 	if !a.known() || us == 0 {
 		return 0
 	}
-	return us*1000 + a.MonotonicLagNS
+	if at := us*1000 + a.MonotonicLagNS; at >= a.since {
+		return at
+	}
+	return 0
 }
 
 // begun is when the run that the answer is about began, 0 where that is not known.
 func (a *answer) begun() uint64 { return a.sinceBoot(a.Unit.Unit.InactiveExitUS) }
 
+// maxLagJitterNS is how far two answers may differ in how long the machine was suspended
+// if it was not suspended between them: two clocks are read for that.
+const maxLagJitterNS = 1e6
+
 // put takes an answer in.
 func (q *questions) put(at uint64, u *event.Unit) {
-	q.answers.Put(u.Question, answer{Unit: u, at: at}, share(u.Question), UnitSize(u))
+	if u.MonotonicLagNS > q.lag+maxLagJitterNS || u.MonotonicLagNS+maxLagJitterNS < q.lag {
+		q.lag, q.lagSince = u.MonotonicLagNS, at
+	}
+	q.answers.Put(u.Question, answer{Unit: u, at: at, since: q.lagSince}, share(u.Question), UnitSize(u))
 }
 
 // answer returns the answer to a question, or asks it.

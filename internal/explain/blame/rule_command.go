@@ -21,7 +21,7 @@ import (
 // for a main process right after an automatic restart. What a long-running daemon
 // does later is its own doing.
 func (s *solver) ranForIt(f *facts, p event.ProcessID) verdict {
-	if slices.ContainsFunc(f.requests, func(q *request.Request) bool { return q.Method == "StartTransientUnit" }) {
+	if slices.ContainsFunc(f.requests, func(e request.Effect) bool { return e.Method == "StartTransientUnit" && e.Sign.Shows() }) {
 		return yes
 	}
 	if !f.known {
@@ -34,7 +34,7 @@ func (s *solver) ranForIt(f *facts, p event.ProcessID) verdict {
 	if starting == yes {
 		return yes
 	}
-	name, _, triggered := s.trigger(f)
+	name, _, _, triggered := s.trigger(f)
 	switch {
 	case starting == blocked || triggered == blocked:
 		return blocked

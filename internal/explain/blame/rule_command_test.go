@@ -14,7 +14,7 @@ func TestWhatAServiceAsksForWhileItStarts(t *testing.T) {
 	s := withHostnamed(t)
 	middle := event.UnitState{Name: "middle.service", Type: "notify"}
 	s.caller(41, "systemctl", "start", "middle")
-	s.send(41, private, job("StartUnit", "middle.service"))
+	s.startJob(41, private, "StartUnit", "middle.service")
 	middle.InactiveExitUS = s.now*1000 + 500
 	s.units["middle.service"] = middle
 	s.process(50, 1, "/system.slice/middle.service", "/bin/sh", "middle")
@@ -57,6 +57,7 @@ func TestTransientUnitThatIsGone(t *testing.T) {
 				Value dbus.Variant
 			}
 		}{}))
+	s.newJob("run-1.service")
 	s.process(42, 1, "/system.slice/run-1.service", "/usr/bin/unshare", "unshare", "-n")
 	s.create(42, "/system.slice/run-1.service")
 	s.want("command 41 cron.service (kernel)")

@@ -13,22 +13,62 @@ import (
 // (src/core/transaction.c, transaction_add_job_and_dependencies). Nobody asks for
 // those by name.
 
+// bringsUp tells by which properties a unit that is started, or restarted, brings up the
+// unit that has it in a list. Others end a unit, or only hinder its start
+// (src/core/unit-dependency-atom.c).
+var bringsUp = map[string]bool{"RequiredBy": true, "WantedBy": true, "BoundBy": true, "UpheldBy": true, partOf: true}
+
+// partOf is the property of a unit that is stopped and restarted with another one.
+const partOf = "PartOf"
+
 // dependencyOfRequest looks for a request for another unit that brings this one up.
 func dependencyOfRequest(s *solver, f *facts) verdict {
+	e := s.requestThrough(f)
+	if e == nil {
+		return no
+	}
+	s.because(evidence.Manager, finding.Dependency{Of: e.Unit, Property: f.dependency(e.Unit)}, e.Unit)
+	return s.asked(f, e)
+}
+
+// requestThrough is the latest request for another unit that can have brought this one
+// up, one with a sign before one without. It is nil if there is none.
+func (s *solver) requestThrough(f *facts) *request.Effect {
 	if !f.known {
-		return no
+		return nil
 	}
-	how := make(map[string]string)
+	var latest *request.Effect
+	for _, d := range f.state.Dependents[:min(len(f.state.Dependents), maxAskedDependents)] {
+		if !bringsUp[d.Dependency] {
+			continue
+		}
+		named, _ := s.requestsNaming(f, []string{d.Name})
+		list := s.requests.EffectsThrough(f.owner, d.Name, f.unit, named, f.began())
+		for i := range list {
+			e := &list[i]
+			if d.Dependency == partOf && !e.Restarts() {
+				continue
+			}
+			if latest == nil || e.Sign.Shows() && !latest.Sign.Shows() || e.Sign.Shows() == latest.Sign.Shows() && e.At >= latest.At {
+				latest = s.requests.Best(list[i : i+1])
+			}
+		}
+	}
+	return latest
+}
+
+// maxAskedDependents bounds the units whose requests are looked for because of one.
+const maxAskedDependents = 256
+
+// dependency is how another unit brings this one up.
+func (f *facts) dependency(of string) string {
+	how := ""
 	for _, d := range f.state.Dependents {
-		how[d.Name] = d.Dependency
+		if d.Name == of && bringsUp[d.Dependency] {
+			how = d.Dependency
+		}
 	}
-	list := s.requestsNaming(f, func(q *request.Request) bool { return how[q.Unit] != "" })
-	if len(list) == 0 {
-		return no
-	}
-	q := list[len(list)-1]
-	s.because(evidence.Manager, finding.Dependency{Of: q.Unit, Property: how[q.Unit]}, q.Unit)
-	return s.asked(f, q)
+	return how
 }
 
 // dependencyOfTimer looks for a timer that started another unit which brings this
@@ -39,6 +79,9 @@ func dependencyOfTimer(s *solver, f *facts) verdict {
 	}
 	v := no
 	for _, d := range f.dependents(".service") {
+		if !bringsUp[d.Dependency] || d.Dependency == partOf {
+			continue
+		}
 		other, found := s.state(f.ask(d.Name))
 		if found == blocked {
 			v = blocked

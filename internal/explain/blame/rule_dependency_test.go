@@ -14,7 +14,7 @@ func TestDependency(t *testing.T) {
 		Dependents: []event.UnitDependent{{Name: "bar.target", Dependency: "WantedBy"}},
 	}
 	s.caller(41, "systemctl", "start", "bar.target")
-	s.send(41, private, job("StartUnit", "bar.target"))
+	s.startJob(41, private, "StartUnit", "bar.target")
 	s.service(42, "foo.service")
 	s.want("command 41 cron.service (manager)")
 }

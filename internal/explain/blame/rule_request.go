@@ -1,8 +1,6 @@
 package blame
 
 import (
-	"slices"
-
 	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/request"
@@ -14,73 +12,108 @@ import (
 // systemd makes a job of it. A further request finds that job and joins it, unless
 // it is one to restart, which replaces it (src/core/job.c, job_install). A request
 // to start what runs already has no effect.
+//
+// That somebody asked does not show that it had an effect. So a request with a sign of
+// its effect comes before everything that the manager says, and one without behind it.
 
-// requested looks for the request that began the run.
+// requested looks for the request that is seen to have begun the run.
 func requested(s *solver, f *facts) verdict {
-	q := f.request()
-	if q == nil {
+	e := s.requests.Best(f.requests)
+	if e == nil || !e.Sign.Shows() {
 		return no
 	}
-	if f.known && f.state.NRestarts > 0 && f.ranBefore && !q.Restarts() {
+	if f.known && f.state.NRestarts > 0 && f.ranBefore && !e.Restarts() {
 		return s.unknown(finding.Reason{Code: finding.ReasonRestartOrRequest, Unit: f.unit})
 	}
-	return s.asked(f, q)
+	name, at, _, v := s.trigger(f)
+	switch {
+	case v == blocked:
+		return blocked
+	case v == no, e.Since() != 0 && at > e.Since(): // the job was there before it triggered
+	case e.Since() != 0 && at+maxTogetherNS < e.At:
+		e.Doubt = triggerOr(f, name, e)
+	default:
+		return s.unknown(triggerOr(f, name, e))
+	}
+	if e.Sign != request.JobAnswered && e.Doubt.IsZero() {
+		e.Doubt = s.otherCause(f, e)
+	}
+	return s.asked(f, e)
 }
 
-// request is the one that began the run, nil if there is none: the last to restart
-// it, or else the first to start it, for the later ones find a job that is under
-// way.
-func (f *facts) request() *request.Request {
-	list := f.requests
-	if len(list) == 0 {
-		return nil
+// maxTogetherNS is how long after a trigger somebody may ask for the same, for it not to
+// be known which of the two the manager took up first.
+const maxTogetherNS = 1e9
+
+// triggerOr says that a trigger and a request may both have begun the run.
+func triggerOr(f *facts, trigger string, e *request.Effect) finding.Reason {
+	return finding.Reason{Code: finding.ReasonTriggerOrRequest, Unit: f.unit, Trigger: trigger, PID: e.PID()}
+}
+
+// otherCause says who else may have asked for the job that a request seems to have
+// brought about: whoever asked for a unit which brings this one up.
+func (s *solver) otherCause(f *facts, e *request.Effect) finding.Reason {
+	if d := s.requestThrough(f); d != nil && d.Sign.Shows() && d.Job != nil && e.Since() >= d.Since() {
+		return finding.Reason{Code: finding.ReasonOtherAsked, Unit: f.unit, PID: d.PID()}
 	}
-	if !f.window.exact && len(list) > 1 {
-		// nothing tells which of them came to nothing
-		latest := *list[len(list)-1]
-		latest.Evidence = evidence.Inferred
-		return &latest
+	return finding.Reason{}
+}
+
+// requestedUnseen names who asked for the unit where nothing shows that this had an
+// effect, and nothing else can have begun the run.
+func requestedUnseen(s *solver, f *facts) verdict {
+	e := s.requests.Best(f.requests)
+	if e == nil || e.Sign != request.Unseen {
+		return no
 	}
-	for _, q := range slices.Backward(list) {
-		if q.Restarts() {
-			return q
+	name, v := s.mayHaveTriggered(f)
+	switch v {
+	case blocked:
+		return blocked
+	case yes:
+		return s.unknown(triggerOr(f, name, e))
+	case no:
+	}
+	return s.asked(f, e)
+}
+
+// mayBe is the request without a sign that may have begun the run after all, nil if
+// there is none.
+func (s *solver) mayBe(f *facts) *request.Effect {
+	for i := range f.requests {
+		if e := &f.requests[i]; s.requests.MayBe(e) {
+			return e
 		}
 	}
-	return list[0]
+	return nil
 }
 
 // asked adds who made a request, and goes on from there.
-func (s *solver) asked(f *facts, q *request.Request) verdict {
-	if q.Pending() {
-		name := ""
-		if f.known {
-			name = f.state.BusName
-		}
-		q.ResolveCaller(name)
+func (s *solver) asked(f *facts, e *request.Effect) verdict {
+	var cause finding.Cause = finding.Job{Method: e.Method, Unit: e.Unit}
+	if e.Activation {
+		cause = finding.BusActivation{BusName: e.BusName, Unit: e.Unit, Waiting: e.Waiting}
 	}
-	var cause finding.Cause = finding.Job{Method: q.Method, Unit: q.Unit}
-	if q.Activation {
-		cause = finding.BusActivation{BusName: q.BusName, Unit: q.Unit, Waiting: q.Waiting}
+	ev := e.Evidence()
+	s.link(actedUpon(e), cause, f.unit)
+	if !e.Known {
+		return s.unknown(e.Why)
 	}
-	s.link(actedUpon(q), cause, f.unit)
-	if !q.Known {
-		return s.unknown(q.Why)
-	}
-	c := &q.Caller
+	c := e.Caller
 	s.out.Links = append(s.out.Links, finding.Link{
-		Kind: finding.KindAskedBy, Evidence: q.Evidence, Process: &c.Process, Ancestry: c.Ancestry,
+		Kind: finding.KindAskedBy, Evidence: ev, Why: e.Doubt, Process: &c.Process, Ancestry: c.Ancestry,
 	})
-	return s.process(actor{process: &c.Process, ancestry: c.Ancestry, cut: c.Why}, q.At)
+	return s.process(actor{process: &c.Process, ancestry: c.Ancestry, cut: c.Why}, e.At)
 }
 
 // actedUpon is how it is known that a manager acted upon a request. That a user's
 // manager did is its own word, by which it could blame anybody who ever asked it for
 // something. It is believed about processes of its own user, who could have them do
 // anything.
-func actedUpon(q *request.Request) evidence.Evidence {
-	ev := evidence.Weaker(evidence.Kernel, q.Evidence)
-	if q.Known && !q.Caller.Process.Unresolved && q.Caller.Process.UID == q.Owner.UID {
+func actedUpon(e *request.Effect) evidence.Evidence {
+	ev := evidence.Weaker(evidence.Kernel, e.Evidence())
+	if e.Known && !e.Caller.Process.Unresolved && e.Caller.Process.UID == e.Owner.UID {
 		return ev
 	}
-	return word(q.Owner, ev)
+	return word(e.Owner, ev)
 }

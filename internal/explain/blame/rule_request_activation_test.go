@@ -37,7 +37,7 @@ func TestTheFirstOfSeveralCallsIsTheOne(t *testing.T) {
 	s.caller(60, "late")
 	s.send(60, toBus, getHostname())
 	s.service(70, "systemd-hostnamed.service")
-	s.want("command 41 cron.service (inferred)")
+	s.want("command 41 cron.service (inferred): other_asked org.freedesktop.hostname1 pid 42")
 }
 
 func TestACallWhileTheServiceRunsIsBlamedForNothing(t *testing.T) {
@@ -166,6 +166,9 @@ func TestAnActivationThatFailedIsBlamedForNothing(t *testing.T) {
 		s.fromBus(41, failure)
 		s.caller(42, "systemctl")
 		s.send(42, private, job("StartUnit", "systemd-hostnamed.service"))
+		if sender == "org.freedesktop.DBus" {
+			s.newJob("systemd-hostnamed.service")
+		}
 		s.now = 200
 		s.service(43, "systemd-hostnamed.service")
 		s.want(want)

@@ -43,7 +43,7 @@ func TestStartJobs(t *testing.T) {
 			s := tell(t)
 			s.units["foo.service"] = event.UnitState{Name: "foo.service", Type: "simple", PrivateNetwork: true}
 			s.caller(41, "systemctl", "start", "foo")
-			s.send(41, private, job(member, "foo.service"))
+			s.startJob(41, private, member, "foo.service")
 			s.service(42, "foo.service")
 			s.want("command 41 cron.service (kernel)")
 		})
@@ -57,7 +57,7 @@ func TestARefusedStartIsBlamedForNothing(t *testing.T) {
 	s.send(41, toBus, job("StartUnit", "foo.service"))
 	s.fromBus(41, refusal())
 	s.caller(42, "systemctl")
-	s.send(42, private, job("StartUnit", "foo.service"))
+	s.startJob(42, private, "StartUnit", "foo.service")
 	s.service(43, "foo.service")
 	s.want("command 42 cron.service (kernel)")
 }
@@ -72,6 +72,7 @@ func TestUserManager(t *testing.T) {
 	s.see(&event.BusMessage{
 		Sender: s.id(41), Bus: 3, Path: "/run/user/1000/systemd/private", PeerPID: 100, Data: encode(t, job("StartUnit", "foo.service")),
 	})
+	s.usersJob(1000, "foo.service")
 	s.forked(42, 100, base+"/app.slice/foo.service", "(foo)")
 	s.create(42, base+"/app.slice/foo.service")
 	s.want("command 41 session-3.scope (kernel)")
@@ -108,6 +109,7 @@ func TestAnEarlierJobEndsNoRequest(t *testing.T) {
 			s.caller(41, "systemctl", "start", "foo")
 			removed(s, 40, 5)
 			s.send(41, private, job("StartUnit", "foo.service"))
+			s.says(41, "JobNew", 6, "foo.service")
 			removed(s, 43, tc.last)
 			s.units["foo.service"] = event.UnitState{
 				Name: "foo.service", Type: "simple", PrivateNetwork: true, InactiveExitUS: (s.now + 1) * 1000,
@@ -154,13 +156,13 @@ func TestARequestBehindTheForkIsBlamedForNothing(t *testing.T) {
 // A request that was lost may have begun the run, and not the one that was heard.
 func TestARequestBeforeALossIsInferred(t *testing.T) {
 	for kind, want := range map[event.LossKind]string{
-		event.LossBus: "command 41 cron.service (inferred)", event.LossRecord: "command 41 cron.service (inferred)",
+		event.LossBus: "command 41 cron.service (inferred): messages_lost foo.service", event.LossRecord: "command 41 cron.service (inferred): messages_lost foo.service",
 		event.LossCreation: "command 41 cron.service (kernel)",
 	} {
 		s := tell(t)
 		s.units["foo.service"] = event.UnitState{Name: "foo.service", Type: "simple", PrivateNetwork: true}
 		s.caller(41, "systemctl", "start", "foo")
-		s.send(41, private, job("StartUnit", "foo.service"))
+		s.startJob(41, private, "StartUnit", "foo.service")
 		s.see(&event.Loss{Kind: kind, Count: 1})
 		s.service(42, "foo.service")
 		s.want(want)

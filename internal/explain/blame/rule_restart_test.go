@@ -11,7 +11,7 @@ func TestCrashLoop(t *testing.T) {
 	foo := event.UnitState{Name: "foo.service", Type: "simple", PrivateNetwork: true, Restart: "always"}
 	s.units["foo.service"] = foo
 	s.caller(41, "systemctl")
-	s.send(41, private, job("StartUnit", "foo.service"))
+	s.startJob(41, private, "StartUnit", "foo.service")
 	s.service(42, "foo.service")
 	for n := uint32(1); n < 3; n++ {
 		foo.NRestarts, foo.MainPID = n, 42+n
@@ -28,7 +28,7 @@ func TestCrashLoopAskedLate(t *testing.T) {
 		Name: "foo.service", Type: "simple", PrivateNetwork: true, Restart: "always", NRestarts: 1, MainPID: 99,
 	}
 	s.caller(41, "systemctl")
-	s.send(41, private, job("StartUnit", "foo.service"))
+	s.startJob(41, private, "StartUnit", "foo.service")
 	s.service(42, "foo.service")
 	s.want("command 41 cron.service (kernel)")
 }
@@ -38,7 +38,7 @@ func TestCrashLoopAskedLate(t *testing.T) {
 func TestAskedWhileTheRestartIsAwaited(t *testing.T) {
 	s := tell(t)
 	s.caller(41, "systemctl")
-	s.send(41, private, job("StartUnit", "foo.service"))
+	s.startJob(41, private, "StartUnit", "foo.service")
 	s.units["foo.service"] = event.UnitState{
 		Name: "foo.service", Type: "simple", PrivateNetwork: true, Restart: "always", SubState: "auto-restart",
 		ConditionUS: s.now * 1000, InactiveEnterUS: s.now*1000 + 10_000, InactiveExitUS: s.now*1000 + 10_001,
@@ -53,10 +53,10 @@ func TestAStartWhileTheRestartIsAwaited(t *testing.T) {
 	foo := event.UnitState{Name: "foo.service", Type: "simple", PrivateNetwork: true, Restart: "always"}
 	s.units["foo.service"] = foo
 	s.caller(40, "systemctl")
-	s.send(40, private, job("StartUnit", "foo.service"))
+	s.startJob(40, private, "StartUnit", "foo.service")
 	s.service(42, "foo.service")
 	s.caller(41, "systemctl")
-	s.send(41, private, job("StartUnit", "foo.service"))
+	s.startJob(41, private, "StartUnit", "foo.service")
 	foo.NRestarts = 1
 	s.units["foo.service"] = foo
 	s.service(43, "foo.service")

@@ -48,7 +48,7 @@ func TestTheExecutorMadeIt(t *testing.T) {
 	s := tell(t)
 	s.units["foo.service"] = event.UnitState{Name: "foo.service", Type: "simple", PrivateNetwork: true}
 	s.caller(41, "systemctl", "start", "foo")
-	s.send(41, private, job("StartUnit", "foo.service"))
+	s.startJob(41, private, "StartUnit", "foo.service")
 	s.process(42, 1, "/system.slice/foo.service", "/usr/lib/systemd/systemd-executor", "(foo)")
 	s.create(42, "/system.slice/foo.service")
 	s.want("command 41 cron.service (kernel)")

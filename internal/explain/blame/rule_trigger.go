@@ -4,6 +4,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/unit"
@@ -26,15 +27,19 @@ func triggered(s *solver, f *facts) verdict {
 	if !f.known {
 		return no
 	}
-	name, ev, v := s.trigger(f)
+	name, _, ev, v := s.trigger(f)
 	if v != yes {
 		return v
+	}
+	if e := s.mayBe(f); e != nil {
+		return s.unknown(triggerOr(f, name, e))
 	}
 	return s.triggeredBy(f, name, ev)
 }
 
-// trigger returns the timer, socket or path unit that began the run.
-func (s *solver) trigger(f *facts) (name string, ev evidence.Evidence, v verdict) {
+// trigger returns the timer, socket or path unit that began the run, and when it
+// triggered, 0 if that is not known.
+func (s *solver) trigger(f *facts) (name string, at uint64, ev evidence.Evidence, v verdict) {
 	v = no
 	for _, t := range f.triggers() {
 		a, found := s.state(f.ask(t))
@@ -50,13 +55,14 @@ func (s *solver) trigger(f *facts) (name string, ev evidence.Evidence, v verdict
 			name, ev = t, unit.StartedBy(f.state, &a.Unit.Unit)
 		}
 		if ev != "" {
+			at = a.sinceBoot(unit.TriggeredAtUS(&a.Unit.Unit))
 			break
 		}
 	}
 	if v == blocked || ev == "" {
-		return "", "", v
+		return "", 0, "", v
 	}
-	return name, ev, yes
+	return name, at, ev, yes
 }
 
 // triggers are the units that can have triggered the run. An instance for an
@@ -74,12 +80,24 @@ func (f *facts) triggers() []string {
 // in, and it was not the boot. When such a unit triggered is not kept: systemd
 // notes the time anew when the service runs (src/core/unit.c, unit_notify).
 func onlyTrigger(s *solver, f *facts) verdict {
-	begun := f.answer.begun()
-	if !s.heard() || begun == 0 || begun < s.since || f.state.NRestarts > 0 || s.askedBy(f, f.at) {
+	if s.askedBy(f, f.at) {
 		return no
 	}
-	var only string
-	v := no
+	only, v := s.mayHaveTriggered(f)
+	if v != yes {
+		return v
+	}
+	return s.triggeredBy(f, only, evidence.Manager)
+}
+
+// mayHaveTriggered returns the only socket or path unit that is known to have triggered
+// the unit, if it is not known when.
+func (s *solver) mayHaveTriggered(f *facts) (only string, v verdict) {
+	begun := f.answer.begun()
+	if !s.heard() || begun == 0 || begun < s.since || f.state.NRestarts > 0 {
+		return "", no
+	}
+	v = no
 	for _, t := range f.state.TriggeredBy {
 		if kind := path.Ext(t); kind != ".socket" && kind != ".path" {
 			continue
@@ -90,15 +108,22 @@ func onlyTrigger(s *solver, f *facts) verdict {
 			v = blocked
 		case found == no, trigger.Unit.Unit.SubState != "running":
 		case only != "":
-			return v // which of them did is not known
+			return "", v // which of them did is not known
 		default:
 			only = t
 		}
 	}
 	if only == "" || v == blocked {
-		return v
+		return "", v
 	}
-	return s.triggeredBy(f, only, evidence.Manager)
+	return only, yes
+}
+
+// couldConnect reports whether a process can be the one for whose connection the run was
+// begun. It is found by its pid, later: that may be another's by then, which started
+// after the run's first process did.
+func (s *solver) couldConnect(f *facts, peer event.ProcessID) bool {
+	return !peer.IsZero() && (f.first.IsZero() || peer.StartNS <= f.first.StartNS)
 }
 
 // triggeredBy ends the chain with a unit that started another one.
@@ -110,7 +135,7 @@ func (s *solver) triggeredBy(f *facts, name string, ev evidence.Evidence) verdic
 	}
 	s.because(ev, cause, name)
 	o := finding.Origin{Trigger: kind, Unit: name, Placement: placement(f.owner, name)}
-	if kind == finding.TriggerSocket && !f.answer.Peer.IsZero() {
+	if kind == finding.TriggerSocket && s.couldConnect(f, f.answer.Peer) {
 		p, ancestry, why := s.tree.Lineage(f.answer.Peer)
 		o.Process, o.Ancestry, o.AncestryWhy = &p, ancestry, why
 	}

@@ -72,7 +72,7 @@ func TestTheOnlyTriggerThatIsLeft(t *testing.T) {
 			s := tell(t)
 			s.caller(41, "systemctl", "start", "foo")
 			if tt.asked {
-				s.send(41, private, job("StartUnit", "foo.service"))
+				s.startJob(41, private, "StartUnit", "foo.service")
 			}
 			s.units["foo.service"] = event.UnitState{
 				Name: "foo.service", Type: "simple", PrivateNetwork: true, TriggeredBy: tt.triggers, InactiveExitUS: s.now * 1000,

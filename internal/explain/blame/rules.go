@@ -31,8 +31,10 @@ func rules() []rule {
 		{"trigger", triggered},
 		{"dependency of what was asked for", dependencyOfRequest},
 		{"dependency of what a timer started", dependencyOfTimer},
+		{"end of another unit", endedOther},
 		{"boot", booted},
 		{"device", deviceAppeared},
+		{"request without a sign", requestedUnseen},
 		{"only trigger", onlyTrigger},
 		{"unknown", notKnown},
 	}

@@ -22,6 +22,8 @@ type story struct {
 	blamer  *Blamer
 	now     uint64 // ms since boot
 	serial  uint64
+	jobs    uint32 // the number of the latest
+	serials uint32 // of messages on connections
 	cgroups map[string]event.CgroupID
 	starts  map[uint32]uint64          // of the processes, by pid
 	units   map[string]event.UnitState // answers, by name
@@ -42,7 +44,9 @@ func tell(t *testing.T) *story {
 	s.see(&event.Coverage{Probe: event.ProbeBus, Live: true})
 	s.boot = event.ManagerBoot{UserspaceUS: 1, FinishUS: 2}
 	s.process(1, 0, "/init.scope", "/usr/lib/systemd/systemd", "/sbin/init")
-	s.send(1, toBus, method("org.example.nobody", "/", "org.example", "Hello")) // tells who listens there
+	for _, socket := range []string{toBus, private} { // tells who listens there
+		s.send(1, socket, method("org.example.nobody", "/", "org.example", "Hello"))
+	}
 	s.process(20, 1, "/system.slice/dbus.service", "/usr/bin/dbus-daemon", "dbus-daemon", "--system")
 	s.process(30, 1, "/system.slice/cron.service", "/usr/sbin/cron", "cron", "-f")
 	return s
@@ -145,9 +149,91 @@ const (
 	manyUnread = 64
 )
 
-// send is a message of a process over a socket.
+// busNumbers are the numbers of the system's sockets.
+var busNumbers = map[string]uint32{toBus: 1, private: 4}
+
+// send is a message of a process over a socket, as in recordings of before: nothing
+// tells the connection, and there are no answers.
 func (s *story) send(pid uint32, socket string, m *dbus.Message) {
-	s.see(&event.BusMessage{Sender: s.id(pid), TID: pid, Bus: 1, Path: socket, PeerPID: 1, Data: encode(s.t, m)})
+	s.see(&event.BusMessage{Sender: s.id(pid), TID: pid, Bus: busNumbers[socket], Path: socket, PeerPID: 1, Data: encode(s.t, m)})
+}
+
+// startJob is a request that has a new job.
+func (s *story) startJob(pid uint32, socket, member, unit string) {
+	s.send(pid, socket, job(member, unit))
+	s.newJob(unit)
+}
+
+// newJob is said by the manager, and returns the number of the job.
+func (s *story) newJob(unit string) uint32 {
+	s.jobs++
+	s.says(30, "JobNew", s.jobs, unit)
+	return s.jobs
+}
+
+// usersJob is a new job that a user's manager, whose pid is 100, announces.
+func (s *story) usersJob(uid uint32, unit string) {
+	s.see(&event.BusMessage{
+		Sender: s.id(100), Bus: 3, Path: fmt.Sprintf("/run/user/%d/systemd/private", uid), FromBus: true, PeerPID: 41, Data: encode(s.t, signal(
+			"/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "JobNew", uint32(1), jobPath(1), unit)),
+	})
+}
+
+// sentMessage is a message on a connection.
+type sentMessage struct {
+	pid, serial uint32
+	conn        uint64
+	socket      string
+}
+
+// ask is a message of a process over a connection of its own.
+func (s *story) ask(pid uint32, socket string, m *dbus.Message) sentMessage {
+	return s.askOver(uint64(pid)+1000, pid, socket, m)
+}
+
+// askOver is a message of a process over a certain connection.
+func (s *story) askOver(conn uint64, pid uint32, socket string, m *dbus.Message) sentMessage {
+	s.serials++
+	data := encode(s.t, m)
+	binary.LittleEndian.PutUint32(data[8:], s.serials)
+	s.see(&event.BusMessage{Sender: s.id(pid), TID: pid, Bus: busNumbers[socket], Path: socket, PeerPID: 1, Conn: conn, Copied: true, Size: uint32(len(data)), Data: data})
+	return sentMessage{pid: pid, serial: s.serials, conn: conn, socket: socket}
+}
+
+// answer is what comes back to a message.
+func (s *story) answerTo(to sentMessage, m *dbus.Message) {
+	m.Headers[dbus.FieldReplySerial] = dbus.MakeVariant(to.serial)
+	from := s.id(1)
+	if to.socket == toBus {
+		from = s.id(20)
+	}
+	data := encode(s.t, m)
+	s.see(&event.BusMessage{
+		Sender: from, Bus: busNumbers[to.socket], Path: to.socket, FromBus: true, PeerPID: to.pid, Conn: to.conn, Copied: true, Size: uint32(len(data)), Data: data,
+	})
+}
+
+// accept answers a request with a job.
+func (s *story) accept(to sentMessage, number uint32) {
+	s.answerTo(to, withBody(&dbus.Message{Type: dbus.TypeMethodReply, Headers: make(map[dbus.HeaderField]dbus.Variant)}, []any{jobPath(number)}))
+}
+
+func jobPath(number uint32) dbus.ObjectPath {
+	return dbus.ObjectPath(fmt.Sprintf("/org/freedesktop/systemd1/job/%d", number))
+}
+
+// silently is a message that asks for no answer.
+func silently(m *dbus.Message) *dbus.Message {
+	m.Flags |= dbus.FlagNoReplyExpected
+	return m
+}
+
+// runs says when the present run of a unit began, which is when the first process is
+// forked right after this.
+func (s *story) runs(u event.UnitState) {
+	u.InactiveExitUS = (s.now + 1) * 1000
+	s.units[u.Name] = u
+	s.now += 10
 }
 
 // fromBus is a message of the bus's to a process.
@@ -259,10 +345,13 @@ func (s *story) want(origins ...string) {
 // reason is a reason as a test writes it: its code and its fields.
 func reason(r finding.Reason) string {
 	fields := []string{string(r.Code)}
-	for _, f := range []string{r.Unit, r.BusName, r.Text} {
+	for _, f := range []string{r.Unit, r.BusName, r.Trigger, r.Text} {
 		if f != "" {
 			fields = append(fields, f)
 		}
+	}
+	if r.PID != 0 {
+		fields = append(fields, fmt.Sprintf("pid %d", r.PID))
 	}
 	return strings.Join(fields, " ")
 }
@@ -307,8 +396,8 @@ func withHostnamed(t *testing.T) *story {
 
 // says is what a manager tells a process of a job.
 func (s *story) says(to uint32, what string, number uint32, unit string, result ...any) {
-	path := dbus.ObjectPath(fmt.Sprintf("/org/freedesktop/systemd1/job/%d", number))
-	s.see(&event.BusMessage{Sender: s.id(1), Bus: 1, Path: private, FromBus: true, PeerPID: to, Data: encode(s.t, signal(
+	s.jobs = max(s.jobs, number)
+	s.see(&event.BusMessage{Sender: s.id(1), Bus: busNumbers[private], Path: private, FromBus: true, PeerPID: to, Data: encode(s.t, signal(
 		"/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", what,
-		append([]any{number, path, unit}, result...)...))})
+		append([]any{number, jobPath(number), unit}, result...)...))})
 }

@@ -26,6 +26,10 @@ const (
 	TriggerRestart Trigger = "restart"
 	// TriggerBoot: it was started with the machine, or with the user's manager.
 	TriggerBoot Trigger = "boot"
+	// TriggerFailure, TriggerSuccess: the failure of a unit with OnFailure=, or the end
+	// of one with OnSuccess=.
+	TriggerFailure Trigger = "failure"
+	TriggerSuccess Trigger = "success"
 	// TriggerUnknown: the evidence ends before.
 	TriggerUnknown Trigger = "unknown"
 )
@@ -49,7 +53,8 @@ type Origin struct {
 	Placement cgroup.Placement
 	// Evidence is that of the chain's weakest link.
 	Evidence evidence.Evidence
-	// Why says, with TriggerUnknown, why the chain ends.
+	// Why says, with TriggerUnknown, why the chain ends. For others it says why the
+	// weakest link is no better, if there is more to say.
 	Why Reason
 }
 

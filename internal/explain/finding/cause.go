@@ -20,6 +20,8 @@ const (
 	CodeDependency     Code = "dependency"
 	CodeTriggered      Code = "triggered"
 	CodeBoot           Code = "boot"
+	CodeFailure        Code = "failure"
+	CodeSuccess        Code = "success"
 )
 
 // Cause is what a Link says: one of the types of this file. Strings in it may
@@ -90,6 +92,15 @@ type Triggered struct {
 	Connection *unit.Accepted
 }
 
+// Outcome says that the end of another unit started this one, by its OnFailure= or
+// OnSuccess=.
+type Outcome struct {
+	// Of is the unit that ended.
+	Of string
+	// Failed is set if it failed.
+	Failed bool
+}
+
 // Boot is a start together with a manager.
 type Boot struct {
 	// Manager is ManagerSystem for the machine's own.
@@ -122,6 +133,14 @@ func (Dependency) Code() Code { return CodeDependency }
 
 // Code implements Cause.
 func (Triggered) Code() Code { return CodeTriggered }
+
+// Code implements Cause.
+func (o Outcome) Code() Code {
+	if o.Failed {
+		return CodeFailure
+	}
+	return CodeSuccess
+}
 
 // Code implements Cause.
 func (Boot) Code() Code { return CodeBoot }

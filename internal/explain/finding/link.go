@@ -31,8 +31,10 @@ const (
 type Link struct {
 	// Kind is the kind of step.
 	Kind Kind
-	// Evidence is what it rests on.
+	// Evidence is what it rests on, and Why says why it is no better, if there is more
+	// to say.
 	Evidence evidence.Evidence
+	Why      Reason
 	// Cause is what the link says, nil if its Process says it all.
 	Cause Cause
 	// Process is the process that the link is about, if it is about one, with

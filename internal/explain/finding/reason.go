@@ -46,12 +46,29 @@ const (
 	// ReasonAmbiguousCall: several processes called BusName just before it lost
 	// its owner.
 	ReasonAmbiguousCall ReasonCode = "ambiguous_call"
-	// ReasonUnreadableMessage: a message that could not be read may have been the
-	// first call to BusName.
+	// ReasonUnreadableMessage: a message of PID that could not be read may have been
+	// the first call to BusName, or the first request.
 	ReasonUnreadableMessage ReasonCode = "unreadable_message"
 	// ReasonTooManyWaiting: the manager's answer about Unit was not waited for,
 	// because too many creations waited.
 	ReasonTooManyWaiting ReasonCode = "too_many_waiting"
+	// ReasonMessagesLost: messages were lost, and one of them may have come first. PID
+	// is not known.
+	ReasonMessagesLost ReasonCode = "messages_lost"
+	// ReasonOtherAsked: PID asked for the same at about the same time, and may have
+	// been read first.
+	ReasonOtherAsked ReasonCode = "other_asked"
+	// ReasonNoEffectSeen: nothing shows that the request for Unit had an effect. It may
+	// have been refused unseen, or still be waiting.
+	ReasonNoEffectSeen ReasonCode = "no_effect_seen"
+	// ReasonJobWasThere: Unit was asked for, by PID among others, when a job for it was
+	// there already. Who asked for that job was not seen.
+	ReasonJobWasThere ReasonCode = "job_was_there"
+	// ReasonTriggerOrRequest: both Trigger and a request of PID can have begun the run
+	// of Unit.
+	ReasonTriggerOrRequest ReasonCode = "trigger_or_request"
+	// ReasonKernelSender: a thread of the kernel sent the request for somebody.
+	ReasonKernelSender ReasonCode = "kernel_sender"
 )
 
 // Reason says why a chain ends, or why something is not known. Without a Code
@@ -62,6 +79,10 @@ type Reason struct {
 	Unit string
 	// BusName is the well-known name that it is about.
 	BusName string
+	// Trigger is a unit that may have been the cause instead.
+	Trigger string
+	// PID is a process that may have been, 0 if it is not known or not said.
+	PID uint32
 	// Text is in somebody else's words: those of a manager or of the kernel.
 	Text string
 }

@@ -32,6 +32,8 @@ type Process struct {
 	ExeTruncated bool
 	// UID is the real user id in the initial user namespace.
 	UID uint32
+	// Owner is who answers for it, zero where not known.
+	Owner event.Owner
 	// CgroupID is the identity of its cgroup, 0 where unknown.
 	CgroupID event.CgroupID
 	// Cgroup is the path of its cgroup; CgroupTruncated is set when leading

@@ -245,6 +245,9 @@ func (t *Tree) Lineage(id event.ProcessID) (p Process, ancestry []Process, why C
 	return t.process(id), ancestry, why
 }
 
+// Process describes a process as it is known now.
+func (t *Tree) Process(id event.ProcessID) Process { return t.process(id) }
+
 // ancestry follows the parents of a process. It ends where one of them would come
 // again, as only a recording can claim.
 func (t *Tree) ancestry(id event.ProcessID) (list []Process, why Cut) {
@@ -298,7 +301,7 @@ func (t *Tree) ancestor(id event.ProcessID) Process {
 	}
 	out := Process{
 		ID: id, TID: id.PID,
-		Comm: p.Comm, UID: p.UID, Preexisting: p.Preexisting,
+		Comm: p.Comm, UID: p.UID, Owner: p.Owner, Preexisting: p.Preexisting,
 		Exited: p.Exited, ExitNS: p.ExitNS, ExitCode: p.ExitCode,
 	}
 	t.setCgroup(&out, p.Cgroup)

@@ -45,6 +45,8 @@ const (
 	// AdviceFixFailure: find out why Unit ends; Restart is how it is restarted, nil
 	// where that is not known.
 	AdviceFixFailure AdviceCode = "fix_failure"
+	// AdviceFixOutcome: find out why Unit fails, which starts others by OnFailure=.
+	AdviceFixOutcome AdviceCode = "fix_outcome"
 	// AdviceSlowTimer: let the timer Unit elapse less often.
 	AdviceSlowTimer AdviceCode = "slow_timer"
 	// AdviceKeepSocketService: keep the service running that the socket Unit starts.

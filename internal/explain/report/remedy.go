@@ -55,12 +55,14 @@ func remedies(c *Cause, r *Report) []Remedy {
 	case finding.TriggerUnknown:
 		add(learnMore(c, r))
 	case finding.TriggerRestart:
-		add(fixFailure(c))
+		add(fixFailure(c, AdviceFixFailure))
+	case finding.TriggerFailure:
+		add(fixFailure(c, AdviceFixOutcome))
 	case finding.TriggerTimer:
 		add(timerInterval(c))
 	case finding.TriggerSocket:
 		add(socket(c))
-	case finding.TriggerPath, finding.TriggerDevice, finding.TriggerBoot:
+	case finding.TriggerPath, finding.TriggerDevice, finding.TriggerBoot, finding.TriggerSuccess:
 		add(started(c))
 	case finding.TriggerCommand:
 		add(ofCommand(c)...)

@@ -6,11 +6,11 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/finding"
 )
 
-func fixFailure(c *Cause) Remedy {
+func fixFailure(c *Cause, do AdviceCode) Remedy {
 	unit := c.Origin.Unit
 	return Remedy{
 		Kind:     FixFailure,
-		Do:       Advice{Code: AdviceFixFailure, Unit: c.Origin, Restart: c.Restarted},
+		Do:       Advice{Code: do, Unit: c.Origin, Restart: c.Restarted},
 		Commands: [][]string{systemctl(&c.Origin, "status", unit), journal(&c.Origin, unit)},
 		Cost:     Drawback{Code: DrawbackServiceDown},
 	}

@@ -20,8 +20,9 @@ type message struct {
 	// at is when it was sent, owner the service that it was sent to or by.
 	at    uint64
 	owner Owner
-	// sent is what it is a part of.
+	// sent is what it is a part of, bus the socket that it was sent over.
 	sent *event.BusMessage
+	bus  *bus
 	// dbus is the message itself, or what could be read of it.
 	dbus dbuswire.Message
 	// err says why it could not be read, nil if it could.
@@ -42,12 +43,10 @@ type channel interface {
 	// take takes in a message. It reports whether the message belongs to this
 	// channel alone, so that no other one needs to see it.
 	take(m *message) bool
-	// dealtWith reports whether what was seen shows that a request for one of the
-	// units was dealt with before a time. stopped is when a job to stop the unit can
-	// have made it inactive, 0 if none can.
-	dealtWith(q *Request, units []string, before, stopped uint64) bool
-	// missed takes in that messages were lost.
-	missed()
+	// dealtWith reports whether what was seen shows that a request for a unit was dealt
+	// with before a time. stopped is when a job to stop the unit can have made it
+	// inactive, 0 if none can.
+	dealtWith(q *Request, unit string, before, stopped uint64) bool
 	// forget drops what was seen.
 	forget()
 }

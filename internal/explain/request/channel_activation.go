@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/bounded"
 	"github.com/nsblame/nsblame/internal/explain/dbuswire"
 	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/finding"
@@ -13,10 +14,16 @@ import (
 // Bounds of what is remembered of the buses. What is dropped is the oldest, and
 // an answer that would need it becomes "unknown".
 const (
-	// maxNames bounds the bus names that somebody called.
+	// maxNames bounds the bus names of which it is remembered who has them.
 	maxNames = 1024
-	// maxCalls bounds the calls to one name without an answer that matters.
+	// maxCalls bounds the calls of one owner to one name without an answer that
+	// matters.
 	maxCalls = event.CallsReported - 1
+	// maxPast bounds the earlier calls to one name, by how often it got or lost an
+	// owner meanwhile.
+	maxPast = 3
+	// sizeOfCall is about what a call takes besides its caller.
+	sizeOfCall = 256
 )
 
 // activation is the channel of calls to bus names. Who calls a name that has no
@@ -24,15 +31,21 @@ const (
 // ActivationRequest (dbus-daemon), or by a call of StartUnit (dbus-broker).
 //
 // The call names the bus name, the bus names the unit, often by an alias. It is
-// the first call that found the name without an owner. An error that the bus
-// itself sends for an answer says that it gave up waiting for the service.
+// the first call that found the name without an owner. A bus asks at once: an older
+// call was answered, or never came. An error that the bus itself sends for an answer
+// says that it gave up waiting for the service.
 type activation struct {
 	tracker *Tracker
 	calls   map[busName]*calls
+	// waiting has each call that is remembered.
+	waiting map[messageID]*call
+	owners  *bounded.Map[busName, nameOwner]
 }
 
 func newActivation(t *Tracker) *activation {
-	return &activation{tracker: t, calls: make(map[busName]*calls)}
+	a := &activation{tracker: t}
+	a.forget()
+	return a
 }
 
 // busName is a well-known name on a bus.
@@ -41,19 +54,47 @@ type busName struct {
 	name string
 }
 
+// nameOwner is who has a name: the connections that got and that lost it last, empty if
+// not known. No connection's name is ever used again on a bus.
+type nameOwner struct {
+	owner, lost string
+	// free is set while the name is known to have no owner. Then the first calls
+	// are worth more than the latest.
+	free bool
+}
+
 // call is a method call to a bus name that may have had no owner.
 type call struct {
 	at     uint64
-	serial uint32
-	caller Caller
+	sent   messageID
+	caller *Caller
+	to     *calls
+	in     *activation
+
+	kept
 }
 
-// calls are those to one name that may have found it without an owner: since it
-// was last seen to get or to lose one, or since its activation was last asked
-// for. Those that were answered with an error are taken out. So if the bus asks
-// for an activation, it is because of the first.
-type calls struct {
-	list []call
+func (c *call) place() *kept { return &c.kept }
+
+// forget drops a call for which there is no room any more. Whoever seems to have been
+// the first to call may not have been.
+func (c *call) forget(event.Owner) {
+	for _, s := range c.to.stretches() {
+		if slices.Contains(s.list, c) {
+			s.dropped = max(s.dropped, c.at)
+		}
+	}
+	c.in.drop(c)
+}
+
+// stretch is a time in which a name was not seen to get or to lose an owner, and no
+// activation for it was asked for. If the bus asks for one at the end of it, that is
+// because of the first call.
+type stretch struct {
+	// until is when it ended, 0 for the present one.
+	until uint64
+	// list are the calls in it. Those that were answered with an error are taken out.
+	list []*call
 	// before is the last call shortly before the name lost its owner, nil if there
 	// was none. It may have been waiting to be read then.
 	before *call
@@ -63,54 +104,50 @@ type calls struct {
 	// ambiguous is set if another process than before's may have had a call waiting
 	// as well.
 	ambiguous bool
-	// owner and lost are the connections that got and that lost the name last,
-	// empty if not known. No connection's name is ever used again on a bus.
-	owner, lost string
-	// free is set while the name is known to have no owner. Then the first calls
-	// are worth more than the latest.
-	free bool
-	// dropped is set if there was no room for a call that mattered.
-	dropped bool
+	// dropped is when a call was made that there was no room for, 0 if none was.
+	dropped uint64
 }
 
-func (c *calls) last() *call {
-	if len(c.list) == 0 {
-		return c.before
-	}
-	return &c.list[len(c.list)-1]
+// calls are those to one name.
+type calls struct {
+	name busName
+	now  *stretch
+	past []*stretch
 }
 
-// couldBePreceded reports whether one of the messages may have been a call before the
-// first that counts, or in its place.
-func (c *calls) couldBePreceded(name busName, messages []unread) bool {
-	return slices.ContainsFunc(messages, func(u unread) bool {
-		if len(c.list) == 0 {
-			return c.before != nil && u.couldCall(name) && u.couldCompete(c.before.caller.Process.ID, c.before.at)
+// stretches are those that are remembered, the present one last.
+func (c *calls) stretches() []*stretch { return append(slices.Clone(c.past), c.now) }
+
+// at is the stretch in which a time lies.
+func (c *calls) at(at uint64) *stretch {
+	for _, s := range c.past {
+		if at <= s.until {
+			return s
 		}
-		first := c.list[0]
-		return u.from < first.at && u.couldCall(name) && u.couldCompete(first.caller.Process.ID, first.at)
-	})
+	}
+	return c.now
 }
 
-// hasCompetitor reports whether another call may have been read before the first
-// that counts: one of another process, or one of the messages. A bus reads each
-// connection in order, but which of them first is up to it.
-func (c *calls) hasCompetitor(name busName, messages []unread) bool {
-	first := c.list[0].caller.Process.ID
-	return slices.ContainsFunc(c.list, func(other call) bool { return other.caller.Process.ID != first }) ||
-		slices.ContainsFunc(messages, func(u unread) bool {
-			return u.couldCall(name) && u.couldCompete(first, c.list[0].at)
-		})
+// isEmpty reports whether nothing of it matters.
+func (c *calls) isEmpty() bool {
+	return !slices.ContainsFunc(c.stretches(), func(s *stretch) bool { return len(s.list) > 0 || s.before != nil || s.dropped != 0 })
+}
+
+func (s *stretch) last() *call {
+	if len(s.list) == 0 {
+		return s.before
+	}
+	return s.list[len(s.list)-1]
 }
 
 // isAmbiguous reports whether another process than that of the last call may have
 // had a call waiting at a time.
-func (c *calls) isAmbiguous(at uint64) bool {
-	last := c.last().caller.Process.ID
-	competes := func(other call) bool {
-		return other.caller.Process.ID != last && at-other.at <= maxUnreadNS+event.CallAgainNS
+func (s *stretch) isAmbiguous(at uint64) bool {
+	last := s.last().caller.Process.ID
+	competes := func(other *call) bool {
+		return other.caller.Process.ID != last && at-other.at <= maxFlightNS
 	}
-	return len(c.list) == 0 && c.ambiguous || slices.ContainsFunc(c.list, competes) || c.competitor != nil && competes(*c.competitor)
+	return len(s.list) == 0 && s.ambiguous || slices.ContainsFunc(s.list, competes) || s.competitor != nil && competes(s.competitor)
 }
 
 func (a *activation) take(m *message) bool {
@@ -127,6 +164,9 @@ func (a *activation) take(m *message) bool {
 	return false
 }
 
+// nameOwnerChanged is the signal by which a bus says who has a name.
+const nameOwnerChanged = "NameOwnerChanged"
+
 // busSignal takes in what the bus itself says. It lets nobody else send under its
 // name.
 func (a *activation) busSignal(m *message) {
@@ -134,14 +174,13 @@ func (a *activation) busSignal(m *message) {
 	if unit, ok := dbuswire.ActivationRequest(d); ok && unit == "" {
 		a.tracker.countCut(dbuswire.ErrTruncated)
 	} else if ok {
-		r := &Request{
-			At: m.at, Owner: m.owner, Unit: unit, Method: activationRequest, Evidence: evidence.Kernel, bus: m.sent.Bus,
-		}
+		r := &Request{At: m.at, Owner: m.owner, Unit: unit, Method: activationRequest, Evidence: evidence.Kernel}
+		r.to.bus = m.sent.Bus
 		a.activate(r)
 		a.tracker.remember(r)
 		return
 	}
-	if d.Member == "NameOwnerChanged" && len(d.Args) == 3 {
+	if d.Member == nameOwnerChanged && len(d.Args) == 3 {
 		a.ownerChanged(m.at, busName{m.sent.Bus, d.Args[0].Text}, d.Args[1].Text, d.Args[2].Text)
 	}
 }
@@ -150,47 +189,56 @@ func (a *activation) busSignal(m *message) {
 // now being, answered. It is said to each who listens, so a copy may come when
 // there are calls that count.
 func (a *activation) ownerChanged(at uint64, name busName, from, to string) {
-	c := a.calls[name]
+	was, _ := a.owners.Get(name)
 	switch {
-	case c == nil && to != "":
-		return
-	case c == nil:
-		a.makeRoom()
-		a.calls[name] = &calls{free: true, lost: from}
-	case to != "" && to == c.owner, to == "" && from != "" && from == c.lost:
+	case to != "" && to == was.owner, to == "" && from != "" && from == was.lost:
 		return
 	case to == "":
-		a.calls[name] = &calls{free: true, lost: from}
-		if last := c.last(); last != nil && at-last.at <= maxUnreadNS {
-			a.calls[name].before = last
-			a.calls[name].ambiguous = c.isAmbiguous(at)
-		}
+		a.owners.Put(name, nameOwner{free: true, lost: from})
 	default:
-		a.calls[name] = &calls{owner: to}
+		a.owners.Put(name, nameOwner{owner: to})
 	}
+	c := a.calls[name]
+	if c == nil {
+		return
+	}
+	old := a.end(c, at)
+	if last := old.last(); to == "" && last != nil && at-last.at <= maxUnreadNS {
+		c.now.before, c.now.ambiguous = last, old.isAmbiguous(at)
+	}
+}
+
+// end begins a new stretch, and returns the one before.
+func (a *activation) end(c *calls, at uint64) *stretch {
+	old := c.now
+	old.until = at
+	c.now = &stretch{}
+	c.past = append(c.past, old)
+	if len(c.past) > maxPast {
+		oldest := c.past[0]
+		c.past = slices.Delete(c.past, 0, 1)
+		for _, call := range oldest.list {
+			a.remove(call)
+		}
+	}
+	return old
 }
 
 // refused takes in that a call got an error for an answer. If the bus itself sent
 // it, not the service, the bus gave up waiting for an activation.
 func (a *activation) refused(m *message) {
-	bus, pid, serial := m.sent.Bus, m.sent.PeerPID, m.dbus.ReplySerial
-	for to, c := range a.calls {
-		if to.bus != bus {
-			continue
-		}
-		refused := func(c call) bool { return c.serial == serial && c.caller.Process.ID.PID == pid }
-		c.list = slices.DeleteFunc(c.list, refused)
-		if c.competitor != nil && refused(*c.competitor) {
-			c.competitor = nil
+	id := idOf(m.sent, m.sent.PeerPID, m.dbus.ReplySerial)
+	if c := a.waiting[id]; c != nil {
+		a.remove(c)
+		if s := c.to.now; s.competitor == c {
+			s.competitor = nil
 		}
 	}
 	if m.dbus.Sender != dbuswire.BusName {
 		return
 	}
-	for _, r := range a.tracker.requests {
-		if r.Activation && r.Known && r.failed == 0 && r.bus == bus && r.Caller.Process.ID.PID == pid && r.call == serial {
-			r.failed = m.at
-		}
+	if r := a.tracker.requests.byCall[id]; r != nil && r.failed == 0 {
+		r.failed = m.at
 	}
 }
 
@@ -202,48 +250,76 @@ func (a *activation) call(m *message) {
 	case name == "":
 		a.tracker.unreadable(m.truncated())
 	default:
-		a.callTo(busName{m.sent.Bus, name}, call{at: m.at, serial: m.dbus.Serial, caller: a.tracker.caller(m)})
+		a.callTo(busName{m.sent.Bus, name}, &call{
+			at: m.at, sent: idOf(m.sent, m.sent.Sender.PID, m.dbus.Serial), caller: a.tracker.callerOf(m), in: a,
+		})
 	}
 }
 
 // callTo remembers a call to a name.
-func (a *activation) callTo(to busName, next call) {
-	c := a.calls[to]
+func (a *activation) callTo(name busName, next *call) {
+	c := a.calls[name]
 	if c == nil {
-		a.makeRoom()
-		c = &calls{}
-		a.calls[to] = c
+		c = &calls{name: name, now: &stretch{}}
+		a.calls[name] = c
 	}
-	if len(c.list) == maxCalls && c.free {
-		return
+	a.expire(c, next.at)
+	own := func(other *call) bool { return sharer(other.caller.Process.Owner) == sharer(next.caller.Process.Owner) }
+	s := c.now
+	if a.isFull(s, own) {
+		if state, _ := a.owners.Get(name); state.free {
+			return
+		}
+		// while the name has an owner, calls to it come and go
+		oldest := s.list[slices.IndexFunc(s.list, own)]
+		s.dropped = max(s.dropped, oldest.at)
+		a.remove(oldest)
 	}
-	if last := c.last(); last != nil && last.caller.Process.ID != next.caller.Process.ID {
-		competitor := *last
-		c.competitor = &competitor
+	if last := s.last(); last != nil && last.caller.Process.ID != next.caller.Process.ID {
+		s.competitor = last
 	}
-	if len(c.list) == maxCalls { // while the name has an owner, calls to it come and go
-		c.list, c.dropped = slices.Delete(c.list, 0, 1), true
-	}
-	c.list = append(c.list, next)
+	next.to = c
+	s.list = append(s.list, next)
+	a.calls[name], a.waiting[next.sent] = c, next
+	a.tracker.pile.add(next.caller.Process.Owner, sizeOfCall+next.caller.hold(), next)
 }
 
-// makeRoom drops the name that was called the longest time ago.
-func (a *activation) makeRoom() {
-	if len(a.calls) < maxNames {
-		return
-	}
-	var oldest busName
-	first := ^uint64(0)
-	for name, c := range a.calls {
-		last := uint64(0)
-		if call := c.last(); call != nil {
-			last = call.at
-		}
-		if last < first || last == first && name.name < oldest.name {
-			oldest, first = name, last
+// isFull reports whether an owner has as many calls to a name as are remembered.
+func (a *activation) isFull(s *stretch, own func(*call) bool) bool {
+	n := 0
+	for _, c := range s.list {
+		if own(c) {
+			n++
 		}
 	}
-	delete(a.calls, oldest)
+	return n >= maxCalls
+}
+
+// expire drops the calls for which a bus would have asked for an activation by then.
+func (a *activation) expire(c *calls, at uint64) {
+	for len(c.now.list) > 0 && c.now.list[0].at+maxFlightNS < at {
+		a.remove(c.now.list[0])
+	}
+}
+
+// remove takes a call out.
+func (a *activation) remove(c *call) {
+	a.tracker.pile.remove(c)
+	a.drop(c)
+}
+
+// drop takes a call out of what it is found by.
+func (a *activation) drop(c *call) {
+	c.caller.release()
+	if a.waiting[c.sent] == c {
+		delete(a.waiting, c.sent)
+	}
+	for _, s := range c.to.stretches() {
+		s.list = slices.DeleteFunc(s.list, func(other *call) bool { return other == c })
+	}
+	if c.to.isEmpty() && a.calls[c.to.name] == c.to {
+		delete(a.calls, c.to.name)
+	}
 }
 
 // activationRequest is the signal by which a bus asks for an activation.
@@ -256,77 +332,77 @@ const activationPrefix = "dbus-"
 // the name's service file says otherwise.
 func ActivationAlias(busName string) string { return activationPrefix + busName + ".service" }
 
-// activate notes the calls for which a bus may ask for an activation.
+// activate notes that a bus asks for an activation. If the unit does not tell for which
+// name, that is open until the manager has said it.
 func (a *activation) activate(r *Request) {
-	r.Activation, r.Known = true, false
+	r.Activation, r.Known, r.pending = true, false, true
 	name, isAlias := strings.CutPrefix(r.Unit, activationPrefix)
-	name = strings.TrimSuffix(name, ".service")
-	r.pending = make(map[string]calls)
-	r.unread = slices.Clone(a.tracker.unread[r.Owner])
-	for to, c := range a.calls {
-		if c.last() == nil || to.bus != r.bus || isAlias && to.name != name {
-			continue
-		}
-		seen := *c
-		seen.list = slices.Clone(c.list)
-		r.pending[to.name] = seen
-		if isAlias {
-			// those that come later wait for the same start
-			*c = calls{owner: c.owner, lost: c.lost}
-		}
+	if !isAlias {
+		return
 	}
-	if isAlias {
-		r.ResolveCaller(name)
+	a.tracker.ResolveCaller(r, strings.TrimSuffix(name, ".service"))
+	if c := a.calls[busName{r.to.bus, r.BusName}]; c != nil {
+		a.end(c, r.At) // those that come later wait for the same start
 	}
 }
 
 // ResolveCaller decides whose call activated a name, which may be empty if it is
 // not known.
-func (r *Request) ResolveCaller(name string) {
-	r.BusName = name
-	c, ok := r.pending[name]
-	unreads := r.unread
-	r.pending, r.unread = nil, nil
-	to := busName{r.bus, name}
+func (t *Tracker) ResolveCaller(r *Request, name string) {
+	r.BusName, r.pending = name, false
 	unknown := func(code finding.ReasonCode) { r.Why = finding.Reason{Code: code, BusName: name} }
+	c := t.names.calls[busName{r.to.bus, name}]
+	var s stretch
+	if c != nil {
+		s = *c.at(r.At)
+	}
+	list := slices.Clone(s.list)
+	list = slices.DeleteFunc(list, func(c *call) bool { return c.at > r.At || c.at+maxFlightNS < r.At })
+	onBrink := len(list) == 0 && s.before != nil && s.before.at+maxFlightNS >= r.At
 	switch {
-	case !ok:
-		unknown(finding.ReasonNoCall)
-	case c.dropped:
+	case s.dropped != 0 && s.dropped+maxFlightNS >= r.At:
 		unknown(finding.ReasonTooManyCalls)
-	case len(c.list) == 0 && c.ambiguous:
+	case onBrink && s.ambiguous:
 		unknown(finding.ReasonAmbiguousCall)
-	case c.couldBePreceded(to, unreads):
-		unknown(finding.ReasonUnreadableMessage)
-	case len(c.list) == 0:
+	case onBrink:
 		// sent before the name lost its owner, and read after it
-		r.calledBy(c.before, evidence.Inferred)
+		t.calledBy(r, s.before, evidence.Inferred)
+	case len(list) == 0:
+		unknown(finding.ReasonNoCall)
 	default:
-		r.Waiting = len(c.list) - 1
-		r.calledBy(&c.list[0], r.Evidence)
-		r.doubt(unreads)
-		if c.hasCompetitor(to, unreads) {
-			r.Evidence = evidence.Inferred
-		}
+		r.Waiting = len(list) - 1
+		t.calledBy(r, list[0], r.Evidence)
+		r.competeWith(list[1:])
 	}
 }
 
 // calledBy takes a call for the one that activated the name.
-func (r *Request) calledBy(c *call, ev evidence.Evidence) {
-	r.Caller, r.Known, r.call, r.Evidence = c.caller, true, c.serial, ev
-}
-
-// dealtWith reports whether the bus gave up on the request before a time.
-func (a *activation) dealtWith(q *Request, _ []string, before, _ uint64) bool {
-	return q.failed != 0 && q.failed < before
-}
-
-// missed takes in that messages were lost: whoever seems to have been the first to
-// call may not have been.
-func (a *activation) missed() {
-	for _, c := range a.calls {
-		c.dropped = true
+func (t *Tracker) calledBy(r *Request, c *call, ev evidence.Evidence) {
+	r.Caller, r.Known, r.call, r.called, r.Evidence = c.caller, true, c.sent, c.at, ev
+	t.requests.byCall[c.sent] = r
+	if c.caller.Process.ID.IsZero() {
+		r.Known, r.Why = false, finding.Reason{Code: finding.ReasonKernelSender, BusName: r.BusName}
 	}
 }
 
-func (a *activation) forget() { a.calls = make(map[busName]*calls) }
+// competeWith makes the caller inferred if another process called, too. A bus reads
+// each connection in order, but which of them first is up to it.
+func (r *Request) competeWith(others []*call) {
+	for _, other := range others {
+		if other.caller.Process.ID != r.process() {
+			r.Evidence = evidence.Inferred
+			r.Doubt = finding.Reason{Code: finding.ReasonOtherAsked, BusName: r.BusName, PID: other.caller.Process.ID.PID}
+			return
+		}
+	}
+}
+
+// dealtWith reports whether the bus gave up on the request before a time.
+func (a *activation) dealtWith(q *Request, _ string, before, _ uint64) bool {
+	return q.failed != 0 && q.failed < before
+}
+
+func (a *activation) forget() {
+	a.calls, a.waiting = make(map[busName]*calls), make(map[messageID]*call)
+	a.owners = bounded.NewMap[busName, nameOwner](maxNames)
+}

@@ -1,27 +1,38 @@
 package request
 
 import (
-	"slices"
-
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/bounded"
 	"github.com/nsblame/nsblame/internal/explain/dbuswire"
 	"github.com/nsblame/nsblame/internal/explain/evidence"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 )
 
 // systemd is the channel of calls to a service manager, over a bus or its private
 // socket: StartUnit and the like.
 //
-// Such a call names the unit. The manager makes a job of it, and answers a refused
-// call with an error. It signals to who listens when the job is there and when it is
-// over (src/core/dbus-job.c, send_new_signal and send_removed_signal).
+// Such a call names the unit. The manager makes a job of it, or finds one that is
+// there already (src/core/job.c, job_install). It answers with the job's number, or
+// with an error. It signals to who listens when a job is there and when it is over
+// (src/core/dbus-job.c, send_new_signal and send_removed_signal). Whoever asked for a
+// new job listens to it, so the first of these signals comes before the answer
+// (src/core/dbus-unit.c, bus_unit_queue_job_one).
 type systemd struct {
 	tracker    *Tracker
 	activation *activation
-	jobs       []finishedJob
-	// announced are the latest jobs, and since when it is known that they are there.
-	announced *bounded.Map[jobID, uint64]
+	// jobs are the latest of each unit of each manager, in the order in which they were
+	// first heard of.
+	jobs *bounded.Map[Owner, *bounded.Map[string, []*Job]]
 }
+
+const (
+	// maxManagers bounds the managers of which jobs are remembered, the others their
+	// units, and maxJobs the jobs of one unit.
+	maxManagers   = 64
+	maxUnits      = 2048
+	maxUnitsUsers = 128
+	maxJobs       = 8
+)
 
 func newSystemd(t *Tracker, a *activation) *systemd {
 	s := &systemd{tracker: t, activation: a}
@@ -35,22 +46,15 @@ const (
 	jobRemoved = "JobRemoved"
 )
 
-// jobID names a job of a unit. A manager numbers its jobs. One that is started
-// anew counts from the beginning, so by tells which manager it was.
-type jobID struct {
-	by   event.ProcessID
-	id   uint64
-	unit string
-}
-
-// finishedJob is a manager's job that is over, whatever came of it.
-type finishedJob struct {
-	jobID
-	// at is when that was said, made when the job itself was announced, 0 if that
-	// was not heard.
-	at, made uint64
-	owner    Owner
-	result   string
+// Job is a job of a manager's for a unit. A manager that is started anew counts its jobs
+// from the beginning, so by tells which one it was.
+type Job struct {
+	by event.ProcessID
+	id uint64
+	// announced is when it was first said to be there, 0 if that was not heard. Over is
+	// when it was said to be over, 0 if it was not, and result what came of it.
+	announced, over uint64
+	result          string
 }
 
 func (s *systemd) take(m *message) bool {
@@ -59,10 +63,8 @@ func (s *systemd) take(m *message) bool {
 	case d.Type == dbuswire.Signal && (d.Member == jobNew || d.Member == jobRemoved):
 		s.job(m)
 		return true
-	case m.sent.FromBus && d.Type == dbuswire.Error:
-		s.tracker.refuse(func(r *Request) bool {
-			return r.bus == m.sent.Bus && r.sender == m.sent.PeerPID && r.serial == d.ReplySerial && r.Method != activationRequest
-		})
+	case m.sent.FromBus && (d.Type == dbuswire.Error || d.Type == dbuswire.MethodReturn):
+		s.answered(m)
 		return false // it may be the answer to a call that activates a name
 	case m.sent.FromBus:
 		return false
@@ -82,10 +84,17 @@ func (s *systemd) startJob(m *message) bool {
 	}
 	for _, unit := range units {
 		r := &Request{
-			At: m.at, Owner: m.owner, Unit: unit, Method: method, Caller: s.tracker.caller(m), Known: true, Evidence: evidence.Kernel,
-			bus: m.sent.Bus, sender: m.sent.Sender.PID, serial: m.dbus.Serial,
+			At: m.at, Owner: m.owner, Unit: unit, Method: method, Caller: s.tracker.callerOf(m), Known: true, Evidence: evidence.Kernel,
+			job: dbuswire.JobType(&m.dbus), sent: idOf(m.sent, m.sent.Sender.PID, m.dbus.Serial),
+			silent: m.dbus.Flags&dbuswire.NoReplyExpected != 0, to: busConn{bus: m.sent.Bus},
 		}
-		if isLauncher(&r.Caller.Process, m.owner) {
+		if dbuswire.IsUnique(m.dbus.Destination) {
+			r.to.name = m.dbus.Destination
+		}
+		if m.sent.Sender.IsZero() {
+			r.Caller, r.Known, r.Why = nil, false, finding.Reason{Code: finding.ReasonKernelSender, Unit: unit}
+		}
+		if r.Known && isLauncher(&r.Caller.Process, m.owner) {
 			s.activation.activate(r)
 		}
 		s.tracker.remember(r)
@@ -93,25 +102,74 @@ func (s *systemd) startJob(m *message) bool {
 	return true
 }
 
-// job takes in what a manager says of a job: what was asked before it is over
-// has begun a run by then or never will. Only the manager itself is believed.
+// answered takes in the answer to a request: an error takes it back, a job's number
+// shows what came of it.
+func (s *systemd) answered(m *message) {
+	requests := s.tracker.requests
+	list := requests.byMessage[idOf(m.sent, m.sent.PeerPID, m.dbus.ReplySerial)]
+	for i := len(list) - 1; i >= 0; i-- {
+		switch r := list[i]; {
+		case r.Method == activationRequest:
+		case m.dbus.Type == dbuswire.Error:
+			requests.remove(r)
+		default:
+			r.accepted, r.jobID = true, dbuswire.RepliedJob(&m.dbus)
+		}
+	}
+}
+
+// job takes in what a manager says of a job. Only the manager itself is believed.
 func (s *systemd) job(m *message) {
 	d := &m.dbus
 	if d.Interface != "org.freedesktop.systemd1.Manager" || len(d.Args) < 3 {
 		return
 	}
-	p, _, _ := s.tracker.tree.Lineage(m.sent.Sender)
+	p := s.tracker.tree.Process(m.sent.Sender)
 	if !IsManager(&p, m.owner) {
 		return
 	}
-	id := jobID{by: m.sent.Sender, id: d.Args[0].Number, unit: d.Args[2].Text}
-	made, isAnnounced := s.announced.Get(id)
+	job := s.find(m.owner, d.Args[2].Text, m.sent.Sender, d.Args[0].Number)
+	// The manager tells one listener after the other. A listener that hears it early
+	// may have asked for the next job before the last listener hears it. So only the
+	// first counts.
 	switch {
-	case d.Member == jobRemoved:
-		s.finish(finishedJob{jobID: id, at: m.at, made: made, owner: m.owner, result: jobResult(d)})
-	case !isAnnounced:
-		s.announced.Put(id, m.at)
+	case d.Member == jobNew && job.announced == 0 && job.over == 0:
+		job.announced = m.at
+	case d.Member == jobRemoved && job.over == 0:
+		job.over, job.result = m.at, jobResult(d)
 	}
+}
+
+// find returns a job of a unit, which is remembered from here on.
+func (s *systemd) find(owner Owner, unit string, by event.ProcessID, id uint64) *Job {
+	units, known := s.jobs.Get(owner)
+	if !known {
+		limit := maxUnits
+		if owner.Manager == event.ManagerUser {
+			limit = maxUnitsUsers
+		}
+		units = bounded.NewMap[string, []*Job](limit)
+		s.jobs.Put(owner, units)
+	}
+	list, _ := units.Get(unit)
+	for _, j := range list {
+		if j.by == by && j.id == id {
+			return j
+		}
+	}
+	j := &Job{by: by, id: id}
+	units.Put(unit, append(list[max(0, len(list)+1-maxJobs):len(list):len(list)], j))
+	return j
+}
+
+// of returns the jobs of a unit that are remembered.
+func (s *systemd) of(owner Owner, unit string) []*Job {
+	units, known := s.jobs.Get(owner)
+	if !known {
+		return nil
+	}
+	list, _ := units.Get(unit)
+	return list
 }
 
 // jobResult is what came of a job, empty where the capture ends before it.
@@ -122,25 +180,41 @@ func jobResult(m *dbuswire.Message) string {
 	return m.Args[3].Text
 }
 
-// finish remembers a job's end. The manager tells one listener after the other.
-// A listener that hears it early may have asked for the next job before the
-// last listener hears it. So only the first counts.
-func (s *systemd) finish(job finishedJob) {
-	if slices.ContainsFunc(s.jobs, func(j finishedJob) bool { return j.jobID == job.jobID }) {
-		return
+// there returns the jobs of a unit that had been announced by a time and were not over.
+// That is one, but for jobs that do nothing (src/core/job.c, JOB_NOP).
+func (s *systemd) there(owner Owner, unit string, at uint64) []*Job {
+	var list []*Job
+	for _, j := range s.of(owner, unit) {
+		if j.announced != 0 && j.announced <= at && (j.over == 0 || j.over >= at) {
+			list = append(list, j)
+		}
 	}
-	if len(s.jobs) == maxRequests {
-		s.jobs = slices.Delete(s.jobs, 0, maxRequests/4)
-	}
-	s.jobs = append(s.jobs, job)
+	return list
 }
 
-// dealtWith reports whether a job of the unit was over before a time, which was
-// not there only to be cancelled by the request.
-func (s *systemd) dealtWith(q *Request, units []string, before, stopped uint64) bool {
-	return slices.ContainsFunc(s.jobs, func(j finishedJob) bool {
-		return j.owner == q.Owner && j.at > q.At && j.at < before && slices.Contains(units, j.unit) && !j.gaveWayTo(q, stopped)
-	})
+// announced returns the jobs of a unit that had been announced by a time.
+func (s *systemd) announced(owner Owner, unit string, at uint64) []*Job {
+	var list []*Job
+	for _, j := range s.of(owner, unit) {
+		if j.announced != 0 && j.announced <= at {
+			list = append(list, j)
+		}
+	}
+	return list
+}
+
+// dealtWith reports whether the request's job was over before a time. Where its job is
+// not known, it reports whether any job of the unit was, which was not there only to be
+// cancelled by the request.
+func (s *systemd) dealtWith(q *Request, unit string, before, stopped uint64) bool {
+	for _, j := range s.of(q.Owner, unit) {
+		switch {
+		case j.over <= q.At || j.over >= before:
+		case q.jobID == j.id, q.jobID == 0 && !j.gaveWayTo(q, stopped):
+			return true
+		}
+	}
+	return false
 }
 
 // gaveWayTo reports whether a job was one to stop the unit that was there when
@@ -148,16 +222,13 @@ func (s *systemd) dealtWith(q *Request, units []string, before, stopped uint64) 
 // unit to be inactive, unless the stop was done before the manager read of it.
 // If it was a job to start the unit, the request joined it. Another job that cancelled
 // it is over before a next run, too.
-func (j *finishedJob) gaveWayTo(q *Request, stopped uint64) bool {
-	if j.made == 0 || j.made >= q.At {
+func (j *Job) gaveWayTo(q *Request, stopped uint64) bool {
+	if j.announced == 0 || j.announced >= q.At {
 		return false
 	}
-	return j.result == "canceled" || j.result == "done" && stopped > q.At && stopped <= j.at
+	return j.result == "canceled" || j.result == "done" && stopped > q.At && stopped <= j.over
 }
 
-// missed does nothing: a job that was not heard of rules no request out.
-func (s *systemd) missed() {}
-
 func (s *systemd) forget() {
-	s.jobs, s.announced = nil, bounded.NewMap[jobID, uint64](maxRequests)
+	s.jobs = bounded.NewMap[Owner, *bounded.Map[string, []*Job]](maxManagers)
 }

@@ -2,8 +2,8 @@ package request
 
 import (
 	"slices"
-	"strings"
 
+	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
@@ -15,6 +15,9 @@ type Caller struct {
 	Ancestry []lineage.Process
 	// Why says why Ancestry does not reach the root, empty if it does.
 	Why lineage.Cut
+
+	// refs counts what is remembered of the same caller.
+	refs int
 }
 
 // Request asks a manager to start a unit.
@@ -29,11 +32,12 @@ type Request struct {
 	Method string
 	// Caller is who asked, if Known. For an activation it is the one whose call
 	// found the name without an owner. Why says why it is not known.
-	Caller Caller
+	Caller *Caller
 	Known  bool
 	Why    finding.Reason
-	// Evidence is how that is known.
+	// Evidence is how that is known, and Doubt why it is no better than inferred.
 	Evidence evidence.Evidence
+	Doubt    finding.Reason
 	// Activation is set if a bus asked because of a call to a name.
 	Activation bool
 	// BusName is the name that was to be activated, empty for other requests.
@@ -41,34 +45,100 @@ type Request struct {
 	// Waiting counts the further calls that waited for the same start.
 	Waiting int
 
-	// bus is the socket, sender the pid of whoever sent the request itself, and
-	// serial its number there.
-	bus, sender, serial uint32
-	// call is the number of the call that found the name without an owner.
-	call uint32
+	// job is the type of job that is asked for, "" where it is not known.
+	job string
+	// sent names the message, and to is the connection that it went to if it was not
+	// sent to the manager's well-known name.
+	sent messageID
+	to   busConn
+	// silent is set if no answer was asked for. Then a refusal does not show either.
+	silent bool
+	// accepted is set once the manager has answered that there is a job. jobID is its
+	// number, 0 if that could not be read.
+	accepted bool
+	jobID    uint64
+	// call is the call that found the name without an owner, called when it was made.
+	call   messageID
+	called uint64
 	// failed is when the bus told the caller that nothing came of it, 0 if it did
 	// not.
 	failed uint64
-	// pending are the calls at that time to names of the bus, by name. It is nil
-	// once the bus name is known, by which the caller is found among them.
-	pending map[string]calls
-	// unread are the messages to that manager that could not be read by then.
-	unread []unread
+	// pending is set until the bus name is known, by which the caller is found.
+	pending bool
+	// order is the place of the request among all of the stream.
+	order uint64
+
+	kept
 }
+
+// messageID names a message on its connection.
+type messageID struct {
+	conn   uint64
+	serial uint32
+	// bus and pid stand for the connection where that is not known.
+	bus, pid uint32
+}
+
+// idOf is the identity of a message of the client's at the other end.
+func idOf(sent *event.BusMessage, pid, serial uint32) messageID {
+	if sent.Conn != 0 {
+		return messageID{conn: sent.Conn, serial: serial}
+	}
+	return messageID{bus: sent.Bus, pid: pid, serial: serial}
+}
+
+// sameConnection reports whether two messages went over one connection, which is read
+// in order.
+func (m messageID) sameConnection(other messageID) bool {
+	m.serial, other.serial = 0, 0
+	return m == other
+}
+
+// busConn is a connection to a bus, by its unique name.
+type busConn struct {
+	bus  uint32
+	name string
+}
+
+// tryTypes are the types of job that restart what runs, and start nothing.
+var tryTypes = []string{"try-restart", "reload-or-try-restart"}
 
 // Restarts reports whether the request also starts what runs already.
-func (r *Request) Restarts() bool { return strings.Contains(r.Method, "Restart") }
+func (r *Request) Restarts() bool {
+	return r.job == "restart" || r.job == "reload-or-restart" || r.OnlyRestarts()
+}
+
+// OnlyRestarts reports whether the request only restarts what runs.
+func (r *Request) OnlyRestarts() bool { return slices.Contains(tryTypes, r.job) }
 
 // Pending reports whether the caller can only be found once the bus name is
-// known: see ResolveCaller.
-func (r *Request) Pending() bool { return r.Activation && r.pending != nil }
+// known: see Tracker.ResolveCaller.
+func (r *Request) Pending() bool { return r.pending }
 
-// doubt makes a request inferred if one of the messages may have been one to the
-// manager that came first.
-func (r *Request) doubt(messages []unread) {
-	if slices.ContainsFunc(messages, func(u unread) bool {
-		return u.couldRequest() && u.couldCompete(r.Caller.Process.ID, r.At)
-	}) {
-		r.Evidence = evidence.Weaker(evidence.Inferred, r.Evidence)
+// process is the identity of the caller, zero where it is not known.
+func (r *Request) process() event.ProcessID {
+	if r.Caller == nil {
+		return event.ProcessID{}
 	}
+	return r.Caller.Process.ID
 }
+
+// PID is that of the caller, 0 where it is not known.
+func (r *Request) PID() uint32 { return r.process().PID }
+
+// isTrusted reports whether the manager does what the caller asks without asking
+// anybody for leave: root's wishes, and those of the user whose manager it is
+// (src/core/dbus-util.c, bus_verify_manage_units_async).
+func (r *Request) isTrusted() bool {
+	if r.Activation {
+		return true
+	}
+	if r.Caller == nil || r.Caller.Process.Unresolved {
+		return false
+	}
+	uid := r.Caller.Process.UID
+	return uid == 0 || r.Owner.Manager == event.ManagerUser && uid == r.Owner.UID
+}
+
+// canBeAnswered reports whether the stream would show the manager's answer.
+func (r *Request) canBeAnswered() bool { return r.sent.conn != 0 && !r.silent }

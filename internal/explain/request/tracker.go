@@ -6,13 +6,8 @@ import (
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/dbuswire"
-	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
-
-// maxRequests bounds the requests that are remembered. The oldest are dropped,
-// and an answer that would need one becomes unknown.
-const maxRequests = 4096
 
 // Tracker follows who asks which manager for what.
 type Tracker struct {
@@ -24,22 +19,35 @@ type Tracker struct {
 	current message
 	take    func(*message)
 
-	requests []*Request
+	// pile bounds what is remembered, requests are those in it, made counts all.
+	pile     *pile
+	requests *store
+	made     uint64
+	jobs     *systemd
+	names    *activation
 	// unread are the latest messages to each manager and its bus that could not be
-	// read, in order.
-	unread map[Owner][]unread
-	// listeners tells whether a socket was opened by the manager that its path
-	// stands for.
-	listeners map[uint32]bool
-	cut       uint64
+	// read, lost is when messages of an owner were last said to be lost.
+	unread map[Owner]doubts
+	lost   map[event.Owner]uint64
+	buses  buses
+	// caller is the latest sender, and callerAt the count of facts that it is from.
+	caller   *Caller
+	callerAt uint64
+	facts    uint64
+	cut      uint64
 }
 
 // New returns a Tracker that looks processes up in a tree.
 func New(tree *lineage.Tree) *Tracker {
-	t := &Tracker{tree: tree, unread: make(map[Owner][]unread), listeners: make(map[uint32]bool)}
-	names := newActivation(t)
+	t := &Tracker{
+		tree: tree, pile: newPile(maxKept), buses: make(buses),
+		unread: make(map[Owner]doubts), lost: make(map[event.Owner]uint64),
+	}
+	t.requests = newStore(t.pile)
+	t.names = newActivation(t)
+	t.jobs = newSystemd(t, t.names)
 	t.transports = []transport{dbusTransport{}}
-	t.channels = []channel{newSystemd(t, names), names}
+	t.channels = []channel{t.jobs, t.names}
 	t.take = t.offer
 	return t
 }
@@ -47,11 +55,13 @@ func New(tree *lineage.Tree) *Tracker {
 // Observe takes the next event of the stream, after the tree has.
 func (t *Tracker) Observe(ev event.Event) {
 	switch body := ev.Body.(type) {
+	case *event.Process, *event.Program, *event.Cgroup:
+		t.facts++
 	case *event.BusMessage:
 		t.message(ev.BootNS, body)
 	case *event.Loss:
 		if body.Kind.Hides(event.HiddenRequests) {
-			t.missed()
+			t.missed(ev.BootNS, body.Owner)
 		}
 	case *event.Damage:
 		// nobody knows which requests took effect meanwhile, and which were made
@@ -59,42 +69,70 @@ func (t *Tracker) Observe(ev event.Event) {
 	}
 }
 
-// Requests returns the requests that are remembered, in the order in which they
-// were made.
-func (t *Tracker) Requests() []*Request { return t.requests }
-
 // Cut counts the messages that could have mattered, but of which too little was
 // captured to tell.
 func (t *Tracker) Cut() uint64 { return t.cut }
 
-// DealtWith reports whether a request for one of the units was dealt with before
-// a time. stopped is when a job to stop the unit can have made it inactive, 0 if
-// none can.
-func (t *Tracker) DealtWith(q *Request, units []string, before, stopped uint64) bool {
-	return slices.ContainsFunc(t.channels, func(c channel) bool { return c.dealtWith(q, units, before, stopped) })
+// Dropped counts what was forgotten because an owner had more than there is room for.
+func (t *Tracker) Dropped() uint64 { return t.pile.dropped }
+
+// Of returns the requests for a unit by one of its names that were made after a time
+// and by another, in the order in which they were made.
+func (t *Tracker) Of(owner Owner, names []string, after, until uint64) []*Request {
+	list := t.requests.of(owner, names, after, until)
+	return slices.DeleteFunc(list, func(r *Request) bool { return !t.goesToManager(r) })
+}
+
+// DealtWith reports whether a request for a unit was dealt with before a time. stopped
+// is when a job to stop the unit can have made it inactive, 0 if none can.
+func (t *Tracker) DealtWith(q *Request, unit string, before, stopped uint64) bool {
+	return slices.ContainsFunc(t.channels, func(c channel) bool { return c.dealtWith(q, unit, before, stopped) })
+}
+
+// transportOf is the protocol that is spoken on a socket, and whose service is
+// addressed there.
+func (t *Tracker) transportOf(path string) (Owner, transport, bool) {
+	for _, tr := range t.transports {
+		if own, ok := tr.owner(path); ok {
+			return own, tr, true
+		}
+	}
+	return Owner{}, nil, false
 }
 
 // message takes in what was sent over a socket.
 func (t *Tracker) message(at uint64, sent *event.BusMessage) {
-	for _, tr := range t.transports {
-		own, ok := tr.owner(sent.Path)
-		if !ok {
-			continue
-		}
-		if t.isOtherBus(own, sent) {
-			return
-		}
-		t.current = message{at: at, owner: own, sent: sent}
-		tr.decode(&t.current, t.take)
+	if !sent.Listener.IsZero() {
+		t.listened(sent)
+	}
+	own, tr, ok := t.transportOf(sent.Path)
+	if !ok {
 		return
 	}
+	b := t.believedBus(sent)
+	if b == nil {
+		return
+	}
+	t.current = message{at: at, owner: own, sent: sent, bus: b}
+	if sent.Unread != "" {
+		t.current.err = errUnread
+		t.offer(&t.current)
+		return
+	}
+	tr.decode(&t.current, t.take)
 }
+
+// errUnread says that the probe could not read a message.
+var errUnread = errors.New("the probe could not read it")
 
 // offer gives a message to the channels, in their order, until one keeps it.
 func (t *Tracker) offer(m *message) {
 	if m.err != nil {
 		t.unreadable(m)
 		return
+	}
+	if m.sent.FromBus {
+		m.bus.learnName(m)
 	}
 	for _, c := range t.channels {
 		if c.take(m) {
@@ -103,49 +141,28 @@ func (t *Tracker) offer(m *message) {
 	}
 }
 
-// isOtherBus reports whether a message belongs to another manager's bus than the
-// path of the socket says. In a container, or in a mount namespace of a user's
-// own, the same path leads elsewhere. The manager itself listens on its private
-// socket, and on the buses that it hands over.
-func (t *Tracker) isOtherBus(own Owner, sent *event.BusMessage) bool {
-	if !sent.Listener.IsZero() {
-		p, _, _ := t.tree.Lineage(sent.Listener)
-		t.listeners[sent.Bus] = IsManager(&p, own) || isBusOf(&p, own)
+// callerOf describes who sent a message.
+func (t *Tracker) callerOf(m *message) *Caller {
+	if c := t.caller; c != nil && t.callerAt == t.facts && c.Process.ID == m.sent.Sender && c.Process.TID == m.sent.TID {
+		return c
 	}
-	return !t.listeners[sent.Bus]
-}
-
-// caller describes who sent a message.
-func (t *Tracker) caller(m *message) Caller {
 	p, ancestry, why := t.tree.Lineage(m.sent.Sender)
 	p.TID = m.sent.TID
-	return Caller{Process: p, Ancestry: ancestry, Why: why}
+	t.caller, t.callerAt = &Caller{Process: p, Ancestry: ancestry, Why: why}, t.facts
+	return t.caller
+}
+
+// ownerOf is who answers for a process.
+func (t *Tracker) ownerOf(id event.ProcessID) event.Owner {
+	p := t.tree.Process(id)
+	return p.Owner
 }
 
 // remember keeps a request until it may have come into effect.
 func (t *Tracker) remember(r *Request) {
-	if r.pending == nil { // otherwise the caller is not known yet
-		r.doubt(t.unread[r.Owner])
-	}
-	if len(t.requests) == maxRequests {
-		t.requests = slices.Delete(t.requests, 0, maxRequests/4)
-	}
-	t.requests = append(t.requests, r)
-}
-
-// refuse takes back the requests that got an error for an answer.
-func (t *Tracker) refuse(refused func(*Request) bool) {
-	t.requests = slices.DeleteFunc(t.requests, refused)
-}
-
-// missed takes in that messages were lost: another request may have taken effect.
-func (t *Tracker) missed() {
-	for _, c := range t.channels {
-		c.missed()
-	}
-	for _, r := range t.requests {
-		r.Evidence = evidence.Weaker(evidence.Inferred, r.Evidence)
-	}
+	t.made++
+	r.order = t.made
+	t.requests.add(r)
 }
 
 // forget drops what was seen. It keeps who listens, and what could not be read.
@@ -153,7 +170,9 @@ func (t *Tracker) forget() {
 	for _, c := range t.channels {
 		c.forget()
 	}
-	t.requests = nil
+	t.pile = newPile(maxKept)
+	t.requests = newStore(t.pile)
+	t.caller = nil
 }
 
 // countCut counts a message of which too little was captured to tell what it asks

@@ -31,11 +31,10 @@ func (l *listener) take(m *message) bool {
 	return m.dbus.Serial >= l.from
 }
 
-func (l *listener) dealtWith(q *Request, _ []string, before, _ uint64) bool {
-	return q.serial >= l.from && q.At < before
+func (l *listener) dealtWith(q *Request, _ string, before, _ uint64) bool {
+	return q.sent.serial >= l.from && q.At < before
 }
 
-func (l *listener) missed() {}
 func (l *listener) forget() { l.seen = nil }
 
 // A further protocol with channels of its own needs a row for each, and nothing
@@ -46,7 +45,7 @@ func TestFurtherChannels(t *testing.T) {
 	tr.transports = append(tr.transports, spoken{})
 	tr.channels = []channel{first, second}
 	see := func(b event.Body) { tr.Observe(event.Event{BootNS: 1, Body: b}) }
-	tr.listeners[7] = true
+	tr.buses[7] = &bus{path: "/run/spoken", believed: true}
 	see(&event.BusMessage{Bus: 7, Path: "/run/spoken", Data: []byte{1, 5, 2}})
 	see(&event.BusMessage{Bus: 8, Path: "/run/spoken", Data: []byte{3}}) // another manager's
 	see(&event.BusMessage{Bus: 7, Path: "/run/other", Data: []byte{4}})
@@ -57,7 +56,7 @@ func TestFurtherChannels(t *testing.T) {
 		t.Errorf("the second channel saw %v", got)
 	}
 	for serial, want := range map[uint32]bool{1: false, 5: true} {
-		if got := tr.DealtWith(&Request{serial: serial}, nil, 1, 0); got != want {
+		if got := tr.DealtWith(&Request{sent: messageID{serial: serial}}, "", 1, 0); got != want {
 			t.Errorf("request %d: %v", serial, got)
 		}
 	}

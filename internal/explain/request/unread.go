@@ -6,15 +6,20 @@ import (
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/dbuswire"
-	"github.com/nsblame/nsblame/internal/explain/evidence"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 )
 
 const (
-	// maxUnreadNS is how long a bus may leave a message unread for that message to
-	// be taken into account after all.
+	// maxUnreadNS is how long a bus or a manager may leave a message unread for that
+	// message to be taken into account after all.
 	maxUnreadNS = 1e9
-	// maxUnreadMessages is how many of them are remembered for each manager.
+	// maxFlightNS is how long after a message that is in the stream one that it stands
+	// for can have been read: see event.CallAgainNS.
+	maxFlightNS = maxUnreadNS + event.CallAgainNS
+	// maxUnreadMessages is how many of them are remembered for each manager and owner.
 	maxUnreadMessages = 64
+	// maxDoubted bounds the owners of whom such messages are remembered.
+	maxDoubted = 1024
 )
 
 // unread is a message that could not be read. It may have been the call, or the
@@ -24,11 +29,16 @@ type unread struct {
 	// first of them was.
 	from, at uint64
 
-	by  event.ProcessID
-	bus uint32
-	to  string // the name that it goes to, empty if not known
-	any bool   // it may be anybody's, on any bus
+	by   event.ProcessID
+	sent messageID
+	bus  uint32
+	to   string // the name that it goes to, empty if not known
+	any  bool   // it may be any process's of its owner's, and on any bus
 }
+
+// doubts are the latest unread messages to one manager and its bus, by who answers for
+// them, in order.
+type doubts map[event.Owner][]unread
 
 // unreadable takes in a message that could not be read. One from a bus asks for
 // nothing.
@@ -37,37 +47,35 @@ func (t *Tracker) unreadable(m *message) {
 	if m.sent.FromBus {
 		return
 	}
-	u := unread{from: m.at, at: m.at, by: m.sent.Sender, bus: m.sent.Bus}
+	u := unread{from: m.at, at: m.at, by: m.sent.Sender, sent: idOf(m.sent, m.sent.Sender.PID, 0), bus: m.sent.Bus}
 	if m.last {
 		u.to = m.dbus.Destination
 		if m.dbus.Type == dbuswire.MethodReturn || m.dbus.Type == dbuswire.Error {
 			return
 		}
 	}
-	t.keepUnread(m.owner, u)
-	if !u.couldRequest() {
-		return
-	}
-	for _, r := range slices.Backward(t.requests) {
-		if m.at > r.At && m.at-r.At > maxUnreadNS+event.CallAgainNS {
-			break
-		}
-		if r.Owner == m.owner && r.Caller.Process.ID != u.by {
-			r.Evidence = evidence.Weaker(evidence.Inferred, r.Evidence)
-		}
-	}
+	t.keepUnread(m.owner, t.ownerOf(m.sent.Sender), u)
 }
 
-// keepUnread remembers an unread message. If there are too many, the two oldest
+// keepUnread remembers an unread message. If an owner has too many, his two oldest
 // become one.
-func (t *Tracker) keepUnread(own Owner, u unread) {
-	list := t.unread[own]
+func (t *Tracker) keepUnread(own Owner, owner event.Owner, u unread) {
+	owner = sharer(owner)
+	d := t.unread[own]
+	if d == nil {
+		d = make(doubts)
+		t.unread[own] = d
+	}
+	if _, known := d[owner]; !known && len(d) >= maxDoubted {
+		owner, u.any = event.Owner{}, true
+	}
+	list := d[owner]
 	if len(list) == maxUnreadMessages {
 		from := list[0].from
 		list = slices.Delete(list, 0, 1)
 		list[0] = unread{from: from, at: list[0].at, any: true}
 	}
-	t.unread[own] = append(list, u)
+	d[owner] = append(list, u)
 }
 
 // couldRequest reports whether the message may have asked the manager for a start.
@@ -81,8 +89,80 @@ func (u *unread) couldCall(name busName) bool {
 	return u.any || u.bus == name.bus && (u.to == "" || u.to == name.name || u.to == dbuswire.BusName)
 }
 
-// couldCompete reports whether the message may have been read before one that
-// another process sent.
-func (u *unread) couldCompete(by event.ProcessID, at uint64) bool {
-	return (u.any || u.by != by) && (u.at >= at || at-u.at <= maxUnreadNS+event.CallAgainNS)
+// couldCompete reports whether the message may have been read before one that was
+// sent at a time, and that was read at another. One connection is read in order.
+func (u *unread) couldCompete(with messageID, by event.ProcessID, at, read uint64) bool {
+	if !u.any && (!by.IsZero() && u.by == by || u.sent.sameConnection(with)) {
+		return false
+	}
+	return u.from <= read && u.at+maxFlightNS >= at
+}
+
+// doubtOf returns who else may have come first, by what could not be read, zero if
+// nobody can have. could says which messages matter.
+func (t *Tracker) doubtOf(r *Request, with messageID, at, read uint64, could func(*unread) bool) finding.Reason {
+	var found *unread
+	for _, list := range t.unread[r.Owner] {
+		for i := range list {
+			u := &list[i]
+			if could(u) && u.couldCompete(with, r.process(), at, read) && (found == nil || u.before(found)) {
+				found = u
+			}
+		}
+	}
+	if found == nil {
+		return finding.Reason{}
+	}
+	why := r.about(finding.ReasonUnreadableMessage)
+	why.PID = found.by.PID
+	return why
+}
+
+// ownerless stands for those of whom nobody knows whose they are.
+var ownerless = event.Owner{}
+
+// callersOwner is who answers for whoever asked.
+func (r *Request) callersOwner() event.Owner {
+	if r.Caller == nil {
+		return ownerless
+	}
+	return sharer(r.Caller.Process.Owner)
+}
+
+// about is a reason about what was asked for.
+func (r *Request) about(code finding.ReasonCode) finding.Reason {
+	if r.BusName != "" {
+		return finding.Reason{Code: code, BusName: r.BusName}
+	}
+	return finding.Reason{Code: code, Unit: r.Unit}
+}
+
+// lostSince reports whether messages of anybody but the caller's owner were lost after
+// a time. Of an owner's loss those of unknown owners may be a part.
+func (t *Tracker) lostSince(r *Request, at uint64) bool {
+	own := r.callersOwner()
+	for owner, lost := range t.lost {
+		if lost+maxFlightNS >= at && (owner.IsZero() || owner != own || own.IsZero()) {
+			return true
+		}
+	}
+	return false
+}
+
+// before puts the messages of a list of doubts in an order.
+func (u *unread) before(other *unread) bool {
+	if u.from != other.from {
+		return u.from < other.from
+	}
+	return u.by.PID < other.by.PID
+}
+
+// missed takes in that messages of an owner were lost, anybody's if he is zero:
+// another request may have taken effect.
+func (t *Tracker) missed(at uint64, owner event.Owner) {
+	owner = sharer(owner)
+	if _, known := t.lost[owner]; !known && len(t.lost) >= maxDoubted {
+		owner = event.Owner{}
+	}
+	t.lost[owner] = at
 }

@@ -37,7 +37,7 @@ func StartedBy(run, trigger *event.UnitState) evidence.Evidence {
 			return evidence.Manager
 		}
 	}
-	at := triggeredAtUS(trigger)
+	at := TriggeredAtUS(trigger)
 	switch {
 	case at == 0 || at > run.InactiveExitUS:
 		return ""
@@ -49,8 +49,8 @@ func StartedBy(run, trigger *event.UnitState) evidence.Evidence {
 	return ""
 }
 
-// triggeredAtUS is when the trigger last acted, 0 if that isn't known.
-func triggeredAtUS(trigger *event.UnitState) uint64 {
+// TriggeredAtUS is when the trigger last acted, 0 if that isn't known.
+func TriggeredAtUS(trigger *event.UnitState) uint64 {
 	if path.Ext(trigger.Name) == ".timer" {
 		return trigger.LastTriggerUS
 	}

@@ -12,8 +12,6 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
-
-	"github.com/nsblame/nsblame/internal/event"
 )
 
 const (
@@ -179,10 +177,10 @@ func TestCheckIncapableMachines(t *testing.T) {
 			"function:copy_net_ns", Missing, "report", true,
 		},
 		{
-			"optional tracepoint gone", func(x *examiner) {
-				x.hasTracepoint = func(name string) (bool, error) { return name != string(event.ProbeCgroupMove), nil }
+			"optional function gone", func(x *examiner) {
+				x.hasFunction = func(name string) (bool, error) { return name == attachPoint, nil }
 			},
-			"tracepoint:cgroup_attach_task", Degraded, "", false,
+			"function:unshare_nsproxy_namespaces", Degraded, "", false,
 		},
 		{
 			"no kprobes, which nobody needs", func(x *examiner) {

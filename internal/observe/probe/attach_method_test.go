@@ -2,13 +2,16 @@ package probe
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/cilium/ebpf/btf"
 	"github.com/nsblame/nsblame/internal/event"
 )
 
@@ -116,9 +119,7 @@ func TestGroups(t *testing.T) {
 // Coverage is kept by the name of the probe. So each group has one of its own,
 // and each that the table of probes has is a group's.
 func TestProbesAreToldApart(t *testing.T) {
-	unused := slices.DeleteFunc(event.Probes(), func(p event.Probe) bool {
-		return p == event.ProbeUnshare // of recordings of before
-	})
+	unused := event.Probes()
 	for _, g := range groups {
 		for _, choice := range append([]group{g}, g.or...) {
 			i := slices.Index(unused, choice.probe)
@@ -131,6 +132,18 @@ func TestProbesAreToldApart(t *testing.T) {
 	}
 	if len(unused) > 0 {
 		t.Errorf("no group has %q", unused)
+	}
+}
+
+func TestLacksFunction(t *testing.T) {
+	for err, want := range map[error]bool{
+		fmt.Errorf("load: %w", btf.ErrNotFound):  true,
+		fmt.Errorf("attach: %w", fs.ErrNotExist): true,
+		errors.New("other"):                      false,
+	} {
+		if got := lacksFunction(err); got != want {
+			t.Errorf("%v: %v", err, got)
+		}
 	}
 }
 

@@ -583,17 +583,21 @@ const (
 	bpfProgTeardownFexit       = "teardown_fexit"
 	bpfProgTeardownKprobe      = "teardown_kprobe"
 	bpfProgTeardownKretprobe   = "teardown_kretprobe"
+	bpfProgUnshareFentry       = "unshare_fentry"
+	bpfProgUnshareFexit        = "unshare_fexit"
+	bpfProgUnshareKprobe       = "unshare_kprobe"
+	bpfProgUnshareKretprobe    = "unshare_kretprobe"
 	bpfVarBusTurn              = "bus_turn"
 	bpfVarCgroupUnified        = "cgroup_unified"
 	bpfVarConntrackOperations  = "conntrack_operations"
 	bpfVarInOp                 = "in_op"
 	bpfVarIpvsOperations       = "ipvs_operations"
+	bpfVarKnowsUnshare         = "knows_unshare"
 	bpfVarLoading              = "loading"
 	bpfVarMayMissInits         = "may_miss_inits"
 	bpfVarMayMissReturns       = "may_miss_returns"
 	bpfVarModulesRemoved       = "modules_removed"
 	bpfVarRingHalf             = "ring_half"
-	bpfVarStopped              = "stopped"
 	bpfVarWireAnchor           = "wire_anchor"
 	bpfVarWithCost             = "with_cost"
 )
@@ -712,6 +716,10 @@ type bpfProgramSpecs struct {
 	TeardownFexit       *ebpf.ProgramSpec `ebpf:"teardown_fexit"`
 	TeardownKprobe      *ebpf.ProgramSpec `ebpf:"teardown_kprobe"`
 	TeardownKretprobe   *ebpf.ProgramSpec `ebpf:"teardown_kretprobe"`
+	UnshareFentry       *ebpf.ProgramSpec `ebpf:"unshare_fentry"`
+	UnshareFexit        *ebpf.ProgramSpec `ebpf:"unshare_fexit"`
+	UnshareKprobe       *ebpf.ProgramSpec `ebpf:"unshare_kprobe"`
+	UnshareKretprobe    *ebpf.ProgramSpec `ebpf:"unshare_kretprobe"`
 }
 
 // bpfMapSpecs contains maps before they are loaded into the kernel.
@@ -749,12 +757,12 @@ type bpfVariableSpecs struct {
 	ConntrackOperations *ebpf.VariableSpec `ebpf:"conntrack_operations"`
 	InOp                *ebpf.VariableSpec `ebpf:"in_op"`
 	IpvsOperations      *ebpf.VariableSpec `ebpf:"ipvs_operations"`
+	KnowsUnshare        *ebpf.VariableSpec `ebpf:"knows_unshare"`
 	Loading             *ebpf.VariableSpec `ebpf:"loading"`
 	MayMissInits        *ebpf.VariableSpec `ebpf:"may_miss_inits"`
 	MayMissReturns      *ebpf.VariableSpec `ebpf:"may_miss_returns"`
 	ModulesRemoved      *ebpf.VariableSpec `ebpf:"modules_removed"`
 	RingHalf            *ebpf.VariableSpec `ebpf:"ring_half"`
-	Stopped             *ebpf.VariableSpec `ebpf:"stopped"`
 	WireAnchor          *ebpf.VariableSpec `ebpf:"wire_anchor"`
 	WithCost            *ebpf.VariableSpec `ebpf:"with_cost"`
 }
@@ -835,12 +843,12 @@ type bpfVariables struct {
 	ConntrackOperations *ebpf.Variable `ebpf:"conntrack_operations"`
 	InOp                *ebpf.Variable `ebpf:"in_op"`
 	IpvsOperations      *ebpf.Variable `ebpf:"ipvs_operations"`
+	KnowsUnshare        *ebpf.Variable `ebpf:"knows_unshare"`
 	Loading             *ebpf.Variable `ebpf:"loading"`
 	MayMissInits        *ebpf.Variable `ebpf:"may_miss_inits"`
 	MayMissReturns      *ebpf.Variable `ebpf:"may_miss_returns"`
 	ModulesRemoved      *ebpf.Variable `ebpf:"modules_removed"`
 	RingHalf            *ebpf.Variable `ebpf:"ring_half"`
-	Stopped             *ebpf.Variable `ebpf:"stopped"`
 	WireAnchor          *ebpf.Variable `ebpf:"wire_anchor"`
 	WithCost            *ebpf.Variable `ebpf:"with_cost"`
 }
@@ -921,6 +929,10 @@ type bpfPrograms struct {
 	TeardownFexit       *ebpf.Program `ebpf:"teardown_fexit"`
 	TeardownKprobe      *ebpf.Program `ebpf:"teardown_kprobe"`
 	TeardownKretprobe   *ebpf.Program `ebpf:"teardown_kretprobe"`
+	UnshareFentry       *ebpf.Program `ebpf:"unshare_fentry"`
+	UnshareFexit        *ebpf.Program `ebpf:"unshare_fexit"`
+	UnshareKprobe       *ebpf.Program `ebpf:"unshare_kprobe"`
+	UnshareKretprobe    *ebpf.Program `ebpf:"unshare_kretprobe"`
 }
 
 func (p *bpfPrograms) Close() error {
@@ -997,6 +1009,10 @@ func (p *bpfPrograms) Close() error {
 		p.TeardownFexit,
 		p.TeardownKprobe,
 		p.TeardownKretprobe,
+		p.UnshareFentry,
+		p.UnshareFexit,
+		p.UnshareKprobe,
+		p.UnshareKretprobe,
 	)
 }
 

@@ -66,10 +66,11 @@ var unitProperty = func() map[string]bool {
 }()
 
 // dependencies are the properties that name the units which can start a unit:
-// by a start job that pulls it in, or by their own outcome.
+// by a start job that pulls it in, by being restarted (PartOf), or by their own outcome.
+// What has Requisite= of a unit never starts it, nor does what is a part of it
+// (src/core/unit-dependency-atom.c).
 var dependencies = []string{
-	"RequiredBy", "RequisiteOf", "WantedBy", "BoundBy", "UpheldBy",
-	"ConsistsOf", "OnSuccessOf", "OnFailureOf",
+	"RequiredBy", "WantedBy", "BoundBy", "UpheldBy", "PartOf", "OnSuccessOf", "OnFailureOf",
 }
 
 // stateChange is the property that is set anew with each change of a unit's state.

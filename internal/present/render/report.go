@@ -253,6 +253,10 @@ func (w *reportWriter) what(c *report.Cause) phrase {
 		}
 	case finding.TriggerRestart:
 		p = phrase{words("Restarts of "), value(unitRefText(&c.Origin))}
+	case finding.TriggerFailure:
+		p = phrase{words("Failures of "), value(unitRefText(&c.Origin))}
+	case finding.TriggerSuccess:
+		p = phrase{words("The end of "), value(unitRefText(&c.Origin))}
 	case finding.TriggerBoot:
 		p = phrase{words("The boot, for "), value(unitRefText(&c.Origin))}
 	default:

@@ -269,6 +269,9 @@ func (b *block) origin(o *finding.Origin) {
 		if place := placeText(&o.Placement); place != nowhere {
 			text += ", " + place
 		}
+		if !o.Why.IsZero() {
+			text += ": " + fitEscaped(reasonText(o.Why), maxTreeCommand)
+		}
 	case o.Unit != "":
 		text += " " + unitText(&o.Placement)
 	}

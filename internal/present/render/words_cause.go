@@ -42,6 +42,8 @@ func causeText(c finding.Cause) string {
 		return "dependency of " + c.Of + " (" + c.Property + ")"
 	case finding.Triggered:
 		return string(c.Trigger) + " " + c.Unit + connectionText(c.Connection)
+	case finding.Outcome:
+		return outcomeText(&c)
 	case finding.Boot:
 		return bootText(&c)
 	}
@@ -103,6 +105,13 @@ func connectionText(from *unit.Accepted) string {
 		return ", a connection from " + from.Remote
 	}
 	return ""
+}
+
+func outcomeText(o *finding.Outcome) string {
+	if o.Failed {
+		return "failure of " + o.Of + ", which has it as OnFailure="
+	}
+	return "end of " + o.Of + ", which has it as OnSuccess="
 }
 
 func bootText(b *finding.Boot) string {

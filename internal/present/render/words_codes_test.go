@@ -70,6 +70,7 @@ func TestCodesHaveWords(t *testing.T) {
 		finding.Restart{},
 		finding.Dependency{},
 		finding.Triggered{},
+		finding.Outcome{}, finding.Outcome{Failed: true},
 		finding.Boot{},
 	} {
 		if causeText(c) != "" || c == (finding.Job{}) { // one without a method says nothing

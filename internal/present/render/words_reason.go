@@ -1,6 +1,8 @@
 package render
 
 import (
+	"cmp"
+	"strconv"
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/explain/finding"
@@ -8,8 +10,8 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
 
-// reasonWords has the words for each reason. {unit}, {name} and {text} stand for
-// the fields of the reason.
+// reasonWords has the words for each reason. {unit}, {name}, {text} and {trigger} stand
+// for the fields of the reason, {who} for its process, {what} for its name or unit.
 var reasonWords = map[finding.ReasonCode]string{
 	finding.ReasonCreatorUnplaced:        "the creator's cgroup, and so its unit, is not known",
 	finding.ReasonLoaderUnplaced:         "the cgroup of the process that loaded it, and so its unit, is not known",
@@ -29,7 +31,13 @@ var reasonWords = map[finding.ReasonCode]string{
 	finding.ReasonTooManyCalls:           "too many calls to {name} came before the bus asked for its activation, or some were lost",
 	finding.ReasonAmbiguousCall:          "several processes called {name} just before it lost its owner; whose call was read after that is not known",
 	finding.ReasonTooManyWaiting:         "too many creations waited for answers, so the manager's about {unit} was not waited for",
-	finding.ReasonUnreadableMessage:      "a message that could not be read may have called {name} before the first call that was seen",
+	finding.ReasonUnreadableMessage:      "a message of {who} that could not be read may have asked for {what} first",
+	finding.ReasonMessagesLost:           "messages were lost, and one of them may have asked for {what} first",
+	finding.ReasonOtherAsked:             "{who} asked for {what} at the same time, and may have been read first",
+	finding.ReasonNoEffectSeen:           "nothing shows that the request for {what} had an effect: it may have been refused or still be waiting",
+	finding.ReasonJobWasThere:            "{unit} was asked for when a job for it was there already; who asked for that job was not seen",
+	finding.ReasonTriggerOrRequest:       "both {trigger} and a request of {who} may have started {unit}; which of the two came first is not known",
+	finding.ReasonKernelSender:           "a thread of the kernel sent the request for {what}; for which process is not known",
 }
 
 // cutWords has the words for why a list of ancestors does not reach the root.
@@ -64,5 +72,11 @@ func reasonText(r finding.Reason) string {
 	if !ok {
 		return r.Text
 	}
-	return strings.NewReplacer("{unit}", r.Unit, "{name}", r.BusName, "{text}", r.Text).Replace(words)
+	who := "another process"
+	if r.PID != 0 {
+		who = "pid " + strconv.FormatUint(uint64(r.PID), 10)
+	}
+	return strings.NewReplacer(
+		"{unit}", r.Unit, "{name}", r.BusName, "{text}", r.Text, "{trigger}", r.Trigger, "{who}", who, "{what}", cmp.Or(r.BusName, r.Unit),
+	).Replace(words)
 }

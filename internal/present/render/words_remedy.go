@@ -37,6 +37,7 @@ var adviceWords = map[report.AdviceCode]string{
 	report.AdviceInspectContainersOf: "It is done by {program}, for a container. If that ends and comes again, look at its restart policy and at why it ends",
 
 	report.AdviceFixFailure: "{unit} ends and is restarted automatically{restart}. Mend what makes it end{as user}",
+	report.AdviceFixOutcome: "{unit} fails, and starts others by its OnFailure=. Mend what makes it fail{as user}",
 	report.AdviceSlowTimer: "Let {unit} elapse less often ({edit}: OnCalendar=, OnUnitActiveSec=, …; " +
 		"an empty one first takes back those before it), or disable it",
 	report.AdviceKeepSocketService: "{unit} starts the service for a connection that finds it stopped: keep it running",
