@@ -56,6 +56,7 @@ func NewWaiting[K comparable, V any](budget uint64) *Waiting[K, V] {
 
 // Add has a value wait. It returns those for which there is no room any more.
 func (w *Waiting[K, V]) Add(v V, terms Terms[K]) (dropped []V) {
+	terms.Keys = unique(terms.Keys)
 	x := &waiter[K, V]{value: v, Terms: terms, place: -1, slots: make([]slot[K, V], len(terms.Keys))}
 	for i, k := range terms.Keys {
 		x.slots[i].of = x
@@ -77,6 +78,17 @@ func (w *Waiting[K, V]) Add(v V, terms Terms[K]) (dropped []V) {
 		dropped = append(dropped, e.value.value)
 	}
 	return dropped
+}
+
+// unique leaves out keys that were given twice.
+func unique[K comparable](keys []K) []K {
+	list := make([]K, 0, len(keys))
+	for _, k := range keys {
+		if !slices.Contains(list, k) {
+			list = append(list, k)
+		}
+	}
+	return list
 }
 
 func (w *Waiting[K, V]) remove(x *waiter[K, V]) {
@@ -101,9 +113,7 @@ func (w *Waiting[K, V]) Take(k K) []V {
 	}
 	var list []*waiter[K, V]
 	for s := c.first; s != nil; s = s.next {
-		if len(list) == 0 || list[len(list)-1] != s.of { // a key may have been given twice
-			list = append(list, s.of)
-		}
+		list = append(list, s.of)
 	}
 	return w.takeAll(list)
 }

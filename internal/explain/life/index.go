@@ -2,11 +2,9 @@ package life
 
 import (
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/bounded"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 )
-
-// maxKept bounds the creations that an Index keeps with their causes.
-const maxKept = 1 << 16
 
 // Index keeps the creations of a stream whose namespaces have not ended. The
 // creation of a namespace that exists can be looked up in it.
@@ -22,19 +20,20 @@ type Index struct {
 	begun bool
 	// alive are the creations whose namespaces have not ended, by serial. One is
 	// nil until its causes are known.
-	alive map[uint64]*finding.Attribution
+	alive *bounded.Store[uint64, *finding.Attribution]
 	// sees is set if the stream has the ends of namespaces, gaps if it may lack
 	// some.
 	sees, gaps bool
 	// ended is set if the stream was ended in good order.
-	ended     bool
-	forgotten uint64
+	ended bool
 	// byInum are the creations in alive, from the first look-up on.
 	byInum map[uint32][]*finding.Attribution
 }
 
 // NewIndex returns an empty Index.
-func NewIndex() *Index { return &Index{alive: make(map[uint64]*finding.Attribution)} }
+func NewIndex() *Index {
+	return &Index{alive: bounded.NewStore[uint64, *finding.Attribution](indexBudget)}
+}
 
 // Consume takes the next finding of the run that reads the stream.
 func (x *Index) Consume(f finding.Finding) error {
@@ -59,17 +58,13 @@ func (x *Index) observe(ev event.Event) {
 			x.sees = b.Live
 		}
 	case *event.NetnsCreate:
-		switch {
-		case b.Errno != 0:
-		case len(x.alive) >= maxKept:
-			x.forgotten++
-		default:
-			x.alive[b.Serial] = nil
+		if b.Errno == 0 {
+			x.alive.Put(b.Serial, nil, shareOf(b), 0)
 		}
 	case *event.NetnsRelease:
-		delete(x.alive, b.Serial)
+		x.alive.Delete(b.Serial)
 	case *event.NetnsFree:
-		delete(x.alive, b.Serial)
+		x.alive.Delete(b.Serial)
 	case *event.End:
 		x.ended = true
 	case *event.Loss:
@@ -82,8 +77,8 @@ func (x *Index) observe(ev event.Event) {
 
 // created takes a creation with its causes.
 func (x *Index) created(c *finding.Attribution) {
-	if _, alive := x.alive[c.Netns.Serial]; alive && c.Netns.Errno == 0 {
-		x.alive[c.Netns.Serial] = c
+	if _, alive := x.alive.Get(c.Netns.Serial); alive && c.Netns.Errno == 0 {
+		x.alive.Put(c.Netns.Serial, c, shareOf(&c.Netns), c.Size())
 	}
 }
 
@@ -151,7 +146,7 @@ func (x *Index) Find(inum uint32, cookie uint64) Match {
 		}
 	}
 	switch {
-	case last == nil && x.forgotten > 0:
+	case last == nil && x.alive.Dropped() > 0:
 		return Match{Why: UnmatchedForgotten}
 	case last == nil && x.gaps:
 		return Match{Why: UnmatchedGaps}
@@ -168,9 +163,9 @@ func (x *Index) Find(inum uint32, cookie uint64) Match {
 // index makes look-ups quick: there may be as many as there are namespaces.
 func (x *Index) index() {
 	x.byInum = make(map[uint32][]*finding.Attribution)
-	for _, c := range x.alive {
+	x.alive.All(func(_ uint64, c *finding.Attribution) {
 		if c != nil {
 			x.byInum[c.Netns.Inum] = append(x.byInum[c.Netns.Inum], c)
 		}
-	}
+	})
 }

@@ -1,39 +1,54 @@
 package life
 
 import (
-	"slices"
-
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/bounded"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 )
 
-const (
-	// maxPending bounds the joins that wait for what their process does next.
-	maxPending = 1 << 12
-	// maxWaitingJoins bounds the joins of a namespace that wait for its creation.
-	// The kernel part reports fewer.
-	maxWaitingJoins = 1 << 7
-)
+// maxWaitingJoins bounds the joins of a namespace that wait for its creation.
+// The kernel part reports fewer.
+const maxWaitingJoins = 1 << 7
 
-// pendingJoin waits for what its process does next.
-type pendingJoin struct {
-	*finding.Joined
-	deadline uint64
+// joinKey is something that decides about a join.
+type joinKey struct {
+	by      decider
+	process event.ProcessID
+	serial  uint64
+	tid     uint32
 }
+
+// decider is a kind of thing that decides about a join.
+type decider int
+
+const (
+	// byProcess: what its process does.
+	byProcess decider = iota
+	// byThread: what the thread of its process does.
+	byThread
+	// byNamespace: what becomes of the namespace.
+	byNamespace
+	// byLeave: the thread leaves the namespace.
+	byLeave
+)
 
 // join takes a join.
 func (t *Tracker) join(at uint64, n *event.NetnsJoin) {
 	p, ancestry, why := t.tree.Lineage(n.Process)
 	p.TID, p.Comm = n.TID, n.Comm
-	if l := t.lives[n.Serial]; l != nil {
+	if l := t.life(n.Serial); l != nil {
 		l.reported++
 	}
-	if len(t.pending) >= maxPending {
-		t.droppedJoins++
-		return
-	}
 	j := &finding.Joined{BootNS: at, Netns: *n, Process: p, Ancestry: ancestry, AncestryWhy: why}
-	t.pending = append(t.pending, pendingJoin{j, at + t.execWait})
+	t.order++
+	dropped := t.pending.Add(j, bounded.Terms[joinKey]{
+		Keys: []joinKey{
+			{by: byProcess, process: n.Process}, {by: byThread, process: n.Process, tid: n.TID},
+			{by: byNamespace, serial: n.Serial}, {by: byLeave, serial: n.Serial, tid: n.TID},
+		},
+		Deadline: at + t.execWait, Order: t.order, Owner: bounded.ShareOfUser(p.UID), Size: sizeOfJoin(j),
+	})
+	t.droppedJoins += uint64(len(dropped))
 }
 
 // resolve completes a join with what its process did next. The join is reported,
@@ -46,7 +61,7 @@ func (t *Tracker) resolve(j *finding.Joined, then finding.Then, at uint64) {
 		j.Process.Exec, now = &after, &after
 	}
 	j.Placement = finding.Place(now)
-	l := t.lives[j.Netns.Serial]
+	l := t.life(j.Netns.Serial)
 	switch {
 	case l == nil:
 		t.joins = append(t.joins, j)
@@ -54,62 +69,53 @@ func (t *Tracker) resolve(j *finding.Joined, then finding.Then, at uint64) {
 		t.droppedJoins++ // a recording may claim anything
 	case l.fate == undecided:
 		l.waitingJoins = append(l.waitingJoins, j)
+		t.settle(j.Netns.Serial, l)
 	case l.fate == shown:
 		j.Created = l.created
 		t.joins = append(t.joins, j)
 	}
 }
 
-// resolveIf resolves the pending joins for which next knows what their process
-// did next.
-func (t *Tracker) resolveIf(at uint64, next func(pendingJoin) (finding.Then, bool)) {
-	if len(t.pending) == 0 {
-		return
+// resolveAll resolves joins with what their processes did.
+func (t *Tracker) resolveAll(list []*finding.Joined, then finding.Then, at uint64) {
+	if then == finding.ThenNothing {
+		at = 0
 	}
-	t.pending = slices.DeleteFunc(t.pending, func(p pendingJoin) bool {
-		then, known := next(p)
-		if !known {
-			return false
-		}
-		if then == finding.ThenNothing {
-			at = 0
-		}
-		t.resolve(p.Joined, then, at)
-		return true
-	})
+	for _, j := range list {
+		t.resolve(j, then, at)
+	}
 }
 
 // follow resolves the joins about which an event decides.
 func (t *Tracker) follow(ev event.Event) {
-	t.resolveIf(ev.BootNS, func(p pendingJoin) (finding.Then, bool) { return finding.ThenNothing, ev.BootNS >= p.deadline })
-	t.resolveIf(ev.BootNS, func(p pendingJoin) (finding.Then, bool) { return p.after(ev.Body) })
-}
-
-// after returns what an event says of a join.
-func (p pendingJoin) after(body event.Body) (finding.Then, bool) {
-	n := &p.Netns
-	switch body := body.(type) {
+	t.resolveAll(t.pending.Expire(ev.BootNS), finding.ThenNothing, 0)
+	switch body := ev.Body.(type) {
 	case *event.NetnsLeave:
+		then := finding.ThenLeft
 		if body.Ending {
-			return finding.ThenEnded, body.Serial == n.Serial && body.TID == n.TID
+			then = finding.ThenEnded
 		}
-		return finding.ThenLeft, body.Serial == n.Serial && body.TID == n.TID
+		t.resolveAll(t.pending.Take(joinKey{by: byLeave, serial: body.Serial, tid: body.TID}), then, ev.BootNS)
 	case *event.Exec:
-		if body.Serial != n.Serial {
-			return finding.ThenLeft, body.Process == n.Process
+		for _, j := range t.pending.Take(joinKey{by: byProcess, process: body.Process}) {
+			then := finding.ThenExec
+			if body.Serial != j.Netns.Serial {
+				then = finding.ThenLeft
+			}
+			t.resolve(j, then, ev.BootNS)
 		}
-		return finding.ThenExec, body.Process == n.Process
 	case *event.Exit:
-		return finding.ThenEnded, body.Process == n.Process
+		t.resolveAll(t.pending.Take(joinKey{by: byProcess, process: body.Process}), finding.ThenEnded, ev.BootNS)
 	case *event.NetnsCreate:
 		// by unshare the thread itself goes on to another one
-		return finding.ThenLeft, body.Call == event.CallUnshare && body.Errno == 0 && body.TID == n.TID && body.Creator == n.Process
+		if body.Call == event.CallUnshare && body.Errno == 0 {
+			t.resolveAll(t.pending.Take(joinKey{by: byThread, process: body.Creator, tid: body.TID}), finding.ThenLeft, ev.BootNS)
+		}
 	case *event.NetnsRelease:
-		return finding.ThenNothing, body.Serial == n.Serial
+		t.resolveAll(t.pending.Take(joinKey{by: byNamespace, serial: body.Serial}), finding.ThenNothing, 0)
 	case *event.Damage, *event.End:
-		return finding.ThenNothing, true
+		t.Flush()
 	}
-	return finding.ThenNothing, false
 }
 
 // Joins returns the joins that were resolved since the last call, in the order in
@@ -122,21 +128,11 @@ func (t *Tracker) Joins() []*finding.Joined {
 
 // Deadline returns when the first pending join is resolved whatever happens, in
 // nanoseconds since boot; 0 if none is pending.
-func (t *Tracker) Deadline() uint64 {
-	var first uint64
-	for _, p := range t.pending {
-		if first == 0 || p.deadline < first {
-			first = p.deadline
-		}
-	}
-	return first
-}
+func (t *Tracker) Deadline() uint64 { return t.pending.Deadline() }
 
 // Flush resolves the joins that are still pending. It is for a stream that breaks
 // off without an End.
-func (t *Tracker) Flush() {
-	t.resolveIf(0, func(pendingJoin) (finding.Then, bool) { return finding.ThenNothing, true })
-}
+func (t *Tracker) Flush() { t.resolveAll(t.pending.TakeAll(), finding.ThenNothing, 0) }
 
 // unreported is how many joins of a namespace were only counted.
 func (l *life) unreported() uint64 {

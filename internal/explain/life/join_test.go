@@ -130,16 +130,20 @@ func TestManyJoins(t *testing.T) {
 	s.feed(0, &event.Host{ExecWaitNS: 1 << 40})
 	n := creation(5, 100)
 	s.create(n)
-	for i := range uint32(2 * maxPending) {
+	const claimed = 1 << 13
+	for i := range uint32(claimed) {
 		j := joinOf(5, i)
 		j.Process.PID = i
 		s.feed(10, j)
 	}
-	if len(s.tracker.pending) > maxPending || len(s.tracker.lives[5].waitingJoins) > maxWaitingJoins {
-		t.Errorf("%d wait, %d are held", len(s.tracker.pending), len(s.tracker.lives[5].waitingJoins))
+	if got := s.tracker.pending.Bytes(); got > pendingBudget {
+		t.Errorf("those that wait take %d bytes", got)
 	}
 	s.feed(20, &event.End{})
-	if got := s.tracker.Counts().DroppedJoins; got != 2*maxPending-maxWaitingJoins {
+	if got := len(s.tracker.life(5).waitingJoins); got > maxWaitingJoins {
+		t.Errorf("%d are held", got)
+	}
+	if got := s.tracker.Counts().DroppedJoins; got != claimed-maxWaitingJoins {
 		t.Errorf("%d dropped", got)
 	}
 }

@@ -7,17 +7,13 @@
 package life
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/bounded"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
-
-// maxLives bounds the namespaces that are followed at once, and the releases
-// that wait for the end of their teardown. The kernel part follows half as many.
-const maxLives = 1 << 17
 
 // maxWaitingEnds bounds the ends of a namespace that wait for its creation: a
 // release, and the end of the teardown.
@@ -26,21 +22,22 @@ const maxWaitingEnds = 2
 // Tracker follows namespaces from their creation to their end.
 type Tracker struct {
 	tree *lineage.Tree
-	// lives are the namespaces by the serial of their creation.
-	lives map[uint64]*life
+	// alive are the namespaces by the serial of their creation, gone those that
+	// were released and whose creation is decided about.
+	alive, gone *bounded.Store[uint64, *life]
 	// releases of namespaces whose creation is not known wait for the end of
 	// the teardown.
-	releases map[releaseKey]*finding.Release
-	// finished counts the lives of which nothing more should come.
-	finished int
+	releases *bounded.Store[releaseKey, *finding.Release]
 	// seesRelease and seesFree are set if the probes of releases and of the ends
 	// of teardowns are live.
 	seesRelease, seesFree bool
 	forgotten             uint64
 	// execWait is how long a join waits for what its process does next.
 	execWait uint64
-	pending  []pendingJoin
-	joins    []*finding.Joined
+	pending  *bounded.Waiting[joinKey, *finding.Joined]
+	// order is the number of joins so far.
+	order uint64
+	joins []*finding.Joined
 	// unreported counts the joins that were only counted, of namespaces that are
 	// gone.
 	unreported uint64
@@ -57,6 +54,7 @@ type releaseKey struct {
 
 // life is a namespace from its creation to its end.
 type life struct {
+	owner   event.Owner
 	fate    fate
 	created *finding.Attribution
 	release *finding.Release
@@ -78,7 +76,44 @@ const (
 
 // New returns a Tracker that looks processes up in a tree.
 func New(tree *lineage.Tree) *Tracker {
-	return &Tracker{tree: tree, lives: make(map[uint64]*life), releases: make(map[releaseKey]*finding.Release)}
+	t := &Tracker{
+		tree:     tree,
+		alive:    bounded.NewStore[uint64, *life](aliveBudget),
+		gone:     bounded.NewStore[uint64, *life](releasedBudget),
+		releases: bounded.NewStore[releaseKey, *finding.Release](releaseBudget),
+		pending:  bounded.NewWaiting[joinKey, *finding.Joined](pendingBudget),
+	}
+	t.alive.Drop = func(_ uint64, l *life) {
+		t.forgotten++
+		t.unreported += l.unreported()
+	}
+	t.gone.Drop = func(_ uint64, l *life) {
+		if t.seesFree { // otherwise nothing more would have come
+			t.forgotten++
+		}
+		t.unreported += l.unreported()
+	}
+	t.releases.Drop = func(releaseKey, *finding.Release) { t.forgotten++ }
+	return t
+}
+
+// life finds a namespace, nil if it is not followed.
+func (t *Tracker) life(serial uint64) *life {
+	if l, ok := t.alive.Get(serial); ok {
+		return l
+	}
+	l, _ := t.gone.Get(serial)
+	return l
+}
+
+// settle puts a life where it belongs by now. One that was released goes first.
+func (t *Tracker) settle(serial uint64, l *life) {
+	if l.release == nil || l.fate == undecided {
+		t.alive.Resize(serial, l.size())
+		return
+	}
+	t.alive.Delete(serial)
+	t.gone.Put(serial, l, l.owner, l.size())
 }
 
 // Observe takes the next event of the stream, after the tree has. It returns the
@@ -101,7 +136,7 @@ func (t *Tracker) Observe(ev event.Event) *finding.Ended {
 	case *event.NetnsJoin:
 		t.join(ev.BootNS, body)
 	case *event.NetnsJoinCount:
-		if l := t.lives[body.Serial]; l != nil {
+		if l := t.life(body.Serial); l != nil {
 			l.total = body.Joins
 		}
 	}
@@ -112,21 +147,8 @@ func (t *Tracker) begin(n *event.NetnsCreate) {
 	if n.Errno != 0 {
 		return
 	}
-	if len(t.lives) >= maxLives && t.finished > 0 {
-		maps.DeleteFunc(t.lives, func(_ uint64, l *life) bool {
-			finished := l.release != nil && l.fate != undecided
-			if finished {
-				t.unreported += l.unreported()
-			}
-			return finished
-		})
-		t.finished = 0
-	}
-	if len(t.lives) >= maxLives {
-		t.forgotten++
-		return
-	}
-	t.lives[n.Serial] = &life{}
+	l := &life{owner: shareOf(n)}
+	t.alive.Put(n.Serial, l, l.owner, l.size())
 }
 
 func (t *Tracker) release(at uint64, n *event.NetnsRelease) *finding.Ended {
@@ -136,8 +158,9 @@ func (t *Tracker) release(at uint64, n *event.NetnsRelease) *finding.Ended {
 		p.TID, p.Comm = n.TID, n.Comm
 		r.By, r.Ancestry, r.AncestryWhy = &p, ancestry, why
 	}
-	if l := t.lives[n.Serial]; l != nil {
+	if l := t.life(n.Serial); l != nil {
 		l.release, l.total = r, n.Joins
+		t.settle(n.Serial, l)
 	} else {
 		t.awaitFree(releaseKey{n.Inum, at}, r)
 	}
@@ -146,30 +169,31 @@ func (t *Tracker) release(at uint64, n *event.NetnsRelease) *finding.Ended {
 
 // awaitFree keeps a release for the end of the teardown.
 func (t *Tracker) awaitFree(key releaseKey, r *finding.Release) {
-	switch {
-	case !t.seesFree:
-	case len(t.releases) >= maxLives:
-		t.forgotten++
-	default:
-		t.releases[key] = r
+	if !t.seesFree {
+		return
 	}
+	owner := event.Owner{}
+	if r.By != nil {
+		owner = bounded.ShareOfUser(r.By.UID)
+	}
+	t.releases.Put(key, r, owner, sizeOfRelease(r))
 }
 
 func (t *Tracker) free(at uint64, n *event.NetnsFree) *finding.Ended {
 	e := finding.Ended{BootNS: at, Free: n}
-	if l := t.lives[n.Serial]; l != nil {
+	if l := t.life(n.Serial); l != nil {
 		e.Release = l.release
 	} else {
 		key := releaseKey{n.Inum, n.ReleasedNS}
-		e.Release = t.releases[key]
-		delete(t.releases, key)
+		e.Release, _ = t.releases.Get(key)
+		t.releases.Delete(key)
 	}
 	return t.end(n.Serial, e)
 }
 
 // end notes an end and returns it, unless it must wait or is hidden.
 func (t *Tracker) end(serial uint64, e finding.Ended) *finding.Ended {
-	l := t.lives[serial]
+	l := t.life(serial)
 	if l == nil {
 		return &e
 	}
@@ -179,13 +203,13 @@ func (t *Tracker) end(serial uint64, e finding.Ended) *finding.Ended {
 	}
 	if l.fate == undecided {
 		l.waitingEnds = append(l.waitingEnds, e)
+		t.settle(serial, l)
 		return nil
 	}
 	if e.Free != nil {
 		t.unreported += l.unreported()
-		delete(t.lives, serial)
-	} else if e.Final {
-		t.finished++
+		t.alive.Delete(serial)
+		t.gone.Delete(serial)
 	}
 	if l.fate == hidden {
 		return nil
@@ -199,13 +223,13 @@ func (t *Tracker) end(serial uint64, e finding.Ended) *finding.Ended {
 // returns them.
 func (t *Tracker) Decide(c *finding.Created) []finding.Ended {
 	serial := c.Netns.Serial
-	l := t.lives[serial]
+	l := t.life(serial)
 	if l == nil || l.fate != undecided || c.Netns.Errno != 0 {
 		return nil
 	}
 	l.fate = hidden
 	if c.Selected {
-		l.fate, l.created = shown, brief(c.Attribution)
+		l.fate, l.created = shown, t.brief(c.Attribution)
 		for _, j := range l.waitingJoins {
 			j.Created = l.created
 			t.joins = append(t.joins, j)
@@ -213,6 +237,7 @@ func (t *Tracker) Decide(c *finding.Created) []finding.Ended {
 	}
 	waiting := l.waitingEnds
 	l.waitingEnds, l.waitingJoins = nil, nil
+	t.settle(serial, l)
 	var ready []finding.Ended
 	for _, e := range waiting {
 		if end := t.end(serial, e); end != nil && c.Selected {
@@ -222,15 +247,20 @@ func (t *Tracker) Decide(c *finding.Created) []finding.Ended {
 	return ready
 }
 
-// brief returns what is kept of a creation while its namespace exists.
-func brief(c *finding.Attribution) *finding.Attribution {
-	return &finding.Attribution{
+// brief returns what is kept of a creation while its namespace exists. Once half of
+// the room is used up, long argument lists are cut.
+func (t *Tracker) brief(c *finding.Attribution) *finding.Attribution {
+	kept := &finding.Attribution{
 		Creation: &lineage.Creation{
 			BootNS: c.BootNS, Netns: c.Netns, Process: c.Process, Child: c.Child,
 			Ancestry: slices.Clone(c.Ancestry[:min(1, len(c.Ancestry))]),
 		},
 		Placement: c.Placement,
 	}
+	if t.alive.Bytes() > aliveBudget/2 {
+		return kept.Brief()
+	}
+	return kept
 }
 
 // Forgotten counts the namespaces that are not followed for want of room.
@@ -242,15 +272,10 @@ func (t *Tracker) DroppedJoins() uint64 { return t.droppedJoins }
 // Counts returns the figures as of now.
 func (t *Tracker) Counts() finding.Counts {
 	c := finding.Counts{Known: t.seesRelease, Forgotten: t.forgotten, Unreported: t.unreported, DroppedJoins: t.droppedJoins}
-	for _, l := range t.lives {
+	count := func(_ uint64, l *life) {
 		c.Unreported += l.unreported()
-	}
-	if !t.seesRelease {
-		return c
-	}
-	for _, l := range t.lives {
 		switch {
-		case l.fate != shown:
+		case l.fate != shown || !t.seesRelease:
 		case l.release != nil && t.seesFree:
 			c.Releasing++
 		case l.release != nil:
@@ -258,5 +283,7 @@ func (t *Tracker) Counts() finding.Counts {
 			c.Alive++
 		}
 	}
+	t.alive.All(count)
+	t.gone.All(count)
 	return c
 }

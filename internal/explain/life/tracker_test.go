@@ -127,7 +127,7 @@ func TestWithoutFree(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	// those that have ended make room
-	for i := range uint64(2 * maxLives) {
+	for i := range uint64(2 * many) {
 		n := creation(i+10, 100)
 		s.create(n)
 		s.tracker.Decide(created(n, true))
@@ -165,14 +165,23 @@ func TestCountsNeedTheProbe(t *testing.T) {
 	}
 }
 
+// many is more than what can be followed.
+const many = 1 << 16
+
 func TestTooMany(t *testing.T) {
 	s := newStage(event.ProbeRelease, event.ProbeNetFree)
-	for i := range uint64(maxLives + 3) {
+	for i := range uint64(many) {
 		s.create(creation(i+1, uint32(i)))
 		s.feed(i, &event.NetnsRelease{Inum: uint32(i)})
 	}
-	if c := s.tracker.Counts(); c.Forgotten != 6 {
-		t.Errorf("%+v", c)
+	kept := s.tracker.alive.Len() + s.tracker.releases.Len()
+	if c := s.tracker.Counts(); c.Forgotten == 0 || c.Forgotten != uint64(2*many-kept) {
+		t.Errorf("%+v, %d are kept", c, kept)
+	}
+	for name, s := range map[string]interface{ Bytes() uint64 }{"alive": s.tracker.alive, "releases": s.tracker.releases} {
+		if s.Bytes() > aliveBudget {
+			t.Errorf("%s: %d bytes", name, s.Bytes())
+		}
 	}
 }
 
@@ -244,8 +253,8 @@ func TestEveryEndOnce(t *testing.T) {
 				t.Fatalf("serial %d: released %d times, freed %d times, want %d", st.n.Serial, st.releases, st.frees, want)
 			}
 		}
-		if len(s.tracker.lives)+len(s.tracker.releases) > 0 {
-			t.Fatalf("still kept: %v %v", s.tracker.lives, s.tracker.releases)
+		if n := s.tracker.alive.Len() + s.tracker.gone.Len() + s.tracker.releases.Len(); n > 0 {
+			t.Fatalf("%d are still kept", n)
 		}
 	})
 }

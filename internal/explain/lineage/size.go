@@ -57,6 +57,19 @@ func (p *Process) Size() uint64 {
 	return size
 }
 
+// Brief is a process with long argument lists cut as those of ancestors are.
+func (p *Process) Brief() Process {
+	out := *p
+	if argv, isCut := Brief(p.Argv); isCut {
+		out.Argv, out.ArgvTruncated = argv, true
+	}
+	if p.Exec != nil {
+		exec := p.Exec.Brief()
+		out.Exec = &exec
+	}
+	return out
+}
+
 // SizeOf is what a list of processes takes in memory.
 func SizeOf(list []Process) uint64 {
 	var size uint64

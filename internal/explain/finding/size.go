@@ -1,0 +1,67 @@
+package finding
+
+import (
+	"slices"
+
+	"github.com/nsblame/nsblame/internal/explain/bounded"
+	"github.com/nsblame/nsblame/internal/explain/lineage"
+)
+
+// The sizes of what has no strings, in bytes.
+const (
+	attributionSize = 640
+	linkSize        = 192
+	settingSize     = 88
+)
+
+// Size is what an attribution takes in memory, with the creation. Strings that it
+// shares count, for nothing says how long others keep them.
+func (c *Attribution) Size() uint64 {
+	size := attributionSize + c.Creation.Size() + c.Origin.size()
+	for i := range c.Links {
+		size += c.Links[i].size()
+	}
+	for i := range c.Settings {
+		s := &c.Settings[i]
+		size += settingSize + uint64(len(s.Value)+len(s.File))
+	}
+	return size
+}
+
+func (o *Origin) size() uint64 {
+	size := lineage.SizeOf(o.Ancestry) + bounded.Text([]string{o.Unit, o.Why.Text, o.Why.Unit})
+	if o.Process != nil {
+		size += o.Process.Size()
+	}
+	return size
+}
+
+func (l *Link) size() uint64 {
+	size := linkSize + uint64(len(l.Unit)) + lineage.SizeOf(l.Ancestry)
+	if l.Process != nil {
+		size += l.Process.Size()
+	}
+	return size
+}
+
+// Brief is an attribution with long argument lists cut as those of ancestors are.
+func (c *Attribution) Brief() *Attribution {
+	out, creation := *c, *c.Creation
+	creation.Process = creation.Process.Brief()
+	creation.Child = brief(creation.Child)
+	out.Creation = &creation
+	out.Origin.Process = brief(out.Origin.Process)
+	out.Links = slices.Clone(c.Links)
+	for i := range out.Links {
+		out.Links[i].Process = brief(out.Links[i].Process)
+	}
+	return &out
+}
+
+func brief(p *lineage.Process) *lineage.Process {
+	if p == nil {
+		return nil
+	}
+	out := p.Brief()
+	return &out
+}
