@@ -28,6 +28,10 @@ type Host struct {
 	// ExecWaitNS is how long a creation is held back for the exec that may
 	// follow it.
 	ExecWaitNS uint64
+	// StartWaitNS is how long it is held back for the exec of a process that a
+	// service manager forked to start a unit; 0 in recordings of before, where
+	// it is ExecWaitNS.
+	StartWaitNS uint64
 	// Redacted says what was hidden before it came into the stream: "all",
 	// "secrets", "names", "secrets,names", or empty for nothing. See package
 	// redact.

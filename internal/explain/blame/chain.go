@@ -47,7 +47,7 @@ func (s *solver) creator() actor {
 // creation builds the chain of a creation.
 func (s *solver) creation() verdict {
 	c := s.out.Creation
-	byManager := madeByManager(c)
+	byManager := c.ByManager()
 	if c.Process.CgroupUnknown {
 		return s.unknown(finding.Reason{Code: finding.ReasonCreatorUnplaced})
 	}

@@ -37,7 +37,7 @@ func (s *solver) restart(f *facts) verdict {
 		}
 	}
 	ev := evidence.Manager
-	if !madeByManager(s.out.Creation) {
+	if !s.out.ByManager() {
 		ev = evidence.Inferred
 	}
 	s.because(ev, how, f.unit)

@@ -1,11 +1,8 @@
 package blame
 
 import (
-	"path"
-
 	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/finding"
-	"github.com/nsblame/nsblame/internal/explain/lineage"
 	"github.com/nsblame/nsblame/internal/explain/unit"
 )
 
@@ -14,16 +11,6 @@ import (
 // src/core/namespace.c, setup_shareable_ns). From systemd 254 on the child is a
 // program of its own by then, systemd-executor. unit.NetworkOf knows what the
 // settings of a unit do.
-
-// madeByManager reports whether a manager made the namespace for a unit.
-func madeByManager(c *lineage.Creation) bool {
-	if len(c.Ancestry) == 0 {
-		return false
-	}
-	p, parent := &c.Process, &c.Ancestry[0]
-	manager := parent.ID.PID == 1 || path.Base(parent.Exe) == "systemd" && finding.Place(parent).Unit == "init.scope"
-	return manager && (p.ArgvInherited || path.Base(p.Exe) == "systemd-executor")
-}
 
 // settings adds which of the unit's settings made the namespace.
 func (s *solver) settings(f *facts, byManager bool) {

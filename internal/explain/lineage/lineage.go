@@ -87,4 +87,10 @@ type Creation struct {
 	// reason is in AncestryWhy.
 	AncestryTruncated bool
 	AncestryWhy       Cut
+	// ExecPending is set while an exec is still awaited, though the causes can be
+	// looked for: see Tree.Settled.
+	ExecPending bool
+	// ExecAwaited is set if the wait for an exec was over before the process, or
+	// its child, called exec or ended.
+	ExecAwaited bool
 }

@@ -18,6 +18,8 @@ const (
 	argvBudget   = 2 << 20
 	cgroupBudget = 1 << 20
 	heldBudget   = 4 << 20
+	// startingBudget is for creations that have been handed over, with their causes.
+	startingBudget = 2 << 20
 )
 
 // Budgets returns the bounds of a Tree.
@@ -28,6 +30,7 @@ func Budgets() []bounded.Budget {
 		{Name: "lineage: long argument lists", Bytes: argvBudget},
 		{Name: "lineage: cgroups", Bytes: cgroupBudget},
 		{Name: "lineage: creations that wait for an exec", Bytes: heldBudget},
+		{Name: "lineage: creations of units that start", Bytes: startingBudget},
 	}
 }
 

@@ -25,6 +25,12 @@ type Tree struct {
 	execWait uint64
 	now      uint64
 	held     *bounded.Waiting[waitKey, *held]
+	// startWait is how long a manager's child may take to its exec. starting has the
+	// creations of those that were handed over meanwhile, settled those whose wait
+	// is over.
+	startWait uint64
+	starting  *bounded.Waiting[event.ProcessID, *held]
+	settled   []*Creation
 	// order is the number of creations so far.
 	order uint64
 }
@@ -55,6 +61,7 @@ func NewTree() *Tree {
 		argvs:     bounded.NewStore[event.ProgramID, argv](argvBudget),
 		cgroups:   bounded.NewStore[event.CgroupID, *event.Cgroup](cgroupBudget),
 		held:      bounded.NewWaiting[waitKey, *held](heldBudget),
+		starting:  bounded.NewWaiting[event.ProcessID, *held](startingBudget),
 	}
 }
 
@@ -62,13 +69,13 @@ func NewTree() *Tree {
 // are complete with it, in the order in which they happened. A creation is
 // complete when its creator (or the child born in the namespace) has called
 // exec or ended, when it failed, or when the wait that the stream's head sets
-// is over.
+// is over. For a manager's child the wait for the exec may go on then (ExecPending).
 func (t *Tree) Observe(ev event.Event) []*Creation {
 	t.now = max(t.now, ev.BootNS)
-	done := creations(t.held.Expire(t.now))
+	done := t.expire()
 	switch b := ev.Body.(type) {
 	case *event.Host:
-		t.execWait = b.ExecWaitNS
+		t.execWait, t.startWait = b.ExecWaitNS, b.StartWaitNS
 	case *event.Process:
 		t.define(b)
 	case *event.Program:
@@ -90,6 +97,7 @@ func (t *Tree) Observe(ev event.Event) []*Creation {
 		done = append(done, t.exec(b.Process)...)
 	case *event.Exit:
 		done = append(done, creations(t.held.Take(waitKey{process: b.Process}))...)
+		t.settle(t.starting.Take(b.Process))
 	case *event.End:
 		done = append(done, t.Flush()...)
 	}
@@ -149,11 +157,20 @@ func (t *Tree) damage(b *event.Damage) {
 
 // Deadline returns the time since boot in nanoseconds at which the first
 // waiting creation is complete whatever happens, 0 if none waits.
-func (t *Tree) Deadline() uint64 { return t.held.Deadline() }
+func (t *Tree) Deadline() uint64 {
+	first, next := t.held.Deadline(), t.starting.Deadline()
+	if first == 0 || next != 0 && next < first {
+		return next
+	}
+	return first
+}
 
 // Flush returns the creations that still wait. It is for a stream that breaks
 // off without an End.
-func (t *Tree) Flush() []*Creation { return creations(t.held.TakeAll()) }
+func (t *Tree) Flush() []*Creation {
+	t.settleAwaited(t.starting.TakeAll())
+	return creations(markAwaited(t.held.TakeAll()))
+}
 
 // Dropped counts the processes, programs and cgroups for which there was no room.
 func (t *Tree) Dropped() uint64 {
@@ -161,7 +178,7 @@ func (t *Tree) Dropped() uint64 {
 }
 
 // Hurried counts the creations that did not wait for an exec, because too many did.
-func (t *Tree) Hurried() uint64 { return t.held.Dropped() }
+func (t *Tree) Hurried() uint64 { return t.held.Dropped() + t.starting.Dropped() }
 
 // create assembles a creation and either completes it or lets it wait.
 func (t *Tree) create(boot uint64, n *event.NetnsCreate, done []*Creation) []*Creation {
@@ -190,9 +207,9 @@ func (t *Tree) hold(h *held) []*Creation {
 	if !h.waitsFor.IsZero() {
 		keys = append(keys, waitKey{process: h.waitsFor})
 	}
-	return creations(t.held.Add(h, bounded.Terms[waitKey]{
+	return creations(markAwaited(t.held.Add(h, bounded.Terms[waitKey]{
 		Keys: keys, Deadline: h.deadline, Order: h.order, Owner: h.owner, Size: h.creation.Size(),
-	}))
+	})))
 }
 
 // child takes in which child was born in a namespace: its exec is what counts.
@@ -211,11 +228,12 @@ func (t *Tree) child(b *event.NetnsChild) []*Creation {
 // exec completes the creations that wait for a process. Its exec follows all of
 // them.
 func (t *Tree) exec(id event.ProcessID) []*Creation {
-	list := t.held.Take(waitKey{process: id})
-	for _, h := range list {
+	list, starting := t.held.Take(waitKey{process: id}), t.starting.Take(id)
+	for _, h := range slices.Concat(list, starting) {
 		after := t.process(id)
 		h.subject().Exec = &after
 	}
+	t.settle(starting)
 	return creations(list)
 }
 

@@ -41,6 +41,9 @@ type run struct {
 	forgone map[event.LossKind]uint64
 	// observed is given to consumers again and again, for events are many.
 	observed finding.Observed
+	// late are the creations whose causes are known and whose exec is still awaited.
+	// The tree bounds how many they are.
+	late map[*lineage.Creation]*finding.Attribution
 	// enough ends a live source.
 	enough context.CancelFunc
 }
@@ -54,6 +57,7 @@ func Run(ctx context.Context, src Source, opt Options) (finding.Summary, error) 
 	r := &run{
 		opt: opt, tree: tree, blamer: blame.New(tree), tracker: life.New(tree), enough: enough,
 		summary: finding.Summary{Lost: make(map[event.LossKind]uint64)}, forgone: make(map[event.LossKind]uint64),
+		late: make(map[*lineage.Creation]*finding.Attribution),
 	}
 	err := r.read(ctx, src)
 	if err == nil {
@@ -94,6 +98,9 @@ func (r *run) read(ctx context.Context, src Source) error {
 // finish emits what still waited when the stream ended, and the summary.
 func (r *run) finish() error {
 	r.blamer.Submit(r.tree.Flush()...)
+	if err := r.settle(); err != nil {
+		return err
+	}
 	r.tracker.Flush()
 	if err := r.conclude(r.blamer.Flush(), r.blamer.FlushPernetInits()); err != nil {
 		return err
@@ -125,6 +132,9 @@ func (r *run) observe(ev event.Event) error {
 		return err
 	}
 	done := r.tree.Observe(ev)
+	if err := r.settle(); err != nil {
+		return err
+	}
 	end := r.tracker.Observe(ev)
 	r.blamer.Observe(ev)
 	r.blamer.Submit(done...)
@@ -190,9 +200,29 @@ func (r *run) conclude(creations []*finding.Attribution, loads []*finding.Pernet
 	return nil
 }
 
-// created emits a creation, and the joins and ends that waited for it.
+// settle emits the creations that waited for nothing but an exec.
+func (r *run) settle() error {
+	for _, c := range r.tree.Settled() {
+		late, known := r.late[c]
+		if !known {
+			continue // its causes are still looked for
+		}
+		delete(r.late, c)
+		if err := r.created(late); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// created emits a creation, and the joins and ends that waited for it. If an exec
+// is still awaited, it waits for that. Others go first.
 func (r *run) created(c *finding.Attribution) error {
-	if r.full() {
+	switch {
+	case r.full():
+		return nil
+	case c.ExecPending:
+		r.late[c.Creation] = c
 		return nil
 	}
 	created := &finding.Created{Attribution: c, Selected: r.opt.Filter.Match(c)}

@@ -78,6 +78,7 @@ func walkHost(c *codec, h *event.Host) {
 	c.u64("exec_wait_ns", &h.ExecWaitNS)
 	word(c, "redacted", &h.Redacted)
 	c.bytes("hostname", &h.Hostname)
+	c.u64("start_wait_ns", &h.StartWaitNS)
 }
 
 func walkClock(c *codec, k *event.Clock) { c.i64("offset_ns", &k.OffsetNS) }
