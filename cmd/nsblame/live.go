@@ -41,6 +41,7 @@ type liveFlags struct {
 	readyFile  readyFile
 	bufferSize byteSize
 	execWait   time.Duration
+	startWait  time.Duration
 	noBus      bool
 	cost       bool
 	attach     attachFlag
@@ -52,6 +53,9 @@ type liveFlags struct {
 const (
 	defaultBufferSize = probe.DefaultBufferSize
 	defaultExecWait   = time.Second
+	// defaultStartWait is DefaultTimeoutStartSec= of systemd: a unit that takes
+	// longer is ended.
+	defaultStartWait = 90 * time.Second
 )
 
 func newLiveFlags() liveFlags {
@@ -67,6 +71,7 @@ func (f *liveFlags) add(cmd *cobra.Command) {
 	flags.BoolVar(&f.cost, "cost", false, costUsage(cmd))
 	f.attach.add(cmd)
 	flags.DurationVar(&f.execWait, "exec-wait", defaultExecWait, "wait at most this long for the exec that usually follows")
+	flags.DurationVar(&f.startWait, "start-wait", defaultStartWait, "wait at most this long for the exec of a process that a service manager starts")
 }
 
 // costUsage is the help for --cost, which also decides what a report shows.
@@ -78,9 +83,10 @@ func costUsage(cmd *cobra.Command) string {
 }
 
 var (
-	errDuration = errors.New("--duration must be more than 0")
-	errExecWait = errors.New("--exec-wait must not be negative")
-	errReady    = errors.New("--ready-file needs the name of a file")
+	errDuration  = errors.New("--duration must be more than 0")
+	errExecWait  = errors.New("--exec-wait must not be negative")
+	errStartWait = errors.New("--start-wait must not be negative")
+	errReady     = errors.New("--ready-file needs the name of a file")
 )
 
 // validate checks what the flags' own types cannot.
@@ -91,6 +97,8 @@ func (f *liveFlags) validate(cmd *cobra.Command) error {
 		return errDuration
 	case f.execWait < 0:
 		return errExecWait
+	case f.startWait < 0:
+		return errStartWait
 	case given("ready-file") && f.readyFile == "":
 		return errReady
 	}
@@ -102,6 +110,7 @@ func attachLive(_ context.Context, f *liveFlags) (source, error) {
 	return openMachine(probe.Options{
 		BufferSize: int(f.bufferSize),
 		ExecWait:   f.execWait,
+		StartWait:  f.startWait,
 		Version:    readVersion().Version,
 		NoBus:      f.noBus,
 		Cost:       f.cost,

@@ -102,7 +102,7 @@ func mainAsNobody() {
 // says.
 func mainOnFakeKernel() {
 	openLive = func(_ context.Context, f *liveFlags) (source, error) {
-		fmt.Fprintf(os.Stderr, "buffer=%d exec-wait=%s\n", f.bufferSize, f.execWait)
+		fmt.Fprintf(os.Stderr, "buffer=%d exec-wait=%s start-wait=%s\n", f.bufferSize, f.execWait, f.startWait)
 		if os.Getenv("FAKE") == "refuses" {
 			return nil, fmt.Errorf("open: %w", kernel.Unsupported("attach fentry/copy_net_ns", "ask for a real kernel", kernel.ErrRefused))
 		}

@@ -20,8 +20,10 @@ last line of stdout.
 
 A process often creates a namespace first and then becomes the program that
 uses it: a child of systemd calls unshare before exec. Each line is therefore
-held back until that exec or the end of the process, --exec-wait at most. A
-later exec is not shown. With --exec-wait 0 nothing is held back.
+held back until that exec or the end of the process, --exec-wait at most. For a
+child of a service manager it is --start-wait. Lines come when they are ready,
+and nobody's waits for another. A later exec is not shown; the line then says
+so. With --exec-wait 0 --start-wait 0 nothing is held back.
 
 --ready-file names a file that exists while the probes are attached. It holds
 the pid. A file left behind by an earlier run is removed at the start.

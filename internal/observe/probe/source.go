@@ -31,6 +31,8 @@ type Options struct {
 	// ExecWait is how long a creation may wait for the exec that follows. It
 	// is passed on in the stream.
 	ExecWait time.Duration
+	// StartWait likewise, for a process that a service manager starts.
+	StartWait time.Duration
 	// NoBus leaves the probe on the buses out.
 	NoBus bool
 	// Cost measures what each creation is made of.
@@ -220,6 +222,7 @@ func hostFacts(opt Options, hierarchy kernel.Hierarchy) (*event.Host, error) {
 		UTCOffsetSeconds: zone,
 		CgroupHierarchy:  string(hierarchy),
 		ExecWaitNS:       uint64(opt.ExecWait),
+		StartWaitNS:      uint64(opt.StartWait),
 	}, nil
 }
 

@@ -22,6 +22,8 @@ type Creation struct {
 	Init       []Init `json:"init"`
 	// What the creation is made of, with --cost.
 	Cost *Cost `json:"cost,omitempty"`
+	// The time to wait was over before the creator, or the child, called exec or ended.
+	ExecAwaited bool `json:"exec_awaited,omitempty"`
 	// The creator at that moment; with clone the caller.
 	Process Process `json:"process"`
 	// The process born in the namespace by clone.

@@ -14,7 +14,7 @@ func (c *clock) creationAnswer(k *finding.Attribution) answer.Creation {
 		Moment: c.moment(k.BootNS), EntryMissed: n.EntryMissed,
 		Netns:      answer.NewNetns{Inum: n.Inum, Cookie: n.Cookie, ParentInum: n.ParentInum},
 		DurationNS: n.DurationNS, Init: each(n.Init, initAnswer), Cost: costAnswer(n),
-		Process: processAnswer(&k.Process), Child: optionalProcess(k.Child), Attribution: attributionAnswer(k, finding.KindCreator),
+		ExecAwaited: k.ExecAwaited, Process: processAnswer(&k.Process), Child: optionalProcess(k.Child), Attribution: attributionAnswer(k, finding.KindCreator),
 	}
 	out.Call, out.CallBase64 = textOf(string(n.Call))
 	if n.Errno != 0 {

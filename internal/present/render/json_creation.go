@@ -19,6 +19,7 @@ func (p *jsonPrinter) creation(c *finding.Attribution) {
 	}
 	e.close(']')
 	costField(e, &c.Netns)
+	e.flag("exec_awaited", c.ExecAwaited)
 	e.key("process")
 	processObject(e, &c.Process)
 	if c.Child == nil {

@@ -23,12 +23,25 @@ func parentIn(ancestry []lineage.Process, i int) *lineage.Process {
 func creatorText(c *finding.Attribution, limit int) string {
 	out := label(&c.Process, parentIn(c.Ancestry, -1), limit)
 	if c.Child != nil {
-		return "by " + out + " child " + pidText(c.Child) + thenText(c.Child, limit)
+		return "by " + out + " child " + pidText(c.Child) + thenText(c.Child, limit) + awaitedText(c)
 	}
 	if c.Netns.Call == event.CallClone && c.Netns.Errno == 0 {
 		out = "by " + out + " child ?"
 	}
-	return out + thenText(&c.Process, limit)
+	return out + thenText(&c.Process, limit) + awaitedText(c)
+}
+
+// awaitedText says that the program is not known that a process was to become. One
+// that had a program of its own need not become another.
+func awaitedText(c *finding.Attribution) string {
+	p := &c.Process
+	if c.Child != nil {
+		p = c.Child
+	}
+	if !c.ExecAwaited || !p.ArgvInherited && !c.ByManager() {
+		return ""
+	}
+	return ", no exec in the time waited"
 }
 
 // thenText is the exec that followed.

@@ -80,6 +80,9 @@ func (b *block) creator(c *finding.Attribution) {
 	if process.Exec != nil {
 		text += ", then " + commandText(process.Exec, nil, maxTreeCommand) + exeText(process.Exec)
 	}
+	if c.Child == nil {
+		text += awaitedText(c)
+	}
 	b.row("by", text, evidence.Kernel)
 	b.row("call", callText(&c.Netns), evidence.Kernel)
 	switch {
@@ -88,6 +91,7 @@ func (b *block) creator(c *finding.Attribution) {
 		if c.Child.Exec != nil {
 			text += ", then " + commandText(c.Child.Exec, nil, maxTreeCommand) + exeText(c.Child.Exec)
 		}
+		text += awaitedText(c)
 		b.row("child", text, evidence.Kernel)
 	case c.Netns.Call == event.CallClone && c.Netns.Errno == 0:
 		b.row("child", "unknown", evidence.Unknown)
