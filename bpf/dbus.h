@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Messages of D-Bus that are sent over unix sockets: which socket is that of a bus,
- * which bytes are sent, and whether they are a message that can start something.
- *
- * A bus is known by the path that its socket listens on. An accepted socket has the
- * address of its listener. So the client has it on its peer, the bus on its own socket.
+ * Messages of D-Bus: where their parts are, and whether they can start something. All
+ * functions read the kernel's memory, where a message is complete up to some length.
  */
 #ifndef NSBLAME_DBUS_H
 #define NSBLAME_DBUS_H
@@ -23,23 +20,17 @@ struct dbus_header {
 	__u32 fields_len;
 };
 
-#define DBUS_NO_AUTO_START 2 /* among the flags */
+#define DBUS_NO_REPLY_EXPECTED 1 /* among the flags */
+#define DBUS_NO_AUTO_START 2
 
 #define DBUS_METHOD_CALL 1
+#define DBUS_METHOD_RETURN 2
 #define DBUS_ERROR 3
 #define DBUS_SIGNAL 4
 #define DBUS_FIELD_MEMBER 3
+#define DBUS_FIELD_REPLY_SERIAL 5
 #define DBUS_FIELD_DESTINATION 6
 #define DBUS_FIELDS_MAX 12
-
-/* The shortest call to a name that has no owner: the fixed part and the fields for
- * path, destination and member. The authentication before the first message is
- * shorter. It often is text in a page that the program has not touched yet, so it
- * cannot be read here. */
-#define CALL_MIN 64
-
-/* What shows that a message begins: byte order, type, flags, version. */
-#define MESSAGE_START 4
 
 /* Enough for each name that is compared, and its NUL. */
 #define NAME_WORDS 4
@@ -54,121 +45,6 @@ struct name {
 	 (__u64)(f) << 40 | (__u64)(g) << 48 | (__u64)(h) << 56)
 
 #define FIRST(n) (~0ULL >> (8 * (8 - (n))))
-
-/* --- which socket --------------------------------------------------- */
-
-/* /run/user/UID/bus and /run/user/UID/systemd/private */
-static __always_inline bool is_user_bus(const char *path)
-{
-	int i;
-
-	for (i = 10; i < 21; i++) {
-		if (path[i] == '/')
-			return (path[i + 1] == 'b' && path[i + 2] == 'u' && path[i + 3] == 's' &&
-				!path[i + 4]) ||
-			       (path[i + 1] == 's' && path[i + 2] == 'y' && path[i + 3] == 's');
-		if (path[i] < '0' || path[i] > '9')
-			break;
-	}
-	return false;
-}
-
-/* Reads the path that a socket is bound to. True if it is that of a bus. */
-static __always_inline bool is_bus(struct unix_address *addr, __u64 *path)
-{
-	if (!addr ||
-	    bpf_probe_read_kernel(path, 8, (void *)addr + bpf_core_field_offset(struct unix_address, name) +
-						    bpf_core_field_offset(struct sockaddr_un, sun_path)))
-		return false;
-	if (path[0] != WORD('/', 'r', 'u', 'n', '/', 'd', 'b', 'u') &&
-	    path[0] != WORD('/', 'v', 'a', 'r', '/', 'r', 'u', 'n') &&
-	    path[0] != WORD('/', 'r', 'u', 'n', '/', 's', 'y', 's') &&
-	    path[0] != WORD('/', 'r', 'u', 'n', '/', 'u', 's', 'e'))
-		return false;
-	if (bpf_probe_read_kernel_str(path, BUS_PATH,
-				      (void *)addr + bpf_core_field_offset(struct unix_address, name) +
-					      bpf_core_field_offset(struct sockaddr_un, sun_path)) < 0)
-		return false;
-	if (path[0] == WORD('/', 'r', 'u', 'n', '/', 'u', 's', 'e'))
-		return is_user_bus((char *)path);
-	return path[1] == WORD('s', '/', 's', 'y', 's', 't', 'e', 'm') ||
-	       path[1] == WORD('/', 'd', 'b', 'u', 's', '/', 's', 'y') ||
-	       path[1] == WORD('t', 'e', 'm', 'd', '/', 'p', 'r', 'i');
-}
-
-/* --- which bytes ---------------------------------------------------- */
-
-/* The first segments of a message that are not empty. libdbus and dbus-daemon send
- * header and body in segments of their own. dbus-broker sends four: the header
- * without the sender, padding, the sender, and the body. In its own messages the
- * middle ones are empty. */
-struct segments {
-	__u64 head;
-	__u64 head_len;
-	__u64 next; /* 0 if there is none */
-	__u64 next_len;
-	__u64 third;
-	__u64 third_len;
-};
-
-#define SEGMENTS_MAX 4
-
-static __always_inline const struct iovec *segment_list(struct iov_iter *it)
-{
-	if (bpf_core_field_exists(it->__iov))
-		return BPF_CORE_READ(it, __iov);
-	return BPF_CORE_READ((struct iov_iter___v61 *)it, iov);
-}
-
-/* The array of segments is the kernel's copy, and what they point to is the sender's
- * memory. Each kernel generation numbers the kinds of iterators in its own way. */
-static __always_inline bool read_segments(struct segments *seg, struct iov_iter *it, __u64 size)
-{
-	const struct iovec *iov;
-	__u64 nr;
-	int i;
-	__u64 iovec_kind = bpf_core_enum_value_exists(enum iter_type___kinds, ITER_IOVEC___kinds) ?
-				   bpf_core_enum_value(enum iter_type___kinds, ITER_IOVEC___kinds) :
-				   0;
-	__u64 kind;
-
-	if (bpf_core_field_exists(((struct iov_iter___v510 *)it)->type))
-		kind = BPF_CORE_READ((struct iov_iter___v510 *)it, type) & ~1;
-	else
-		kind = BPF_CORE_READ(it, iter_type);
-	__builtin_memset(seg, 0, sizeof(*seg));
-	if (bpf_core_enum_value_exists(enum iter_type___kinds, ITER_UBUF___kinds) &&
-	    kind == bpf_core_enum_value(enum iter_type___kinds, ITER_UBUF___kinds)) {
-		seg->head = (__u64)BPF_CORE_READ((struct iov_iter___ubuf *)it, ubuf);
-		seg->head_len = size;
-		return true;
-	}
-	if (kind != iovec_kind)
-		return false;
-	iov = segment_list(it);
-	nr = BPF_CORE_READ(it, nr_segs);
-	for (i = 0; i < SEGMENTS_MAX && i < nr; i++) {
-		__u64 base = (__u64)BPF_CORE_READ(iov, iov_base);
-		__u64 len = BPF_CORE_READ(iov, iov_len);
-
-		iov = (void *)iov + bpf_core_type_size(struct iovec);
-		if (!len)
-			continue;
-		if (!seg->head_len) {
-			seg->head = base;
-			seg->head_len = len;
-		} else if (!seg->next_len) {
-			seg->next = base;
-			seg->next_len = len;
-		} else if (!seg->third_len) {
-			seg->third = base;
-			seg->third_len = len;
-		}
-	}
-	return true;
-}
-
-/* --- which message -------------------------------------------------- */
 
 static __always_inline __u32 order(__u32 n, __u8 endian)
 {
@@ -204,9 +80,11 @@ static __always_inline bool is_the_bus(struct name *dest)
 enum verdict {
 	IGNORED,
 	SENT,
+	/* An answer, which matters if it is that to a message that was reported. */
+	REPLY,
 	/* A call that matters for its destination only. The bits from DEST_SHIFT on have
 	 * the offset of the destination in the message. They are 0 if the header is not
-	 * captured whole, was not understood, or is not all that is sent. */
+	 * there whole, or was not understood. */
 	CALL_TO_NAME,
 };
 
@@ -232,7 +110,8 @@ static __always_inline bool signal_matters(struct name *dest, struct name *membe
 	__u8 head[5] = {};
 
 	if (member->word[0] == WORD('A', 'c', 't', 'i', 'v', 'a', 't', 'i'))
-		return member->word[1] == WORD('o', 'n', 'R', 'e', 'q', 'u', 'e', 's');
+		return member->word[1] == WORD('o', 'n', 'R', 'e', 'q', 'u', 'e', 's') ||
+		       member->word[1] == WORD('o', 'n', 'F', 'a', 'i', 'l', 'u', 'r');
 	/* systemd announces a job or its end, on a bus or on its own socket */
 	if (member->word[0] == WORD('J', 'o', 'b', 'N', 'e', 'w', 0, 0) ||
 	    member->word[0] == WORD('J', 'o', 'b', 'R', 'e', 'm', 'o', 'v'))
@@ -244,13 +123,13 @@ static __always_inline bool signal_matters(struct name *dest, struct name *membe
 	    member->word[1] != WORD('r', 'C', 'h', 'a', 'n', 'g', 'e', 'd'))
 		return false;
 	/* not for unique names of connections, which come and go all the time */
-	return !bpf_probe_read_user(head, sizeof(head), (void *)first_arg) && head[4] != ':';
+	return first_arg && !bpf_probe_read_kernel(head, sizeof(head), (void *)first_arg) && head[4] != ':';
 }
 
 /*
  * Returns where the next header field begins by the sender's account. The bits from
- * FIELD_CODE on have the code of the field at off if it is a name or a path. Returns 0
- * if that is no field of a message. The verifier looks at a function of its own only
+ * FIELD_CODE on have the code of the field at off if it is a name, a path or a number.
+ * Returns 0 if that is no field of a message. The verifier looks at a function of its own only
  * once.
  */
 #define FIELD_CODE 32
@@ -261,7 +140,7 @@ __noinline __u64 field_at(__u64 head, __u64 off, __u32 endian)
 	__u8 field[8];
 
 	/* code, then a variant: signature of one type, and its value */
-	if (bpf_probe_read_user(field, sizeof(field), (void *)head + off) || field[1] != 1)
+	if (bpf_probe_read_kernel(field, sizeof(field), (void *)head + off) || field[1] != 1)
 		return 0;
 	switch (field[2]) {
 	case 's':
@@ -273,6 +152,7 @@ __noinline __u64 field_at(__u64 head, __u64 off, __u32 endian)
 		len = 5 + field[4] + 1;
 		break;
 	case 'u':
+		code = field[0];
 		len = 8;
 		break;
 	default:
@@ -282,22 +162,32 @@ __noinline __u64 field_at(__u64 head, __u64 off, __u32 endian)
 	return off >> FIELD_CODE ? 0 : off | code << FIELD_CODE;
 }
 
+/* Longer ones are none (D-Bus specification, message format). */
+#define DBUS_SIZE_MAX (1 << 27)
+#define DBUS_FIELDS_SIZE_MAX (1 << 26)
+
+static __always_inline bool is_header(struct dbus_header *h)
+{
+	return (h->endian == 'l' || h->endian == 'B') && h->type && h->version == 1;
+}
+
 /* The length of a message by its own account, 0 if it does not begin as one. */
-__noinline __u64 message_size(__u64 head, __u64 head_len)
+__noinline __u64 message_size(__u64 head)
 {
 	struct dbus_header h;
+	__u64 size, fields;
 
-	if (head_len < sizeof(h) || bpf_probe_read_user(&h, sizeof(h), (void *)head))
+	if (bpf_probe_read_kernel(&h, sizeof(h), (void *)head) || !is_header(&h) || !h.serial)
 		return 0;
-	if ((h.endian != 'l' && h.endian != 'B') || h.version != 1)
-		return 0;
-	return ((sizeof(h) + (__u64)order(h.fields_len, h.endian) + 7) & ~7ULL) +
-	       order(h.body_len, h.endian);
+	fields = order(h.fields_len, h.endian);
+	size = ((sizeof(h) + fields + 7) & ~7ULL) + order(h.body_len, h.endian);
+	return fields > DBUS_FIELDS_SIZE_MAX || size > DBUS_SIZE_MAX ? 0 : size;
 }
 
 /* Walks the fields of the header for the two that decide. Their order is up to the
- * sender, and so is every length. Returns a verdict. */
-__noinline int message_matters(__u64 head, __u64 head_len, __u64 next, __u32 to_bus)
+ * sender, and so is every length. have is how much of the message is there. Returns a
+ * verdict. */
+__noinline int message_matters(__u64 head, __u64 have, __u32 to_bus)
 {
 	struct name member = {}, dest = {};
 	struct dbus_header h;
@@ -306,17 +196,17 @@ __noinline int message_matters(__u64 head, __u64 head_len, __u64 next, __u32 to_
 	__u64 off = sizeof(h), end;
 	int i, verdict;
 
-	if (head_len < sizeof(h) || bpf_probe_read_user(&h, sizeof(h), (void *)head))
-		return 0;
+	if (have < sizeof(h) || bpf_probe_read_kernel(&h, sizeof(h), (void *)head))
+		return IGNORED;
 	end = off + order(h.fields_len, h.endian);
-	if (h.type == DBUS_ERROR) /* an error to a bus starts nothing */
-		return !to_bus;
+	if (h.type == DBUS_METHOD_RETURN || h.type == DBUS_ERROR)
+		return to_bus ? IGNORED : REPLY;
 	if (h.type != DBUS_METHOD_CALL && h.type != DBUS_SIGNAL)
-		return 0;
+		return IGNORED;
 	for (i = 0; i < DBUS_FIELDS_MAX; i++) {
 		__u64 field;
 
-		if (off >= end || off + 8 > head_len)
+		if (off >= end || off + 8 > have)
 			break;
 		field = field_at(head, off, h.endian);
 		if (!field)
@@ -327,24 +217,50 @@ __noinline int message_matters(__u64 head, __u64 head_len, __u64 next, __u32 to_
 			dest_at = off + 8;
 		off = (__u32)field;
 	}
-	/* behind the segment is not what is sent */
-	if (to_bus && (off < end || end > head_len))
+	if (to_bus && (off < end || end > have))
 		return CALL_TO_NAME;
 	if (member_at)
-		bpf_probe_read_user_str(&member, sizeof(member), (void *)head + member_at);
+		bpf_probe_read_kernel_str(&member, sizeof(member), (void *)head + member_at);
 	if (dest_at)
-		bpf_probe_read_user_str(&dest, sizeof(dest), (void *)head + dest_at);
+		bpf_probe_read_kernel_str(&dest, sizeof(dest), (void *)head + dest_at);
 	if (h.type == DBUS_METHOD_CALL) {
 		verdict = call_matters(&dest, &member, to_bus);
 		if (verdict == CALL_TO_NAME && (h.flags & DBUS_NO_AUTO_START))
 			return IGNORED;
-		if (verdict == CALL_TO_NAME && end <= BUS_SEGMENT)
+		if (verdict == CALL_TO_NAME)
 			verdict |= dest_at << DEST_SHIFT;
 		return verdict;
 	}
 	end = (end + 7) & ~7ULL;
-	return signal_matters(&dest, &member, end < head_len ? head + end : next + (end - head_len),
-			      to_bus);
+	return signal_matters(&dest, &member, end + 8 <= have ? head + end : 0, to_bus);
+}
+
+/* The serial of the message that this one answers, 0 if there is none. */
+__noinline __u32 reply_serial(__u64 head, __u64 have)
+{
+	__u64 off = untyped(NULL) + sizeof(struct dbus_header), end;
+	struct dbus_header h;
+	__u32 serial = 0;
+	int i;
+
+	if (have < sizeof(h) || bpf_probe_read_kernel(&h, sizeof(h), (void *)head))
+		return 0;
+	end = off + order(h.fields_len, h.endian);
+	for (i = 0; i < DBUS_FIELDS_MAX; i++) {
+		__u64 field;
+
+		if (off >= end || off + 8 > have)
+			break;
+		field = field_at(head, off, h.endian);
+		if (!field)
+			break;
+		if (field >> FIELD_CODE == DBUS_FIELD_REPLY_SERIAL) {
+			bpf_probe_read_kernel(&serial, sizeof(serial), (void *)head + off + 4);
+			return order(serial, h.endian);
+		}
+		off = (__u32)field;
+	}
+	return 0;
 }
 
 #endif

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Requests to services, seen in what is sent on buses: method calls to a well-known
- * name, calls to systemd that start units, and the two signals by which a bus announces
- * an activation and the owner of a name. Everything else that is sent over unix sockets
- * must leave here within a few instructions.
+ * name, calls to systemd that start units, the answers to both, and the signals by
+ * which a bus or a manager announces an activation, a job, or the owner of a name.
+ * Everything else that is sent over unix sockets must leave here within a few
+ * instructions.
+ *
+ * What is heard is the kernel's copy: once it is complete, neither its bytes nor that
+ * it is sent depend on the sender any more. Only if the other end is closed at that
+ * moment, nobody reads it.
  */
 #ifndef NSBLAME_HOOK_REQUEST_H
 #define NSBLAME_HOOK_REQUEST_H
 
-#include "dbus.h"
-#include "process.h"
+#include "bus_stream.h"
 
 /* --- repeated calls ------------------------------------------------- */
 
@@ -19,8 +23,7 @@
  * when it last heard who has the name, or that something is started on. Beyond
  * those it needs to know who else calls, and the latest call of each. So the
  * further calls of one process to one name are left out, but for one in
- * CALL_AGAIN_NS, whoever else calls meanwhile. The same goes for what is no
- * message: it shows no more than that it was sent.
+ * CALL_AGAIN_NS, whoever else calls meanwhile.
  */
 #define CALLEE_NAME 64
 
@@ -49,8 +52,8 @@ struct {
  * then. */
 volatile __u64 bus_turn = 0;
 
-/* True if a call shows nothing new. Otherwise notes it as reported. name is 0 for what
- * is no message. */
+/* True if a call shows nothing new. Otherwise notes it as reported. name is 0 if it is
+ * not known. */
 __noinline int reported_already(__u64 bus, __u64 name)
 {
 	struct callee key = { .bus = bus, .by = process_key((void *)bpf_get_current_task()) };
@@ -62,7 +65,7 @@ __noinline int reported_already(__u64 bus, __u64 name)
 	if (!p)
 		return 0;
 	if (name) {
-		len = bpf_probe_read_user_str(key.name, sizeof(key.name), (void *)name);
+		len = bpf_probe_read_kernel_str(key.name, sizeof(key.name), (void *)name);
 		if (len <= 0 || len >= CALLEE_NAME) /* maybe cut */
 			return 0;
 	}
@@ -87,204 +90,289 @@ __noinline int reported_already(__u64 bus, __u64 name)
 	return 0;
 }
 
-/* --- what does not begin with a header ------------------------------ */
+/* --- records -------------------------------------------------------- */
 
-/* A socket may take only a part of a message that is longer than half its buffer. The
- * sender comes again with the rest. Half a buffer is no less than this
- * (net/unix/af_unix.c, unix_stream_sendmsg, and include/net/sock.h, SOCK_MIN_SNDBUF). */
-#define LARGE 2048
+/* Of the arguments of an answer only the first few are kept. They name a job. */
+#define ANSWER_KEPT 128
 
-/* How much of a message a sender may still have to send. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1024);
-	__type(key, __u64); /* the socket's address */
-	__type(value, __u64);
-} rests SEC(".maps");
-
-static __always_inline void forget_rest(__u64 sk)
+/* How much of a message is sent to user space. */
+static __always_inline __u64 kept_of(struct sending *s)
 {
-	if (bpf_map_lookup_elem(&rests, &sk))
-		bpf_map_delete_elem(&rests, &sk);
+	struct dbus_header h;
+	__u64 end;
+
+	if (!s->answer || bpf_probe_read_kernel(&h, sizeof(h), (void *)s->head))
+		return s->have;
+	end = ((sizeof(h) + (__u64)order(h.fields_len, h.endian) + 7) & ~7ULL) + ANSWER_KEPT;
+	return s->have < end ? s->have : end;
 }
 
-/* Notes what may follow on a message of total bytes, of which size are sent. */
-static __always_inline void begins(__u64 sk, __u64 total, __u64 size)
+static __always_inline void fill_record(struct bus_record *rec, struct sending *s)
 {
-	__u64 rest = total > size ? total - size : size;
+	__u64 n = s->unread ? 0 : kept_of(s);
 
-	if (total > size || size > LARGE)
-		bpf_map_update_elem(&rests, &sk, &rest, BPF_ANY);
-	else
-		forget_rest(sk);
+	rec->kind = REC_BUS;
+	rec->flags = s->key.from_bus ? 0 : BUS_TO;
+	rec->boot_ns = bpf_ktime_get_boot_ns();
+	rec->bus = s->bus;
+	rec->conn = s->key.conn;
+	rec->tid = this_thread();
+	rec->size = s->size;
+	rec->peer = s->peer;
+	rec->listener_owner = s->owner;
+	rec->unread = s->unread;
+	__builtin_memcpy(rec->path, s->path, sizeof(rec->path));
+	if (n > BUS_DATA)
+		n = BUS_DATA;
+	rec->len = bpf_probe_read_kernel(rec->data, n, (void *)s->head) ? 0 : n;
 }
 
-static __always_inline bool goes_on(__u64 sk, __u64 size)
-{
-	__u64 *rest = bpf_map_lookup_elem(&rests, &sk);
-
-	return rest && *rest >= size; /* all of it if the socket took nothing */
-}
-
-/* Notes that what follows belongs to a message of unknown length, until another one
- * begins. */
-static __always_inline void begins_short(__u64 sk)
-{
-	__u64 rest = ~0ULL;
-
-	bpf_map_update_elem(&rests, &sk, &rest, BPF_ANY);
-}
-
-#define FOUR(a, b, c, d) ((__u32)(a) | (__u32)(b) << 8 | (__u32)(c) << 16 | (__u32)(d) << 24)
-
-/* True for a line of the authentication. Messages may follow in the same send. */
-static __always_inline bool is_auth(__u32 start)
-{
-	return start == FOUR(0, 'A', 'U', 'T') || start == FOUR('A', 'U', 'T', 'H') ||
-	       start == FOUR('N', 'E', 'G', 'O') || start == FOUR('B', 'E', 'G', 'I');
-}
-
-static __always_inline bool is_start(__u32 start)
-{
-	return start >> 24 == 1 && ((start & 0xff) == 'l' || (start & 0xff) == 'B');
-}
-
-/* True if a send to a bus that does not begin with a whole header may be a call, or
- * hide one, and so is reported. */
-static __always_inline bool may_call(struct segments *seg, __u64 bus, __u64 sk, __u64 size)
-{
-	__u8 type;
-	__u32 start;
-
-	if (seg->head_len < sizeof(start)) { /* user space puts segments together */
-		forget_rest(sk);
-		return size >= CALL_MIN || !reported_already(bus, 0);
-	}
-	if (bpf_probe_read_user(&start, sizeof(start), (void *)seg->head))
-		start = 0;
-	if (is_auth(start)) {
-		forget_rest(sk);
-		return size >= CALL_MIN;
-	}
-	if (is_start(start) && seg->head_len < size) {
-		forget_rest(sk);
-		return true;
-	}
-	if (is_start(start)) { /* the first piece of a message */
-		begins_short(sk);
-		type = start >> 8;
-		return (type == DBUS_METHOD_CALL || type == DBUS_SIGNAL) && !reported_already(bus, 0);
-	}
-	return size >= CALL_MIN && !goes_on(sk, size) && !reported_already(bus, 0);
-}
-
-/* --- the probe ------------------------------------------------------ */
-
-static __always_inline void fill_data(struct bus_record *rec, struct segments *seg)
-{
-	__u64 n = seg->head_len, more = seg->next_len, off;
-
-	if (n > BUS_SEGMENT)
-		n = BUS_SEGMENT;
-	if (bpf_probe_read_user(rec->data, n, (void *)seg->head)) {
-		if (!(rec->flags & BUS_TO)) /* one to a bus still shows its sender */
-			count(COUNT_BUS_UNREAD);
-		return;
-	}
-	rec->len = n;
-	/* a further segment makes sense only behind a whole one */
-	if (!more || seg->head_len > BUS_SEGMENT)
-		return;
-	if (more > BUS_SEGMENT)
-		more = BUS_SEGMENT;
-	if (bpf_probe_read_user(rec->data + n, more, (void *)seg->next))
-		return;
-	off = n + more;
-	rec->len = off;
-	more = seg->third_len;
-	if (!more || off > BUS_SEGMENT)
-		return;
-	if (more > BUS_SEGMENT)
-		more = BUS_SEGMENT;
-	if (!bpf_probe_read_user(rec->data + off, more, (void *)seg->third))
-		rec->len = off + more;
-}
-
-static __always_inline void send_bus_record(struct segments *seg, __u64 bus, __u64 *path, __u64 size,
-					    __u32 peer, bool to_bus)
+/* Sends the sender, the listener, and what take_next has found. */
+__noinline int send_bus_record(__u32 of)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	struct process_key key = process_key(task);
-	struct process *p = find_or_note(task, &key);
+	struct sending *s = this_sending(of);
+	struct process_key key = {}, listener;
 	struct bus_record *rec;
 
-	if (p) {
-		refresh(p, task);
-		publish_lineage(key.start_ns, key.pid);
+	if (!s)
+		return 0;
+	/* before 5.12 a thread of the kernel may send for somebody (io_uring) */
+	if (!(BPF_CORE_READ(task, flags) & PF_KTHREAD)) {
+		struct process *p;
+
+		key = process_key(task);
+		p = find_or_note(task, &key);
+		if (p) {
+			refresh(p, task);
+			publish_lineage(key.start_ns, key.pid);
+		}
 	}
+	listener = listener_of((void *)s->client);
+	if (listener.pid)
+		publish_lineage(listener.start_ns, listener.pid);
 	rec = bpf_ringbuf_reserve(&events, sizeof(*rec), 0);
 	if (!rec) {
 		count(COUNT_LOST_BUS);
-		return;
+		return 0;
 	}
-	rec->kind = REC_BUS;
-	rec->flags = to_bus ? BUS_TO : 0;
-	rec->boot_ns = bpf_ktime_get_boot_ns();
 	rec->sender = key;
-	rec->bus = bus;
-	rec->tid = (__u32)bpf_get_current_pid_tgid();
-	rec->size = size;
-	rec->len = 0;
-	rec->peer = peer;
-	__builtin_memcpy(rec->path, path, sizeof(rec->path));
-	fill_data(rec, seg);
+	rec->listener = listener;
+	fill_record(rec, s);
 	bpf_ringbuf_submit(rec, wakeup(false));
+	return 0;
 }
 
-PROBE_ENTRY(send, unix_stream_sendmsg, struct socket *sock, struct msghdr *msg, unsigned long size)
+/* True if what take_next has found is to be reported. */
+__noinline int matters(__u32 of)
 {
-	__u64 path[BUS_PATH / 8] = {};
-	struct unix_address *addr;
-	struct segments seg;
-	struct unix_sock *sk;
-	bool to_bus = true;
-	__u64 total;
-	int verdict = CALL_TO_NAME;
+	struct sending *s = this_sending(of);
+	int verdict;
 
-	if (size < MESSAGE_START)
+	if (!s)
 		return 0;
-	sk = BPF_CORE_READ(sock, sk);
-	addr = BPF_CORE_READ(sk, peer, addr);
-	if (!is_bus(addr, path)) {
-		to_bus = false;
-		addr = BPF_CORE_READ(sk, addr);
-		if (!is_bus(addr, path))
-			return 0;
-	}
-	if (!read_segments(&seg, &msg->msg_iter, size)) {
-		count(COUNT_BUS_UNREAD);
-		return 0;
-	}
-	total = message_size(seg.head, seg.head_len);
-	if (!total) {
-		if (!to_bus || !may_call(&seg, (__u64)addr, (__u64)sk, size))
-			return 0;
-	} else {
-		if (to_bus)
-			begins((__u64)sk, total, size);
-		/* further messages in the same send are read by user space */
-		if (!to_bus || total >= size)
-			verdict = message_matters(seg.head, seg.head_len, seg.next, to_bus);
-	}
+	s->answer = 0;
+	if (s->unread)
+		return 1;
+	verdict = message_matters(s->head, s->have, !s->key.from_bus);
 	if (verdict == IGNORED)
 		return 0;
+	if (verdict == REPLY) {
+		s->answer = 1;
+		return is_awaited(of);
+	}
 	if (verdict == SENT) /* before it is out, so that what follows it is reported */
 		__sync_fetch_and_add(&bus_turn, 1);
-	else if (verdict >> DEST_SHIFT && reported_already((__u64)addr, seg.head + (verdict >> DEST_SHIFT)))
+	else if (reported_already(s->bus, verdict >> DEST_SHIFT ? s->head + (verdict >> DEST_SHIFT) : 0))
 		return 0;
-	send_bus_record(&seg, (__u64)addr, path, size,
-			BPF_CORE_READ((struct sock *)sk, sk_peer_pid, numbers[0].nr), to_bus);
+	if (!s->key.from_bus)
+		await_answer(of);
+	return 1;
+}
+
+/* Two calls, because the stack has no room for one within the other. */
+static __always_inline void deliver(__u32 of, int taken)
+{
+	if (taken & TAKEN_MESSAGE && matters(of))
+		send_bus_record(of);
+}
+
+/* --- the probes ----------------------------------------------------- */
+
+/* What is found out about a socket that may be one end of a connection to a bus. */
+struct ends {
+	__u64 path[BUS_PATH / 8];
+	__u64 user;
+	struct unix_address *addr;
+	struct unix_sock *client;
+};
+
+static __always_inline bool is_of_bus(struct unix_sock *sk, struct ends *e)
+{
+	e->client = sk;
+	e->addr = BPF_CORE_READ(sk, peer, addr);
+	if (is_bus(e->addr, e->path, &e->user))
+		return true;
+	e->addr = BPF_CORE_READ(sk, addr);
+	if (!is_bus(e->addr, e->path, &e->user))
+		return false;
+	e->client = BPF_CORE_READ(sk, peer);
+	return true;
+}
+
+/* The unix socket that a message is charged to, NULL if it is none. */
+static __always_inline struct unix_sock *unix_sender(struct sk_buff *skb)
+{
+	struct sock *sk = BPF_CORE_READ(skb, sk);
+
+	return sk && BPF_CORE_READ(sk, __sk_common.skc_family) == AF_UNIX ? (void *)sk : NULL;
+}
+
+static __noinline struct sending *begin_sending(struct unix_sock *sk, struct ends *e, __u32 of)
+{
+	struct sock *client = (void *)e->client;
+	struct sending *s;
+
+	if (!may_listen(client, e->user))
+		return NULL;
+	s = this_sending(of);
+	if (!s)
+		return NULL;
+	s->key.conn = connection_of(client);
+	s->key.from_bus = e->client != sk;
+	s->key.pad = 0;
+	s->client = (__u64)client;
+	s->bus = (__u64)e->addr;
+	__builtin_memcpy(s->path, e->path, sizeof(s->path));
+	s->peer = BPF_CORE_READ((struct sock *)sk, sk_peer_pid, numbers[0].nr);
+	s->owner = listener_owner(client);
+	s->unread = BUS_READ;
+	s->fragments = s->nr_fragments = 0;
+	return s;
+}
+
+/* How many parts are taken of what is sent at once: fragments, messages, lines. */
+#define PARTS_MAX 96
+
+static __always_inline int take_copy(struct unix_sock *sk, struct sk_buff *skb, struct iov_iter *from)
+{
+	struct msghdr *msg = (void *)from - bpf_core_field_offset(struct msghdr, msg_iter);
+	struct ends e = {};
+	struct sending *s;
+	int i, taken = TAKEN_MORE;
+
+	if (!is_of_bus(sk, &e))
+		return 0;
+	s = begin_sending(sk, &e, OF_COPY);
+	if (!s)
+		return 0;
+	s->skb = (__u64)skb;
+	s->at = (__u64)BPF_CORE_READ(skb, data);
+	s->len = BPF_CORE_READ(skb, len);
+	if (BPF_CORE_READ(msg, msg_flags) & MSG_OOB) {
+		if (!s->key.from_bus)
+			deliver(OF_COPY, give_up(OF_COPY, BUS_OUT_OF_STEP));
+		return 0;
+	}
+	if (BPF_CORE_READ(skb, data_len)) {
+		struct skb_shared_info *info = (void *)BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, end);
+
+		s->len -= BPF_CORE_READ(skb, data_len);
+		s->nr_fragments = BPF_CORE_READ(info, nr_frags);
+	}
+	for (i = 0; i < PARTS_MAX && taken & TAKEN_MORE; i++) {
+		taken = take_next(OF_COPY);
+		deliver(OF_COPY, taken);
+	}
+	if (taken & TAKEN_MORE && (s->len || s->fragments < s->nr_fragments) && !s->key.from_bus)
+		deliver(OF_COPY, give_up(OF_COPY, BUS_TOO_MANY));
 	return 0;
+}
+
+/* net/unix/af_unix.c, unix_stream_sendmsg: the message is complete, and is queued next. */
+static __always_inline int sent(void *ctx, struct sk_buff *skb, struct iov_iter *from, int error)
+{
+	struct unix_sock *sk = error ? NULL : unix_sender(skb);
+
+	return sk ? take_copy(sk, skb, from) : 0;
+}
+
+PROBE_PROGRAM(sent_fexit, "fexit/skb_copy_datagram_from_iter", unsigned long long, sent, ctx, (void *)ctx[0],
+	      (void *)ctx[2], (int)ctx[4])
+
+/* A kretprobe has no arguments. */
+struct copying {
+	__u64 skb;
+	__u64 from;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, INFLIGHT_MAX);
+	__type(key, __u32); /* the thread */
+	__type(value, struct copying);
+} copies SEC(".maps");
+
+static __always_inline int begin_copy(void *ctx, struct sk_buff *skb, struct iov_iter *from)
+{
+	struct copying copy = { .skb = (__u64)skb, .from = (__u64)from };
+	struct unix_sock *sk = unix_sender(skb);
+	__u32 tid = this_thread();
+	struct ends e = {};
+
+	if (sk && is_of_bus(sk, &e))
+		bpf_map_update_elem(&copies, &tid, &copy, BPF_ANY);
+	return 0;
+}
+
+static __always_inline int end_copy(void *ctx, int error)
+{
+	__u32 tid = this_thread();
+	struct copying *copy = bpf_map_lookup_elem(&copies, &tid), now;
+
+	if (!copy)
+		return 0;
+	now = *copy;
+	bpf_map_delete_elem(&copies, &tid);
+	return sent(ctx, (void *)now.skb, (void *)now.from, error);
+}
+
+PROBE_PROGRAM(sent_kprobe, "kprobe/skb_copy_datagram_from_iter", struct pt_regs, begin_copy, ctx,
+	      (void *)PT_REGS_PARM1(ctx), (void *)PT_REGS_PARM3(ctx))
+PROBE_PROGRAM(sent_kretprobe, "kretprobe/skb_copy_datagram_from_iter", struct pt_regs, end_copy, ctx,
+	      (int)PT_REGS_RC(ctx))
+
+/* Pages that are handed over are not copied. The sender, or anybody who shares them, can
+ * change them until they are read. */
+static __always_inline int take_splice(struct unix_sock *sk, __u64 size)
+{
+	struct ends e = {};
+	struct sending *s;
+
+	if (!is_of_bus(sk, &e) || e.client != sk)
+		return 0;
+	s = begin_sending(sk, &e, OF_SPLICE);
+	if (!s)
+		return 0;
+	s->at = 0;
+	s->len = size;
+	deliver(OF_SPLICE, give_up(OF_SPLICE, BUS_SPLICED));
+	return 0;
+}
+
+/* Up to 6.4. */
+PROBE_ENTRY(page_sent, unix_stream_sendpage, struct socket *socket, struct page *page, int offset,
+	    unsigned long size)
+{
+	return take_splice(BPF_CORE_READ(socket, sk), size);
+}
+
+/* From 6.5 on, for all protocols. */
+PROBE_ENTRY(spliced, skb_splice_from_iter, struct sk_buff *skb, struct iov_iter *iter, long size)
+{
+	struct unix_sock *sk = unix_sender(skb);
+
+	return sk ? take_splice(sk, size) : 0;
 }
 
 #endif

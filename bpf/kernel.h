@@ -33,12 +33,21 @@ struct user_pt_regs {
 #define PF_KTHREAD 0x00200000
 #define NSFS_MAGIC 0x6e736673
 #define SOCKFS_MAGIC 0x534f434b
+#define AF_UNIX 1
 #define CLONE_NEWNET 0x40000000UL
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct list_head {
 	struct list_head *next, *prev;
+};
+
+struct hlist_node {
+	struct hlist_node *next;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
 };
 
 struct qstr {
@@ -124,8 +133,12 @@ typedef struct {
 	__u32 val;
 } kuid_t;
 
+struct user_namespace;
+
 struct cred {
 	kuid_t uid;
+	kuid_t euid;
+	struct user_namespace *user_ns;
 };
 
 typedef struct {
@@ -138,6 +151,8 @@ struct signal_struct {
 	int group_exit_code;
 	unsigned int flags;
 };
+
+#define PF_KTHREAD 0x00200000 /* among task_struct.flags */
 
 #define SIGNAL_GROUP_EXIT 0x00000004
 
@@ -195,7 +210,9 @@ struct module {
 
 struct user_namespace {
 	struct ns_common ns;
+	struct user_namespace *parent;
 	kuid_t owner;
+	int level; /* 0 of the machine's own */
 };
 
 struct net {
@@ -249,6 +266,7 @@ struct task_struct {
 	struct css_set *cgroups;
 	struct signal_struct *signal;
 	__u64 self_exec_id;
+	struct hlist_node pid_links[4]; /* by enum pid_type */
 };
 
 struct sockaddr_un {
@@ -263,22 +281,84 @@ struct upid {
 	int nr;
 };
 
+enum pid_type {
+	PIDTYPE_TGID = 1,
+};
+
 struct pid {
-	struct upid numbers[1]; /* of the initial pid namespace */
+	struct hlist_head tasks[4]; /* by enum pid_type */
+	struct upid numbers[1];	    /* of the initial pid namespace */
 };
 
 typedef struct {
 	struct net *net;
 } possible_net_t;
 
+struct proto;
+
 struct sock_common {
 	unsigned short skc_family;
+	struct proto *skc_prot;
 	possible_net_t skc_net;
 };
 
 struct sk_buff {
 	struct sk_buff *next;
-	char cb[48]; /* of unix sockets a struct unix_skb_parms */
+	struct sock *sk; /* that it is charged to */
+	char cb[48];	 /* of unix sockets a struct unix_skb_parms */
+	unsigned int len, data_len;
+	unsigned int end; /* where struct skb_shared_info is, from head */
+	unsigned char *head, *data;
+};
+
+struct skb_frag {
+	__u32 len;
+};
+
+struct skb_shared_info {
+	__u8 nr_frags;
+	struct skb_frag frags[17]; /* before 6.9 struct bio_vec */
+};
+
+struct kmem_cache_order_objects {
+	unsigned int x;
+};
+
+struct kmem_cache_node {
+	struct list_head partial; /* of struct slab, before 5.17 of struct page */
+};
+
+struct kmem_cache {
+	struct kmem_cache_order_objects oo;
+	struct list_head list; /* of all caches */
+	struct kmem_cache_node *node[1];
+};
+
+struct kmem_cache_per_node_ptrs {
+	struct kmem_cache_node *node;
+};
+
+/* 7.x */
+struct kmem_cache___v7 {
+	struct kmem_cache_per_node_ptrs per_node[1];
+};
+
+struct page {
+	unsigned long flags;
+};
+
+struct page___v510 {
+	struct list_head slab_list;
+	void *freelist;
+};
+
+struct slab {
+	struct list_head slab_list;
+	void *freelist;
+};
+
+struct proto {
+	struct kmem_cache *slab;
 };
 
 struct sk_buff_head {
@@ -295,10 +375,14 @@ struct unix_skb_parms {
 	struct scm_fp_list *fp;
 };
 
+struct socket;
+
 struct sock {
 	struct sock_common __sk_common;
 	struct sk_buff_head sk_receive_queue;
+	struct socket *sk_socket;
 	struct pid *sk_peer_pid;
+	const struct cred *sk_peer_cred;
 };
 
 struct unix_sock {
@@ -310,38 +394,21 @@ struct socket {
 	struct unix_sock *sk; /* likewise */
 };
 
-struct iovec {
-	void *iov_base;
-	unsigned long iov_len;
+struct socket_alloc {
+	struct socket socket;
+	struct inode vfs_inode;
 };
 
 struct iov_iter {
-	__u8 iter_type;
-	const struct iovec *__iov;
-	unsigned long nr_segs;
-};
-
-struct iov_iter___v510 {
-	unsigned int type; /* the kind and the direction */
-	const struct iovec *iov;
-};
-
-struct iov_iter___v61 {
-	const struct iovec *iov;
-};
-
-struct iov_iter___ubuf {
-	void *ubuf;
+	unsigned long count;
 };
 
 struct msghdr {
 	struct iov_iter msg_iter;
+	unsigned int msg_flags;
 };
 
-enum iter_type___kinds {
-	ITER_IOVEC___kinds,
-	ITER_UBUF___kinds,
-};
+#define MSG_OOB 1
 
 /* Which helper functions this kernel has. */
 enum bpf_func_id___formats {

@@ -11,6 +11,7 @@
  *   ring.h           the way to user space, and what was lost on it
  *   paths.h          paths in pieces
  *   zeros.h          what new values start as
+ *   pages.h          where pages are mapped
  *   dbus.h           messages on the buses
  *
  * The tables, what is kept and who counts it:
@@ -20,6 +21,9 @@
  *   netns.h          network namespaces, and who is in them
  *   cost.h           what a creation is made of
  *   module.h         modules that are being loaded
+ *   bus_socket.h     sockets of buses, and who listens there
+ *   bus_connection.h connections to buses, and which answers matter
+ *   bus_stream.h     what is sent over a connection, as a stream
  *
  * The hooks, programs and what they do:
  *   hook_process.h   fork, exec, exit, and a pass over what was there before
@@ -48,6 +52,7 @@ union wire {
 	enum create_call create_call;
 	enum counter counter;
 	enum bus_flags bus_flags;
+	enum bus_unread bus_unread;
 	enum held held;
 	enum release_flags release_flags;
 	enum join_how join_how;

@@ -321,27 +321,38 @@ struct pernet_init_record {
 	char op[SYMBOL_MAX]; /* of init: "symbol" or "symbol [module]", empty if not known */
 };
 
-/* How much is kept of each segment of a bus message. libdbus and dbus-daemon send
- * header and body in segments of their own. */
-#define BUS_SEGMENT 512
+/* How much is kept of a bus message. */
+#define BUS_DATA 1024
 #define BUS_PATH 48
 
 enum bus_flags {
 	BUS_TO = 1 << 0, /* sent to the socket at path, not from it */
 };
 
+/* Why what was sent to a bus was not read. */
+enum bus_unread {
+	BUS_READ,
+	BUS_SPLICED,	 /* pages were handed over that the sender can still change */
+	BUS_OUT_OF_STEP, /* where a message begins is not known */
+	BUS_TOO_MANY,	 /* more messages at once than are looked at */
+};
+
 struct bus_record {
 	__u32 kind;
 	__u32 flags;
 	__u64 boot_ns;
-	struct process_key sender;
-	__u64 bus; /* the same for all connections of one listening socket */
+	struct process_key sender;   /* zero if a thread of the kernel sent it */
+	struct process_key listener; /* zero if it is gone */
+	__u64 bus;  /* the address that the listening socket is bound to: see listener */
+	__u64 conn; /* the inode number of the client's socket, 0 if it is closed */
 	__u32 tid;
-	__u32 size; /* of the whole send */
+	__u32 size; /* of the message, or of what was not read */
 	__u32 len;  /* bytes of data that are filled */
 	__u32 peer; /* the process that listened, or that connected */
-	char path[BUS_PATH]; /* of the listening socket */
-	__u8 data[2 * BUS_SEGMENT];
+	__u32 listener_owner; /* the user who answers for the listener */
+	__u32 unread;	      /* enum bus_unread */
+	char path[BUS_PATH];  /* of the listening socket */
+	__u8 data[BUS_DATA];  /* the beginning of one message */
 };
 
 /* What was seen and what was lost. Each CPU counts for itself. */
@@ -356,7 +367,7 @@ enum counter {
 	COUNT_CGROUP_FULL,
 	COUNT_INFLIGHT_FULL,
 	COUNT_LOST_BUS,
-	COUNT_BUS_UNREAD, /* a bus message whose bytes could not be read */
+	COUNT_BUS_UNREAD, /* what a bus sent, and could not be read */
 	COUNT_RETURN_MISSED, /* a return that the kernel left out */
 	COUNT_LOST_ENDING, /* release and free records */
 	COUNT_LIFE_FULL,   /* a namespace that found no room in its map */

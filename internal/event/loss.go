@@ -48,7 +48,8 @@ const (
 	LossReturn LossKind = "return"
 	// LossBus: bus messages whose record found no room in the buffer.
 	LossBus LossKind = "bus"
-	// LossBusUnread: bus messages whose bytes could not be read.
+	// LossBusUnread: messages from a bus whose bytes could not be read. Of those to a
+	// bus the stream has each, see Unread.
 	LossBusUnread LossKind = "bus_unread"
 	// LossBusSkipped: runs of the probe on the buses that the kernel left out,
 	// each of which may have missed a message.

@@ -40,8 +40,14 @@ const (
 	// ProbeJoin sees a thread move into a namespace.
 	ProbeJoin Probe = "netns_install"
 
-	// ProbeBus sees what is sent over the sockets of the buses.
-	ProbeBus Probe = "unix_stream_sendmsg"
+	// ProbeBus sees what is sent over the sockets of the buses, in the kernel's copy.
+	// Recordings of before have ProbeSend, which saw it in the sender's memory.
+	ProbeBus  Probe = "skb_copy_datagram_from_iter"
+	ProbeSend Probe = "unix_stream_sendmsg"
+	// ProbeSendpage and ProbeSplice see that pages are handed over to a bus in place
+	// of a copy. Kernels have one of them, before 6.5 the former.
+	ProbeSendpage Probe = "unix_stream_sendpage"
+	ProbeSplice   Probe = "skb_splice_from_iter"
 
 	// ProbeModuleLoad sees modules come and go.
 	ProbeModuleLoad Probe = "module_load"
@@ -68,6 +74,8 @@ type probeRow struct {
 	shows Hidden
 	// teardown is set if it sees the end of a teardown.
 	teardown bool
+	// bus is set if it hears the messages on buses.
+	bus bool
 }
 
 // probes has a row for each probe.
@@ -89,7 +97,10 @@ var probes = []probeRow{
 	{probe: ProbePassiveDec, shows: HiddenEnds, teardown: true},
 	{probe: ProbeFreeInum, shows: HiddenEnds, teardown: true},
 	{probe: ProbeJoin, shows: HiddenJoins},
-	{probe: ProbeBus, shows: HiddenRequests},
+	{probe: ProbeBus, shows: HiddenRequests, bus: true},
+	{probe: ProbeSend, shows: HiddenRequests, bus: true},
+	{probe: ProbeSendpage, shows: HiddenRequests},
+	{probe: ProbeSplice, shows: HiddenRequests},
 	{probe: ProbeModuleLoad, shows: HiddenInits},
 	{probe: ProbePernetInit, shows: HiddenInits},
 	{probe: ProbeConntrack, shows: HiddenCosts},
@@ -114,6 +125,9 @@ func (p Probe) Shows(these Hidden) bool { return p.row().shows&these != 0 }
 
 // SeesTeardown reports whether the probe sees the end of a teardown.
 func (p Probe) SeesTeardown() bool { return p.row().teardown }
+
+// HearsBuses reports whether the probe hears the messages on buses.
+func (p Probe) HearsBuses() bool { return p.row().bus }
 
 // row finds the row of a probe. One that another version recorded may show actors.
 func (p Probe) row() probeRow {

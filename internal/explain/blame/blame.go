@@ -75,7 +75,7 @@ func (b *Blamer) Observe(ev event.Event) {
 }
 
 func (b *Blamer) coverage(c *event.Coverage) {
-	if c.Probe != event.ProbeBus {
+	if !c.Probe.HearsBuses() {
 		return
 	}
 	b.busSpokenOf, b.busWhy = true, c.Why

@@ -10,7 +10,7 @@ import (
 // learnMore tells what would carry the chain on, of what is known to have been
 // missing.
 func learnMore(c *Cause, r *Report) Remedy {
-	if slices.ContainsFunc(r.Gaps.Dead, func(p event.Coverage) bool { return p.Probe == event.ProbeBus }) {
+	if slices.ContainsFunc(r.Gaps.Dead, func(p event.Coverage) bool { return p.Probe.HearsBuses() }) {
 		return Remedy{Kind: LearnMore, Do: Advice{Code: AdviceHearBuses}, Commands: [][]string{{"nsblame", "doctor"}}}
 	}
 	out := Remedy{Kind: LearnMore, Do: Advice{Code: missing(c, r)}}

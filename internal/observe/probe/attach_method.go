@@ -52,11 +52,15 @@ func (g group) by(m attachMethod) []string {
 }
 
 func (g group) named(entry, ret string) []string {
-	names := make([]string, 0, 2*len(g.pairs)+len(g.entries))
-	for _, stem := range g.pairs {
+	returns, entries := slices.Concat(g.returns, g.pairs), slices.Concat(g.entries, g.pairs)
+	if ret == "_kretprobe" { // it has no arguments
+		entries = append(entries, g.returns...)
+	}
+	names := make([]string, 0, len(returns)+len(entries))
+	for _, stem := range returns {
 		names = append(names, stem+ret)
 	}
-	for _, stem := range slices.Concat(g.entries, g.pairs) {
+	for _, stem := range entries {
 		names = append(names, stem+entry)
 	}
 	return names

@@ -20,19 +20,32 @@ const (
 )
 
 type bpfBusRecord struct {
-	_      structs.HostLayout
-	Kind   uint32
-	Flags  uint32
-	BootNs uint64
-	Sender bpfProcessKey
-	Bus    uint64
-	Tid    uint32
-	Size   uint32
-	Len    uint32
-	Peer   uint32
-	Path   [48]int8
-	Data   [1024]uint8
+	_             structs.HostLayout
+	Kind          uint32
+	Flags         uint32
+	BootNs        uint64
+	Sender        bpfProcessKey
+	Listener      bpfProcessKey
+	Bus           uint64
+	Conn          uint64
+	Tid           uint32
+	Size          uint32
+	Len           uint32
+	Peer          uint32
+	ListenerOwner uint32
+	Unread        uint32
+	Path          [48]int8
+	Data          [1024]uint8
 }
+
+type bpfBusUnread uint32
+
+const (
+	bpfBusUnreadBUS_READ        bpfBusUnread = 0
+	bpfBusUnreadBUS_SPLICED     bpfBusUnread = 1
+	bpfBusUnreadBUS_OUT_OF_STEP bpfBusUnread = 2
+	bpfBusUnreadBUS_TOO_MANY    bpfBusUnread = 3
+)
 
 type bpfCallee struct {
 	_    structs.HostLayout
@@ -67,6 +80,26 @@ type bpfChildRecord struct {
 	BootNs uint64
 	Serial uint64
 	Child  bpfProcessKey
+}
+
+type bpfConnection struct {
+	_       structs.HostLayout
+	Left    uint64
+	Size    uint64
+	ToldNs  uint64
+	Kept    uint32
+	Tid     uint32
+	Step    uint32
+	Unread  uint32
+	Line    uint32
+	Next    uint32
+	Awaited [16]uint32
+}
+
+type bpfCopying struct {
+	_    structs.HostLayout
+	Skb  uint64
+	From uint64
 }
 
 type bpfCost struct {
@@ -336,6 +369,11 @@ type bpfPernetInitRecord struct {
 	Op            [128]int8
 }
 
+type bpfPieces struct {
+	_    structs.HostLayout
+	Data [2048]uint8
+}
+
 type bpfProcess struct {
 	_        structs.HostLayout
 	Parent   bpfProcessKey
@@ -476,6 +514,34 @@ type bpfReported struct {
 	Calls   uint32
 }
 
+type bpfSending struct {
+	_           structs.HostLayout
+	Key         bpfStreamKey
+	Bus         uint64
+	Path        [6]uint64
+	Client      uint64
+	Peer        uint32
+	Owner       uint32
+	Skb         uint64
+	Fragments   uint32
+	NrFragments uint32
+	At          uint64
+	Len         uint64
+	Head        uint64
+	Have        uint64
+	Size        uint64
+	Unread      uint32
+	Answer      uint32
+	Text        [128]uint8
+}
+
+type bpfStreamKey struct {
+	_       structs.HostLayout
+	Conn    uint64
+	FromBus uint32
+	Pad     uint32
+}
+
 type bpfViaKey struct {
 	_   structs.HostLayout
 	Tid uint32
@@ -492,6 +558,8 @@ type bpfZeros struct {
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	bpfMapCgroups              = "cgroups"
+	bpfMapConnections          = "connections"
+	bpfMapCopies               = "copies"
 	bpfMapCosts                = "costs"
 	bpfMapCounters             = "counters"
 	bpfMapEnding               = "ending"
@@ -503,14 +571,18 @@ const (
 	bpfMapLives                = "lives"
 	bpfMapLoads                = "loads"
 	bpfMapNoBytes              = "no_bytes"
+	bpfMapNoPieces             = "no_pieces"
+	bpfMapPieces               = "pieces"
 	bpfMapProcesses            = "processes"
 	bpfMapPrograms             = "programs"
 	bpfMapProgramsFirst        = "programs_first"
 	bpfMapReleasedInums        = "released_inums"
 	bpfMapReleases             = "releases"
 	bpfMapReportedCalls        = "reported_calls"
-	bpfMapRests                = "rests"
+	bpfMapSendings             = "sendings"
 	bpfMapTeardowns            = "teardowns"
+	bpfMapUserConnections      = "user_connections"
+	bpfMapUserPieces           = "user_pieces"
 	bpfProgConntrackFentry     = "conntrack_fentry"
 	bpfProgConntrackFexit      = "conntrack_fexit"
 	bpfProgConntrackKprobe     = "conntrack_kprobe"
@@ -563,6 +635,8 @@ const (
 	bpfProgNsproxyFexit        = "nsproxy_fexit"
 	bpfProgNsproxyKprobe       = "nsproxy_kprobe"
 	bpfProgNsproxyKretprobe    = "nsproxy_kretprobe"
+	bpfProgPageSentFentry      = "page_sent_fentry"
+	bpfProgPageSentKprobe      = "page_sent_kprobe"
 	bpfProgPernetFentry        = "pernet_fentry"
 	bpfProgPernetFexit         = "pernet_fexit"
 	bpfProgPernetKprobe        = "pernet_kprobe"
@@ -577,8 +651,11 @@ const (
 	bpfProgRefsFexit           = "refs_fexit"
 	bpfProgRefsKprobe          = "refs_kprobe"
 	bpfProgRefsKretprobe       = "refs_kretprobe"
-	bpfProgSendFentry          = "send_fentry"
-	bpfProgSendKprobe          = "send_kprobe"
+	bpfProgSentFexit           = "sent_fexit"
+	bpfProgSentKprobe          = "sent_kprobe"
+	bpfProgSentKretprobe       = "sent_kretprobe"
+	bpfProgSplicedFentry       = "spliced_fentry"
+	bpfProgSplicedKprobe       = "spliced_kprobe"
 	bpfProgTeardownFentry      = "teardown_fentry"
 	bpfProgTeardownFexit       = "teardown_fexit"
 	bpfProgTeardownKprobe      = "teardown_kprobe"
@@ -597,6 +674,9 @@ const (
 	bpfVarMayMissInits         = "may_miss_inits"
 	bpfVarMayMissReturns       = "may_miss_returns"
 	bpfVarModulesRemoved       = "modules_removed"
+	bpfVarPageSize             = "page_size"
+	bpfVarPagesMappedAt        = "pages_mapped_at"
+	bpfVarPagesTold            = "pages_told"
 	bpfVarRingHalf             = "ring_half"
 	bpfVarWireAnchor           = "wire_anchor"
 	bpfVarWithCost             = "with_cost"
@@ -696,6 +776,8 @@ type bpfProgramSpecs struct {
 	NsproxyFexit        *ebpf.ProgramSpec `ebpf:"nsproxy_fexit"`
 	NsproxyKprobe       *ebpf.ProgramSpec `ebpf:"nsproxy_kprobe"`
 	NsproxyKretprobe    *ebpf.ProgramSpec `ebpf:"nsproxy_kretprobe"`
+	PageSentFentry      *ebpf.ProgramSpec `ebpf:"page_sent_fentry"`
+	PageSentKprobe      *ebpf.ProgramSpec `ebpf:"page_sent_kprobe"`
 	PernetFentry        *ebpf.ProgramSpec `ebpf:"pernet_fentry"`
 	PernetFexit         *ebpf.ProgramSpec `ebpf:"pernet_fexit"`
 	PernetKprobe        *ebpf.ProgramSpec `ebpf:"pernet_kprobe"`
@@ -710,8 +792,11 @@ type bpfProgramSpecs struct {
 	RefsFexit           *ebpf.ProgramSpec `ebpf:"refs_fexit"`
 	RefsKprobe          *ebpf.ProgramSpec `ebpf:"refs_kprobe"`
 	RefsKretprobe       *ebpf.ProgramSpec `ebpf:"refs_kretprobe"`
-	SendFentry          *ebpf.ProgramSpec `ebpf:"send_fentry"`
-	SendKprobe          *ebpf.ProgramSpec `ebpf:"send_kprobe"`
+	SentFexit           *ebpf.ProgramSpec `ebpf:"sent_fexit"`
+	SentKprobe          *ebpf.ProgramSpec `ebpf:"sent_kprobe"`
+	SentKretprobe       *ebpf.ProgramSpec `ebpf:"sent_kretprobe"`
+	SplicedFentry       *ebpf.ProgramSpec `ebpf:"spliced_fentry"`
+	SplicedKprobe       *ebpf.ProgramSpec `ebpf:"spliced_kprobe"`
 	TeardownFentry      *ebpf.ProgramSpec `ebpf:"teardown_fentry"`
 	TeardownFexit       *ebpf.ProgramSpec `ebpf:"teardown_fexit"`
 	TeardownKprobe      *ebpf.ProgramSpec `ebpf:"teardown_kprobe"`
@@ -726,26 +811,32 @@ type bpfProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfMapSpecs struct {
-	Cgroups       *ebpf.MapSpec `ebpf:"cgroups"`
-	Costs         *ebpf.MapSpec `ebpf:"costs"`
-	Counters      *ebpf.MapSpec `ebpf:"counters"`
-	Ending        *ebpf.MapSpec `ebpf:"ending"`
-	Events        *ebpf.MapSpec `ebpf:"events"`
-	GivingUp      *ebpf.MapSpec `ebpf:"giving_up"`
-	Inflight      *ebpf.MapSpec `ebpf:"inflight"`
-	Inside        *ebpf.MapSpec `ebpf:"inside"`
-	Joining       *ebpf.MapSpec `ebpf:"joining"`
-	Lives         *ebpf.MapSpec `ebpf:"lives"`
-	Loads         *ebpf.MapSpec `ebpf:"loads"`
-	NoBytes       *ebpf.MapSpec `ebpf:"no_bytes"`
-	Processes     *ebpf.MapSpec `ebpf:"processes"`
-	Programs      *ebpf.MapSpec `ebpf:"programs"`
-	ProgramsFirst *ebpf.MapSpec `ebpf:"programs_first"`
-	ReleasedInums *ebpf.MapSpec `ebpf:"released_inums"`
-	Releases      *ebpf.MapSpec `ebpf:"releases"`
-	ReportedCalls *ebpf.MapSpec `ebpf:"reported_calls"`
-	Rests         *ebpf.MapSpec `ebpf:"rests"`
-	Teardowns     *ebpf.MapSpec `ebpf:"teardowns"`
+	Cgroups         *ebpf.MapSpec `ebpf:"cgroups"`
+	Connections     *ebpf.MapSpec `ebpf:"connections"`
+	Copies          *ebpf.MapSpec `ebpf:"copies"`
+	Costs           *ebpf.MapSpec `ebpf:"costs"`
+	Counters        *ebpf.MapSpec `ebpf:"counters"`
+	Ending          *ebpf.MapSpec `ebpf:"ending"`
+	Events          *ebpf.MapSpec `ebpf:"events"`
+	GivingUp        *ebpf.MapSpec `ebpf:"giving_up"`
+	Inflight        *ebpf.MapSpec `ebpf:"inflight"`
+	Inside          *ebpf.MapSpec `ebpf:"inside"`
+	Joining         *ebpf.MapSpec `ebpf:"joining"`
+	Lives           *ebpf.MapSpec `ebpf:"lives"`
+	Loads           *ebpf.MapSpec `ebpf:"loads"`
+	NoBytes         *ebpf.MapSpec `ebpf:"no_bytes"`
+	NoPieces        *ebpf.MapSpec `ebpf:"no_pieces"`
+	Pieces          *ebpf.MapSpec `ebpf:"pieces"`
+	Processes       *ebpf.MapSpec `ebpf:"processes"`
+	Programs        *ebpf.MapSpec `ebpf:"programs"`
+	ProgramsFirst   *ebpf.MapSpec `ebpf:"programs_first"`
+	ReleasedInums   *ebpf.MapSpec `ebpf:"released_inums"`
+	Releases        *ebpf.MapSpec `ebpf:"releases"`
+	ReportedCalls   *ebpf.MapSpec `ebpf:"reported_calls"`
+	Sendings        *ebpf.MapSpec `ebpf:"sendings"`
+	Teardowns       *ebpf.MapSpec `ebpf:"teardowns"`
+	UserConnections *ebpf.MapSpec `ebpf:"user_connections"`
+	UserPieces      *ebpf.MapSpec `ebpf:"user_pieces"`
 }
 
 // bpfVariableSpecs contains global variables before they are loaded into the kernel.
@@ -762,6 +853,9 @@ type bpfVariableSpecs struct {
 	MayMissInits        *ebpf.VariableSpec `ebpf:"may_miss_inits"`
 	MayMissReturns      *ebpf.VariableSpec `ebpf:"may_miss_returns"`
 	ModulesRemoved      *ebpf.VariableSpec `ebpf:"modules_removed"`
+	PageSize            *ebpf.VariableSpec `ebpf:"page_size"`
+	PagesMappedAt       *ebpf.VariableSpec `ebpf:"pages_mapped_at"`
+	PagesTold           *ebpf.VariableSpec `ebpf:"pages_told"`
 	RingHalf            *ebpf.VariableSpec `ebpf:"ring_half"`
 	WireAnchor          *ebpf.VariableSpec `ebpf:"wire_anchor"`
 	WithCost            *ebpf.VariableSpec `ebpf:"with_cost"`
@@ -787,31 +881,39 @@ func (o *bpfObjects) Close() error {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfMaps struct {
-	Cgroups       *ebpf.Map `ebpf:"cgroups"`
-	Costs         *ebpf.Map `ebpf:"costs"`
-	Counters      *ebpf.Map `ebpf:"counters"`
-	Ending        *ebpf.Map `ebpf:"ending"`
-	Events        *ebpf.Map `ebpf:"events"`
-	GivingUp      *ebpf.Map `ebpf:"giving_up"`
-	Inflight      *ebpf.Map `ebpf:"inflight"`
-	Inside        *ebpf.Map `ebpf:"inside"`
-	Joining       *ebpf.Map `ebpf:"joining"`
-	Lives         *ebpf.Map `ebpf:"lives"`
-	Loads         *ebpf.Map `ebpf:"loads"`
-	NoBytes       *ebpf.Map `ebpf:"no_bytes"`
-	Processes     *ebpf.Map `ebpf:"processes"`
-	Programs      *ebpf.Map `ebpf:"programs"`
-	ProgramsFirst *ebpf.Map `ebpf:"programs_first"`
-	ReleasedInums *ebpf.Map `ebpf:"released_inums"`
-	Releases      *ebpf.Map `ebpf:"releases"`
-	ReportedCalls *ebpf.Map `ebpf:"reported_calls"`
-	Rests         *ebpf.Map `ebpf:"rests"`
-	Teardowns     *ebpf.Map `ebpf:"teardowns"`
+	Cgroups         *ebpf.Map `ebpf:"cgroups"`
+	Connections     *ebpf.Map `ebpf:"connections"`
+	Copies          *ebpf.Map `ebpf:"copies"`
+	Costs           *ebpf.Map `ebpf:"costs"`
+	Counters        *ebpf.Map `ebpf:"counters"`
+	Ending          *ebpf.Map `ebpf:"ending"`
+	Events          *ebpf.Map `ebpf:"events"`
+	GivingUp        *ebpf.Map `ebpf:"giving_up"`
+	Inflight        *ebpf.Map `ebpf:"inflight"`
+	Inside          *ebpf.Map `ebpf:"inside"`
+	Joining         *ebpf.Map `ebpf:"joining"`
+	Lives           *ebpf.Map `ebpf:"lives"`
+	Loads           *ebpf.Map `ebpf:"loads"`
+	NoBytes         *ebpf.Map `ebpf:"no_bytes"`
+	NoPieces        *ebpf.Map `ebpf:"no_pieces"`
+	Pieces          *ebpf.Map `ebpf:"pieces"`
+	Processes       *ebpf.Map `ebpf:"processes"`
+	Programs        *ebpf.Map `ebpf:"programs"`
+	ProgramsFirst   *ebpf.Map `ebpf:"programs_first"`
+	ReleasedInums   *ebpf.Map `ebpf:"released_inums"`
+	Releases        *ebpf.Map `ebpf:"releases"`
+	ReportedCalls   *ebpf.Map `ebpf:"reported_calls"`
+	Sendings        *ebpf.Map `ebpf:"sendings"`
+	Teardowns       *ebpf.Map `ebpf:"teardowns"`
+	UserConnections *ebpf.Map `ebpf:"user_connections"`
+	UserPieces      *ebpf.Map `ebpf:"user_pieces"`
 }
 
 func (m *bpfMaps) Close() error {
 	return _BpfClose(
 		m.Cgroups,
+		m.Connections,
+		m.Copies,
 		m.Costs,
 		m.Counters,
 		m.Ending,
@@ -823,14 +925,18 @@ func (m *bpfMaps) Close() error {
 		m.Lives,
 		m.Loads,
 		m.NoBytes,
+		m.NoPieces,
+		m.Pieces,
 		m.Processes,
 		m.Programs,
 		m.ProgramsFirst,
 		m.ReleasedInums,
 		m.Releases,
 		m.ReportedCalls,
-		m.Rests,
+		m.Sendings,
 		m.Teardowns,
+		m.UserConnections,
+		m.UserPieces,
 	)
 }
 
@@ -848,6 +954,9 @@ type bpfVariables struct {
 	MayMissInits        *ebpf.Variable `ebpf:"may_miss_inits"`
 	MayMissReturns      *ebpf.Variable `ebpf:"may_miss_returns"`
 	ModulesRemoved      *ebpf.Variable `ebpf:"modules_removed"`
+	PageSize            *ebpf.Variable `ebpf:"page_size"`
+	PagesMappedAt       *ebpf.Variable `ebpf:"pages_mapped_at"`
+	PagesTold           *ebpf.Variable `ebpf:"pages_told"`
 	RingHalf            *ebpf.Variable `ebpf:"ring_half"`
 	WireAnchor          *ebpf.Variable `ebpf:"wire_anchor"`
 	WithCost            *ebpf.Variable `ebpf:"with_cost"`
@@ -909,6 +1018,8 @@ type bpfPrograms struct {
 	NsproxyFexit        *ebpf.Program `ebpf:"nsproxy_fexit"`
 	NsproxyKprobe       *ebpf.Program `ebpf:"nsproxy_kprobe"`
 	NsproxyKretprobe    *ebpf.Program `ebpf:"nsproxy_kretprobe"`
+	PageSentFentry      *ebpf.Program `ebpf:"page_sent_fentry"`
+	PageSentKprobe      *ebpf.Program `ebpf:"page_sent_kprobe"`
 	PernetFentry        *ebpf.Program `ebpf:"pernet_fentry"`
 	PernetFexit         *ebpf.Program `ebpf:"pernet_fexit"`
 	PernetKprobe        *ebpf.Program `ebpf:"pernet_kprobe"`
@@ -923,8 +1034,11 @@ type bpfPrograms struct {
 	RefsFexit           *ebpf.Program `ebpf:"refs_fexit"`
 	RefsKprobe          *ebpf.Program `ebpf:"refs_kprobe"`
 	RefsKretprobe       *ebpf.Program `ebpf:"refs_kretprobe"`
-	SendFentry          *ebpf.Program `ebpf:"send_fentry"`
-	SendKprobe          *ebpf.Program `ebpf:"send_kprobe"`
+	SentFexit           *ebpf.Program `ebpf:"sent_fexit"`
+	SentKprobe          *ebpf.Program `ebpf:"sent_kprobe"`
+	SentKretprobe       *ebpf.Program `ebpf:"sent_kretprobe"`
+	SplicedFentry       *ebpf.Program `ebpf:"spliced_fentry"`
+	SplicedKprobe       *ebpf.Program `ebpf:"spliced_kprobe"`
 	TeardownFentry      *ebpf.Program `ebpf:"teardown_fentry"`
 	TeardownFexit       *ebpf.Program `ebpf:"teardown_fexit"`
 	TeardownKprobe      *ebpf.Program `ebpf:"teardown_kprobe"`
@@ -989,6 +1103,8 @@ func (p *bpfPrograms) Close() error {
 		p.NsproxyFexit,
 		p.NsproxyKprobe,
 		p.NsproxyKretprobe,
+		p.PageSentFentry,
+		p.PageSentKprobe,
 		p.PernetFentry,
 		p.PernetFexit,
 		p.PernetKprobe,
@@ -1003,8 +1119,11 @@ func (p *bpfPrograms) Close() error {
 		p.RefsFexit,
 		p.RefsKprobe,
 		p.RefsKretprobe,
-		p.SendFentry,
-		p.SendKprobe,
+		p.SentFexit,
+		p.SentKprobe,
+		p.SentKretprobe,
+		p.SplicedFentry,
+		p.SplicedKprobe,
 		p.TeardownFentry,
 		p.TeardownFexit,
 		p.TeardownKprobe,

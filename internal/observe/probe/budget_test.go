@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/nsblame/nsblame/internal/event"
 )
 
 // TestBudget counts what a start loads and attaches for each set of flags, with
@@ -22,12 +20,12 @@ func TestBudget(t *testing.T) {
 		// functions how many functions these are on.
 		programs, slow, functions int
 	}{
-		{"none", settings{}, false, 26, 13, 8},
+		{"none", settings{}, false, 27, 14, 9},
 		{"--no-bus", settings{}, true, 25, 12, 7},
-		{"--life, --record, --output json", settings{life: true}, false, 32, 19, 11},
-		{"--life --cost", settings{life: true, cost: true}, false, 37, 23, 12},
-		{"--attach kprobe", settings{attach: AttachKprobe}, false, 26, 0, 0},
-		{"--life --attach kprobe", settings{life: true, attach: AttachKprobe}, false, 32, 0, 0},
+		{"--life, --record, --output json", settings{life: true}, false, 33, 20, 12},
+		{"--life --cost", settings{life: true, cost: true}, false, 38, 24, 13},
+		{"--attach kprobe", settings{attach: AttachKprobe}, false, 28, 0, 0},
+		{"--life --attach kprobe", settings{life: true, attach: AttachKprobe}, false, 34, 0, 0},
 	} {
 		coll := &collection{
 			set: tc.set, noBus: tc.noBus, moduleProbes: newModuleProbes(groups, func(group) bool { return false }),
@@ -45,7 +43,7 @@ func TestBudget(t *testing.T) {
 func (coll *collection) budget() (programs, slow []string) {
 	programs = []string{bpfProgProcessesBefore}
 	for _, g := range coll.groups() {
-		if g.probe == event.ProbeBus && coll.noBus {
+		if g.bus && coll.noBus {
 			continue
 		}
 		method := coll.methods(g)[0]

@@ -3,6 +3,7 @@ package probe
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/nsblame/nsblame/internal/event"
 )
@@ -109,7 +110,11 @@ func (coll *collection) skipped(all bool) (skips, error) {
 	return now, nil
 }
 
-func onBus(program string) bool { return program == bpfProgSendFentry || program == bpfProgSendKprobe }
+func onBus(program string) bool {
+	return slices.ContainsFunc(groups, func(g group) bool {
+		return g.bus && slices.ContainsFunc(append([]group{g}, g.or...), func(g group) bool { return g.has(program) })
+	})
+}
 
 func (s *skips) add(program string, n uint64) {
 	if onBus(program) {

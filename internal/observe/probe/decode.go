@@ -10,7 +10,6 @@ import (
 	"unsafe"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/dbuswire"
 	"github.com/nsblame/nsblame/internal/observe/procfs"
 )
 
@@ -339,25 +338,4 @@ func decodeKeys(raw []byte) ([]event.ProcessID, error) {
 		ids = append(ids, processID(k))
 	}
 	return ids, nil
-}
-
-// busEvent leaves the number of the bus to completeBusMessage. The kernel's address
-// does not belong in a recording.
-//
-// Data is dropped that begins neither a message nor the authentication. It may be a
-// part of a message, with anything in it, and shows no more than that it was sent.
-func busEvent(r *bpfBusRecord) event.Event {
-	data := filled(r.Data[:], r.Len)
-	if !dbuswire.IsMessage(data) && !dbuswire.IsAuth(data) {
-		data = nil
-	}
-	return event.Event{BootNS: r.BootNs, Body: &event.BusMessage{
-		Sender:  processID(r.Sender),
-		TID:     r.Tid,
-		Path:    text(r.Path[:]),
-		FromBus: !has(r.Flags, bpfBusFlagsBUS_TO),
-		PeerPID: r.Peer,
-		Size:    r.Size,
-		Data:    bytes.Clone(data),
-	}}
 }

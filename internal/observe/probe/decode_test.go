@@ -14,7 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/dbuswire"
 )
 
 // raw is a record as it comes from the ring buffer.
@@ -152,6 +151,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(raw(bpfFreeRecord{Kind: uint32(bpfRecordKindREC_FREE)}))
 	f.Add(raw(bpfBusRecord{Kind: uint32(bpfRecordKindREC_BUS), Len: 1<<32 - 1}))
 	f.Add(raw(bpfBusRecord{Kind: uint32(bpfRecordKindREC_BUS), Len: 1<<32 - 1, Data: [1024]uint8{'l', 1, 0, 1}}))
+	f.Add(raw(bpfBusRecord{Kind: uint32(bpfRecordKindREC_BUS), Unread: 99}))
 	f.Add(raw(bpfProcessRecord{Kind: uint32(bpfRecordKindREC_PROCESS), Flags: 1<<32 - 1}))
 	f.Add([]byte{1, 0, 0, 0})
 	f.Add([]byte{})
@@ -212,7 +212,7 @@ func checkDecoded(t *testing.T, raw []byte, ev event.Event) {
 	case *event.BusMessage:
 		r := (*bpfBusRecord)(unsafe.Pointer(&record[0]))
 		data := r.Data[:min(int(r.Len), len(r.Data))]
-		if isAny := dbuswire.IsMessage(data) || dbuswire.IsAuth(data); isAny && !bytes.Equal(b.Data, data) || !isAny && b.Data != nil {
+		if b.Copied && !bytes.Equal(b.Data, data) || !b.Copied && (b.Data != nil || b.Unread == "") {
 			t.Fatalf("%d bytes of a message, the record says %d", len(b.Data), r.Len)
 		}
 	}

@@ -9,9 +9,10 @@ type group struct {
 	// tracepoints are programs on tracepoints, by name.
 	tracepoints []string
 	// pairs are stems of programs at the entry and the return of a function,
-	// entries of those at an entry alone (bpf/probe.h). A group has either
-	// these or tracepoints.
-	pairs, entries []string
+	// entries of those at an entry alone, returns of those at a return alone, which
+	// as kprobes need the entry too (bpf/probe.h). A group has either these or
+	// tracepoints.
+	pairs, entries, returns []string
 	// module is the kernel module that has the function, empty for the kernel
 	// itself.
 	module string
@@ -27,6 +28,9 @@ type group struct {
 	// life is set if it serves only to say who joins a namespace and who held it
 	// last. It is loaded only when that is asked for.
 	life bool
+	// bus is set if it hears what is sent on buses. It is loaded unless that is not
+	// wanted.
+	bus bool
 	// without says what is missing without it.
 	without string
 	// or are the groups that do the same, in order of preference. They are tried if
@@ -35,6 +39,8 @@ type group struct {
 }
 
 const withoutNsproxy = "whether a namespace went with the last process in it is not told"
+
+const withoutSplice = "whether something was spliced into a bus, where it cannot be read, is not told"
 
 const withoutFree = "when the teardown of a namespace is finished is not seen"
 
@@ -120,8 +126,16 @@ var groups = []group{
 		required: true,
 	},
 	{
-		probe: event.ProbeBus, entries: []string{"send"},
+		probe: event.ProbeBus, returns: []string{"sent"}, bus: true,
 		without: "who asked a service manager to start a unit is not known",
+	},
+	{
+		probe: event.ProbeSendpage, entries: []string{"page_sent"}, bus: true,
+		without: withoutSplice,
+		or: []group{{
+			probe: event.ProbeSplice, entries: []string{"spliced"}, bus: true,
+			without: withoutSplice,
+		}},
 	},
 	{
 		probe: event.ProbePernetInit, pairs: []string{"pernet"},

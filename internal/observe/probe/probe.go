@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"sync"
 
@@ -132,6 +133,7 @@ func (coll *collection) setVariables(set settings) error {
 		coll.spec.Variables[bpfVarCgroupUnified].Set(set.hierarchy == kernel.HierarchyUnified),
 		coll.spec.Variables[bpfVarKnowsUnshare].Set(err == nil),
 		coll.spec.Variables[bpfVarWithCost].Set(set.cost),
+		coll.spec.Variables[bpfVarPageSize].Set(uint64(os.Getpagesize())),
 	)
 }
 
@@ -294,7 +296,7 @@ var errNoModules = errors.New("not needed: this kernel loads no modules")
 // present returns a *moduleError if the module that the group is about is not
 // there, errNoModules if none ever is, and errNoBus if the group is not wanted.
 func (coll *collection) present(g group) error {
-	if g.probe == event.ProbeBus && coll.noBus {
+	if g.bus && coll.noBus {
 		return errNoBus
 	}
 	if g.loads && !kernel.LoadsModules() {

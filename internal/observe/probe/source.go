@@ -387,45 +387,6 @@ func (s *Source) completeRelease(_ *bpfReleaseRecord, r *event.NetnsRelease) {
 	}
 }
 
-// completeBusMessage numbers the bus of a message. If the bus is first met, it finds
-// out who listens there.
-func (s *Source) completeBusMessage(r *bpfBusRecord, b *event.BusMessage) {
-	b.Bus = s.buses.number(r.Bus)
-	if b.FromBus || s.buses.heard[b.Bus] {
-		return
-	}
-	s.buses.heard[b.Bus] = true
-	var facts []event.Body
-	b.Listener, facts = s.Describe(b.PeerPID)
-	for _, body := range facts {
-		s.queue = append(s.queue, event.Event{BootNS: s.last, Body: body})
-	}
-}
-
-// buses numbers the listening sockets from 1, in the order of their first messages.
-type buses struct {
-	known map[uint64]uint32
-	heard map[uint32]bool // whose listener was looked up
-	last  uint32
-}
-
-// maxBuses bounds the sockets that are remembered. Each user and each container may
-// have some. One that is forgotten gets another number.
-const maxBuses = 1 << 12
-
-func (b *buses) number(address uint64) uint32 {
-	if b.known == nil || len(b.known) >= maxBuses {
-		b.known, b.heard = make(map[uint64]uint32), make(map[uint32]bool)
-	}
-	n, known := b.known[address]
-	if !known {
-		b.last++
-		n = b.last
-		b.known[address] = n
-	}
-	return n
-}
-
 // pushProgramsBefore reads the command lines of processes that are older than nsblame.
 // If one called exec after it was listed, /proc shows the new program, which the process
 // table has anyway.

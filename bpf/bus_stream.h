@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What is sent over a connection, taken as the stream that it is: where a message
+ * begins is known from those before it, however the sender divides them.
+ *
+ * A connection that is not known begins with the authentication, or was there before
+ * nsblame. Then it is taken to be between two messages if what is sent begins as one.
+ *
+ * By splice, out of band, or by two threads that take turns within a message, no client
+ * of D-Bus sends. After that the beginning of a message would be a matter of belief. So
+ * the connection stays out of step, and whatever is sent over it is reported as unread.
+ */
+#ifndef NSBLAME_BUS_STREAM_H
+#define NSBLAME_BUS_STREAM_H
+
+#include "bus_connection.h"
+
+/* What take_next has found. */
+enum taken {
+	TAKEN_ALL,
+	TAKEN_MORE = 1 << 0,	/* there is more to take */
+	TAKEN_MESSAGE = 1 << 1, /* there is a message to report, or something unread */
+};
+
+static __always_inline void pass(struct sending *s, __u64 n)
+{
+	if (s->at)
+		s->at += n;
+	s->len -= n;
+}
+
+/* Reports that what there is was not read. */
+static __always_inline int tell_unread(struct sending *s, struct connection *c, __u32 why)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+
+	s->unread = why;
+	s->size = s->len;
+	s->have = 0;
+	s->len = 0;
+	s->fragments = s->nr_fragments;
+	if (c && c->told_ns && now - c->told_ns < CALL_AGAIN_NS)
+		return TAKEN_ALL;
+	if (c)
+		c->told_ns = now;
+	return TAKEN_MESSAGE;
+}
+
+/* From here on it is not known where a message begins. */
+static __always_inline int stay_out(struct sending *s, struct connection *c, __u32 why)
+{
+	if (!c)
+		c = make_stream(&s->key, s->owner);
+	if (c) {
+		c->step = STAYS_OUT;
+		c->unread = why;
+		c->left = 0;
+		c->kept = 0;
+	}
+	return tell_unread(s, c, why);
+}
+
+/* --- authentication ------------------------------------------------- */
+
+/* Where in a line the authentication is. Up to LINE_BEGIN it is as many bytes of
+ * "BEGIN" as were seen. */
+enum line {
+	LINE_START = 0,
+	LINE_BEGIN = 5,
+	LINE_OTHER,
+	LINE_RETURN = 8, /* a carriage return was seen last: a bit beside the others */
+};
+
+/* Also what auth_byte returns, beside where in a line it then is. */
+enum auth {
+	AUTH_GOES_ON,
+	AUTH_ENDS = 16,	   /* with this byte */
+	AUTH_UNCLEAR = 32, /* servers differ on whether it ends */
+};
+
+/* Takes a byte of the authentication. A line ends with a carriage return and a line
+ * feed. */
+__noinline __u32 auth_byte(__u32 line, __u32 byte)
+{
+	bool returned = line & LINE_RETURN;
+	__u32 at = line & ~LINE_RETURN;
+
+	if (returned && byte == '\n')
+		return at == LINE_BEGIN ? AUTH_ENDS : LINE_START;
+	if (at == LINE_BEGIN && (returned || byte != '\r'))
+		return AUTH_UNCLEAR;
+	if (at < LINE_BEGIN)
+		at = byte == (WORD('B', 'E', 'G', 'I', 'N', 0, 0, 0) >> (8 * at) & 0xff) ? at + 1 : LINE_OTHER;
+	return at | (byte == '\r' ? LINE_RETURN : 0);
+}
+
+/* Looks for the line that ends the authentication in the first n bytes of the text.
+ * Returns how many bytes belong to it, and from bit 16 on what auth_byte said of the
+ * last one. */
+__noinline __u32 scan_auth(__u32 of, __u32 n, __u32 line)
+{
+	struct sending *s = this_sending(of);
+	__u32 i;
+
+	if (!s)
+		return 0;
+	for (i = 0; i < AUTH_CHUNK && i < n; i++) {
+		__u32 at = i;
+
+		asm volatile("" : "+r"(at)); /* so that the mask stays */
+		line = auth_byte(line, s->text[at & (AUTH_CHUNK - 1)]);
+		if (line >= AUTH_ENDS)
+			return (i + 1) | line << 16;
+	}
+	return n | line << 16;
+}
+
+static __always_inline int take_auth(struct sending *s, struct connection *c, __u32 of)
+{
+	__u64 n = s->len;
+	__u32 result;
+
+	if (n > AUTH_CHUNK)
+		n = AUTH_CHUNK;
+	if (!s->at || bpf_probe_read_kernel(s->text, n, (void *)s->at))
+		return stay_out(s, c, BUS_OUT_OF_STEP);
+	result = scan_auth(of, n, c->line);
+	c->line = result >> 16;
+	if (c->line == AUTH_UNCLEAR)
+		return stay_out(s, c, BUS_OUT_OF_STEP);
+	n = result & 0xffff;
+	pass(s, n < s->len ? n : s->len);
+	if (c->line == AUTH_ENDS) {
+		c->step = IN_STEP;
+		c->line = LINE_START;
+		if (!awaits_answers(c))
+			drop_stream(&s->key, s->owner);
+	}
+	return TAKEN_MORE;
+}
+
+#define FOUR(a, b, c, d) ((__u32)(a) | (__u32)(b) << 8 | (__u32)(c) << 16 | (__u32)(d) << 24)
+
+/* True for the first bytes of a connection, or of a line of the authentication. */
+static __always_inline bool is_auth(__u32 start, __u64 len)
+{
+	if (len < 4) /* of which less is there */
+		return !((start ^ FOUR(0, 'A', 'U', 'T')) & ((1 << (8 * len)) - 1));
+	return start == FOUR(0, 'A', 'U', 'T') || start == FOUR('A', 'U', 'T', 'H') ||
+	       start == FOUR('N', 'E', 'G', 'O') || start == FOUR('B', 'E', 'G', 'I') ||
+	       start == FOUR('D', 'A', 'T', 'A') || start == FOUR('C', 'A', 'N', 'C');
+}
+
+/* True if the first bytes of a message can be these. */
+static __always_inline bool may_start(__u32 start, __u64 len)
+{
+	if ((__u8)start != 'l' && (__u8)start != 'B')
+		return false;
+	if (len >= 2 && !(__u8)(start >> 8))
+		return false;
+	return len < 4 || start >> 24 == 1;
+}
+
+/* --- messages ------------------------------------------------------- */
+
+/* Passes over what belongs to a message that was looked at. */
+static __always_inline int take_rest(struct sending *s, struct connection *c)
+{
+	__u64 n = c->left < s->len ? c->left : s->len;
+
+	c->left -= n;
+	pass(s, n);
+	if (!c->left && !awaits_answers(c))
+		drop_stream(&s->key, s->owner);
+	return TAKEN_MORE;
+}
+
+/* Takes a message of which all that matters is in the span. */
+static __always_inline int take_whole(struct sending *s, struct connection *c, __u64 size)
+{
+	s->head = s->at;
+	s->have = size < s->len ? size : s->len;
+	s->size = size;
+	pass(s, s->have);
+	if (size == s->have)
+		return TAKEN_MESSAGE | TAKEN_MORE;
+	if (!c && s->key.conn) /* else nobody is there any more */
+		c = make_stream(&s->key, s->owner);
+	if (c) {
+		c->step = IN_STEP;
+		c->left = size - s->have;
+		c->tid = this_thread();
+	}
+	return TAKEN_MESSAGE | TAKEN_MORE;
+}
+
+/* Adds to a message that comes in pieces. */
+static __always_inline int take_piece(struct sending *s, struct connection *c)
+{
+	__u64 want = !c->size ? sizeof(struct dbus_header) : c->size < BUS_DATA ? c->size : BUS_DATA;
+	__u32 kept = c->kept & (BUS_DATA - 1);
+	struct pieces *p = kept ? find_pieces(&s->key, s->owner) : make_pieces(&s->key, s->owner);
+	__u64 n = want - kept;
+
+	if (n > s->len)
+		n = s->len;
+	n &= 2 * BUS_DATA - 1;
+	if (n > BUS_DATA)
+		n = BUS_DATA;
+	if (!p || !s->at || bpf_probe_read_kernel(p->data + kept, n, (void *)s->at))
+		return stay_out(s, c, BUS_OUT_OF_STEP);
+	c->tid = this_thread();
+	c->kept = kept + n;
+	pass(s, n);
+	if (c->kept < want)
+		return TAKEN_MORE;
+	if (!c->size) {
+		c->size = message_size(untyped(p->data));
+		if (!c->size)
+			return stay_out(s, c, BUS_OUT_OF_STEP);
+		if (c->size > c->kept)
+			return TAKEN_MORE;
+	}
+	s->head = untyped(p->data);
+	s->have = c->kept;
+	s->size = c->size;
+	c->left = c->size - c->kept;
+	c->kept = 0;
+	c->size = 0;
+	if (!c->left && !awaits_answers(c))
+		drop_stream(&s->key, s->owner);
+	return TAKEN_MESSAGE | TAKEN_MORE;
+}
+
+/* What a bus sends is whole but for the end of a large message. */
+static __always_inline int take_from_bus(struct sending *s, struct connection *c)
+{
+	__u64 size;
+
+	if (c && c->left)
+		return take_rest(s, c);
+	if (!s->at)
+		count(COUNT_BUS_UNREAD);
+	size = s->at && s->len >= sizeof(struct dbus_header) ? message_size(s->at) : 0;
+	if (size)
+		return take_whole(s, c, size);
+	s->fragments = s->nr_fragments; /* authentication */
+	return TAKEN_ALL;
+}
+
+/* Takes what begins where a message may begin. */
+static __always_inline int take_start(struct sending *s, struct connection *c)
+{
+	bool known = c && c->step == IN_STEP, brief;
+	__u32 start = 0;
+	__u64 size = 0;
+
+	if (s->at && s->len >= sizeof(struct dbus_header))
+		size = message_size(s->at);
+	if (size && s->len >= (size < BUS_DATA ? size : BUS_DATA)) {
+		if (c && !known)
+			c->step = IN_STEP;
+		return take_whole(s, c, size);
+	}
+	if (s->at)
+		bpf_probe_read_kernel(&start, s->len < 4 ? s->len & 3 : 4, (void *)s->at);
+	brief = s->at && s->len < sizeof(struct dbus_header) && may_start(start, s->len);
+	if (known && !size && !brief)
+		return stay_out(s, c, BUS_OUT_OF_STEP);
+	if (c && !known && !size) { /* still out of step, as was told */
+		s->len = 0;
+		return TAKEN_MORE;
+	}
+	if (!c)
+		c = make_stream(&s->key, s->owner);
+	if (!c)
+		return tell_unread(s, c, BUS_TOO_MANY);
+	if (size || brief) {
+		c->step = IN_STEP;
+		c->size = size;
+		return take_piece(s, c);
+	}
+	if (s->at && is_auth(start, s->len)) {
+		c->step = IN_AUTH;
+		if (!(__u8)start)
+			pass(s, 1);
+		return TAKEN_MORE;
+	}
+	c->step = OUT_OF_STEP;
+	return tell_unread(s, c, BUS_OUT_OF_STEP);
+}
+
+/* The layout of struct bio_vec and of struct skb_frag. */
+struct fragment {
+	__u64 page;
+	__u32 len;
+	__u32 offset;
+};
+
+/* The next part of what is sent that is in one place. */
+static __always_inline bool next_span(struct sending *s)
+{
+	struct sk_buff *skb = (void *)s->skb;
+	struct fragment fragment;
+
+	if (s->fragments >= s->nr_fragments)
+		return false;
+	if (bpf_probe_read_kernel(&fragment, sizeof(fragment),
+				  (void *)BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, end) +
+					  bpf_core_field_offset(struct skb_shared_info, frags) +
+					  s->fragments * sizeof(fragment)))
+		return false;
+	s->fragments++;
+	s->len = fragment.len;
+	s->at = 0;
+	if (!pages_mapped_at)
+		map_pages((__u64)BPF_CORE_READ(skb, sk, __sk_common.skc_prot, slab));
+	if (pages_mapped_at)
+		s->at = page_address(fragment.page) + fragment.offset;
+	return true;
+}
+
+/* Takes the next piece, message or line. Returns an enum taken. */
+__noinline int take_next(__u32 of)
+{
+	struct sending *s = this_sending(of);
+	struct connection *c;
+
+	if (!s || (!s->len && !next_span(s)))
+		return TAKEN_ALL;
+	if (!s->len)
+		return TAKEN_MORE;
+	s->unread = BUS_READ;
+	c = find_stream(&s->key, s->owner);
+	if (s->key.from_bus)
+		return take_from_bus(s, c);
+	if (!c)
+		return take_start(s, c);
+	if (c->step == STAYS_OUT)
+		return tell_unread(s, c, c->unread);
+	if ((c->left || c->kept) && c->tid != this_thread())
+		return stay_out(s, c, BUS_OUT_OF_STEP);
+	if (c->step == IN_AUTH)
+		return take_auth(s, c, of);
+	if (c->left)
+		return take_rest(s, c);
+	if (c->kept)
+		return take_piece(s, c);
+	return take_start(s, c);
+}
+
+/* Gives up on a connection. Returns an enum taken. */
+__noinline int give_up(__u32 of, __u32 why)
+{
+	struct sending *s = this_sending(of);
+
+	return s ? stay_out(s, find_stream(&s->key, s->owner), why) : TAKEN_ALL;
+}
+
+#endif
