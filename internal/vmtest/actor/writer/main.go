@@ -1,9 +1,16 @@
 // Command writer connects to the system bus, and for each line that it reads
-// calls a name there, in the way that the line says: whole, in one write;
-// pieces, in three, of which the first two are the fixed part of the header; behind, in one write
-// with another call before it. At the line large it asks the bus itself something,
-// at greater length than a socket takes at once, and at reply it answers in pieces
-// what nobody has asked.
+// calls a name there, in the way that the line says:
+//
+//	whole      in one write
+//	pieces     in three, of which the first two are the fixed part of the header
+//	pieces N   in pieces of N bytes
+//	behind     in one write with another call before it
+//	splice     out of a pipe, by splice
+//	address    with an address, which a connected socket refuses
+//	swap       as an answer, which turns into the call while the socket is full
+//
+// At the line large it asks the bus itself something, at greater length than a socket
+// takes at once, and at reply it answers in pieces what nobody has asked.
 package main
 
 import (
@@ -15,6 +22,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/godbus/dbus/v5"
@@ -46,14 +54,8 @@ func run(args []string) error {
 	fmt.Println("ready")
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
-		writes, err := split(lines.Text(), args[0])
-		if err != nil {
+		if err := send(conn, lines.Text(), args[0]); err != nil {
 			return err
-		}
-		for _, w := range writes {
-			if _, err := conn.Write(w); err != nil {
-				return err
-			}
 		}
 		fmt.Println("sent")
 	}
@@ -94,6 +96,28 @@ func connect() (*net.UnixConn, error) {
 	return conn, err
 }
 
+// send calls a name.
+func send(conn *net.UnixConn, way, name string) error {
+	odd := map[string]func(*net.UnixConn, []byte) error{"splice": splice, "address": withAddress, "swap": swap}[way]
+	if odd != nil {
+		call, err := message(3, name, "org.freedesktop.DBus.Peer", "Ping")
+		if err != nil {
+			return err
+		}
+		return odd(conn, call)
+	}
+	writes, err := split(way, name)
+	if err != nil {
+		return err
+	}
+	for _, w := range writes {
+		if _, err := conn.Write(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // split returns the writes by which a name is called.
 func split(way, name string) ([][]byte, error) {
 	call, err := message(3, name, "org.freedesktop.DBus.Peer", "Ping")
@@ -115,6 +139,13 @@ func split(way, name string) ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n, ok := strings.CutPrefix(way, "pieces "); ok {
+		size, err := strconv.Atoi(n)
+		if err != nil {
+			return nil, err
+		}
+		return slices.Collect(slices.Chunk(call, size)), nil
+	}
 	switch way {
 	case "whole":
 		return [][]byte{call}, nil
@@ -127,7 +158,7 @@ func split(way, name string) ([][]byte, error) {
 	case "reply":
 		return pieces(answer), nil
 	}
-	return nil, fmt.Errorf("%q is not whole, pieces, behind, large or reply", way)
+	return nil, fmt.Errorf("%q is no way to send", way)
 }
 
 // pieces divides a message as some libraries send it.
