@@ -1,14 +1,11 @@
 package recording
 
 import (
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
-	"maps"
-	"slices"
 	"strconv"
 	"sync"
 
@@ -288,145 +285,4 @@ func (c counting) Write(p []byte) (int, error) {
 	n, err := c.w.Write(p)
 	*c.n += uint64(max(0, n))
 	return n, err
-}
-
-// definitions is what the stream has defined and not forgotten.
-type definitions struct {
-	host      *event.Host
-	coverage  map[event.Probe]*event.Coverage
-	programs  map[event.ProgramID]*event.Program
-	processes map[event.ProcessID]*event.Process
-	cgroups   map[event.CgroupID]*event.Cgroup
-	// units are the answers about runs that still go on: blame asks once.
-	units     map[event.Question]*event.Unit
-	unitOrder []event.Question
-	// listeners are those behind the buses, named those that the present segment
-	// has named.
-	listeners map[uint32]event.ProcessID
-	named     map[uint32]bool
-}
-
-func newDefinitions() definitions {
-	return definitions{
-		coverage:  make(map[event.Probe]*event.Coverage),
-		programs:  make(map[event.ProgramID]*event.Program),
-		processes: make(map[event.ProcessID]*event.Process),
-		cgroups:   make(map[event.CgroupID]*event.Cgroup),
-		units:     make(map[event.Question]*event.Unit),
-		listeners: make(map[uint32]event.ProcessID),
-		named:     make(map[uint32]bool),
-	}
-}
-
-func (d *definitions) observe(body event.Body) {
-	switch b := body.(type) {
-	case *event.Host:
-		host := *b
-		d.host = &host
-	case *event.Clock:
-		if d.host != nil {
-			d.host.ClockOffsetNS = b.OffsetNS
-		}
-	case *event.Coverage:
-		d.coverage[b.Probe] = b
-	case *event.Program:
-		d.programs[b.ID] = b
-	case *event.Process:
-		d.processes[b.ID] = b
-	case *event.Cgroup:
-		d.cgroups[b.ID] = b
-	case *event.Unit:
-		d.answer(b)
-	case *event.Forget:
-		if _, known := d.processes[b.Process]; known {
-			d.forgetRun(b.Process)
-		}
-		delete(d.processes, b.Process)
-		delete(d.programs, b.Program)
-		delete(d.cgroups, b.Cgroup)
-	}
-}
-
-// maxUnits bounds the answers that are restated; the oldest go first.
-const maxUnits = 1 << 10
-
-// answer keeps an answer, the latest to each question.
-func (d *definitions) answer(u *event.Unit) {
-	if _, known := d.units[u.Question]; !known {
-		d.unitOrder = append(d.unitOrder, u.Question)
-	}
-	d.units[u.Question] = u
-	if len(d.unitOrder) > maxUnits {
-		delete(d.units, d.unitOrder[0])
-		d.unitOrder = d.unitOrder[1:]
-	}
-}
-
-// forgetRun drops the answers about a run that nothing will refer to any more.
-func (d *definitions) forgetRun(run event.ProcessID) {
-	d.unitOrder = slices.DeleteFunc(d.unitOrder, func(q event.Question) bool {
-		if q.Run != run {
-			return false
-		}
-		delete(d.units, q)
-		return true
-	})
-}
-
-// maxListeners bounds the buses whose listener is remembered.
-const maxListeners = 1 << 12
-
-// listening makes the first message to a bus in each segment name the listener.
-// The stream itself names it once.
-func (d *definitions) listening(rec record, b *event.BusMessage) record {
-	if !b.Listener.IsZero() {
-		if len(d.listeners) >= maxListeners {
-			clear(d.listeners)
-		}
-		d.listeners[b.Bus], d.named[b.Bus] = b.Listener, true
-		return rec
-	}
-	listener, known := d.listeners[b.Bus]
-	if !known || d.named[b.Bus] || b.FromBus {
-		return rec
-	}
-	d.named[b.Bus] = true
-	with := *b
-	with.Listener = listener
-	return record{bootNS: rec.bootNS, restated: true, body: &with}
-}
-
-func (d *definitions) newSegment() { clear(d.named) }
-
-// list returns what has to be restated. What others refer to comes first.
-func (d *definitions) list() []any {
-	var list []any
-	if d.host != nil {
-		host := *d.host // it changes with the clock
-		list = append(list, &host)
-	}
-	for _, probe := range slices.Sorted(maps.Keys(d.coverage)) {
-		list = append(list, d.coverage[probe])
-	}
-	for _, id := range slices.Sorted(maps.Keys(d.cgroups)) {
-		list = append(list, d.cgroups[id])
-	}
-	for _, id := range slices.SortedFunc(maps.Keys(d.programs), compareProgram) {
-		list = append(list, d.programs[id])
-	}
-	for _, id := range slices.SortedFunc(maps.Keys(d.processes), compareProcess) {
-		list = append(list, d.processes[id])
-	}
-	for _, q := range d.unitOrder {
-		list = append(list, d.units[q])
-	}
-	return list
-}
-
-func compareProcess(a, b event.ProcessID) int {
-	return cmp.Or(cmp.Compare(a.StartNS, b.StartNS), cmp.Compare(a.PID, b.PID))
-}
-
-func compareProgram(a, b event.ProgramID) int {
-	return cmp.Or(compareProcess(a.Process, b.Process), cmp.Compare(a.Exec, b.Exec))
 }
