@@ -23,6 +23,7 @@ Several files are the parts of one recording, in order. - is stdin. A part that
 cannot be read is an event of type Damage. The exit code is then 1.`
 
 func newDumpCmd() *cobra.Command {
+	memory := newMemoryFlag()
 	cmd := &cobra.Command{
 		Use:   "dump FILE...",
 		Short: "Print the events of a recording as text",
@@ -34,18 +35,20 @@ func newDumpCmd() *cobra.Command {
 			if err := checkFiles(args); err != nil {
 				return usage(cmd, err)
 			}
-			return runDump(cmd.Context(), args, cmd)
+			return runDump(cmd.Context(), args, memory, cmd)
 		},
 	}
+	memory.add(cmd)
 	return cmd
 }
 
-func runDump(ctx context.Context, names []string, cmd *cobra.Command) (err error) {
+func runDump(ctx context.Context, names []string, memory memoryFlag, cmd *cobra.Command) (err error) {
 	src, err := openRecorded(ctx, names, false, cmd.InOrStdin(), cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
 	defer func() { err = join(err, src.Close()) }()
+	src.limit(memory)
 	out := bufio.NewWriter(cmd.OutOrStdout())
 	summary, err := dump(ctx, src, render.NewDumper(out))
 	if flushed := out.Flush(); err == nil && flushed != nil {

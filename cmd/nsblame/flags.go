@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nsblame/nsblame/internal/observe/probe"
+	"github.com/nsblame/nsblame/internal/stream/recording"
 )
 
 // choice is a flag that takes one of a few words.
@@ -205,4 +206,33 @@ func (b *byteCount) Set(s string) error {
 	}
 	*b = byteCount(n)
 	return nil
+}
+
+// memoryFlag is --max-memory, which bounds what a recording may take.
+type memoryFlag uint64
+
+func newMemoryFlag() memoryFlag { return recording.DefaultMemory }
+
+// String returns the number of bytes, in MiB where it is whole ones.
+func (m *memoryFlag) String() string {
+	if n := uint64(*m); n%(1<<20) != 0 {
+		return strconv.FormatUint(n, 10)
+	}
+	return strconv.FormatUint(uint64(*m)>>20, 10) + "M"
+}
+
+// Type names the value in the help.
+func (m *memoryFlag) Type() string { return "size" }
+
+// Set parses "1048576", "64M", "2GiB".
+func (m *memoryFlag) Set(s string) error {
+	n, err := parseBytes(s)
+	if err == nil {
+		*m = memoryFlag(n)
+	}
+	return err
+}
+
+func (m *memoryFlag) add(cmd *cobra.Command) {
+	cmd.Flags().Var(m, "max-memory", "how much a recording may have nsblame remember (64M, 2G); a part beyond that is damaged")
 }

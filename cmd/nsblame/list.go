@@ -44,10 +44,11 @@ type listOptions struct {
 	color  colorFlag
 	tree   bool
 	from   []string
+	memory memoryFlag
 }
 
 func newListCmd() *cobra.Command {
-	opt := &listOptions{output: newOutputFlag(), color: newColorFlag()}
+	opt := &listOptions{output: newOutputFlag(), color: newColorFlag(), memory: newMemoryFlag()}
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the network namespaces that exist, and what holds them",
@@ -69,6 +70,7 @@ func newListCmd() *cobra.Command {
 	cmd.Flags().BoolVar(&opt.tree, "tree", false, "show everything about each, in a block of lines")
 	opt.color.add(cmd)
 	cmd.Flags().StringArrayVar(&opt.from, "from", nil, "look up creations in this recording, a `file`; repeatable, for the parts of one in order too")
+	opt.memory.add(cmd)
 	return cmd
 }
 
@@ -98,6 +100,7 @@ func runList(ctx context.Context, opt *listOptions, cmd *cobra.Command) error {
 	for _, path := range from.paths {
 		watched = append(watched, path)
 	}
+	from.memory = opt.memory
 	found, err := takeSurvey(ctx, watched)
 	if err != nil {
 		return unlessStopped(ctx, err)
@@ -131,8 +134,9 @@ func unlessStopped(ctx context.Context, err error) error {
 type recordings struct {
 	names []string
 	// paths are the files' own, by the names given.
-	paths map[string]string
-	list  []*indexed
+	paths  map[string]string
+	list   []*indexed
+	memory memoryFlag
 }
 
 // indexed is a recording that was read.
@@ -185,6 +189,7 @@ func (r *recordings) readOne(ctx context.Context, s *survey.Survey, first int, u
 	if err != nil {
 		return nil, 0, err
 	}
+	src.limit(r.memory)
 	index := life.NewIndex()
 	summary, err := engine.Run(ctx, &otherwise{src}, engine.Options{Consumers: []finding.Consumer{index}})
 	used := src.next

@@ -66,6 +66,13 @@ func (r *recorded) begin(stdin io.Reader) (*recorded, error) {
 	return r, nil
 }
 
+// limit bounds the memory that the recording may take.
+func (r *recorded) limit(memory memoryFlag) {
+	if r.reader != nil {
+		r.reader.MaxMemory = uint64(memory)
+	}
+}
+
 func (r *recorded) name() string { return r.names[r.next-1] }
 
 func (r *recorded) open(stdin io.Reader) (io.Reader, error) {

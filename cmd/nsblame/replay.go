@@ -28,11 +28,12 @@ the summary covers all of it.
 type replayOptions struct {
 	printFlags
 	follow bool
+	memory memoryFlag
 	failOn failOnFlag
 }
 
 func newReplayCmd() *cobra.Command {
-	opt := &replayOptions{printFlags: newPrintFlags()}
+	opt := &replayOptions{printFlags: newPrintFlags(), memory: newMemoryFlag()}
 	cmd := &cobra.Command{
 		Use:   "replay FILE...",
 		Short: "Print a recording as trace does",
@@ -50,6 +51,7 @@ func newReplayCmd() *cobra.Command {
 	cmd.Flags().SortFlags = false
 	opt.printFlags.add(cmd)
 	cmd.Flags().BoolVar(&opt.follow, "follow", false, "wait for more at the end of the file; Ctrl-C ends it")
+	opt.memory.add(cmd)
 	opt.failOn.add(cmd)
 	return cmd
 }
@@ -92,6 +94,7 @@ func runReplay(ctx context.Context, opt *replayOptions, names []string, cmd *cob
 		return err
 	}
 	defer func() { err = join(err, src.Close()) }()
+	src.limit(opt.memory)
 	summary, err := engine.Run(ctx, src, engine.Options{
 		Consumers: append(opt.failOn.consumers(), opt.printer(cmd.OutOrStdout(), cmd.ErrOrStderr())),
 		Filter:    opt.filter.engineFilter(),

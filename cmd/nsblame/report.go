@@ -30,11 +30,12 @@ type reportOptions struct {
 	color  colorFlag
 	filter filterFlags
 	live   liveFlags
+	memory memoryFlag
 	failOn failOnFlag
 }
 
 func newReportCmd() *cobra.Command {
-	opt := &reportOptions{output: newReportOutputFlag(), color: newColorFlag(), live: newLiveFlags()}
+	opt := &reportOptions{output: newReportOutputFlag(), color: newColorFlag(), live: newLiveFlags(), memory: newMemoryFlag()}
 	cmd := &cobra.Command{
 		Use:   "report [FILE...]",
 		Short: "Summarise root causes: how many, how often, how to end them",
@@ -58,6 +59,7 @@ func newReportCmd() *cobra.Command {
 	opt.color.add(cmd)
 	opt.filter.add(cmd)
 	opt.live.add(cmd)
+	opt.memory.add(cmd)
 	opt.failOn.add(cmd)
 	return cmd
 }
@@ -108,6 +110,7 @@ func reportRecorded(cmd *cobra.Command, opt *reportOptions, names []string) (err
 		return err
 	}
 	defer func() { err = join(err, src.Close()) }()
+	src.limit(opt.memory)
 	r, summary, err := collect(cmd.Context(), src, opt)
 	if err != nil {
 		return err

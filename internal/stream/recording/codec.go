@@ -180,13 +180,18 @@ func (c *codec) text(b []byte) string {
 	return s
 }
 
+// maxWord bounds a string of nsblame's own making.
+const maxWord = 1 << 16
+
 // word is a string of nsblame's own making.
 func word[S ~string](c *codec, name string, v *S) {
 	switch c.mode {
 	case encoding:
 		c.putRaw(string(bytes.ToValidUTF8([]byte(*v), []byte("\uFFFD"))))
 	case decoding:
-		*v = S(c.text(c.raw()))
+		raw := c.raw()
+		c.bad = c.bad || len(raw) > maxWord
+		*v = S(c.text(raw))
 	case describing:
 		c.describe(name, `"string"`, `""`)
 	case visiting:

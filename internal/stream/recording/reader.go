@@ -36,11 +36,15 @@ const (
 
 // Reader reads a stream of events from one or more files. It puts a Damage event
 // in the place of a damaged part and goes on behind it. It holds one block at a
-// time.
+// time. What a recording defines and does not forget is bounded by MaxMemory.
 type Reader struct {
 	// Growing is set for a file that may still be written to. Reading then ends
 	// with the last record of the stream, not with the end of the file.
 	Growing bool
+	// MaxMemory is how many bytes what the recording defines may take. Beyond it a
+	// Damage event stands for the block, and all that was defined is forgotten.
+	// NewReader sets it to DefaultMemory.
+	MaxMemory uint64
 
 	in     window
 	zstd   *zstd.Decoder
@@ -62,9 +66,10 @@ type Reader struct {
 	restating int64
 	seen      seen
 	// closed is the last record of a file.
-	closed *closing
-	ended  bool
-	block  placed
+	closed    *closing
+	ended     bool
+	block     placed
+	allowance allowance
 }
 
 // placed is where the present block lies.
@@ -81,7 +86,7 @@ type seen struct {
 // NewReader reads the head of a recording.
 func NewReader(r io.Reader) (*Reader, error) {
 	d := &Reader{
-		restating: -1, codec: codec{mode: decoding},
+		MaxMemory: DefaultMemory, restating: -1, codec: codec{mode: decoding}, allowance: newAllowance(),
 		seen: seen{coverage: make(map[event.Probe]event.Coverage), listeners: make(map[uint32]bool)},
 	}
 	err := d.open(r)
@@ -312,6 +317,11 @@ func (d *Reader) take() (event.Event, bool) {
 			d.damage(event.Damage{Offset: d.block.offset, Bytes: d.block.bytes, Blocks: 1, Why: "records follow the last one"})
 		}
 	case event.Body:
+		if code := d.allowance.take(b, d.MaxMemory); code != "" {
+			d.left = 0
+			d.damage(event.Damage{Offset: d.block.offset, Bytes: d.block.bytes, Blocks: 1, Code: code})
+			return event.Event{}, false
+		}
 		if !r.restated {
 			d.note(b)
 			return event.Event{BootNS: r.bootNS, Body: b}, true

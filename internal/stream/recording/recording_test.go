@@ -48,6 +48,9 @@ func stream() *rapid.Generator[[]event.Event] {
 		for _, b := range rapid.SliceOfN(body(), 0, 12).Draw(t, "bodies") {
 			if p, ok := b.(*event.Process); ok { // any bytes, not only UTF-8
 				p.Comm = string(rapid.SliceOfN(rapid.Byte(), 0, 15).Draw(t, "comm"))
+				if p.Parent == p.ID {
+					p.Parent = event.ProcessID{} // nothing is its own parent
+				}
 			}
 			list = append(list, event.Event{BootNS: rapid.Uint64().Draw(t, "boot"), Body: b})
 		}
@@ -560,6 +563,9 @@ func FuzzReader(f *testing.F) {
 	_, file := sampleFile(f)
 	f.Add(file)
 	f.Add(file[:len(file)-20])
+	for _, list := range shapes() {
+		f.Add(write(f, options, list, func(i int) bool { return i%3 == 0 }))
+	}
 	f.Fuzz(func(t *testing.T, file []byte) {
 		list, err := read(file)
 		if err != nil && list != nil {
@@ -578,6 +584,21 @@ func FuzzReader(f *testing.F) {
 			t.Fatalf("in parts: %v (-at once +in parts):\n%s", err, d)
 		}
 	})
+}
+
+// shapes are streams that no machine can have seen, or that take much.
+func shapes() [][]event.Event {
+	id := func(i uint32) event.ProcessID { return event.ProcessID{PID: i + 1, StartNS: 1} }
+	var own, circle, kinds, long []event.Event
+	for i := range uint32(4) {
+		own = append(own, event.Event{Body: &event.Process{ID: id(i), Parent: id(i)}})
+		circle = append(circle, event.Event{Body: &event.Process{ID: id(i), Parent: id((i + 1) % 4)}})
+		long = append(long, event.Event{Body: &event.Program{ID: event.ProgramID{Process: id(i)}, Argv: make([]string, 1<<10)}})
+	}
+	for i := range 2 * maxKinds {
+		kinds = append(kinds, event.Event{Body: &event.Loss{Kind: event.LossKind(fmt.Sprint(i))}})
+	}
+	return [][]event.Event{own, circle, kinds, long}
 }
 
 // trickle gives a file away in small parts.
