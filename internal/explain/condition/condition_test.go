@@ -240,3 +240,28 @@ func TestLeakedProperty(t *testing.T) {
 		}
 	})
 }
+
+// Namespaces for which there is no room count as leaked, and are in doubt.
+func TestTooManyToFollowAreInDoubt(t *testing.T) {
+	s := judge(t, "leaked")
+	const n = 20_000
+	for i := range uint64(n) {
+		netns := event.NetnsCreate{Serial: i + 1, UID: 1000}
+		for _, f := range []finding.Finding{
+			&finding.Observed{Event: event.Event{Body: &event.Coverage{Probe: event.ProbeRelease, Live: true}}},
+			&finding.Observed{Event: event.Event{Body: &netns}},
+			&finding.Created{Selected: true, Attribution: finding.NewAttribution(&lineage.Creation{Netns: netns})},
+		} {
+			if err := s.Consume(f); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if got := s.alive.Bytes() + s.undecided.Bytes(); got > aliveBudget+undecidedBudget {
+		t.Errorf("%d bytes are kept", got)
+	}
+	met, err := s.Verdict()
+	if err != nil || len(met) != 1 || met[0].Count != n || met[0].Doubt.Kind != EndsLost || met[0].Doubt.Count == 0 {
+		t.Errorf("%+v, %v", met, err)
+	}
+}

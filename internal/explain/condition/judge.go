@@ -5,8 +5,23 @@ import (
 	"slices"
 
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/bounded"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 )
+
+// The budgets of a Judge, in bytes.
+const (
+	aliveBudget     = 768 << 10
+	undecidedBudget = 512 << 10
+)
+
+// Budgets returns the bounds of a Judge.
+func Budgets() []bounded.Budget {
+	return []bounded.Budget{
+		{Name: "condition: namespaces that exist", Bytes: aliveBudget},
+		{Name: "condition: namespaces whose creation is not decided about", Bytes: undecidedBudget},
+	}
+}
 
 // Judge judges a run by conditions. It consumes every finding of the run.
 type Judge struct {
@@ -15,10 +30,10 @@ type Judge struct {
 	lost       map[event.LossKind]uint64
 	damages    uint64
 	// alive are the selected namespaces that have not ended.
-	alive map[uint64]bool
+	alive *bounded.Store[uint64, bool]
 	// undecided are the namespaces whose creation has not come yet, true for those
 	// that have ended.
-	undecided map[uint64]bool
+	undecided *bounded.Store[uint64, bool]
 	// watched is set if the ends of namespaces are seen, otherwise why says why
 	// not.
 	watched bool
@@ -37,7 +52,8 @@ type Judge struct {
 func NewJudge(conditions []Condition) *Judge {
 	return &Judge{
 		conditions: conditions, counts: make([]uint64, len(conditions)),
-		lost: make(map[event.LossKind]uint64), alive: make(map[uint64]bool), undecided: make(map[uint64]bool),
+		lost:  make(map[event.LossKind]uint64),
+		alive: bounded.NewStore[uint64, bool](aliveBudget), undecided: bounded.NewStore[uint64, bool](undecidedBudget),
 	}
 }
 
@@ -58,7 +74,7 @@ func (j *Judge) observe(ev event.Event) error {
 	case *event.NetnsCreate:
 		j.seen++
 		if b.Errno == 0 {
-			j.undecided[b.Serial] = false
+			j.undecided.Put(b.Serial, false, bounded.ShareOfUser(b.UID), 0)
 		}
 	case *event.NetnsRelease:
 		j.gone(b.Serial)
@@ -81,9 +97,9 @@ func (j *Judge) observe(ev event.Event) error {
 
 // gone notes the end of a namespace, whose creation may still have to come.
 func (j *Judge) gone(serial uint64) {
-	delete(j.alive, serial)
-	if _, undecided := j.undecided[serial]; undecided {
-		j.undecided[serial] = true
+	j.alive.Delete(serial)
+	if _, undecided := j.undecided.Get(serial); undecided {
+		j.undecided.Put(serial, true, event.Owner{}, 0)
 	}
 }
 
@@ -101,13 +117,13 @@ func (j *Judge) unjudged() error {
 // created takes a creation with its causes.
 func (j *Judge) created(c *finding.Created) {
 	serial, created := c.Netns.Serial, c.Netns.Errno == 0
-	ended := j.undecided[serial]
-	delete(j.undecided, serial)
+	ended, _ := j.undecided.Get(serial)
+	j.undecided.Delete(serial)
 	if !c.Selected {
 		return
 	}
 	if created && !ended {
-		j.alive[serial] = true
+		j.alive.Put(serial, true, bounded.ShareOfUser(c.Netns.UID), 0)
 	}
 	if created && (c.Process.CgroupUnknown || c.Process.CgroupTruncated) {
 		j.unplaced++
@@ -149,7 +165,7 @@ func (j *Judge) judge(c Condition, count uint64) Met {
 			m.Doubt.Kind = StreamCutOff
 		}
 	case Leaked:
-		m.Count = uint64(len(j.alive))
+		m.Count = uint64(j.alive.Len()) + j.alive.Dropped()
 		if n := j.lostEnds(); n > 0 && m.Count > 0 {
 			m.Doubt = Doubt{EndsLost, n}
 		}
@@ -170,10 +186,10 @@ func (j *Judge) allLost() uint64 {
 	return total
 }
 
-// lostEnds counts the losses that can hide an end but no creation. Those that can
-// hide a creation are in doubt.
+// lostEnds counts the losses that can hide an end but no creation, and the namespaces
+// for which there was no room. Those that can hide a creation are in doubt.
 func (j *Judge) lostEnds() uint64 {
-	var n uint64
+	n := j.alive.Dropped() + j.undecided.Dropped()
 	for kind, count := range j.lost {
 		if kind.Hides(event.HiddenEnds) && !kind.Hides(event.HiddenCreations) {
 			n += count

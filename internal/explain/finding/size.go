@@ -18,6 +18,9 @@ const (
 // shares count, for nothing says how long others keep them.
 func (c *Attribution) Size() uint64 {
 	size := attributionSize + c.Creation.Size() + c.Origin.size()
+	if own := c.Ancestry; len(own) > 0 && len(c.Origin.Ancestry) > 0 && &own[0] == &c.Origin.Ancestry[0] {
+		size -= lineage.SizeOf(own) // it is one list
+	}
 	for i := range c.Links {
 		size += c.Links[i].size()
 	}

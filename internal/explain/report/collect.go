@@ -2,41 +2,47 @@ package report
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/bounded"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
 	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
 
-// Bounds of what is kept; what goes beyond is counted.
-const (
-	maxCauses = 1 << 14
-	maxDamage = 16
-)
+// maxDamage bounds the damages that are kept one by one.
+const maxDamage = 16
 
 // Collector makes a Report of the findings of a run.
 type Collector struct {
 	report      Report
-	groups      map[string]*group
-	order       []*group
-	similar     map[string]int
-	pernetInits map[string]int // their places in the report
-	lives       map[uint64]*life
-	endings     *event.Coverage
-	created     uint64
-	begun       bool
-	costing     costing
+	groups      *bounded.Store[digest, *group]
+	found       uint64 // the number of causes so far
+	similar     map[digest]int
+	pernetInits map[digest]int // their places in the report
+	// alive are the namespaces that exist, gone those that were released.
+	alive, gone *bounded.Store[uint64, *life]
+	// forgotten counts the namespaces whose end is not followed for want of room.
+	forgotten uint64
+	endings   *event.Coverage
+	created   uint64
+	begun     bool
+	costing   costing
 	suspects
 }
 
 // group is a cause in the making.
 type group struct {
 	Cause
-	like           string
+	key, like      digest
+	order          uint64 // its place among those found
+	dropped        bool   // for want of room
 	moments        recurring
 	life, teardown series
 	// runBy, containers and occupants become the tallies of the cause.
@@ -44,10 +50,12 @@ type group struct {
 	spent                        map[string]*series
 	costing                      costing
 	example                      int // the strength of its evidence
+	exampleSize                  uint64
 }
 
 // life is a namespace between its creation and its end.
 type life struct {
+	owner             event.Owner
 	created, released uint64
 	// group is the cause, once that is known.
 	group *group
@@ -63,14 +71,42 @@ type life struct {
 
 // NewCollector returns one that has seen nothing.
 func NewCollector() *Collector {
-	return &Collector{
+	c := &Collector{
 		report:      Report{Gaps: Gaps{Lost: make(map[event.LossKind]uint64)}},
-		groups:      make(map[string]*group),
-		similar:     make(map[string]int),
-		pernetInits: make(map[string]int),
-		lives:       make(map[uint64]*life),
+		groups:      bounded.NewStore[digest, *group](causeBudget),
+		similar:     make(map[digest]int),
+		pernetInits: make(map[digest]int),
+		alive:       bounded.NewStore[uint64, *life](aliveBudget),
+		gone:        bounded.NewStore[uint64, *life](goneBudget),
 		suspects:    newSuspects(),
 	}
+	c.groups.Drop = func(_ digest, g *group) { c.ungroup(g) }
+	c.alive.Drop = func(uint64, *life) { c.forgotten++ }
+	return c
+}
+
+// ungroup takes back a cause for which there is no room any more.
+func (c *Collector) ungroup(g *group) {
+	c.report.Ungrouped += g.Count
+	if c.similar[g.like]--; c.similar[g.like] == 0 {
+		delete(c.similar, g.like)
+	}
+	*g = group{dropped: true} // lives may still refer to it
+}
+
+// life finds a namespace, nil if it is not followed.
+func (c *Collector) life(serial uint64) *life {
+	if l, ok := c.alive.Get(serial); ok {
+		return l
+	}
+	l, _ := c.gone.Get(serial)
+	return l
+}
+
+// forget drops a namespace about which nothing more is to be said.
+func (c *Collector) forget(serial uint64) {
+	c.alive.Delete(serial)
+	c.gone.Delete(serial)
 }
 
 // RankCosts has the report say what creations are made of.
@@ -94,25 +130,26 @@ func (c *Collector) observe(ev event.Event) {
 	case *event.NetnsCreate:
 		c.created++
 		if b.Errno == 0 {
-			c.lives[b.Serial] = &life{created: ev.BootNS}
+			owner := bounded.ShareOfUser(b.UID)
+			c.alive.Put(b.Serial, &life{created: ev.BootNS, owner: owner}, owner, lifeSize)
 		}
 	case *event.NetnsRelease:
-		if l := c.lives[b.Serial]; l != nil && l.released == 0 {
+		if l := c.life(b.Serial); l != nil && l.released == 0 {
 			l.released, l.joins = ev.BootNS, b.Joins
 			c.countLife(b.Serial, l)
 		}
 	case *event.NetnsFree:
-		if l := c.lives[b.Serial]; l != nil && !l.freed {
+		if l := c.life(b.Serial); l != nil && !l.freed {
 			l.freed, l.teardown = true, b.DurationNS
 			c.countLife(b.Serial, l)
 		}
 	case *event.NetnsJoin:
-		if l := c.lives[b.Serial]; l != nil {
+		if l := c.life(b.Serial); l != nil {
 			l.noticed++
 			l.awaited++
 		}
 	case *event.NetnsJoinCount:
-		if l := c.lives[b.Serial]; l != nil {
+		if l := c.life(b.Serial); l != nil {
 			l.joins = b.Joins
 		}
 	case *event.Loss:
@@ -157,7 +194,7 @@ func (c *Collector) add(created *finding.Created) {
 	r := &c.report
 	if !created.Selected {
 		r.FilteredOut++
-		delete(c.lives, k.Netns.Serial)
+		c.forget(k.Netns.Serial)
 		return
 	}
 	r.Selected++
@@ -171,17 +208,26 @@ func (c *Collector) add(created *finding.Created) {
 	if measured {
 		c.costing.add(&k.Netns)
 	}
-	g := c.group(k)
-	if g == nil {
+	pressed := c.groups.Bytes() > causeBudget/2
+	g := c.group(k, pressed)
+	if g.dropped {
 		r.Ungrouped++
-		delete(c.lives, k.Netns.Serial)
+		c.forget(k.Netns.Serial)
 		return
 	}
-	g.add(k)
+	g.add(k, pressed)
 	if measured {
 		g.costing.add(&k.Netns)
 	}
-	if l := c.lives[k.Netns.Serial]; l != nil {
+	if pressed {
+		g.compact()
+	}
+	c.groups.Resize(g.key, g.size())
+	if g.dropped {
+		c.forget(k.Netns.Serial)
+		return
+	}
+	if l := c.life(k.Netns.Serial); l != nil {
 		l.group = g
 		c.countLife(k.Netns.Serial, l)
 	}
@@ -190,6 +236,10 @@ func (c *Collector) add(created *finding.Created) {
 // countLife counts a life that is over with its cause, once both are known.
 func (c *Collector) countLife(serial uint64, l *life) {
 	if l.group == nil {
+		return
+	}
+	if l.group.dropped {
+		c.forget(serial)
 		return
 	}
 	if l.released != 0 && !l.counted {
@@ -201,7 +251,11 @@ func (c *Collector) countLife(serial uint64, l *life) {
 			l.group.teardown.add(l.teardown)
 		}
 		l.group.Unreported += l.unreported()
-		delete(c.lives, serial)
+		c.forget(serial)
+	} else if l.counted {
+		// only its teardown and its joins are still to come: it goes first
+		c.alive.Delete(serial)
+		c.gone.Put(serial, l, l.owner, lifeSize)
 	}
 }
 
@@ -210,19 +264,22 @@ func (l *life) unreported() uint64 { return uint64(l.joins - min(l.joins, l.noti
 
 // joined takes a process that moved into a namespace whose creation was selected.
 func (c *Collector) joined(j *finding.Joined) {
-	l := c.lives[j.Netns.Serial]
+	l := c.life(j.Netns.Serial)
 	if l == nil {
 		return
 	}
 	l.awaited -= min(l.awaited, 1)
 	switch p := &j.Process; {
-	case l.group == nil:
+	case l.group == nil || l.group.dropped:
 	case !j.Occupant():
 		l.group.Visits++
 	case p.Exec != nil:
 		l.group.occupants.add(occupant(p.Exec, j))
 	default:
 		l.group.occupants.add(occupant(p, j))
+	}
+	if g := l.group; g != nil && !g.dropped {
+		c.groups.Resize(g.key, g.size())
 	}
 	c.countLife(j.Netns.Serial, l)
 }
@@ -236,28 +293,49 @@ func occupant(p *lineage.Process, j *finding.Joined) []string {
 	return command(p, j.Ancestry, &j.Placement)
 }
 
-// group finds the cause that an attribution belongs to; nil if there is no room for a
-// new one.
-func (c *Collector) group(k *finding.Attribution) *group {
+// group finds the cause that an attribution belongs to. If there is little room a new
+// one is cut.
+func (c *Collector) group(k *finding.Attribution, pressed bool) *group {
 	cause, key, like := identify(k)
-	g, known := c.groups[key]
-	if known {
+	if g, known := c.groups.Get(key); known {
 		return g
 	}
-	if len(c.groups) == maxCauses {
-		return nil
+	if brief, isCut := lineage.Brief(cause.Command); pressed && isCut {
+		cause.Command, cause.CommandTruncated = brief, true
 	}
-	g = &group{Cause: cause, like: like, spent: make(map[string]*series), example: -1}
-	c.groups[key] = g
-	c.order = append(c.order, g)
+	c.found++
+	g := &group{Cause: cause, key: key, like: like, order: c.found, spent: make(map[string]*series), example: -1}
 	c.similar[like]++
+	c.groups.Put(key, g, share(k), g.size())
 	return g
+}
+
+// digest stands for what makes a cause, which can be of any length.
+type digest [sha256.Size]byte
+
+// digestOf is the digest of lists of texts. No two lists have the same.
+func digestOf(lists ...[]string) (d digest) {
+	h := sha256.New()
+	var length [8]byte
+	number := func(n int) {
+		binary.LittleEndian.PutUint64(length[:], uint64(n))
+		h.Write(length[:])
+	}
+	for _, list := range lists {
+		number(len(list))
+		for _, text := range list {
+			number(len(text))
+			io.WriteString(h, text)
+		}
+	}
+	h.Sum(d[:0])
+	return d
 }
 
 // identify reads out of an attribution what makes its root cause: where it began and
 // with which command, in which unit the namespace was made, by which setting
 // and on which way. like is the same without the command's arguments.
-func identify(k *finding.Attribution) (cause Cause, key, like string) {
+func identify(k *finding.Attribution) (cause Cause, key, like digest) {
 	o := &k.Origin
 	cause = Cause{
 		Trigger: o.Trigger, Origin: unitRef(&o.Placement), Creator: unitRef(&k.Placement), Settings: decisive(k),
@@ -300,9 +378,9 @@ func identify(k *finding.Attribution) (cause Cause, key, like string) {
 	for _, s := range cause.Settings {
 		ways = append(ways, s.Name, s.Value, s.File, fmt.Sprint(s.Line))
 	}
-	rest := fmt.Sprintf("%q %q %#v %#v", own, ways, cause.Origin, cause.Creator)
+	places := []string{fmt.Sprintf("%#v", cause.Origin), fmt.Sprintf("%#v", cause.Creator)}
 	program := cause.Command[:min(1, len(cause.Command))]
-	return cause, fmt.Sprintf("%q %s", cause.Command, rest), fmt.Sprintf("%q %s", program, rest)
+	return cause, digestOf(cause.Command, own, ways, places), digestOf(program, own, ways, places)
 }
 
 // decisive are the unit's settings that made the namespace. A unit may have such
@@ -338,7 +416,7 @@ func actor(k *finding.Attribution) event.ProcessID {
 	return k.Process.ID
 }
 
-func (g *group) add(k *finding.Attribution) {
+func (g *group) add(k *finding.Attribution, pressed bool) {
 	if g.Count == 0 {
 		g.First = k.BootNS
 	}
@@ -346,12 +424,17 @@ func (g *group) add(k *finding.Attribution) {
 	g.First, g.Last = min(g.First, k.BootNS), max(g.Last, k.BootNS)
 	if k.Netns.Errno != 0 {
 		g.Failed++
-		g.Errors[k.Netns.Errno]++
+		if _, known := g.Errors[k.Netns.Errno]; known || len(g.Errors) < maxErrors {
+			g.Errors[k.Netns.Errno]++
+		}
 	}
 	g.Evidence[k.Origin.Evidence]++
 	g.moments.add(moment{k.BootNS, actor(k)})
 	if strength := k.Origin.Evidence.Strength(); g.Example == nil || strength > g.example {
-		g.example, g.Example = strength, k
+		if pressed {
+			k = k.Brief()
+		}
+		g.example, g.Example, g.exampleSize = strength, k, k.Size()
 	}
 	for i := range k.Links {
 		if how := k.Links[i].Restart(); how != nil && (g.Restarted == nil || how.Ended != nil) {
@@ -391,6 +474,9 @@ func parent(k *finding.Attribution) []string {
 
 func (g *group) spend(what string, ns uint64) {
 	s := g.spent[what]
+	if s == nil && len(g.spent) == maxSpent {
+		return
+	}
 	if s == nil {
 		s = &series{}
 		g.spent[what] = s
@@ -405,28 +491,39 @@ func (c *Collector) Report() *Report {
 		r.Seen = c.created
 	}
 	r.Endings = c.endingsSeen()
-	for _, l := range c.lives {
-		if l.group == nil {
-			continue
-		}
-		l.group.Unreported += l.unreported()
-		if l.released != 0 || l.freed {
-			continue
-		}
-		if l.group.Alive == 0 || l.created < l.group.OldestAlive {
-			l.group.OldestAlive = l.created
-		}
-		l.group.Alive++
-	}
-	slices.SortStableFunc(c.order, func(a, b *group) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.First, b.First))
-	})
-	for _, g := range c.order {
+	c.alive.All(countAlive)
+	c.gone.All(countAlive)
+	for _, g := range c.sorted() {
 		r.Causes = append(r.Causes, c.finish(g, &r))
 	}
 	r.Costs = c.costing.costs()
 	r.Suspects = c.judge(&r)
 	return &r
+}
+
+// countAlive counts what is said of a namespace at the end.
+func countAlive(_ uint64, l *life) {
+	if l.group == nil || l.group.dropped {
+		return
+	}
+	l.group.Unreported += l.unreported()
+	if l.released != 0 || l.freed {
+		return
+	}
+	if l.group.Alive == 0 || l.created < l.group.OldestAlive {
+		l.group.OldestAlive = l.created
+	}
+	l.group.Alive++
+}
+
+// sorted returns the causes, the most frequent first.
+func (c *Collector) sorted() []*group {
+	var list []*group
+	c.groups.All(func(_ digest, g *group) { list = append(list, g) })
+	slices.SortFunc(list, func(a, b *group) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.First, b.First), cmp.Compare(a.order, b.order))
+	})
+	return list
 }
 
 func (c *Collector) finish(g *group, r *Report) Cause {
@@ -466,7 +563,7 @@ func spentOrder(spent map[string]*series) []string {
 }
 
 func (c *Collector) endingsSeen() Endings {
-	e := Endings{}
+	e := Endings{Lost: c.forgotten}
 	switch {
 	case c.endings == nil:
 		e.Why = Reason{Code: EndsNotWatched}

@@ -1,9 +1,8 @@
 package report
 
 import (
-	"fmt"
-
 	"github.com/nsblame/nsblame/internal/explain/finding"
+	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
 
 // maxPernetInits bounds the groups of loadings that are kept; what goes beyond is
@@ -31,7 +30,10 @@ func (c *Collector) load(l *finding.PernetInit) {
 		return
 	}
 	cause, key, _ := identify(l.Attribution)
-	key = fmt.Sprintf("%q %s", l.Init.Subsystem, key)
+	key = digestOf([]string{l.Init.Subsystem, string(key[:])})
+	if brief, isCut := lineage.Brief(cause.Command); isCut {
+		cause.Command, cause.CommandTruncated = brief, true
+	}
 	i, known := c.pernetInits[key]
 	if !known && len(c.pernetInits) == maxPernetInits {
 		c.report.PernetInitsUngrouped++

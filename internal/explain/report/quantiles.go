@@ -51,13 +51,18 @@ func (s *series) add(v uint64) {
 	case len(s.values) < maxExact:
 		s.values = append(s.values, v)
 	default:
-		s.sketch = newSketch()
-		for _, kept := range s.values {
-			count(s.sketch, kept)
-		}
-		s.values = nil
+		s.summarise()
 		count(s.sketch, v)
 	}
+}
+
+// summarise puts all values into a sketch.
+func (s *series) summarise() {
+	s.sketch = newSketch()
+	for _, kept := range s.values {
+		count(s.sketch, kept)
+	}
+	s.values = nil
 }
 
 func newSketch() *ddsketch.DDSketch {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/bounded"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
@@ -14,7 +15,6 @@ import (
 // Bounds of what is kept of the units that were there.
 const (
 	maxSuspects = 256
-	maxUnits    = 1 << 16
 )
 
 // Suspects are the units that had processes at the beginning of the stream and
@@ -48,13 +48,12 @@ type Suspect struct {
 
 // suspects collects who was there and who had a part in what.
 type suspects struct {
-	began, ended map[UnitRef]uint32
+	began, ended *bounded.Store[UnitRef, uint32]
 	listed       [2]bool // at the beginning, at the end
 	short        Reason  // why a list is not whole
 	unplaced     uint32
-	involved     map[UnitRef]bool
-	named        map[UnitRef]bool // by chains
-	overflow     bool
+	involved     *bounded.Store[UnitRef, bool]
+	named        *bounded.Store[UnitRef, bool] // by chains
 	unknown      uint64
 	unplacedMade uint64
 	cutLineage   uint64
@@ -62,8 +61,8 @@ type suspects struct {
 
 func newSuspects() suspects {
 	return suspects{
-		began: make(map[UnitRef]uint32), ended: make(map[UnitRef]uint32),
-		involved: make(map[UnitRef]bool), named: make(map[UnitRef]bool),
+		began: bounded.NewStore[UnitRef, uint32](unitBudget), ended: bounded.NewStore[UnitRef, uint32](unitBudget),
+		involved: bounded.NewStore[UnitRef, bool](unitBudget), named: bounded.NewStore[UnitRef, bool](unitBudget),
 	}
 }
 
@@ -88,11 +87,11 @@ func (s *suspects) active(a *event.Active) {
 			continue
 		}
 		unit := unitRef(&place)
-		if _, known := to[unit]; !known && len(to) == maxUnits {
-			s.short = Reason{Code: TooManyUnits}
-			continue
-		}
-		to[unit] += p.Processes
+		n, _ := to.Get(unit)
+		to.Put(unit, n+p.Processes, unit.share(), unit.size())
+	}
+	if to.Dropped() > 0 {
+		s.short = Reason{Code: TooManyUnits}
 	}
 }
 
@@ -127,22 +126,15 @@ func (s *suspects) mark(place *cgroup.Placement) {
 	if place.Unit == "" {
 		return
 	}
-	if len(s.involved) >= maxUnits {
-		s.overflow = true
-		return
-	}
-	s.involved[unitRef(place)] = true
+	unit := unitRef(place)
+	s.involved.Put(unit, true, unit.share(), unit.size())
 	if place.SystemUnit != place.Unit && place.SystemUnit != "" {
 		s.name(UnitRef{Unit: place.SystemUnit, Manager: event.ManagerSystem})
 	}
 }
 
 func (s *suspects) name(unit UnitRef) {
-	if len(s.named) >= maxUnits {
-		s.overflow = true
-		return
-	}
-	s.named[unit.bare()] = true
+	s.named.Put(unit.bare(), true, unit.share(), unit.size())
 }
 
 // actors is what must be visible for nobody to have been missed: who created a
@@ -166,11 +158,11 @@ func (s *suspects) judge(r *Report) Suspects {
 	if out.Why == (Reason{}) && s.unplaced > 0 {
 		out.Why = Reason{Code: ProcessesUnplaced, Count: uint64(s.unplaced)}
 	}
-	for unit, processes := range s.ended {
-		if _, before := s.began[unit]; before && !s.involved[unit] && !s.named[unit.bare()] {
+	s.ended.All(func(unit UnitRef, processes uint32) {
+		if s.isSuspect(&unit) {
 			out.Units = append(out.Units, Suspect{UnitRef: unit, Processes: processes})
 		}
-	}
+	})
 	slices.SortFunc(out.Units, func(a, b Suspect) int {
 		return cmp.Or(
 			cmp.Compare(rank(&a.UnitRef), rank(&b.UnitRef)), cmp.Compare(a.Unit, b.Unit),
@@ -181,6 +173,15 @@ func (s *suspects) judge(r *Report) Suspects {
 		out.Units, out.Others = out.Units[:maxSuspects], more
 	}
 	return out
+}
+
+// isSuspect reports whether a unit was there from the beginning and had no part in
+// anything.
+func (s *suspects) isSuspect(unit *UnitRef) bool {
+	_, before := s.began.Get(*unit)
+	_, involved := s.involved.Get(*unit)
+	_, named := s.named.Get(unit.bare())
+	return before && !involved && !named
 }
 
 // doubts are the reasons for which something can have been missed.
@@ -212,7 +213,7 @@ func (s *suspects) doubts(r *Report) []Reason {
 	}
 	doubt(CreatorsUnplaced, s.unplacedMade)
 	doubt(LineageCut, s.cutLineage)
-	if s.overflow {
+	if s.involved.Dropped()+s.named.Dropped() > 0 {
 		list = append(list, Reason{Code: TooManyInvolved})
 	}
 	return list

@@ -3,6 +3,8 @@ package report
 import (
 	"cmp"
 	"slices"
+
+	"github.com/nsblame/nsblame/internal/explain/bounded"
 )
 
 const (
@@ -35,6 +37,8 @@ type Counted struct {
 type tallying struct {
 	counters []counter
 	n        uint64
+	// size is what the counters take in memory.
+	size uint64
 }
 
 // counter counts a value.
@@ -52,9 +56,11 @@ func (t *tallying) add(value []string) {
 		return
 	}
 	added := counter{Counted: Counted{Value: value, Count: 1}}
+	t.size += counterSize + bounded.Text(value)
 	if len(t.counters) == maxCounters {
 		least := t.least()
 		added.before = t.counters[least].most()
+		t.size -= counterSize + bounded.Text(t.counters[least].Value)
 		t.counters = slices.Delete(t.counters, least, least+1)
 	}
 	t.counters = append(t.counters, added)
