@@ -361,6 +361,6 @@ func beginning(list []token, from, i int) ([]token, bool) {
 
 // endsEpisode reports whether something belongs to what comes after a beginning.
 func endsEpisode(what string) bool {
-	return slices.Contains([]string{"exit", "fork", "call", "activation request", "launcher"}, what) ||
+	return slices.Contains([]string{"exit", "fork", "name lost", "call", "activation request", "launcher"}, what) ||
 		strings.HasPrefix(what, "ask ") || strings.HasPrefix(what, "JobNew")
 }

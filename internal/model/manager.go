@@ -423,7 +423,7 @@ func (m *manager) up(r *run) {
 	case u.owns != "": // it says that it is up once it has its name
 		r.conn = m.bus.join(r.main)
 		m.bus.read(r.conn, m.bus.slowest(), func() {
-			if !r.main.exited {
+			if !r.conn.closed {
 				m.bus.own(u.owns, r.conn)
 				ready()
 			}
@@ -481,13 +481,17 @@ func (m *manager) exit(r *run, code uint32) {
 	if r == nil || r.main.exited {
 		return
 	}
+	if r.conn != nil && !r.conn.closed { // it takes its leave of the bus first
+		r.conn.closed = true
+		m.bus.read(r.conn, ms, func() {
+			m.bus.lose(r.unit.owns, r.conn)
+			m.after(m.between(ms, 20*ms), func() { m.exit(r, code) })
+		})
+		return
+	}
 	r.main.exited, r.main.exitNS, r.main.exitCode, r.main.shown = true, m.now, code, false
 	if r.unit.private {
 		m.stream.exited(r.main)
-	}
-	if r.conn != nil {
-		r.conn.closed = true
-		m.bus.read(r.conn, ms, func() { m.bus.lose(r.unit.owns, r.conn) })
 	}
 	m.hearing(func() { m.dead(r) })
 }
