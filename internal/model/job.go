@@ -23,7 +23,8 @@ type job struct {
 	typ     jobType
 	running bool
 	// announced is set once JobNew was sent, to whoever was there to hear it.
-	announced bool
+	announced   bool
+	announcedNS uint64
 	// cause is why it starts its unit.
 	cause cause
 	// askers are the connections to the bus on which it was asked for.

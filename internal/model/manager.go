@@ -77,7 +77,7 @@ func (m *manager) announce(j *job) {
 	if j.announced {
 		return
 	}
-	j.announced = true
+	j.announced, j.announcedNS = true, m.now
 	for _, c := range m.clients {
 		m.write(c, m.process, true, jobNew(j.id, j.unit.name, systemdName), m.next(), 0)
 	}

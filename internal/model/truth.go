@@ -196,7 +196,7 @@ func (t *truth) doubt(r *run) string {
 			rivals = append(rivals, a)
 		}
 	}
-	if len(rivals) > 1 && !allAnswered(rivals) {
+	if len(rivals) > 1 && !toldApart(rivals) {
 		return "rivals"
 	}
 	for _, d := range r.unit.wantedBy {
@@ -234,10 +234,18 @@ func (t *truth) reach(a *attempt) uint64 {
 	return a.at + 30*sec
 }
 
-func allAnswered(list []*attempt) bool {
+// toldApart reports whether the stream tells which of several attempts made which job:
+// each was answered, and none that was given the job of another one was sent before that
+// job was announced.
+func toldApart(list []*attempt) bool {
 	for _, a := range list {
 		if !a.answered {
 			return false
+		}
+		for _, b := range list {
+			if a != b && a.job == b.job && a.at <= a.job.announcedNS && b.at <= a.job.announcedNS {
+				return false
+			}
 		}
 	}
 	return true
