@@ -8,8 +8,12 @@ import (
 // systemd restarts a service by itself when it ended and Restart= says so: it
 // enters auto-restart, waits for RestartSec=, counts NRestarts up, and queues a job
 // for it (src/core/service.c, service_enter_dead and service_enter_restart). The
-// count is set back when something else starts the service (flush_n_restarts). So
-// it is above zero if and only if the present run is an automatic restart.
+// count is set back when the service is started anew after it came to rest
+// (flush_n_restarts).
+//
+// A request to restart the service ends the wait and starts it at once. The count stays
+// as it was then (service_stop), so it tells of an automatic restart only where nobody
+// asked for one.
 
 // restartedMain recognises an automatic restart by the manager's own words: the
 // run that it counts is that of this very process.
@@ -17,16 +21,37 @@ func restartedMain(s *solver, f *facts) verdict {
 	if !f.known || f.state.NRestarts == 0 || f.state.MainPID == 0 || f.state.MainPID != f.first.PID {
 		return no
 	}
-	return s.restart(f)
+	return s.restartOrRequest(f)
 }
 
-// restartedByCount recognises one by the count alone. The first run of a loop is
-// none, and may only have been asked about after it was over.
+// restartedByCount recognises one by the count alone. The count is that of the latest
+// run that had begun when the manager was asked. The first run of a loop is none, and may
+// only have been asked about after it was over.
 func restartedByCount(s *solver, f *facts) verdict {
-	if f.known && (f.state.NRestarts > 1 || f.state.NRestarts == 1 && f.ranBefore) {
-		return s.restart(f)
+	if !f.known {
+		return no
+	}
+	count := int64(f.state.NRestarts) - int64(s.runs.between(f.run, f.answer.at))
+	if count > 1 || count == 1 && f.ranBefore {
+		return s.restartOrRequest(f)
 	}
 	return no
+}
+
+// restartOrRequest blames the service's own restart, unless somebody asked for one in
+// the meantime. Which of the two the manager came to first is not known then.
+func (s *solver) restartOrRequest(f *facts) verdict {
+	doubt := finding.Reason{Code: finding.ReasonRestartOrRequest, Unit: f.unit}
+	e := s.requests.Best(f.requests)
+	switch {
+	case e != nil && e.Restarts() && e.Sign.Shows():
+		doubt.PID = e.PID()
+		e.Doubt = doubt
+		return s.asked(f, e)
+	case s.mayBe(f) != nil && s.mayBe(f).Restarts():
+		return s.unknown(doubt)
+	}
+	return s.restart(f)
 }
 
 func (s *solver) restart(f *facts) verdict {

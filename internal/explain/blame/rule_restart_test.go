@@ -63,3 +63,42 @@ func TestAStartWhileTheRestartIsAwaited(t *testing.T) {
 	s.want("command 40 cron.service (kernel)",
 		"unknown (unknown): restart_or_request foo.service")
 }
+
+// Who restarts a service that waits for its automatic restart starts it at once. The
+// manager's count of restarts stays as it was then.
+func TestARestartIsAskedForWhileTheAutomaticOneIsAwaited(t *testing.T) {
+	s := tell(t)
+	s.caller(40, "systemctl")
+	s.caller(41, "systemctl")
+	u := foo()
+	u.Restart = "always"
+	s.accept(s.ask(40, private, job("StartUnit", "foo.service")), s.newJob("foo.service"))
+	s.runs(u)
+	s.service(42, "foo.service")
+	s.says(40, "JobRemoved", s.jobs, "foo.service", "done")
+	u.NRestarts, u.MainPID = 1, 43
+	s.newJob("foo.service")
+	s.runs(u)
+	s.service(43, "foo.service")
+	s.says(40, "JobRemoved", s.jobs, "foo.service", "done")
+	s.accept(s.ask(41, private, job("RestartUnit", "foo.service")), s.newJob("foo.service"))
+	u.MainPID = 44
+	s.runs(u)
+	s.service(44, "foo.service")
+	s.want("command 40 cron.service (kernel)", "restart foo.service (manager)",
+		"command 41 cron.service (inferred): restart_or_request foo.service pid 41")
+}
+
+// Asked after three runs, the manager counts two restarts: none of the first run.
+func TestTheCountIsOfTheLatestRun(t *testing.T) {
+	s := tell(t)
+	s.mute = true
+	for n := uint32(42); n < 45; n++ {
+		s.service(n, "foo.service")
+	}
+	u := foo()
+	u.Restart, u.NRestarts, u.SubState = "always", 2, "auto-restart"
+	s.units["foo.service"], s.mute = u, false
+	s.collect()
+	s.want("unknown (unknown): nobody_asked foo.service", "restart foo.service (manager)", "restart foo.service (manager)")
+}

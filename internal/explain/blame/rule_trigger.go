@@ -54,6 +54,9 @@ func (s *solver) trigger(f *facts) (name string, at uint64, ev evidence.Evidence
 		} else {
 			name, ev = t, unit.StartedBy(f.state, &a.Unit.Unit)
 		}
+		if ev == evidence.Inferred && f.ranBefore && a.sinceBoot(a.Unit.Unit.LastTriggerUS) <= f.before.at {
+			ev = "" // it triggered the run before, or one before that
+		}
 		if ev != "" {
 			at = a.sinceBoot(unit.TriggeredAtUS(&a.Unit.Unit))
 			break

@@ -85,3 +85,22 @@ func TestTheOnlyTriggerThatIsLeft(t *testing.T) {
 		})
 	}
 }
+
+// A timer elapsed a moment before a brief run, but the run before that came in between.
+func TestATimerTriggersOneRun(t *testing.T) {
+	s := tell(t)
+	s.mute = true
+	s.now += 1000
+	elapsed := s.now * 1000
+	s.service(42, "job.service")
+	begun := s.now * 1000
+	s.service(43, "job.service")
+	s.units["job.service"] = event.UnitState{
+		Name: "job.service", Type: "oneshot", PrivateNetwork: true, TriggeredBy: []string{"job.timer"},
+		InactiveExitUS: begun, InactiveEnterUS: begun + 1,
+	}
+	s.units["job.timer"] = event.UnitState{Name: "job.timer", LastTriggerUS: elapsed}
+	s.mute = false
+	s.collect()
+	s.want("timer job.timer (inferred)", "unknown (unknown): nobody_asked job.service")
+}

@@ -109,6 +109,18 @@ func (m runs) before(r run) (run, bool) {
 	return run{}, false
 }
 
+// between counts the runs of the unit that were begun after this one, by a time.
+func (m runs) between(r run, until uint64) int {
+	list, _ := m.Get(r.unitKey)
+	n := 0
+	for _, later := range list {
+		if forked := later.first.StartNS; forked > r.first.StartNS && forked <= until {
+			n++
+		}
+	}
+	return n
+}
+
 // firstSeen is when this run made its first namespace, 0 if it made none.
 func (m runs) firstSeen(r run) uint64 {
 	list, _ := m.Get(r.unitKey)
