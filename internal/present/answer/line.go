@@ -51,8 +51,18 @@ type Loss struct {
 	// What was lost.
 	Kind       Text   `json:"kind"`
 	KindBase64 []byte `json:"kind_base64,omitempty"`
-	// How many since the last line of this kind.
+	// How many since the last line of this kind and owner.
 	Count uint64 `json:"count"`
+	// Whose they were, left out if they may be anybody's.
+	Owner *LossOwner `json:"owner,omitempty"`
+}
+
+// LossOwner is who answers for what was lost.
+type LossOwner struct {
+	// The owner of the outermost user namespace below the machine's, or the user.
+	UID uint32 `json:"uid"`
+	// The inode number of the pid namespace.
+	PIDNamespace uint32 `json:"pid_namespace"`
 }
 
 // Damage is a line that says that a part of a recording could not be read.

@@ -45,7 +45,7 @@ func stream(t *testing.T, p finding.Consumer) {
 		}
 	}
 	var cut uint64
-	do(p.Consume(&finding.Lost{BootNS: 12_345_678_901, Loss: &event.Loss{Kind: event.LossTable, Count: 3}}))
+	do(p.Consume(&finding.Lost{BootNS: 12_345_678_901, Loss: &event.Loss{Kind: event.LossTable, Count: 3, Owner: event.Owner{UID: 1000, PIDNamespace: 4026531836}}}))
 	observe(p, host)
 	do(p.Consume(&finding.Covered{BootNS: at(1, 0, 0, 0), Coverage: &event.Coverage{Probe: "copy_net_ns", Live: true, AttachMethod: "fentry"}}))
 	do(p.Consume(&finding.Covered{BootNS: at(1, 0, 0, 1), Coverage: &event.Coverage{Probe: "__ip_vs_init", Why: "module ip_vs is not loaded: load it, or ignore this"}}))

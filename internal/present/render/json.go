@@ -61,6 +61,13 @@ func (p *jsonPrinter) lost(l *finding.Lost) error {
 	p.time(l.BootNS)
 	e.str("kind", string(l.Kind))
 	e.uint("count", l.Count)
+	if !l.Owner.IsZero() {
+		e.key("owner")
+		e.open('{')
+		e.uint("uid", uint64(l.Owner.UID))
+		e.uint("pid_namespace", uint64(l.Owner.PIDNamespace))
+		e.close('}')
+	}
 	return p.end()
 }
 

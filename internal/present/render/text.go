@@ -88,7 +88,7 @@ func (p *textPrinter) created(c *finding.Attribution) error {
 }
 
 func (p *textPrinter) lost(l *finding.Lost) error {
-	text := fmt.Sprintf("lost %d: %s", l.Count, lossText(l.Kind))
+	text := fmt.Sprintf("lost %d: %s", l.Count, lossText(l.Kind)) + ofOwner(l.Owner)
 	if err := write(p.w, p.timeOf(l.BootNS)+"  "+p.paint.bad(text)+"\n"); err != nil {
 		return err
 	}

@@ -1,6 +1,10 @@
 package render
 
-import "github.com/nsblame/nsblame/internal/event"
+import (
+	"fmt"
+
+	"github.com/nsblame/nsblame/internal/event"
+)
 
 // lossWords has the words for each kind of loss.
 var lossWords = map[event.LossKind]string{
@@ -40,6 +44,14 @@ func damageText(d *event.Damage) string {
 		return d.Why
 	}
 	return inWords(damageWords, d.Code)
+}
+
+// ofOwner says whose it was, if that is known.
+func ofOwner(o event.Owner) string {
+	if o.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf(", of user %d", o.UID)
 }
 
 // lossText says in words what was lost. A kind that a later version recorded is
