@@ -42,7 +42,7 @@ static __always_inline struct cost *cost_of_call(void)
 	struct cost *cost;
 	void *blank;
 
-	if (!call || !call->start_ns || call->net)
+	if (!call || call->net)
 		return NULL;
 	cost = bpf_map_lookup_elem(&costs, &tid);
 	if (cost && cost->rec.call_ns == call->start_ns)

@@ -249,7 +249,7 @@ PROBE_ENTRY(pernet, ops_init, __u64 ops, __u64 net)
 	if (!loading && ops != conntrack_operations && ops != ipvs_operations)
 		return 0;
 	call = this_call();
-	if (call && call->start_ns && !call->net) {
+	if (call && !call->net) {
 		op_of_creation(call, ops, net);
 		return 0;
 	}

@@ -124,9 +124,6 @@ PROBE_RETURN(mount, cleanup_mnt)
 
 /* --- release -------------------------------------------------------- */
 
-/* The smallest stack of a task on these architectures. */
-#define THREAD_SIZE (16 << 10)
-
 /* preempt_count: serving a softirq, in a hard interrupt, in an NMI
  * (include/linux/preempt.h) */
 #define INTERRUPTED 0x00ff0100

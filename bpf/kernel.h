@@ -35,6 +35,7 @@ struct user_pt_regs {
 #define SOCKFS_MAGIC 0x534f434b
 #define AF_UNIX 1
 #define CLONE_NEWNET 0x40000000UL
+#define THREAD_SIZE (16 << 10) /* of the smallest stack that a task has */
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -411,9 +412,21 @@ struct msghdr {
 #define MSG_OOB 1
 
 /* Which helper functions this kernel has. */
-enum bpf_func_id___formats {
-	BPF_FUNC_snprintf___formats = 165,
+enum bpf_func_id___known {
+	BPF_FUNC_snprintf___known = 165,
+	BPF_FUNC_task_pt_regs___known = 175,
 };
+
+/* The number of the system call, among the registers that its entry saved. */
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs___entry {
+	unsigned long orig_ax;
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct pt_regs___entry {
+	int syscallno;
+};
+#endif
 
 struct linux_binprm;
 struct fs_struct;

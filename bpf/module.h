@@ -90,7 +90,7 @@ static __always_inline void forget_load(void)
 
 static __always_inline bool names_symbols(void)
 {
-	return bpf_core_enum_value_exists(enum bpf_func_id___formats, BPF_FUNC_snprintf___formats);
+	return bpf_core_enum_value_exists(enum bpf_func_id___known, BPF_FUNC_snprintf___known);
 }
 
 /* A symbol of ELF on 64 bits. By now its value is the address. */

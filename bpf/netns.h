@@ -22,7 +22,7 @@
 
 struct inflight {
 	__u64 net; /* the namespace, set once created, while the child is awaited */
-	__u64 start_ns; /* of copy_net_ns, 0 before it */
+	__u64 start_ns; /* of copy_net_ns */
 	__u64 serial;
 	__u64 conntrack_ns; /* when it began, then how long it took */
 	__u64 ipvs_ns;
@@ -80,7 +80,7 @@ static __always_inline void drop_missed_return(void)
 	if (!may_miss_returns)
 		return;
 	call = bpf_map_lookup_elem(&inflight, &tid);
-	if (!call || !call->start_ns || call->net)
+	if (!call || call->net)
 		return;
 	if (!bpf_map_delete_elem(&inflight, &tid))
 		count(COUNT_RETURN_MISSED);

@@ -10,6 +10,9 @@
  *
  * User space derives the same names (internal/observe/probe/groups.go).
  *
+ * Once user space has set stopped, no body runs any more. That ends all at once, long
+ * before the kernel has taken the programs away.
+ *
  * A body gets the program's context as ctx, and the arguments of the function
  * that it names. A kretprobe has no arguments, so a body at a return gets none.
  * The entry saves what its return needs, keyed by thread.
@@ -21,11 +24,16 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+/* Set by user space, once. */
+volatile bool stopped = false;
+
 /* A program that passes on to a body. Registers become arguments of any type. */
 #define PROBE_PROGRAM(name, section, context, body, args...)           \
 	SEC(section)                                                    \
 	int name(context *ctx)                                          \
 	{                                                               \
+		if (stopped)                                            \
+			return 0;                                       \
 		_Pragma("GCC diagnostic push")                          \
 		_Pragma("GCC diagnostic ignored \"-Wint-conversion\"") \
 		return body(args);                                      \

@@ -70,6 +70,7 @@ var rows = []row{
 	{"storm", "1,000 execs a second for a minute, CPU of user space", "0.5 %", percent},
 	{"start", "from start to attached, ms", "", number},
 	{"end", "from SIGINT to its end, ms", "", number},
+	{"gone", "from SIGINT until the kernel has let go of its programs, ms", "", number},
 	{"memory", "resident memory, MiB", "40", number},
 	{"soak", "resident memory before and during the soak, MiB", "40", list},
 	{"entries", "entries in the tables of the kernel part, before and after the soak", "", list},

@@ -53,7 +53,7 @@ const (
 	CallUnshare Call = "unshare"
 	// CallClone: clone(2) or clone3(2); a child is born in it.
 	CallClone Call = "clone"
-	// CallUnknown: the probe that distinguishes them is not attached.
+	// CallUnknown: the number of the system call is neither's, or could not be read.
 	CallUnknown Call = "unknown"
 )
 

@@ -17,7 +17,8 @@ const (
 
 	// ProbeCreate sees a namespace created.
 	ProbeCreate Probe = "copy_net_ns"
-	// ProbeUnshare tells unshare from clone.
+	// ProbeUnshare told unshare from clone, which the number of the system call tells
+	// now.
 	ProbeUnshare Probe = "unshare_nsproxy_namespaces"
 
 	// ProbeRelease sees the last reference to a namespace go.

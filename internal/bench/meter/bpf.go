@@ -22,6 +22,34 @@ func countRuns() (end func() error, err error) {
 	return stats.Close, nil
 }
 
+// nothingLeft reports whether the kernel holds no program of nsblame any more.
+func nothingLeft() (bool, error) {
+	for id := ebpf.ProgramID(0); ; {
+		next, err := ebpf.ProgramGetNextID(id)
+		if errors.Is(err, os.ErrNotExist) {
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		id = next
+		p, err := ebpf.NewProgramFromID(id)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // gone in between
+		}
+		if err != nil {
+			return false, err
+		}
+		info, err := p.Info()
+		if err = errors.Join(err, p.Close()); err != nil {
+			return false, err
+		}
+		if strings.HasPrefix(info.Name, "create_") {
+			return false, nil
+		}
+	}
+}
+
 // fdinfo are the entries about one file that a process has open.
 type fdinfo map[string]string
 

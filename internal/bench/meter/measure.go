@@ -55,12 +55,17 @@ func (m *meter) starts() error {
 			if err := r.stop(); err != nil {
 				return err
 			}
-			say("%s: start %s, end %s", t.name, r.start, r.end)
+			say("%s: start %s, end %s, gone %s", t.name, r.start, r.end, r.gone)
 			if round == 0 {
 				continue
 			}
 			const ms = float64(time.Millisecond)
-			if err := errors.Join(m.sample("start", t.name, float64(r.start)/ms), m.sample("end", t.name, float64(r.end)/ms)); err != nil {
+			err = errors.Join(
+				m.sample("start", t.name, float64(r.start)/ms),
+				m.sample("end", t.name, float64(r.end)/ms),
+				m.sample("gone", t.name, float64(r.gone)/ms),
+			)
+			if err != nil {
 				return err
 			}
 		}

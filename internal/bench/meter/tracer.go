@@ -58,7 +58,7 @@ var traced = &tracer{
 // only serve who joins a namespace and who held it last.
 var plain = &tracer{
 	name: "nsblame, text", argv: []string{"nsblame", "trace", "--ready-file", ready},
-	rows: []string{"start", "end"}, attached: traced.attached, every: traced.every,
+	rows: []string{"start", "end", "gone"}, attached: traced.attached, every: traced.every,
 }
 
 // costed is nsblame when it also tells what a creation is made of.
@@ -135,8 +135,9 @@ type running struct {
 	tracer *tracer
 	cmd    *exec.Cmd
 	ended  chan error
-	// start and end are how long it took to attach, and to end.
-	start, end time.Duration
+	// start and end are how long it took to attach, and to end. gone is how long the
+	// kernel then took to let go of its programs.
+	start, end, gone time.Duration
 }
 
 // launch starts a tracer and waits until it observes.
@@ -210,6 +211,9 @@ func (r *running) stop() error {
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && r.tracer != traced {
 		err = nil // killed by the signal, or says that it was interrupted
 	}
+	// or the next start waits for that
+	err = errors.Join(err, awaitEvery(cmp.Or(r.tracer.every, poll), "the kernel to let go of programs", nothingLeft))
+	r.gone = time.Since(begin)
 	for _, line := range r.tracer.restore {
 		err = errors.Join(err, command(strings.Fields(line)...))
 	}

@@ -76,7 +76,6 @@ func (x *examiner) checkTracepoints() []Finding {
 // handles those that may be in a module.
 var functions = []hook{
 	{name: attachPoint, required: true},
-	{name: string(event.ProbeUnshare), without: "unshare is not told from clone"},
 }
 
 func (x *examiner) checkFunctions() []Finding {

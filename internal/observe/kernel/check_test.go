@@ -12,6 +12,8 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
+
+	"github.com/nsblame/nsblame/internal/event"
 )
 
 const (
@@ -177,10 +179,10 @@ func TestCheckIncapableMachines(t *testing.T) {
 			"function:copy_net_ns", Missing, "report", true,
 		},
 		{
-			"optional function gone", func(x *examiner) {
-				x.hasFunction = func(name string) (bool, error) { return name == attachPoint, nil }
+			"optional tracepoint gone", func(x *examiner) {
+				x.hasTracepoint = func(name string) (bool, error) { return name != string(event.ProbeCgroupMove), nil }
 			},
-			"function:unshare_nsproxy_namespaces", Degraded, "", false,
+			"tracepoint:cgroup_attach_task", Degraded, "", false,
 		},
 		{
 			"no kprobes, which nobody needs", func(x *examiner) {

@@ -1,13 +1,10 @@
 package probe
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
 
 	"github.com/nsblame/nsblame/internal/event"
@@ -92,12 +89,6 @@ func (coll *collection) methods(g group) []attachMethod {
 	}
 }
 
-// lacksFunction reports whether a probe failed because this kernel does not
-// have the function.
-func lacksFunction(err error) bool {
-	return errors.Is(err, btf.ErrNotFound) || errors.Is(err, fs.ErrNotExist)
-}
-
 // ipvsOperations is the variable that ip_vs passes to register_pernet_subsys.
 const ipvsOperations = "ipvs_core_ops"
 
@@ -124,19 +115,22 @@ func (coll *collection) prepare(g group, m attachMethod) error {
 }
 
 // attachProgram attaches a loaded program of a group to what its section names.
-func (coll *collection) attachProgram(g group, name string) (link.Link, error) {
+func (coll *collection) attachProgram(g group, name string) (attached, error) {
 	program, spec := coll.programs[name], coll.program(name)
-	if spec.Type != ebpf.Kprobe {
-		return link.AttachTracing(link.TracingOptions{Program: program})
-	}
+	a := attached{program: name}
+	var err error
 	switch {
-	case isReturn(spec) && coll.moduleProbe(g) != nil:
+	case spec.Type != ebpf.Kprobe:
+		a.Link, err = link.AttachTracing(link.TracingOptions{Program: program})
+	case !isReturn(spec):
+		a.Link, err = link.Kprobe(spec.AttachTo, program, nil)
+	case coll.moduleProbe(g) != nil:
 		// The kernel's own number must do, at least twice that of the processors. An
 		// event in tracefs would outlive an nsblame that is killed, and this is
 		// attached again and again.
-		return link.Kretprobe(spec.AttachTo, program, nil)
-	case isReturn(spec):
-		return attachKretprobe(spec.AttachTo, program)
+		a.Link, err = link.Kretprobe(spec.AttachTo, program, nil)
+	default:
+		a.Link, a.named, err = attachKretprobe(spec.AttachTo, program)
 	}
-	return link.Kprobe(spec.AttachTo, program, nil)
+	return a, err
 }

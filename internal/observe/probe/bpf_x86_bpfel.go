@@ -660,16 +660,11 @@ const (
 	bpfProgTeardownFexit       = "teardown_fexit"
 	bpfProgTeardownKprobe      = "teardown_kprobe"
 	bpfProgTeardownKretprobe   = "teardown_kretprobe"
-	bpfProgUnshareFentry       = "unshare_fentry"
-	bpfProgUnshareFexit        = "unshare_fexit"
-	bpfProgUnshareKprobe       = "unshare_kprobe"
-	bpfProgUnshareKretprobe    = "unshare_kretprobe"
 	bpfVarBusTurn              = "bus_turn"
 	bpfVarCgroupUnified        = "cgroup_unified"
 	bpfVarConntrackOperations  = "conntrack_operations"
 	bpfVarInOp                 = "in_op"
 	bpfVarIpvsOperations       = "ipvs_operations"
-	bpfVarKnowsUnshare         = "knows_unshare"
 	bpfVarLoading              = "loading"
 	bpfVarMayMissInits         = "may_miss_inits"
 	bpfVarMayMissReturns       = "may_miss_returns"
@@ -678,6 +673,7 @@ const (
 	bpfVarPagesMappedAt        = "pages_mapped_at"
 	bpfVarPagesTold            = "pages_told"
 	bpfVarRingHalf             = "ring_half"
+	bpfVarStopped              = "stopped"
 	bpfVarWireAnchor           = "wire_anchor"
 	bpfVarWithCost             = "with_cost"
 )
@@ -801,10 +797,6 @@ type bpfProgramSpecs struct {
 	TeardownFexit       *ebpf.ProgramSpec `ebpf:"teardown_fexit"`
 	TeardownKprobe      *ebpf.ProgramSpec `ebpf:"teardown_kprobe"`
 	TeardownKretprobe   *ebpf.ProgramSpec `ebpf:"teardown_kretprobe"`
-	UnshareFentry       *ebpf.ProgramSpec `ebpf:"unshare_fentry"`
-	UnshareFexit        *ebpf.ProgramSpec `ebpf:"unshare_fexit"`
-	UnshareKprobe       *ebpf.ProgramSpec `ebpf:"unshare_kprobe"`
-	UnshareKretprobe    *ebpf.ProgramSpec `ebpf:"unshare_kretprobe"`
 }
 
 // bpfMapSpecs contains maps before they are loaded into the kernel.
@@ -848,7 +840,6 @@ type bpfVariableSpecs struct {
 	ConntrackOperations *ebpf.VariableSpec `ebpf:"conntrack_operations"`
 	InOp                *ebpf.VariableSpec `ebpf:"in_op"`
 	IpvsOperations      *ebpf.VariableSpec `ebpf:"ipvs_operations"`
-	KnowsUnshare        *ebpf.VariableSpec `ebpf:"knows_unshare"`
 	Loading             *ebpf.VariableSpec `ebpf:"loading"`
 	MayMissInits        *ebpf.VariableSpec `ebpf:"may_miss_inits"`
 	MayMissReturns      *ebpf.VariableSpec `ebpf:"may_miss_returns"`
@@ -857,6 +848,7 @@ type bpfVariableSpecs struct {
 	PagesMappedAt       *ebpf.VariableSpec `ebpf:"pages_mapped_at"`
 	PagesTold           *ebpf.VariableSpec `ebpf:"pages_told"`
 	RingHalf            *ebpf.VariableSpec `ebpf:"ring_half"`
+	Stopped             *ebpf.VariableSpec `ebpf:"stopped"`
 	WireAnchor          *ebpf.VariableSpec `ebpf:"wire_anchor"`
 	WithCost            *ebpf.VariableSpec `ebpf:"with_cost"`
 }
@@ -949,7 +941,6 @@ type bpfVariables struct {
 	ConntrackOperations *ebpf.Variable `ebpf:"conntrack_operations"`
 	InOp                *ebpf.Variable `ebpf:"in_op"`
 	IpvsOperations      *ebpf.Variable `ebpf:"ipvs_operations"`
-	KnowsUnshare        *ebpf.Variable `ebpf:"knows_unshare"`
 	Loading             *ebpf.Variable `ebpf:"loading"`
 	MayMissInits        *ebpf.Variable `ebpf:"may_miss_inits"`
 	MayMissReturns      *ebpf.Variable `ebpf:"may_miss_returns"`
@@ -958,6 +949,7 @@ type bpfVariables struct {
 	PagesMappedAt       *ebpf.Variable `ebpf:"pages_mapped_at"`
 	PagesTold           *ebpf.Variable `ebpf:"pages_told"`
 	RingHalf            *ebpf.Variable `ebpf:"ring_half"`
+	Stopped             *ebpf.Variable `ebpf:"stopped"`
 	WireAnchor          *ebpf.Variable `ebpf:"wire_anchor"`
 	WithCost            *ebpf.Variable `ebpf:"with_cost"`
 }
@@ -1043,10 +1035,6 @@ type bpfPrograms struct {
 	TeardownFexit       *ebpf.Program `ebpf:"teardown_fexit"`
 	TeardownKprobe      *ebpf.Program `ebpf:"teardown_kprobe"`
 	TeardownKretprobe   *ebpf.Program `ebpf:"teardown_kretprobe"`
-	UnshareFentry       *ebpf.Program `ebpf:"unshare_fentry"`
-	UnshareFexit        *ebpf.Program `ebpf:"unshare_fexit"`
-	UnshareKprobe       *ebpf.Program `ebpf:"unshare_kprobe"`
-	UnshareKretprobe    *ebpf.Program `ebpf:"unshare_kretprobe"`
 }
 
 func (p *bpfPrograms) Close() error {
@@ -1128,10 +1116,6 @@ func (p *bpfPrograms) Close() error {
 		p.TeardownFexit,
 		p.TeardownKprobe,
 		p.TeardownKretprobe,
-		p.UnshareFentry,
-		p.UnshareFexit,
-		p.UnshareKprobe,
-		p.UnshareKretprobe,
 	)
 }
 

@@ -20,12 +20,12 @@ func TestBudget(t *testing.T) {
 		// functions how many functions these are on.
 		programs, slow, functions int
 	}{
-		{"none", settings{}, false, 27, 14, 9},
-		{"--no-bus", settings{}, true, 25, 12, 7},
-		{"--life, --record, --output json", settings{life: true}, false, 33, 20, 12},
-		{"--life --cost", settings{life: true, cost: true}, false, 38, 24, 13},
-		{"--attach kprobe", settings{attach: AttachKprobe}, false, 28, 0, 0},
-		{"--life --attach kprobe", settings{life: true, attach: AttachKprobe}, false, 34, 0, 0},
+		{"none", settings{}, false, 25, 12, 8},
+		{"--no-bus", settings{}, true, 23, 10, 6},
+		{"--life, --record, --output json", settings{life: true}, false, 31, 18, 11},
+		{"--life --cost", settings{life: true, cost: true}, false, 36, 22, 12},
+		{"--attach kprobe", settings{attach: AttachKprobe}, false, 26, 0, 0},
+		{"--life --attach kprobe", settings{life: true, attach: AttachKprobe}, false, 32, 0, 0},
 	} {
 		coll := &collection{
 			set: tc.set, noBus: tc.noBus, moduleProbes: newModuleProbes(groups, func(group) bool { return false }),

@@ -61,9 +61,9 @@ func (coll *collection) try(g group) kernel.Finding {
 	if errors.Is(err, errNoModules) {
 		return kernel.Finding{Name: string(g.probe), How: string(coll.methods(g)[0]), Verdict: kernel.OK, Detail: err.Error()}
 	}
-	f := missing(string(g.probe), g.required && !g.ifPresent, err)
+	f := missing(string(g.probe), g.required, err)
 	f.How = string(coll.methods(g)[0])
-	if g.required && !g.ifPresent {
+	if g.required {
 		return f
 	}
 	f.Verdict = kernel.Degraded

@@ -20,9 +20,6 @@ type group struct {
 	loads bool
 	// required is set if there is no tracing without it.
 	required bool
-	// ifPresent is set if a kernel may lack the function. Only that is forgiven:
-	// setVariables has the programs know that it is missing.
-	ifPresent bool
 	// cost is set if it is loaded only when costs are asked for.
 	cost bool
 	// life is set if it serves only to say who joins a namespace and who held it
@@ -115,11 +112,6 @@ var groups = []group{
 	{
 		probe: event.ProbeCost, pairs: []string{"cost"}, cost: true,
 		without: "what each subsystem takes of a creation is not shown",
-	},
-	{
-		probe: event.ProbeUnshare, pairs: []string{"unshare"},
-		required: true, ifPresent: true,
-		without: "unshare and clone are not told apart",
 	},
 	{
 		probe: event.ProbeCreate, pairs: []string{"create"},

@@ -27,19 +27,19 @@ func isReturn(spec *ebpf.ProgramSpec) bool { return strings.HasPrefix(spec.Secti
 
 // attachKretprobe goes through tracefs, for nothing else takes a maxActive.
 // Where there is no tracefs, the kernel's own number must do; what is missed
-// then is counted by the BPF programs.
-func attachKretprobe(symbol string, program *ebpf.Program) (link.Link, error) {
-	l, err := link.Kretprobe(symbol, program, &link.KprobeOptions{
+// then is counted by the BPF programs. It reports whether it went through tracefs.
+func attachKretprobe(symbol string, program *ebpf.Program) (l link.Link, named bool, err error) {
+	l, err = link.Kretprobe(symbol, program, &link.KprobeOptions{
 		RetprobeMaxActive: maxActive, TraceFSPrefix: tracefsPrefix + strconv.Itoa(os.Getpid()),
 	})
 	if err == nil {
-		return l, nil
+		return l, true, nil
 	}
 	l, second := link.Kretprobe(symbol, program, nil)
 	if second != nil {
-		return nil, fmt.Errorf("%w; through tracefs: %w", second, err)
+		return nil, false, fmt.Errorf("%w; through tracefs: %w", second, err)
 	}
-	return l, nil
+	return l, false, nil
 }
 
 // missed notes how often the kernel left out kprobes of ours, which it only tells

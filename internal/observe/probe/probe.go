@@ -44,6 +44,8 @@ type settings struct {
 type attached struct {
 	program string
 	link.Link
+	// named is set if the kernel keeps it by a name in tracefs, until that is removed.
+	named bool
 }
 
 // collection is the BPF programs and maps, loaded.
@@ -124,14 +126,9 @@ func newCollection(set settings) (*collection, error) {
 
 // setVariables fills what the programs must know before they are verified.
 func (coll *collection) setVariables(set settings) error {
-	_, err := coll.types.Function(string(event.ProbeUnshare))
-	if err != nil && !errors.Is(err, btf.ErrNotFound) {
-		return fmt.Errorf("look up a function in the kernel's BTF: %w", err)
-	}
 	return errors.Join(
 		coll.spec.Variables[bpfVarRingHalf].Set(uint64(set.ring/2)),
 		coll.spec.Variables[bpfVarCgroupUnified].Set(set.hierarchy == kernel.HierarchyUnified),
-		coll.spec.Variables[bpfVarKnowsUnshare].Set(err == nil),
 		coll.spec.Variables[bpfVarWithCost].Set(set.cost),
 		coll.spec.Variables[bpfVarPageSize].Set(uint64(os.Getpagesize())),
 	)
@@ -201,7 +198,7 @@ func (coll *collection) attachGroups(list []group) error {
 			if p := coll.moduleProbe(g); p != nil {
 				p.loaded, p.live = true, true
 			}
-		case g.required && !(g.ifPresent && lacksFunction(err)):
+		case g.required:
 			return err
 		default:
 			cov.Why = why(g, err)
@@ -272,12 +269,12 @@ func (coll *collection) attachGroupBy(g group, m attachMethod) error {
 	}
 	var links []attached
 	for _, name := range g.by(m) {
-		l, err := coll.attachProgram(g, name)
+		a, err := coll.attachProgram(g, name)
 		if err != nil {
 			err = kernel.Refused("attach the "+string(m)+" probe to "+string(g.probe), err)
 			return errors.Join(err, coll.detachLinks(links))
 		}
-		links = append(links, attached{name, l})
+		links = append(links, a)
 	}
 	if p := coll.moduleProbe(g); p != nil {
 		p.links = links
@@ -404,33 +401,6 @@ func (coll *collection) processesBefore() ([]event.ProcessID, error) {
 		return nil, fmt.Errorf("read the list of processes: %w", err)
 	}
 	return decodeKeys(raw)
-}
-
-// detach ends all probes. What was sent before stays in the ring buffer.
-func (coll *collection) detach() error {
-	coll.mu.Lock()
-	defer coll.mu.Unlock()
-	coll.detached = true
-	var errs []error
-	for _, p := range slices.Backward(coll.moduleProbes) {
-		errs = append(errs, coll.detachLinks(p.links))
-		p.links = nil
-	}
-	errs = append(errs, coll.detachLinks(coll.links))
-	coll.links = nil
-	return errors.Join(errs...)
-}
-
-// detachLinks ends probes, the one that was attached last first. To do so at the
-// same time takes longer: the kernel holds a lock while it waits until no task can
-// be in what it made for a function.
-func (coll *collection) detachLinks(links []attached) error {
-	coll.missed(links)
-	var errs []error
-	for _, l := range slices.Backward(links) {
-		errs = append(errs, l.Close())
-	}
-	return errors.Join(errs...)
 }
 
 // Close detaches what is attached and frees the programs and maps.
