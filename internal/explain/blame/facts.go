@@ -114,7 +114,7 @@ func (s *solver) requestsFor(f *facts) []request.Effect {
 		return s.requests.DealtWith(q, f.unit, began, stopped)
 	})
 	s.resolveCallers(f, list)
-	effects := s.requests.Effects(f.owner, f.unit, list, began, f.before.at)
+	effects := s.requests.Effects(f.owner, f.unit, list, began, f.before.began())
 	for i := range effects {
 		effects[i].Early = early
 	}
@@ -160,7 +160,7 @@ func (s *solver) requestsNaming(f *facts, names []string) (list []*request.Reque
 		until = min(until, forked) // which may be some time before the namespace is made
 	}
 	var brink []*request.Request
-	for _, q := range s.requests.Of(f.owner, names, f.before.at, until) {
+	for _, q := range s.requests.Of(f.owner, names, 0, until) {
 		switch s.judge(f, q) {
 		case possible:
 			list = append(list, q)
@@ -189,6 +189,15 @@ const (
 
 func (s *solver) judge(f *facts, q *request.Request) effect {
 	ended := f.window.ended
+	switch {
+	case s.requests.HasJob(q, f.unit, f.began(), f.before.began()):
+		if q.OnlyRestarts() && s.wasOver(f, q.ReadFrom()) {
+			return withoutEffect
+		}
+		return possible
+	case q.At <= f.before.at:
+		return withoutEffect
+	}
 	if q.At <= ended && !q.Restarts() {
 		afterRun := q.Activation && f.ranBefore
 		switch {
@@ -199,7 +208,7 @@ func (s *solver) judge(f *facts, q *request.Request) effect {
 		}
 		return withoutEffect
 	}
-	if q.OnlyRestarts() && s.wasOver(f, q.At) {
+	if q.OnlyRestarts() && s.wasOver(f, q.ReadFrom()) {
 		return withoutEffect
 	}
 	return possible

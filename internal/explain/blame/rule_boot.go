@@ -1,6 +1,8 @@
 package blame
 
 import (
+	"path"
+
 	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 )
@@ -14,7 +16,32 @@ func booted(s *solver, f *facts) verdict {
 	if !f.known || f.state.NRestarts > 0 || f.state.InactiveExitUS == 0 || !f.answer.Boot.During(f.state.InactiveExitUS) {
 		return no
 	}
-	s.because(evidence.Manager, finding.Boot{Manager: f.owner.Manager}, f.unit)
+	why := s.notByBoot(f)
+	ev := evidence.Manager
+	if !why.IsZero() {
+		ev = evidence.Inferred
+	}
+	s.because(ev, finding.Boot{Manager: f.owner.Manager}, f.unit)
+	s.out.Links[len(s.out.Links)-1].Why = why
 	s.origin(finding.Origin{Trigger: finding.TriggerBoot, Unit: f.unit, Placement: placement(f.owner, f.unit)})
 	return yes
+}
+
+// notByBoot says what else may have started a unit while the manager was starting. When a
+// socket or path unit triggered is not kept.
+func (s *solver) notByBoot(f *facts) finding.Reason {
+	for _, t := range f.state.TriggeredBy {
+		if kind := path.Ext(t); kind == ".socket" || kind == ".path" {
+			return finding.Reason{Code: finding.ReasonTriggerOrBoot, Unit: f.unit, Trigger: t}
+		}
+	}
+	if s.mayHaveMissed(f) {
+		return finding.Reason{Code: finding.ReasonMessagesLost, Unit: f.unit}
+	}
+	return finding.Reason{}
+}
+
+// mayHaveMissed reports whether a request for the unit may not be in the stream.
+func (s *solver) mayHaveMissed(f *facts) bool {
+	return s.requests.MayHaveMissed(f.owner, f.state.BusName != "", max(s.since, f.window.ended, f.began()-min(f.began(), maxTogetherNS)), f.began())
 }

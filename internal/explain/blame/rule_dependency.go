@@ -27,8 +27,33 @@ func dependencyOfRequest(s *solver, f *facts) verdict {
 	if e == nil {
 		return no
 	}
+	timer, v := s.timerOr(f, e)
+	switch {
+	case v == blocked:
+		return blocked
+	case timer != "":
+		return s.unknown(triggerOr(f, timer, e))
+	}
 	s.because(evidence.Manager, finding.Dependency{Of: e.Unit, Property: f.dependency(e.Unit)}, e.Unit)
 	return s.asked(f, e)
+}
+
+// timerOr is the timer that may have started another unit before a request for it did,
+// empty if there is none.
+func (s *solver) timerOr(f *facts, e *request.Effect) (name string, v verdict) {
+	other, found := s.state(f.ask(e.Unit))
+	if found != yes {
+		return "", found
+	}
+	name, v = s.elapsedTimer(f, &other.Unit.Unit)
+	if name == "" || v == blocked {
+		return "", v
+	}
+	timer, _ := s.state(f.ask(name))
+	if at := timer.sinceBoot(timer.Unit.Unit.LastTriggerUS); e.Since() != 0 && at > e.Since() {
+		return "", no
+	}
+	return name, no
 }
 
 // requestThrough is the latest request for another unit that can have brought this one
@@ -49,12 +74,21 @@ func (s *solver) requestThrough(f *facts) *request.Effect {
 			if d.Dependency == partOf && !e.Restarts() {
 				continue
 			}
-			if latest == nil || e.Sign.Shows() && !latest.Sign.Shows() || e.Sign.Shows() == latest.Sign.Shows() && e.At >= latest.At {
+			if latest == nil || comesBefore(e, latest) {
 				latest = s.requests.Best(list[i : i+1])
 			}
 		}
 	}
 	return latest
+}
+
+// comesBefore reports whether a request explains more than another one: with a sign, and
+// later. Of those with one job only the first has made it.
+func comesBefore(e, other *request.Effect) bool {
+	if e.Sign.Shows() != other.Sign.Shows() {
+		return e.Sign.Shows()
+	}
+	return e.At >= other.At && (e.Job == nil || e.Job != other.Job)
 }
 
 // maxAskedDependents bounds the units whose requests are looked for because of one.

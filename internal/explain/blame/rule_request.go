@@ -35,7 +35,7 @@ func requested(s *solver, f *facts) verdict {
 	default:
 		return s.unknown(triggerOr(f, name, e))
 	}
-	if e.Sign != request.JobAnswered && e.Doubt.IsZero() {
+	if e.Doubt.IsZero() {
 		e.Doubt = s.otherCause(f, e)
 	}
 	return s.asked(f, e)
@@ -53,7 +53,7 @@ func triggerOr(f *facts, trigger string, e *request.Effect) finding.Reason {
 // otherCause says who else may have asked for the job that a request seems to have
 // brought about: whoever asked for a unit which brings this one up.
 func (s *solver) otherCause(f *facts, e *request.Effect) finding.Reason {
-	if d := s.requestThrough(f); d != nil && d.Sign.Shows() && d.Job != nil && e.Since() >= d.Since() {
+	if d := s.requestThrough(f); d != nil && d.Request != e.Request && d.Sign.Shows() && (e.Since() == 0 || e.Since() >= d.Since()) {
 		return finding.Reason{Code: finding.ReasonOtherAsked, Unit: f.unit, PID: d.PID()}
 	}
 	return finding.Reason{}

@@ -90,7 +90,12 @@ func onlyTrigger(s *solver, f *facts) verdict {
 	if v != yes {
 		return v
 	}
-	return s.triggeredBy(f, only, evidence.Manager)
+	if !s.mayHaveMissed(f) {
+		return s.triggeredBy(f, only, evidence.Manager)
+	}
+	v = s.triggeredBy(f, only, evidence.Inferred)
+	s.out.Origin.Why = finding.Reason{Code: finding.ReasonMessagesLost, Unit: f.unit}
+	return v
 }
 
 // mayHaveTriggered returns the only socket or path unit that is known to have triggered

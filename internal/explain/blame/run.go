@@ -29,6 +29,14 @@ type run struct {
 	at uint64
 }
 
+// began is a time by which the run had begun, as early as it is known.
+func (r run) began() uint64 {
+	if r.first.StartNS != 0 {
+		return min(r.at, r.first.StartNS)
+	}
+	return r.at
+}
+
 // same reports whether two runs of a unit are the same: by their first process,
 // or where that is not known by their cgroup.
 func (r run) same(other run) bool {

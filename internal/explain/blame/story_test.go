@@ -22,6 +22,7 @@ type story struct {
 	blamer  *Blamer
 	now     uint64 // ms since boot
 	serial  uint64
+	pidns   uint32 // of the processes that come next, 0 where owners are not known
 	jobs    uint32 // the number of the latest
 	serials uint32 // of messages on connections
 	cgroups map[string]event.CgroupID
@@ -124,7 +125,7 @@ func (s *story) put(pid, parent uint32, path string, prog event.ProgramID, comm 
 		s.cgroups[path] = cg
 		s.see(&event.Cgroup{ID: cg, Path: path})
 	}
-	s.see(&event.Process{ID: s.id(pid), Parent: s.id(parent), Program: prog, Comm: comm, UID: s.uid, Cgroup: cg})
+	s.see(&event.Process{ID: s.id(pid), Parent: s.id(parent), Program: prog, Comm: comm, UID: s.uid, Cgroup: cg, Owner: event.Owner{UID: s.uid, PIDNamespace: s.pidns}})
 }
 
 // create is a creation by a process that then ends.

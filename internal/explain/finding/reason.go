@@ -67,6 +67,9 @@ const (
 	// ReasonTriggerOrRequest: both Trigger and a request of PID can have begun the run
 	// of Unit.
 	ReasonTriggerOrRequest ReasonCode = "trigger_or_request"
+	// ReasonTriggerOrBoot: both Trigger and the start of the manager can have begun the
+	// run of Unit.
+	ReasonTriggerOrBoot ReasonCode = "trigger_or_boot"
 	// ReasonKernelSender: a thread of the kernel sent the request for somebody.
 	ReasonKernelSender ReasonCode = "kernel_sender"
 )

@@ -158,10 +158,29 @@ func (a *activation) take(m *message) bool {
 	case m.sent.FromBus && d.Type == dbuswire.Signal && d.Sender == dbuswire.BusName:
 		a.busSignal(m)
 	case m.sent.FromBus:
+	case d.Type == dbuswire.Signal && d.Member == activationFailure:
+		a.failed(m)
 	case d.Type == dbuswire.MethodCall, d.Type == dbuswire.Signal:
 		a.call(m)
 	}
 	return false
+}
+
+// activationFailure is the signal by which a manager tells the bus that nothing comes of
+// an activation (src/core/dbus.c, signal_activation_request).
+const activationFailure = "ActivationFailure"
+
+// failed takes in that a manager refuses an activation. Only the manager is believed.
+func (a *activation) failed(m *message) {
+	p := a.tracker.tree.Process(m.sent.Sender)
+	if len(m.dbus.Args) == 0 || !IsManager(&p, m.owner) {
+		return
+	}
+	for _, r := range a.tracker.requests.byUnit[unitKey{m.owner, m.dbus.Args[0].Text}][event.Owner{}] {
+		if r.Activation && r.failed == 0 && r.At < m.at {
+			r.failed = m.at
+		}
+	}
 }
 
 // nameOwnerChanged is the signal by which a bus says who has a name.
@@ -173,6 +192,7 @@ func (a *activation) busSignal(m *message) {
 	d := &m.dbus
 	if unit, ok := dbuswire.ActivationRequest(d); ok && unit == "" {
 		a.tracker.countCut(dbuswire.ErrTruncated)
+		a.tracker.keepUnread(m.owner, event.Owner{}, unread{from: m.at, at: m.at, any: true})
 	} else if ok {
 		r := &Request{At: m.at, Owner: m.owner, Unit: unit, Method: activationRequest, Evidence: evidence.Kernel}
 		r.to.bus = m.sent.Bus

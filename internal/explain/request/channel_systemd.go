@@ -67,9 +67,37 @@ func (s *systemd) take(m *message) bool {
 		s.answered(m)
 		return false // it may be the answer to a call that activates a name
 	case m.sent.FromBus:
+		s.passedOn(m)
 		return false
 	}
 	return s.startJob(m)
+}
+
+// passedOn takes in that a bus passes a request on to the manager. Its sender is given
+// by a name then, but its number stays.
+func (s *systemd) passedOn(m *message) {
+	if m.dbus.Type != dbuswire.MethodCall || m.bus.manager == 0 || m.sent.PeerPID != m.bus.manager {
+		return
+	}
+	method, units, _, ok := dbuswire.StartJob(&m.dbus, m.dbus.Destination)
+	if !ok {
+		return
+	}
+	for _, unit := range units {
+		var only *Request
+		several := false
+		for _, list := range s.tracker.requests.byUnit[unitKey{m.owner, unit}] {
+			for _, r := range list {
+				if r.passed == 0 && r.Method == method && r.sent.serial == m.dbus.Serial && r.to.bus == m.sent.Bus {
+					several = only != nil
+					only = r
+				}
+			}
+		}
+		if only != nil && !several {
+			only.passed = m.at
+		}
+	}
 }
 
 // startJob takes in a call to start units. dbus-broker carries out activations
@@ -180,16 +208,32 @@ func jobResult(m *dbuswire.Message) string {
 	return m.Args[3].Text
 }
 
-// there returns the jobs of a unit that had been announced by a time and were not over.
-// That is one, but for jobs that do nothing (src/core/job.c, JOB_NOP).
+// there returns the job of a unit that had been announced by a time and was not over,
+// as a list of one or none. A unit has one job: a newer one has taken the place of an
+// older one whose end was not heard.
 func (s *systemd) there(owner Owner, unit string, at uint64) []*Job {
-	var list []*Job
+	var there *Job
 	for _, j := range s.of(owner, unit) {
-		if j.announced != 0 && j.announced <= at && (j.over == 0 || j.over >= at) {
-			list = append(list, j)
+		if j.announced != 0 && j.announced <= at && (j.over == 0 || j.over >= at) && (there == nil || j.announced >= there.announced) {
+			there = j
 		}
 	}
-	return list
+	if there == nil {
+		return nil
+	}
+	return []*Job{there}
+}
+
+// hasJob reports whether a request's own job, which was new after it, is there when a run
+// begins. It must be new after the beginning of the run before, too, unless the request
+// had it begin anew.
+func (s *systemd) hasJob(q *Request, unit string, begun, before uint64) bool {
+	for _, j := range s.there(q.Owner, unit, begun) {
+		if q.jobID == j.id && (q.Restarts() || j.announced >= q.ReadFrom() && j.announced > before) {
+			return true
+		}
+	}
+	return false
 }
 
 // announced returns the jobs of a unit that had been announced by a time.
@@ -210,7 +254,7 @@ func (s *systemd) dealtWith(q *Request, unit string, before, stopped uint64) boo
 	for _, j := range s.of(q.Owner, unit) {
 		switch {
 		case j.over <= q.At || j.over >= before:
-		case q.jobID == j.id, q.jobID == 0 && !j.gaveWayTo(q, stopped):
+		case q.jobID == j.id, q.jobID == 0 && !q.canBeAnswered() && !j.gaveWayTo(q, stopped):
 			return true
 		}
 	}

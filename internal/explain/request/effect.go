@@ -103,7 +103,7 @@ func (t *Tracker) MayBe(e *Effect) bool {
 	switch at, any := t.lost[ownerless]; {
 	case e.Sign != Unseen:
 		return false
-	case any && at >= e.At:
+	case any && at >= e.At, e.accepted:
 		return true
 	}
 	return e.Job != nil && e.Job.announced-e.At <= maxFlightNS
@@ -114,14 +114,14 @@ func (t *Tracker) MayBe(e *Effect) bool {
 func (e *Effect) find(jobs []*Job, before uint64) bool {
 	q := e.Request
 	for _, j := range jobs {
-		if q.jobID == j.id || q.jobID == 0 && j.announced >= q.At {
+		if q.jobID == j.id || q.jobID == 0 && j.announced >= q.ReadFrom() {
 			e.Job = j
 		}
 	}
 	switch {
 	case q.jobID != 0 && len(jobs) > 0 && e.Job == nil:
 		return false
-	case q.jobID == 0 && len(jobs) > 0 && e.Job == nil, e.Job != nil && e.Job.announced < q.At:
+	case q.jobID == 0 && len(jobs) > 0 && e.Job == nil, e.Job != nil && e.Job.announced < q.ReadFrom():
 		e.join(jobs, before)
 	case q.Activation:
 		e.Sign = BusAsked
@@ -138,8 +138,11 @@ func (e *Effect) find(jobs []*Job, before uint64) bool {
 // under way begin anew (src/core/job.c, job_merge_into_installed and job_install).
 func (e *Effect) join(jobs []*Job, before uint64) {
 	e.Sign, e.Job = Joined, jobs[len(jobs)-1]
-	if e.Restarts() && before >= e.Job.announced && e.accepted {
-		e.Sign = JobAnswered
+	if e.Restarts() && e.accepted {
+		e.Sign = Unseen // if nothing ran yet, the job began nothing anew
+		if before >= e.Job.announced {
+			e.Sign = JobAnswered
+		}
 	}
 }
 
@@ -165,9 +168,26 @@ func (t *Tracker) doubt(e *Effect, all []Effect) {
 			return
 		}
 	}
+	if e.Doubt.IsZero() && e.Sign == BusAsked && e.Job == nil {
+		e.Doubt = e.unheardBefore(all)
+	}
 	if e.Doubt.IsZero() && e.Request.Evidence == evidence.Kernel {
 		e.Doubt = t.hidden(e, read)
 	}
+}
+
+// unheardBefore says who asked right before a bus did and wanted no answer. His job would
+// be announced, but that may come after the run has begun.
+func (e *Effect) unheardBefore(all []Effect) finding.Reason {
+	for i := range all {
+		other := &all[i]
+		if other.Sign == Unseen && !other.canBeAnswered() && other.isTrusted() && other.At < e.At && e.At-other.At <= maxFlightNS {
+			why := e.about(finding.ReasonOtherAsked)
+			why.PID = other.PID()
+			return why
+		}
+	}
+	return finding.Reason{}
 }
 
 // couldPrecede reports whether a request can have been read before another one, which
@@ -209,6 +229,32 @@ func (t *Tracker) hidden(e *Effect, read uint64) finding.Reason {
 		return lost
 	}
 	return finding.Reason{}
+}
+
+// HasJob reports whether the request has a job of its own that was new after the
+// beginning of the run before, and is there when a run of a unit begins. Then the times
+// at which the request was sent, or the run before was over, decide nothing.
+func (t *Tracker) HasJob(q *Request, unit string, begun, before uint64) bool {
+	return q.jobID != 0 && t.jobs.hasJob(q, unit, begun, before)
+}
+
+// MayHaveMissed reports whether somebody may have asked a manager for something in a
+// time without that being in the stream, be it root alone or anybody by calling a name.
+func (t *Tracker) MayHaveMissed(owner Owner, byName bool, from, until uint64) bool {
+	if at, any := t.lost[ownerless]; any && at+maxFlightNS >= from {
+		return true
+	}
+	for who, list := range t.unread[owner] {
+		if who.UID != 0 && !byName {
+			continue // he would have to be given leave
+		}
+		for i := range list {
+			if list[i].from <= until && list[i].at+maxFlightNS >= from {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Best returns the one of the requests that began the run, nil if none may have: the

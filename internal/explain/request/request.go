@@ -57,6 +57,8 @@ type Request struct {
 	// number, 0 if that could not be read.
 	accepted bool
 	jobID    uint64
+	// passed is when the bus passed it on to the manager, 0 if that was not seen.
+	passed uint64
 	// call is the call that found the name without an owner, called when it was made.
 	call   messageID
 	called uint64
@@ -99,6 +101,9 @@ type busConn struct {
 	bus  uint32
 	name string
 }
+
+// ReadFrom is from when on the manager may have read the request.
+func (r *Request) ReadFrom() uint64 { return max(r.At, r.passed) }
 
 // tryTypes are the types of job that restart what runs, and start nothing.
 var tryTypes = []string{"try-restart", "reload-or-try-restart"}

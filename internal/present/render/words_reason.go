@@ -37,6 +37,7 @@ var reasonWords = map[finding.ReasonCode]string{
 	finding.ReasonNoEffectSeen:           "nothing shows that the request for {what} had an effect: it may have been refused or still be waiting",
 	finding.ReasonJobWasThere:            "{unit} was asked for when a job for it was there already; who asked for that job was not seen",
 	finding.ReasonTriggerOrRequest:       "both {trigger} and a request of {who} may have started {unit}; which of the two came first is not known",
+	finding.ReasonTriggerOrBoot:          "both {trigger} and the start of its manager may have started {unit}",
 	finding.ReasonKernelSender:           "a thread of the kernel sent the request for {what}; for which process is not known",
 }
 

@@ -13,6 +13,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/event"
@@ -193,7 +194,10 @@ var named = map[string]bool{
 	"JobNew": true, "JobRemoved": true, "NameOwnerChanged": true, "ActivationRequest": true, "StartServiceByName": true,
 }
 
-const transient = "StartTransientUnit"
+const (
+	transient         = "StartTransientUnit"
+	activationFailure = "ActivationFailure"
+)
 
 // messages returns the messages of a send, up to the first of which arguments have
 // to be taken out, and how long the send is from there. What a client says to be let
@@ -234,13 +238,27 @@ func message(data []byte, m *dbuswire.Message, err error) int {
 	body := bodyStart(data, m.Size)
 	switch {
 	case m.Member == transient:
-		for _, arg := range m.Args[:min(2, len(m.Args))] {
-			body = (body+3)&^3 + 4 + len(arg.Text) + 1
-		}
+		body = behind(body, m.Args[:min(2, len(m.Args))])
+	case m.Member == activationFailure: // behind the unit comes text of the manager's
+		body = behind(body, m.Args[:min(1, len(m.Args))])
+	case dbuswire.RepliedJob(m) != 0:
+		path := slices.IndexFunc(m.Args, func(a dbuswire.Arg) bool { return a.Signature == "o" })
+		body = behind(body, m.Args[:path+1])
 	case job, named[m.Member]:
 		body = m.Size
 	}
 	return min(body, len(data))
+}
+
+// behind is where the arguments end that are numbers of four bytes or texts.
+func behind(body int, args []dbuswire.Arg) int {
+	for _, arg := range args {
+		body = (body+3)&^3 + 4
+		if arg.Signature == "s" || arg.Signature == "o" {
+			body += len(arg.Text) + 1
+		}
+	}
+	return body
 }
 
 // bodyStart is where the arguments of a message of that size begin.
