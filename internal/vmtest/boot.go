@@ -31,6 +31,9 @@ type Boot struct {
 //go:embed boots/dbus-broker.sh
 var prepareBroker string
 
+//go:embed boots/no-logind.sh
+var prepareNoLogind string
+
 //go:embed boots/busybox.sh
 var prepareBusybox string
 
@@ -51,6 +54,7 @@ var boots = []Boot{
 		Name: "legacy", About: "cgroup version 1 alone",
 		Append: hybrid + " systemd.legacy_systemd_cgroup_controller=1", Lacking: withoutVersion1,
 	},
+	{Name: "no-logind", About: "no systemd-logind, so hardly any signal of the manager", Prepare: prepareNoLogind},
 	{Name: "early", About: "nsblame starts before the basic system", Prepare: prepareEarly, Nsblame: true},
 	{Name: "roomy", About: "memory for many processes", MemoryMiB: 6144},
 	{
