@@ -35,6 +35,9 @@ func (s *solver) notByBoot(f *facts) finding.Reason {
 			return finding.Reason{Code: finding.ReasonTriggerOrBoot, Unit: f.unit, Trigger: t}
 		}
 	}
+	if e := s.mayBe(f); e != nil {
+		return finding.Reason{Code: finding.ReasonOtherAsked, Unit: f.unit, PID: e.PID()}
+	}
 	if s.mayHaveMissed(f) {
 		return finding.Reason{Code: finding.ReasonMessagesLost, Unit: f.unit}
 	}

@@ -13,3 +13,33 @@ func TestBoot(t *testing.T) {
 	s.service(42, "foo.service")
 	s.want("boot foo.service (manager)")
 }
+
+// What else may have started a unit is said beside the boot.
+func TestTheBootIsDoubted(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		tell func(s *story, u *event.UnitState)
+		want string
+	}{
+		{"nothing", func(*story, *event.UnitState) {}, "boot foo.service (manager)"},
+		{"a socket", func(_ *story, u *event.UnitState) { u.TriggeredBy = []string{"foo.socket"} }, "boot foo.service (inferred): trigger_or_boot foo.service foo.socket"},
+		{"a loss", func(s *story, _ *event.UnitState) { s.see(&event.Loss{Kind: event.LossBus, Count: 1}) }, "boot foo.service (inferred): messages_lost foo.service"},
+		{"a loss of a user's", func(s *story, _ *event.UnitState) {
+			s.see(&event.Loss{Kind: event.LossBus, Count: 1, Owner: event.Owner{UID: 1000, PIDNamespace: 1}})
+		}, "boot foo.service (manager)"},
+		{"root's request, who wanted no answer and is gone", func(s *story, _ *event.UnitState) {
+			s.caller(41, "systemctl")
+			s.ask(41, private, silently(job("StartUnit", "foo.service")))
+		}, "boot foo.service (inferred): other_asked foo.service pid 41"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := tell(t)
+			s.boot = event.ManagerBoot{UserspaceUS: 1}
+			u := foo()
+			tt.tell(s, &u)
+			s.runs(u)
+			s.service(42, "foo.service")
+			s.want(tt.want)
+		})
+	}
+}

@@ -15,7 +15,7 @@ import (
 // an answer that would need it becomes "unknown".
 const (
 	// maxNames bounds the bus names of which it is remembered who has them.
-	maxNames = 1024
+	maxNames = 512
 	// maxCalls bounds the calls of one owner to one name without an answer that
 	// matters.
 	maxCalls = event.CallsReported - 1

@@ -28,9 +28,9 @@ type systemd struct {
 const (
 	// maxManagers bounds the managers of which jobs are remembered, the others their
 	// units, and maxJobs the jobs of one unit.
-	maxManagers   = 64
-	maxUnits      = 2048
-	maxUnitsUsers = 128
+	maxManagers   = 16
+	maxUnits      = 768
+	maxUnitsUsers = 32
 	maxJobs       = 8
 )
 

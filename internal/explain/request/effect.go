@@ -43,6 +43,8 @@ type Effect struct {
 	// for the run before may not have been over when the request was made.
 	Doubt finding.Reason
 	Early bool
+	// again is set if the request had a job begin anew that was there before it.
+	again bool
 }
 
 // Evidence is how it is known that the request began the run.
@@ -92,13 +94,17 @@ func effects(jobs []*Job, list []*Request, begun, before uint64) []Effect {
 			found = append(found, e)
 		}
 	}
-	return found
+	if !slices.ContainsFunc(found, func(e Effect) bool { return e.again }) {
+		return found
+	}
+	// whoever made the job has begun the run before
+	return slices.DeleteFunc(found, func(e Effect) bool { return !e.again && e.Job != nil && e.Job.announced <= before })
 }
 
 // MayBe reports whether a request without a sign may have had the job that began a run
 // after all: the manager had a new job right after it. If it had none, the request has
 // had no effect, for whoever asks is told of the job (src/core/dbus.c, bus_foreach_bus,
-// with the job's own bus_track).
+// with the job's own bus_track), unless he wanted no answer and is gone.
 func (t *Tracker) MayBe(e *Effect) bool {
 	switch at, any := t.lost[ownerless]; {
 	case e.Sign != Unseen:
@@ -106,7 +112,10 @@ func (t *Tracker) MayBe(e *Effect) bool {
 	case any && at >= e.At, e.accepted:
 		return true
 	}
-	return e.Job != nil && e.Job.announced-e.At <= maxFlightNS
+	if e.Job == nil {
+		return e.silent && e.isTrusted()
+	}
+	return e.Job.announced-e.At <= maxFlightNS
 }
 
 // find looks for a sign among the jobs that were there when the run began, false if the
@@ -141,7 +150,7 @@ func (e *Effect) join(jobs []*Job, before uint64) {
 	if e.Restarts() && e.accepted {
 		e.Sign = Unseen // if nothing ran yet, the job began nothing anew
 		if before >= e.Job.announced {
-			e.Sign = JobAnswered
+			e.Sign, e.again = JobAnswered, true
 		}
 	}
 }
@@ -241,8 +250,10 @@ func (t *Tracker) HasJob(q *Request, unit string, begun, before uint64) bool {
 // MayHaveMissed reports whether somebody may have asked a manager for something in a
 // time without that being in the stream, be it root alone or anybody by calling a name.
 func (t *Tracker) MayHaveMissed(owner Owner, byName bool, from, until uint64) bool {
-	if at, any := t.lost[ownerless]; any && at+maxFlightNS >= from {
-		return true
+	for who, at := range t.lost {
+		if (who.UID == 0 || byName) && at+maxFlightNS >= from {
+			return true
+		}
 	}
 	for who, list := range t.unread[owner] {
 		if who.UID != 0 && !byName {

@@ -11,7 +11,7 @@ import (
 const (
 	// maxKept bounds in bytes the requests, and the calls to names, that are
 	// remembered.
-	maxKept = 5 << 20
+	maxKept = 5 << 19
 	// maxOfUnit bounds the requests of one owner for one unit.
 	maxOfUnit = 32
 	// maxNamesOfUnit bounds the names of one unit that are looked for.

@@ -17,9 +17,10 @@ const (
 	// for can have been read: see event.CallAgainNS.
 	maxFlightNS = maxUnreadNS + event.CallAgainNS
 	// maxUnreadMessages is how many of them are remembered for each manager and owner.
-	maxUnreadMessages = 64
-	// maxDoubted bounds the owners of whom such messages are remembered.
-	maxDoubted = 1024
+	maxUnreadMessages = 16
+	// maxDoubted bounds the owners of whom such messages are remembered, for each
+	// manager.
+	maxDoubted = 32
 )
 
 // unread is a message that could not be read. It may have been the call, or the
@@ -62,6 +63,10 @@ func (t *Tracker) unreadable(m *message) {
 func (t *Tracker) keepUnread(own Owner, owner event.Owner, u unread) {
 	owner = sharer(owner)
 	d := t.unread[own]
+	if d == nil && len(t.unread) >= maxManagers {
+		t.missed(u.at, owner)
+		return
+	}
 	if d == nil {
 		d = make(doubts)
 		t.unread[own] = d
