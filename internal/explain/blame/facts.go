@@ -190,7 +190,7 @@ const (
 func (s *solver) judge(f *facts, q *request.Request) effect {
 	ended := f.window.ended
 	switch {
-	case s.requests.HasJob(q, f.unit, f.began(), f.before.began()):
+	case s.requests.HasJob(q, f.unit, f.began(), f.before.began(), ended):
 		if q.OnlyRestarts() && s.wasOver(f, q.ReadFrom()) {
 			return withoutEffect
 		}

@@ -26,7 +26,7 @@ func TestTheBootIsDoubted(t *testing.T) {
 		{"a loss", func(s *story, _ *event.UnitState) { s.see(&event.Loss{Kind: event.LossBus, Count: 1}) }, "boot foo.service (inferred): messages_lost foo.service"},
 		{"a loss of a user's", func(s *story, _ *event.UnitState) {
 			s.see(&event.Loss{Kind: event.LossBus, Count: 1, Owner: event.Owner{UID: 1000, PIDNamespace: 1}})
-		}, "boot foo.service (manager)"},
+		}, "boot foo.service (inferred): messages_lost foo.service"},
 		{"root's request, who wanted no answer and is gone", func(s *story, _ *event.UnitState) {
 			s.caller(41, "systemctl")
 			s.ask(41, private, silently(job("StartUnit", "foo.service")))

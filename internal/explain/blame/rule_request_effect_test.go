@@ -422,3 +422,22 @@ func TestTheFailureOfAnotherUnit(t *testing.T) {
 		s.want(tt.want)
 	}
 }
+
+// A job whose end nobody was told of is not there for ever: what began the run before
+// does not begin the next one.
+func TestAJobWhoseEndIsNotHeard(t *testing.T) {
+	s := tell(t)
+	s.caller(40, "systemctl", "start", "--no-block", "foo")
+	u := foo()
+	u.TriggeredBy = []string{"foo.timer"}
+	s.newJobFor(s.ask(40, private, job("StartUnit", "foo.service")), "foo.service")
+	s.runs(u)
+	s.process(41, 1, "/system.slice/foo.service", "/bin/foo", "foo") // makes no namespace
+	u.InactiveEnterUS = s.now * 1000
+	s.now += 100
+	s.units["foo.timer"] = event.UnitState{Name: "foo.timer", LastTriggerUS: s.now * 1000}
+	s.now++
+	s.runs(u)
+	s.service(42, "foo.service")
+	s.want("timer foo.timer (manager)")
+}

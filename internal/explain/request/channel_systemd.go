@@ -227,8 +227,11 @@ func (s *systemd) there(owner Owner, unit string, at uint64) []*Job {
 // hasJob reports whether a request's own job, which was new after it, is there when a run
 // begins. It must be new after the beginning of the run before, too, unless the request
 // had it begin anew.
-func (s *systemd) hasJob(q *Request, unit string, begun, before uint64) bool {
+func (s *systemd) hasJob(q *Request, unit string, begun, before, ended uint64) bool {
 	for _, j := range s.there(q.Owner, unit, begun) {
+		if j.announced <= ended && j.over == 0 {
+			continue // its end may only not have been heard
+		}
 		if q.jobID == j.id && (q.Restarts() || j.announced >= q.ReadFrom() && j.announced > before) {
 			return true
 		}

@@ -242,16 +242,17 @@ func (t *Tracker) hidden(e *Effect, read uint64) finding.Reason {
 
 // HasJob reports whether the request has a job of its own that was new after the
 // beginning of the run before, and is there when a run of a unit begins. Then the times
-// at which the request was sent, or the run before was over, decide nothing.
-func (t *Tracker) HasJob(q *Request, unit string, begun, before uint64) bool {
-	return q.jobID != 0 && t.jobs.hasJob(q, unit, begun, before)
+// at which the request was sent, or the run before was over, decide nothing. ended is
+// when it was over.
+func (t *Tracker) HasJob(q *Request, unit string, begun, before, ended uint64) bool {
+	return q.jobID != 0 && t.jobs.hasJob(q, unit, begun, before, ended)
 }
 
 // MayHaveMissed reports whether somebody may have asked a manager for something in a
 // time without that being in the stream, be it root alone or anybody by calling a name.
 func (t *Tracker) MayHaveMissed(owner Owner, byName bool, from, until uint64) bool {
-	for who, at := range t.lost {
-		if (who.UID == 0 || byName) && at+maxFlightNS >= from {
+	for _, at := range t.lost {
+		if at+maxFlightNS >= from {
 			return true
 		}
 	}
