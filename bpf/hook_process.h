@@ -45,6 +45,7 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	}
 	c.exec_id = exec_id(child);
 	c.uid = task_uid(child);
+	c.owner = owner_of(child);
 	BPF_CORE_READ_STR_INTO(&c.comm, child, comm);
 	/* clone3 can put the child into another cgroup at once */
 	c.cgroup = hold_cgroup(child);

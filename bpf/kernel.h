@@ -212,8 +212,13 @@ struct module {
 struct user_namespace {
 	struct ns_common ns;
 	struct user_namespace *parent;
-	kuid_t owner;
-	int level; /* 0 of the machine's own */
+	kuid_t owner; /* who made it */
+	int level;    /* 0 of the machine's own */
+};
+
+struct pid_namespace {
+	struct ns_common ns;
+	struct user_namespace *user_ns; /* of whoever made it */
 };
 
 struct net {
@@ -262,6 +267,7 @@ struct task_struct {
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
 	struct mm_struct *mm;
+	struct pid *thread_pid;
 	const struct cred *real_cred;
 	struct nsproxy *nsproxy;
 	struct css_set *cgroups;
@@ -280,6 +286,7 @@ struct unix_address {
 
 struct upid {
 	int nr;
+	struct pid_namespace *ns;
 };
 
 enum pid_type {
@@ -287,8 +294,9 @@ enum pid_type {
 };
 
 struct pid {
+	unsigned int level; /* how deep its namespace is, 0 is the machine's */
 	struct hlist_head tasks[4]; /* by enum pid_type */
-	struct upid numbers[1];	    /* of the initial pid namespace */
+	struct upid numbers[1];	    /* one a level; this is the machine's */
 };
 
 typedef struct {

@@ -8,6 +8,7 @@
  *   wire.h           the records that go to user space
  *   probe.h          two programs from one body
  *   net.h            what is read of a namespace
+ *   owner.h          who answers for a process
  *   ring.h           the way to user space, and what was lost on it
  *   paths.h          paths in pieces
  *   zeros.h          what new values start as

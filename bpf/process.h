@@ -16,6 +16,7 @@
 #define NSBLAME_PROCESS_H
 
 #include "cgroup_path.h"
+#include "owner.h"
 #include "program_image.h"
 
 /* How many unknown ancestors are noted when a process is first met. */
@@ -38,6 +39,7 @@ struct process {
 	__s64 cloning; /* threads whose clone has made a namespace and awaits its child */
 	__u32 exit_code;
 	__u32 uid;
+	struct owner owner;
 	__u32 execs;
 	__u32 depth;
 	__u32 flags;
@@ -118,6 +120,7 @@ __noinline int publish_process(__u64 start_ns, __u32 pid)
 	rec->exit_ns = p->exit_ns;
 	rec->exit_code = p->exit_code;
 	rec->uid = p->uid;
+	rec->owner = p->owner;
 	__builtin_memcpy(rec->comm, p->comm, sizeof(rec->comm));
 	bpf_ringbuf_submit(rec, wakeup(false));
 	/* only now: whoever sees it as sent has it before its own records */
@@ -308,6 +311,7 @@ __noinline int take_exec(void)
 	now = program_key(key.start_ns, key.pid, ++p->execs);
 	keep_program(task, &now);
 	p->program = now;
+	p->owner = owner_of(task);
 	p->exec_id = exec_id(task);
 	p->became = p->watched == WATCH_EXEC;
 	__sync_fetch_and_add(&p->version, 1);
@@ -330,6 +334,8 @@ static __always_inline void refresh(struct process *p, struct task_struct *task)
 	BPF_CORE_READ_STR_INTO(&comm, leader, comm);
 	if (uid == p->uid && !__builtin_memcmp(comm, p->comm, sizeof(comm)))
 		return;
+	if (uid != p->uid)
+		p->owner = owner_of(leader);
 	p->uid = uid;
 	__builtin_memcpy(p->comm, comm, sizeof(p->comm));
 	__sync_fetch_and_add(&p->version, 1);
@@ -353,6 +359,7 @@ static __always_inline void describe(struct process *p, struct task_struct *lead
 	p->flags = PROCESS_PREEXISTING;
 	p->exec_id = exec_id(leader);
 	p->uid = task_uid(leader);
+	p->owner = owner_of(leader);
 	BPF_CORE_READ_STR_INTO(&p->comm, leader, comm);
 	p->cgroup = hold_cgroup(leader);
 }

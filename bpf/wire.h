@@ -60,6 +60,12 @@ struct program_key {
 	__u32 pad;
 };
 
+/* Who answers for a process (see owner.h). */
+struct owner {
+	__u32 uid;
+	__u32 pid_ns; /* inode number, 0 if the owner is not known */
+};
+
 enum process_flags {
 	PROCESS_PREEXISTING = 1 << 0, /* parent read from real_parent, not seen at fork */
 	PROCESS_CUT = 1 << 1,	  /* its ancestors are not kept */
@@ -77,6 +83,7 @@ struct process_record {
 	__u64 exit_ns;
 	__u32 exit_code;
 	__u32 uid;
+	struct owner owner;
 	char comm[TASK_COMM_LEN];
 };
 

@@ -41,8 +41,11 @@ type CgroupID uint64
 type Owner struct {
 	// UID is the owner of the outermost user namespace below the machine's that the
 	// process is in, else its real user id. Both are in the initial user namespace.
+	// It is 0 for a container (see PIDNamespace).
 	UID uint32
-	// PIDNamespace is the inode number of its pid namespace.
+	// PIDNamespace is the inode number of the pid namespace right below the machine's
+	// that the process is in, if the machine's root has made that: all that is in such
+	// a container has one owner. Otherwise it is that of the machine's own.
 	PIDNamespace uint32
 }
 

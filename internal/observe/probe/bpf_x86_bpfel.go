@@ -352,6 +352,12 @@ type bpfModuleRecord struct {
 	Module   [56]int8
 }
 
+type bpfOwner struct {
+	_     structs.HostLayout
+	Uid   uint32
+	PidNs uint32
+}
+
 type bpfPernetInitRecord struct {
 	_             structs.HostLayout
 	Kind          uint32
@@ -385,6 +391,7 @@ type bpfProcess struct {
 	Cloning  int64
 	ExitCode uint32
 	Uid      uint32
+	Owner    bpfOwner
 	Execs    uint32
 	Depth    uint32
 	Flags    uint32
@@ -424,6 +431,7 @@ type bpfProcessRecord struct {
 	ExitNs   uint64
 	ExitCode uint32
 	Uid      uint32
+	Owner    bpfOwner
 	Comm     [16]int8
 }
 

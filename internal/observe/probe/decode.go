@@ -95,6 +95,8 @@ func programID(k bpfProgramKey) event.ProgramID {
 	return event.ProgramID{Process: processID(k.Process), Exec: k.Exec}
 }
 
+func owner(o bpfOwner) event.Owner { return event.Owner{UID: o.Uid, PIDNamespace: o.PidNs} }
+
 // text is a string in a fixed buffer, ended by NUL unless it fills it.
 func text(buf []int8) string {
 	b := make([]byte, 0, len(buf))
@@ -124,6 +126,7 @@ func processEvent(r *bpfProcessRecord) event.Event {
 		Program:     programID(r.Program),
 		Comm:        text(r.Comm[:]),
 		UID:         r.Uid,
+		Owner:       owner(r.Owner),
 		Cgroup:      event.CgroupID(r.Cgroup),
 		Preexisting: has(r.Flags, bpfProcessFlagsPROCESS_PREEXISTING),
 		AncestryCut: has(r.Flags, bpfProcessFlagsPROCESS_CUT),

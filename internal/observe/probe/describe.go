@@ -61,6 +61,6 @@ func (coll *collection) describe(key bpfProcessKey, p *bpfProcess) []event.Body 
 	}
 	return append(list, processEvent(&bpfProcessRecord{
 		Flags: p.Flags, Key: key, Parent: p.Parent, Program: p.Program, Cgroup: p.Cgroup,
-		ExitNs: p.ExitNs, ExitCode: p.ExitCode, Uid: p.Uid, Comm: p.Comm,
+		ExitNs: p.ExitNs, ExitCode: p.ExitCode, Uid: p.Uid, Owner: p.Owner, Comm: p.Comm,
 	}).Body)
 }

@@ -63,7 +63,7 @@ func TestMissedExecIsMadeUpFor(t *testing.T) {
 
 // skipIfRefused skips a test that the kernel does not allow, or not this user; any
 // other error is a failure.
-func skipIfRefused(t *testing.T, err error) {
+func skipIfRefused(t testing.TB, err error) {
 	t.Helper()
 	var refused *kernel.UnsupportedError
 	if errors.As(err, &refused) {

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Who answers for a process. Room and evidence are counted by owner, so nobody may
+ * have as many owners as he likes:
+ *
+ *  - A user can have 65,536 uids in user namespaces of his own, and any number of pid
+ *    namespaces. He is the owner of the outermost of his user namespaces, and all that
+ *    is in it is his.
+ *  - Root in a container can take any uid. So a pid namespace right below the machine's
+ *    that the machine's root has made is one owner, with all that is in it.
+ *  - Outside of both, the real uid tells.
+ */
+#ifndef NSBLAME_OWNER_H
+#define NSBLAME_OWNER_H
+
+#include "probe.h"
+#include "wire.h"
+#include <bpf/bpf_core_read.h>
+
+/* The machine's pid namespace (include/linux/proc_ns.h, PROC_PID_INIT_INO). */
+#define MACHINE_PID_NS 0xEFFFFFFCU
+
+/* User namespaces are not nested deeper (kernel/user_namespace.c, create_user_ns). */
+#define USER_NS_DEPTH 34
+
+/* The one right below the machine's, of those that contain a user namespace. */
+__noinline __u64 outermost_user_ns(__u64 user_ns)
+{
+	struct user_namespace *ns = (void *)user_ns;
+	int i;
+
+	for (i = 0; i < USER_NS_DEPTH && ns && BPF_CORE_READ(ns, level) > 1; i++)
+		ns = BPF_CORE_READ(ns, parent);
+	return (__u64)ns;
+}
+
+/* The pid namespace right below the machine's that a task is in, NULL if it is in the
+ * machine's own. The array ends with the task's own namespace. */
+static __always_inline struct pid_namespace *outermost_pid_ns(struct task_struct *task)
+{
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	struct upid *second;
+
+	if (!pid || !BPF_CORE_READ(pid, level))
+		return NULL;
+	second = (void *)pid + bpf_core_field_offset(struct pid, numbers) +
+		 bpf_core_type_size(struct upid);
+	return BPF_CORE_READ(second, ns);
+}
+
+/* True if the machine's root has made a pid namespace, be it together with a user
+ * namespace. */
+static __always_inline bool made_by_root(struct pid_namespace *ns)
+{
+	struct user_namespace *user_ns = BPF_CORE_READ(ns, user_ns);
+	int level = BPF_CORE_READ(user_ns, level);
+
+	return !level || (level == 1 && !BPF_CORE_READ(user_ns, owner.val));
+}
+
+static __always_inline struct owner owner_of(struct task_struct *task)
+{
+	const struct cred *cred = BPF_CORE_READ(task, real_cred);
+	struct user_namespace *user_ns = BPF_CORE_READ(cred, user_ns);
+	struct pid_namespace *pid_ns = outermost_pid_ns(task);
+	struct owner owner = { .pid_ns = MACHINE_PID_NS };
+
+	if (pid_ns && made_by_root(pid_ns)) {
+		owner.pid_ns = BPF_CORE_READ(pid_ns, ns.inum);
+		return owner;
+	}
+	if (BPF_CORE_READ(user_ns, level)) {
+		user_ns = (void *)outermost_user_ns(untyped(user_ns));
+		owner.uid = BPF_CORE_READ(user_ns, owner.val);
+	} else {
+		owner.uid = BPF_CORE_READ(cred, uid.val);
+	}
+	return owner;
+}
+
+static __always_inline bool same_owner(struct owner *a, struct owner *b)
+{
+	return a->uid == b->uid && a->pid_ns == b->pid_ns;
+}
+
+#endif
