@@ -116,9 +116,12 @@ func (coll *collection) prepare(g group, m attachMethod) error {
 
 // attachProgram attaches a loaded program of a group to what its section names.
 func (coll *collection) attachProgram(g group, name string) (attached, error) {
-	program, spec := coll.programs[name], coll.program(name)
 	a := attached{program: name}
-	var err error
+	spec, err := coll.program(name)
+	if err != nil {
+		return a, err
+	}
+	program := coll.programs[name]
 	switch {
 	case spec.Type != ebpf.Kprobe:
 		a.Link, err = link.AttachTracing(link.TracingOptions{Program: program})

@@ -100,9 +100,20 @@ func TestParseObject(t *testing.T) {
 			if !slices.Contains(targets, p.AttachTo) {
 				t.Errorf("%s attaches to %s, which is no target", name, p.AttachTo)
 			}
-			if late := coll.program(name); late == nil || !strings.HasPrefix(late.SectionName, p.SectionName) {
+			if late, err := coll.program(name); err != nil || !strings.HasPrefix(late.SectionName, p.SectionName) {
 				t.Errorf("%s can't be had later", name)
 			}
 		}
+	}
+}
+
+// A program that is not there is an error, not a program of none.
+func TestProgramThatIsNotThere(t *testing.T) {
+	spec, _, err := parseObject(func(string) bool { return false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err := (&collection{spec: spec}).program("none"); err == nil || p != nil {
+		t.Errorf("got %v, %v", p, err)
 	}
 }

@@ -26,7 +26,10 @@ func (coll *collection) loadByLibrary(names []string) error {
 			plain = append(plain, name)
 		}
 	}
-	parts := coll.divide(plain, runtime.GOMAXPROCS(0))
+	parts, err := coll.divide(plain, runtime.GOMAXPROCS(0))
+	if err != nil {
+		return err
+	}
 	loaded := make([]*ebpf.Collection, len(parts), len(parts)+1)
 	errs := make([]error, len(parts), len(parts)+1)
 	var all sync.WaitGroup
@@ -57,8 +60,16 @@ func (coll *collection) loadByLibrary(names []string) error {
 
 // divide makes as many parts at most, which are about as much work for the
 // verifier. It goes by the number of instructions.
-func (coll *collection) divide(names []string, limit int) [][]string {
-	size := func(name string) int { return len(coll.program(name).Instructions) }
+func (coll *collection) divide(names []string, limit int) ([][]string, error) {
+	length := make(map[string]int)
+	for _, name := range names {
+		spec, err := coll.program(name)
+		if err != nil {
+			return nil, err
+		}
+		length[name] = len(spec.Instructions)
+	}
+	size := func(name string) int { return length[name] }
 	names = slices.SortedFunc(slices.Values(names), func(a, b string) int {
 		return cmp.Or(size(b)-size(a), strings.Compare(a, b))
 	})
@@ -69,7 +80,7 @@ func (coll *collection) divide(names []string, limit int) [][]string {
 		parts[least] = append(parts[least], name)
 		sizes[least] += size(name)
 	}
-	return parts
+	return parts, nil
 }
 
 func (coll *collection) loadPart(names []string) (*ebpf.Collection, error) {
@@ -85,7 +96,9 @@ func (coll *collection) loadPart(names []string) (*ebpf.Collection, error) {
 		Maps: coll.spec.Maps, Types: coll.spec.Types, ByteOrder: coll.spec.ByteOrder, Programs: make(map[string]*ebpf.ProgramSpec),
 	}
 	for _, name := range names {
-		spec.Programs[name] = coll.program(name)
+		if spec.Programs[name], err = coll.program(name); err != nil {
+			return nil, err
+		}
 	}
 	return ebpf.NewCollectionWithOptions(spec.Copy(), ebpf.CollectionOptions{
 		MapReplacements: coll.maps, Cache: coll.library,

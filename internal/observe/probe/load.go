@@ -228,7 +228,11 @@ func (coll *collection) loadPicked(names []string) error {
 	}
 	specs := make([]*ebpf.ProgramSpec, len(names))
 	for i, name := range names {
-		specs[i] = coll.program(name)
+		spec, err := coll.program(name)
+		if err != nil {
+			return err
+		}
+		specs[i] = spec
 	}
 	described, err := btf.NewBuilder(nil, nil)
 	if err != nil {

@@ -73,18 +73,22 @@ func (coll *collection) firstChoice() map[string]bool {
 
 // program returns a program as it was compiled. One that was not wanted at first
 // is read now, with all others.
-func (coll *collection) program(name string) *ebpf.ProgramSpec {
+func (coll *collection) program(name string) (*ebpf.ProgramSpec, error) {
 	if coll.spec.Programs[name] == nil && !coll.whole {
-		coll.whole = true
 		spec, _, err := parseObject(func(string) bool { return true })
 		if err != nil {
-			return nil // a part of it could be read
+			return nil, err
 		}
+		coll.whole = true
 		for name, program := range spec.Programs {
 			if coll.spec.Programs[name] == nil {
 				coll.spec.Programs[name] = program
 			}
 		}
 	}
-	return coll.spec.Programs[name]
+	program := coll.spec.Programs[name]
+	if program == nil {
+		return nil, fmt.Errorf("there is no BPF program %s", name)
+	}
+	return program, nil
 }

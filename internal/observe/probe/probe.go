@@ -369,15 +369,20 @@ func why(g group, err error) string {
 // forget gives back what only the start needed: the index of the kernel's BTF,
 // some 10 MB, and of the programs, some 2 MB, all but those that are loaded or
 // attached when a module comes.
-func (coll *collection) forget() {
+func (coll *collection) forget() error {
 	coll.types, coll.library = nil, btf.NewCache()
 	later := make(map[string]*ebpf.ProgramSpec)
 	for _, p := range coll.moduleProbes {
 		for _, name := range p.by(byKprobe) { // see methods
-			later[name] = coll.program(name)
+			spec, err := coll.program(name)
+			if err != nil {
+				return err
+			}
+			later[name] = spec
 		}
 	}
 	coll.spec.Programs, coll.whole = later, true
+	return nil
 }
 
 // processesBefore runs over all processes that there are, so that the process

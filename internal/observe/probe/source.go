@@ -155,7 +155,9 @@ func (s *Source) start(opt Options, hierarchy kernel.Hierarchy) error {
 	if s.reader, err = ringbuf.NewReader(s.collection.maps[bpfMapEvents]); err != nil {
 		return fmt.Errorf("open the ring buffer: %w", err)
 	}
-	s.collection.forget()
+	if err := s.collection.forget(); err != nil {
+		return err
+	}
 	host, err := hostFacts(opt, hierarchy)
 	if err != nil {
 		return err
