@@ -106,6 +106,16 @@ static __always_inline void fill_result(struct create_record *rec, struct net *o
 	rec->cookie = net_cookie(net);
 }
 
+/* Counts a creation and returns a number that no other has: what this CPU has counted
+ * or, if that is not certain, what the thread is, with some bits of the time. */
+static __always_inline __u64 next_serial(__u64 now)
+{
+	__u64 cpu = (__u64)bpf_get_smp_processor_id() << 48;
+	__u64 n = count(COUNT_SEEN);
+
+	return cpu | (n ? n : 1ULL << 47 | (__u64)this_thread() << 20 | (now >> 10 & 0xfffff));
+}
+
 PROBE_RESULT(create, copy_net_ns, 3, struct net *net)
 {
 	struct create_record rec;
@@ -119,7 +129,7 @@ PROBE_RESULT(create, copy_net_ns, 3, struct net *net)
 	__builtin_memset(&rec, 0, sizeof(rec));
 	rec.kind = REC_CREATE;
 	rec.boot_ns = bpf_ktime_get_boot_ns();
-	rec.serial = (__u64)bpf_get_smp_processor_id() << 48 | count(COUNT_SEEN);
+	rec.serial = next_serial(rec.boot_ns);
 	call = this_call();
 	fill_call(&rec, call);
 	count_missed_inits(call);

@@ -182,8 +182,9 @@ static __always_inline void fill_releaser(struct release_record *rec, __u64 net,
 /* The namespaces that wait for the end of their teardown, for kernels on which only the
  * inum shows it. */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, LIVES_MAX);
 	__type(key, __u32);   /* inum */
 	__type(value, __u64); /* struct net */
 } released_inums SEC(".maps");
@@ -205,7 +206,8 @@ static __always_inline int released(__u64 address, bool certain, __u64 stack)
 	}
 	rec.inum = BPF_CORE_READ(net, ns.inum);
 	rec.cookie = net_cookie(net);
-	bpf_map_update_elem(&released_inums, &rec.inum, &address, BPF_ANY);
+	if (bpf_map_update_elem(&released_inums, &rec.inum, &address, BPF_ANY))
+		count(COUNT_LIFE_FULL); /* its end may not be found */
 	life = find_life(&address);
 	if (life) {
 		rec.serial = life->serial;
@@ -317,6 +319,7 @@ static __always_inline int finished(__u64 address, __u32 inum, __u64 began)
 	}
 	rec.duration_ns = rec.boot_ns - began;
 	bpf_map_delete_elem(&releases, &address);
+	bpf_map_delete_elem(&released_inums, &inum);
 	bpf_map_delete_elem(&lives, &address);
 	emit(&rec, sizeof(rec), COUNT_LOST_ENDING);
 	return 0;
@@ -351,7 +354,6 @@ static __always_inline int inum_freed(__u32 inum)
 	if (!net)
 		return 0;
 	key = *net;
-	bpf_map_delete_elem(&released_inums, &inum);
 	return finished(key, inum, began);
 }
 

@@ -147,10 +147,13 @@ struct life {
 	__u32 pad;
 };
 
+/* How many namespaces are followed at once. Each takes the kernel some 100 KB. */
+#define LIVES_MAX 16384
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 65536);
+	__uint(max_entries, LIVES_MAX);
 	__type(key, __u64); /* struct net */
 	__type(value, struct life);
 } lives SEC(".maps");
@@ -165,7 +168,7 @@ static __noinline struct life *find_life(__u64 *net)
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 65536);
+	__uint(max_entries, LIVES_MAX);
 	__type(key, __u64); /* struct net */
 	__type(value, __u64);
 } releases SEC(".maps");

@@ -32,7 +32,10 @@ struct {
 } counters SEC(".maps");
 
 /*
- * Returns the new value of this CPU's counter, 0 if there is none.
+ * Returns the new value of this CPU's counter. A program may be preempted by another
+ * one that counts here, so the add is atomic. 5.10 has none that returns the value.
+ * Where another one counted between the looks before and after, nobody knows whose value
+ * it is, and 0 is returned.
  *
  * It is verified by itself, once a program. The kernel replaces each lookup in a
  * map by instructions, and copies the whole program for each. So this is a
@@ -41,9 +44,15 @@ struct {
 __noinline __u64 count(__u32 which)
 {
 	__u32 key = bpf_get_smp_processor_id() * COUNTERS_ROOM + which;
-	__u64 *n = bpf_map_lookup_elem(&counters, &key);
+	volatile __u64 *n = bpf_map_lookup_elem(&counters, &key);
+	__u64 before, after;
 
-	return n ? ++*n : 0;
+	if (!n)
+		return 0;
+	before = *n;
+	__sync_fetch_and_add(n, 1);
+	after = *n;
+	return after == before + 1 ? after : 0;
 }
 
 const volatile __u64 ring_half = 4 << 20; /* bytes; set by the loader */
