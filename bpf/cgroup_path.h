@@ -191,13 +191,13 @@ static __always_inline __u64 hold_cgroup(struct task_struct *task)
 	return BPF_CORE_READ(kn, id);
 }
 
-__noinline int publish_cgroup(__u64 id)
+__noinline int publish_cgroup(__u64 id, enum ring ring)
 {
 	struct cgroup_path *path = find_cgroup_path(&id);
 
 	if (!path || !path->complete || path->published)
 		return 0;
-	if (emit(&path->rec, sizeof(path->rec), COUNT_LOST_PROCESS))
+	if (emit(ring, &path->rec, sizeof(path->rec), COUNT_LOST_PROCESS))
 		path->published = 1;
 	return 0;
 }

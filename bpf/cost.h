@@ -76,7 +76,7 @@ __noinline int send_cost(__u64 call_ns, __u32 error)
 	n = cost->rec.n;
 	if (n > COST_OPS)
 		n = COST_OPS;
-	emit(&cost->rec, size + n * sizeof(cost->rec.op[0]), COUNT_LOST_COST);
+	emit(RING_STORY, &cost->rec, size + n * sizeof(cost->rec.op[0]), COUNT_LOST_COST);
 	bpf_map_delete_elem(&costs, &tid);
 	return 0;
 }

@@ -147,11 +147,11 @@ PROBE_RESULT(create, copy_net_ns, 3, struct net *net)
 	if (p) {
 		refresh(p, task);
 		rec.cgroup = p->cgroup;
-		rec.ancestors_lost = publish_lineage(rec.creator.start_ns, rec.creator.pid);
+		rec.ancestors_lost = publish_lineage(rec.creator.start_ns, rec.creator.pid, RING_STORY);
 	} else {
 		rec.cgroup = hold_cgroup(task);
 	}
-	publish_cgroup(rec.cgroup);
+	publish_cgroup(rec.cgroup, RING_STORY);
 	if (!p)
 		release_cgroup_path(rec.cgroup);
 	/* before the record is out, so that its exec cannot be missed */
@@ -166,7 +166,8 @@ PROBE_RESULT(create, copy_net_ns, 3, struct net *net)
 	} else {
 		bpf_map_delete_elem(&inflight, &rec.tid); /* no child will come */
 	}
-	emit(&rec, sizeof(rec), COUNT_LOST_CREATE);
+	rec.sent_ns = bpf_ktime_get_boot_ns();
+	emit(RING_STORY, &rec, sizeof(rec), COUNT_LOST_CREATE);
 	return 0;
 }
 

@@ -170,7 +170,7 @@ int BPF_PROG(module_inited)
 	p = find_or_note(task, &rec->by);
 	if (p) {
 		refresh(p, task);
-		rec->ancestors_lost = publish_lineage(rec->by.start_ns, rec->by.pid);
+		rec->ancestors_lost = publish_lineage(rec->by.start_ns, rec->by.pid, RING_STORY);
 	}
 	for (i = 0; i < PASSES_MAX; i++) {
 		if (i >= load->passes)

@@ -176,7 +176,7 @@ static __always_inline void fill_releaser(struct release_record *rec, __u64 net,
 	refresh(p, task);
 	if (flags & PF_EXITING)
 		take_end();
-	publish_lineage(rec->by.start_ns, rec->by.pid);
+	publish_lineage(rec->by.start_ns, rec->by.pid, RING_STORY);
 }
 
 /* The namespaces that wait for the end of their teardown, for kernels on which only the
@@ -216,7 +216,8 @@ static __always_inline int released(__u64 address, bool certain, __u64 stack)
 	}
 	if (certain)
 		fill_releaser(&rec, address, stack);
-	emit(&rec, sizeof(rec), COUNT_LOST_ENDING);
+	rec.sent_ns = bpf_ktime_get_boot_ns();
+	emit(RING_STORY, &rec, sizeof(rec), COUNT_LOST_ENDING);
 	return 0;
 }
 
@@ -321,7 +322,7 @@ static __always_inline int finished(__u64 address, __u32 inum, __u64 began)
 	bpf_map_delete_elem(&releases, &address);
 	bpf_map_delete_elem(&released_inums, &inum);
 	bpf_map_delete_elem(&lives, &address);
-	emit(&rec, sizeof(rec), COUNT_LOST_ENDING);
+	emit(RING_STORY, &rec, sizeof(rec), COUNT_LOST_ENDING);
 	return 0;
 }
 

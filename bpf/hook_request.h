@@ -113,7 +113,6 @@ static __always_inline void fill_record(struct bus_record *rec, struct sending *
 
 	rec->kind = REC_BUS;
 	rec->flags = s->key.from_bus ? 0 : BUS_TO;
-	rec->boot_ns = bpf_ktime_get_boot_ns();
 	rec->bus = s->bus;
 	rec->conn = s->key.conn;
 	rec->tid = this_thread();
@@ -134,6 +133,7 @@ __noinline int send_bus_record(__u32 of)
 	struct sending *s = this_sending(of);
 	struct process_key key = {}, listener;
 	struct bus_record *rec;
+	__u64 now;
 
 	if (!s)
 		return 0;
@@ -145,13 +145,14 @@ __noinline int send_bus_record(__u32 of)
 		p = find_or_note(task, &key);
 		if (p) {
 			refresh(p, task);
-			publish_lineage(key.start_ns, key.pid);
+			publish_lineage(key.start_ns, key.pid, RING_BUS);
 		}
 	}
 	listener = listener_of((void *)s->client);
 	if (listener.pid)
-		publish_lineage(listener.start_ns, listener.pid);
-	rec = bpf_ringbuf_reserve(&events, sizeof(*rec), 0);
+		publish_lineage(listener.start_ns, listener.pid, RING_BUS);
+	now = bpf_ktime_get_boot_ns();
+	rec = bpf_ringbuf_reserve(&bus_records, sizeof(*rec), 0);
 	if (!rec) {
 		count(COUNT_LOST_BUS);
 		return 0;
@@ -159,7 +160,8 @@ __noinline int send_bus_record(__u32 of)
 	rec->sender = key;
 	rec->listener = listener;
 	fill_record(rec, s);
-	bpf_ringbuf_submit(rec, wakeup(false));
+	rec->boot_ns = now;
+	bpf_ringbuf_submit(rec, wakeup(RING_BUS, false));
 	return 0;
 }
 

@@ -75,7 +75,7 @@ static __always_inline void emit_module(const char *module, bool unloaded)
 	rec.unloaded = unloaded;
 	rec.boot_ns = bpf_ktime_get_boot_ns();
 	__builtin_memcpy(rec.module, module, sizeof(rec.module));
-	emit(&rec, sizeof(rec), COUNT_LOST_INIT);
+	emit(RING_STORY, &rec, sizeof(rec), COUNT_LOST_INIT);
 }
 
 static __always_inline void forget_load(void)
@@ -178,7 +178,8 @@ static __always_inline void send_pass(struct pernet_init_record *rec, struct pas
 		BPF_SNPRINTF(rec->op, sizeof(rec->op), "%ps", pass->init);
 	else if (pass->init)
 		name_function(rec->op, sizeof(rec->op), (struct module *)module, pass->init);
-	emit(rec, sizeof(*rec), COUNT_LOST_INIT);
+	rec->sent_ns = bpf_ktime_get_boot_ns();
+	emit(RING_STORY, rec, sizeof(*rec), COUNT_LOST_INIT);
 }
 
 #endif

@@ -111,16 +111,16 @@ static __noinline int report_child(struct process *parent, struct task_struct *c
 	if (net_of(child) == (struct net *)call->net) {
 		__builtin_memset(&rec, 0, sizeof(rec));
 		rec.kind = REC_CHILD;
-		rec.boot_ns = bpf_ktime_get_boot_ns();
 		rec.serial = call->serial;
 		rec.child = *key;
 		c = find_process(key);
 		if (c) {
 			watch(c);
 			c->enters = 1;
-			publish_process(key->start_ns, key->pid);
+			publish_process(key->start_ns, key->pid, RING_STORY);
 		}
-		emit(&rec, sizeof(rec), COUNT_LOST_FOLLOWUP);
+		rec.boot_ns = bpf_ktime_get_boot_ns();
+		emit(RING_STORY, &rec, sizeof(rec), COUNT_LOST_FOLLOWUP);
 	}
 	stop_waiting(parent);
 	return 0;
@@ -231,7 +231,7 @@ __noinline int emit_join(__u64 address, __u64 task_struct, __u32 how, __u32 ordi
 	BPF_CORE_READ_STR_INTO(&rec.comm, task, comm);
 	if (bpf_map_update_elem(&inside, &rec.tid, &rec.serial, BPF_ANY))
 		count(COUNT_LOST_JOIN);
-	emit(&rec, sizeof(rec), COUNT_LOST_JOIN);
+	emit(RING_STORY, &rec, sizeof(rec), COUNT_LOST_JOIN);
 	return 0;
 }
 
@@ -249,7 +249,7 @@ __noinline int mark_joined(__u64 start_ns, __u32 pid, __u32 reported)
 		return 0;
 	/* before the record is out, so that its exec cannot be missed */
 	watch(p);
-	publish_lineage(start_ns, pid);
+	publish_lineage(start_ns, pid, RING_STORY);
 	return 0;
 }
 
@@ -289,7 +289,7 @@ static __always_inline void report_leave(__u32 flags)
 	rec.process = process_key(task);
 	rec.tid = tid;
 	bpf_map_delete_elem(&inside, &tid);
-	emit(&rec, sizeof(rec), COUNT_LOST_FOLLOWUP);
+	emit(RING_STORY, &rec, sizeof(rec), COUNT_LOST_FOLLOWUP);
 }
 
 /* Called at a fork of a process that has moved and not called exec since. The thread

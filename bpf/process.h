@@ -89,21 +89,24 @@ static __always_inline struct process_key process_key(struct task_struct *task)
 
 /* Sends what user space does not know of a process. Returns 1 if there was no
  * room for it. */
-__noinline int publish_process(__u64 start_ns, __u32 pid)
+__noinline int publish_process(__u64 start_ns, __u32 pid, enum ring ring)
 {
 	struct process_key key = { .start_ns = start_ns, .pid = pid };
 	struct process *p = find_process(&key);
 	struct process_record *rec;
 	__u32 version;
+	__u64 now;
 
 	if (!p)
 		return 0;
 	version = *(volatile __u32 *)&p->version;
 	if (p->sent == version)
 		return 0;
-	publish_program(p->program.process.start_ns, p->program.process.pid, p->program.exec);
-	publish_cgroup(p->cgroup);
-	rec = bpf_ringbuf_reserve(&events, sizeof(*rec), 0);
+	publish_program(p->program.process.start_ns, p->program.process.pid, p->program.exec, ring);
+	publish_cgroup(p->cgroup, ring);
+	now = bpf_ktime_get_boot_ns();
+	rec = ring == RING_BUS ? bpf_ringbuf_reserve(&bus_records, sizeof(*rec), 0) :
+				 bpf_ringbuf_reserve(&story_records, sizeof(*rec), 0);
 	if (!rec) {
 		count(COUNT_LOST_PROCESS);
 		return 1;
@@ -111,7 +114,7 @@ __noinline int publish_process(__u64 start_ns, __u32 pid)
 	__builtin_memset(rec, 0, sizeof(*rec));
 	rec->kind = REC_PROCESS;
 	rec->flags = p->flags;
-	rec->boot_ns = bpf_ktime_get_boot_ns();
+	rec->boot_ns = now;
 	rec->key.start_ns = start_ns;
 	rec->key.pid = pid;
 	rec->parent = p->parent;
@@ -122,7 +125,7 @@ __noinline int publish_process(__u64 start_ns, __u32 pid)
 	rec->uid = p->uid;
 	rec->owner = p->owner;
 	__builtin_memcpy(rec->comm, p->comm, sizeof(rec->comm));
-	bpf_ringbuf_submit(rec, wakeup(false));
+	bpf_ringbuf_submit(rec, wakeup(ring, false));
 	/* only now: whoever sees it as sent has it before its own records */
 	p->sent = version;
 	return 0;
@@ -135,7 +138,7 @@ __noinline int publish_process(__u64 start_ns, __u32 pid)
 
 /* Sends a chunk: a process and the next of its ancestors, nearest first. Returns how
  * many found no room, and MORE if the chain goes on. */
-__noinline int publish_chunk(__u64 start_ns, __u32 pid)
+__noinline int publish_chunk(__u64 start_ns, __u32 pid, enum ring ring)
 {
 	struct process_key key = { .start_ns = start_ns, .pid = pid };
 	int lost = 0;
@@ -146,7 +149,7 @@ __noinline int publish_chunk(__u64 start_ns, __u32 pid)
 
 		if (!p)
 			break;
-		lost += publish_process(key.start_ns, key.pid);
+		lost += publish_process(key.start_ns, key.pid, ring);
 		key = p->parent;
 		if (!key.pid)
 			return lost;
@@ -173,13 +176,13 @@ __noinline __u64 behind_chunk(__u64 start_ns, __u32 pid, __u32 want_pid)
 
 /* Sends a process and its ancestors, nearest first. Returns how many found no
  * room. */
-__noinline int publish_lineage(__u64 start_ns, __u32 pid)
+__noinline int publish_lineage(__u64 start_ns, __u32 pid, enum ring ring)
 {
 	int lost = 0;
 	int i;
 
 	for (i = 0; i <= DEPTH_MAX / CHUNK; i++) {
-		int result = publish_chunk(start_ns, pid);
+		int result = publish_chunk(start_ns, pid, ring);
 		__u64 next;
 
 		lost += result & (MORE - 1);
@@ -201,7 +204,7 @@ static __always_inline void emit_followup(__u32 kind, struct process_key *key, _
 		.serial = serial,
 	};
 
-	emit(&rec, sizeof(rec), COUNT_LOST_FOLLOWUP);
+	emit(RING_STORY, &rec, sizeof(rec), COUNT_LOST_FOLLOWUP);
 }
 
 /* --- watching ------------------------------------------------------- */
@@ -219,7 +222,7 @@ static __always_inline void report_exec(struct process *p, struct process_key *k
 	if (p->watched != WATCH_EXEC || !p->became)
 		return;
 	p->watched = WATCH_EXIT;
-	publish_process(key->start_ns, key->pid);
+	publish_process(key->start_ns, key->pid, RING_STORY);
 	emit_followup(REC_EXEC, key, serial);
 }
 
@@ -477,7 +480,7 @@ static __always_inline void note_end(struct process *p, struct task_struct *task
 	__sync_fetch_and_add(&p->version, 1);
 	report_exec(p, key, 0); /* unless its own probe did */
 	if (p->watched) {
-		publish_process(key->start_ns, key->pid);
+		publish_process(key->start_ns, key->pid, RING_STORY);
 		emit_followup(REC_EXIT, key, 0);
 	}
 }

@@ -180,14 +180,14 @@ static __always_inline void keep_program(struct task_struct *task, struct progra
 	read_exe(program, key, BPF_CORE_READ(mm, exe_file));
 }
 
-__noinline int publish_program(__u64 start_ns, __u32 pid, __u32 exec)
+__noinline int publish_program(__u64 start_ns, __u32 pid, __u32 exec, enum ring ring)
 {
 	struct program_key key = program_key(start_ns, pid, exec);
 	struct program *program = find_program(&key);
 
 	if (!program || program->published)
 		return 0;
-	if (emit(&program->rec, sizeof(program->rec), COUNT_LOST_PROCESS))
+	if (emit(ring, &program->rec, sizeof(program->rec), COUNT_LOST_PROCESS))
 		program->published = 1;
 	return 0;
 }

@@ -4,6 +4,9 @@
  * bpf2go generates the Go side from the BTF of these declarations, so there is no
  * second copy to keep in step.
  *
+ * boot_ns is when that happened which a record is about. Where the record is made later,
+ * it has sent_ns, which is no earlier than the records of what it refers to.
+ *
  * No structure has padding. So no byte of kernel memory reaches user space unless a
  * program put it there.
  */
@@ -175,6 +178,7 @@ struct create_record {
 	__u32 call;
 	__u32 ancestors_lost;
 	__u32 pad;
+	__u64 sent_ns;
 	char comm[TASK_COMM_LEN];
 };
 
@@ -218,6 +222,7 @@ struct release_record {
 	__u64 serial;
 	__u64 created_ns;
 	__u64 cookie;
+	__u64 sent_ns;
 	struct process_key by;
 	__u32 inum;
 	__u32 tid;
@@ -316,6 +321,7 @@ struct pernet_init_record {
 	__u32 kind;
 	__u32 error; /* positive errno that the last one failed with, 0 for success */
 	__u64 boot_ns; /* when the first one began */
+	__u64 sent_ns;
 	__u64 duration_ns;
 	__u64 init; /* address of the subsystem's function, 0 for none */
 	struct process_key by;

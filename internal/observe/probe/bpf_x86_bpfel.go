@@ -197,6 +197,7 @@ type bpfCreateRecord struct {
 	Call          uint32
 	AncestorsLost uint32
 	Pad           uint32
+	SentNs        uint64
 	Comm          [16]int8
 }
 
@@ -363,6 +364,7 @@ type bpfPernetInitRecord struct {
 	Kind          uint32
 	Error         uint32
 	BootNs        uint64
+	SentNs        uint64
 	DurationNs    uint64
 	Init          uint64
 	By            bpfProcessKey
@@ -506,6 +508,7 @@ type bpfReleaseRecord struct {
 	Serial    uint64
 	CreatedNs uint64
 	Cookie    uint64
+	SentNs    uint64
 	By        bpfProcessKey
 	Inum      uint32
 	Tid       uint32
@@ -565,13 +568,14 @@ type bpfZeros struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	bpfMapAlarms               = "alarms"
+	bpfMapBusRecords           = "bus_records"
 	bpfMapCgroups              = "cgroups"
 	bpfMapConnections          = "connections"
 	bpfMapCopies               = "copies"
 	bpfMapCosts                = "costs"
 	bpfMapCounters             = "counters"
 	bpfMapEnding               = "ending"
-	bpfMapEvents               = "events"
 	bpfMapGivingUp             = "giving_up"
 	bpfMapInflight             = "inflight"
 	bpfMapInside               = "inside"
@@ -588,6 +592,7 @@ const (
 	bpfMapReleases             = "releases"
 	bpfMapReportedCalls        = "reported_calls"
 	bpfMapSendings             = "sendings"
+	bpfMapStoryRecords         = "story_records"
 	bpfMapTeardowns            = "teardowns"
 	bpfMapUserConnections      = "user_connections"
 	bpfMapUserPieces           = "user_pieces"
@@ -668,6 +673,7 @@ const (
 	bpfProgTeardownFexit       = "teardown_fexit"
 	bpfProgTeardownKprobe      = "teardown_kprobe"
 	bpfProgTeardownKretprobe   = "teardown_kretprobe"
+	bpfVarBusHalf              = "bus_half"
 	bpfVarBusTurn              = "bus_turn"
 	bpfVarCgroupUnified        = "cgroup_unified"
 	bpfVarConntrackOperations  = "conntrack_operations"
@@ -680,8 +686,8 @@ const (
 	bpfVarPageSize             = "page_size"
 	bpfVarPagesMappedAt        = "pages_mapped_at"
 	bpfVarPagesTold            = "pages_told"
-	bpfVarRingHalf             = "ring_half"
 	bpfVarStopped              = "stopped"
+	bpfVarStoryHalf            = "story_half"
 	bpfVarWireAnchor           = "wire_anchor"
 	bpfVarWithCost             = "with_cost"
 )
@@ -811,13 +817,14 @@ type bpfProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfMapSpecs struct {
+	Alarms          *ebpf.MapSpec `ebpf:"alarms"`
+	BusRecords      *ebpf.MapSpec `ebpf:"bus_records"`
 	Cgroups         *ebpf.MapSpec `ebpf:"cgroups"`
 	Connections     *ebpf.MapSpec `ebpf:"connections"`
 	Copies          *ebpf.MapSpec `ebpf:"copies"`
 	Costs           *ebpf.MapSpec `ebpf:"costs"`
 	Counters        *ebpf.MapSpec `ebpf:"counters"`
 	Ending          *ebpf.MapSpec `ebpf:"ending"`
-	Events          *ebpf.MapSpec `ebpf:"events"`
 	GivingUp        *ebpf.MapSpec `ebpf:"giving_up"`
 	Inflight        *ebpf.MapSpec `ebpf:"inflight"`
 	Inside          *ebpf.MapSpec `ebpf:"inside"`
@@ -834,6 +841,7 @@ type bpfMapSpecs struct {
 	Releases        *ebpf.MapSpec `ebpf:"releases"`
 	ReportedCalls   *ebpf.MapSpec `ebpf:"reported_calls"`
 	Sendings        *ebpf.MapSpec `ebpf:"sendings"`
+	StoryRecords    *ebpf.MapSpec `ebpf:"story_records"`
 	Teardowns       *ebpf.MapSpec `ebpf:"teardowns"`
 	UserConnections *ebpf.MapSpec `ebpf:"user_connections"`
 	UserPieces      *ebpf.MapSpec `ebpf:"user_pieces"`
@@ -843,6 +851,7 @@ type bpfMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfVariableSpecs struct {
+	BusHalf             *ebpf.VariableSpec `ebpf:"bus_half"`
 	BusTurn             *ebpf.VariableSpec `ebpf:"bus_turn"`
 	CgroupUnified       *ebpf.VariableSpec `ebpf:"cgroup_unified"`
 	ConntrackOperations *ebpf.VariableSpec `ebpf:"conntrack_operations"`
@@ -855,8 +864,8 @@ type bpfVariableSpecs struct {
 	PageSize            *ebpf.VariableSpec `ebpf:"page_size"`
 	PagesMappedAt       *ebpf.VariableSpec `ebpf:"pages_mapped_at"`
 	PagesTold           *ebpf.VariableSpec `ebpf:"pages_told"`
-	RingHalf            *ebpf.VariableSpec `ebpf:"ring_half"`
 	Stopped             *ebpf.VariableSpec `ebpf:"stopped"`
+	StoryHalf           *ebpf.VariableSpec `ebpf:"story_half"`
 	WireAnchor          *ebpf.VariableSpec `ebpf:"wire_anchor"`
 	WithCost            *ebpf.VariableSpec `ebpf:"with_cost"`
 }
@@ -881,13 +890,14 @@ func (o *bpfObjects) Close() error {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfMaps struct {
+	Alarms          *ebpf.Map `ebpf:"alarms"`
+	BusRecords      *ebpf.Map `ebpf:"bus_records"`
 	Cgroups         *ebpf.Map `ebpf:"cgroups"`
 	Connections     *ebpf.Map `ebpf:"connections"`
 	Copies          *ebpf.Map `ebpf:"copies"`
 	Costs           *ebpf.Map `ebpf:"costs"`
 	Counters        *ebpf.Map `ebpf:"counters"`
 	Ending          *ebpf.Map `ebpf:"ending"`
-	Events          *ebpf.Map `ebpf:"events"`
 	GivingUp        *ebpf.Map `ebpf:"giving_up"`
 	Inflight        *ebpf.Map `ebpf:"inflight"`
 	Inside          *ebpf.Map `ebpf:"inside"`
@@ -904,6 +914,7 @@ type bpfMaps struct {
 	Releases        *ebpf.Map `ebpf:"releases"`
 	ReportedCalls   *ebpf.Map `ebpf:"reported_calls"`
 	Sendings        *ebpf.Map `ebpf:"sendings"`
+	StoryRecords    *ebpf.Map `ebpf:"story_records"`
 	Teardowns       *ebpf.Map `ebpf:"teardowns"`
 	UserConnections *ebpf.Map `ebpf:"user_connections"`
 	UserPieces      *ebpf.Map `ebpf:"user_pieces"`
@@ -911,13 +922,14 @@ type bpfMaps struct {
 
 func (m *bpfMaps) Close() error {
 	return _BpfClose(
+		m.Alarms,
+		m.BusRecords,
 		m.Cgroups,
 		m.Connections,
 		m.Copies,
 		m.Costs,
 		m.Counters,
 		m.Ending,
-		m.Events,
 		m.GivingUp,
 		m.Inflight,
 		m.Inside,
@@ -934,6 +946,7 @@ func (m *bpfMaps) Close() error {
 		m.Releases,
 		m.ReportedCalls,
 		m.Sendings,
+		m.StoryRecords,
 		m.Teardowns,
 		m.UserConnections,
 		m.UserPieces,
@@ -944,6 +957,7 @@ func (m *bpfMaps) Close() error {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfVariables struct {
+	BusHalf             *ebpf.Variable `ebpf:"bus_half"`
 	BusTurn             *ebpf.Variable `ebpf:"bus_turn"`
 	CgroupUnified       *ebpf.Variable `ebpf:"cgroup_unified"`
 	ConntrackOperations *ebpf.Variable `ebpf:"conntrack_operations"`
@@ -956,8 +970,8 @@ type bpfVariables struct {
 	PageSize            *ebpf.Variable `ebpf:"page_size"`
 	PagesMappedAt       *ebpf.Variable `ebpf:"pages_mapped_at"`
 	PagesTold           *ebpf.Variable `ebpf:"pages_told"`
-	RingHalf            *ebpf.Variable `ebpf:"ring_half"`
 	Stopped             *ebpf.Variable `ebpf:"stopped"`
+	StoryHalf           *ebpf.Variable `ebpf:"story_half"`
 	WireAnchor          *ebpf.Variable `ebpf:"wire_anchor"`
 	WithCost            *ebpf.Variable `ebpf:"with_cost"`
 }

@@ -62,7 +62,7 @@ func hear(t *testing.T) *heard {
 		}
 	}
 	spec.Programs = map[string]*ebpf.ProgramSpec{"sent": p}
-	spec.Maps[bpfMapEvents].MaxEntries = DefaultBufferSize
+	spec.Maps[bpfMapBusRecords].MaxEntries = DefaultBufferSize
 	if err := spec.Variables[bpfVarPageSize].Set(uint64(os.Getpagesize())); err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func hear(t *testing.T) *heard {
 	l, err := link.AttachTracing(link.TracingOptions{Program: coll.Programs["sent"]})
 	skipIfRefused(t, kernel.Refused("attach a program", err))
 	t.Cleanup(func() { _ = l.Close() })
-	reader, err := ringbuf.NewReader(coll.Maps[bpfMapEvents])
+	reader, err := ringbuf.NewReader(coll.Maps[bpfMapBusRecords])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestProgramsOnTheBusesLoad(t *testing.T) {
 				}
 				one := spec.Copy()
 				one.Programs = map[string]*ebpf.ProgramSpec{name: one.Programs[name]}
-				one.Maps[bpfMapEvents].MaxEntries = DefaultBufferSize
+				one.Maps[bpfMapBusRecords].MaxEntries = DefaultBufferSize
 				coll, err := ebpf.NewCollection(one)
 				if errors.Is(err, btf.ErrNotFound) || errors.Is(err, ebpf.ErrNotSupported) || errors.Is(err, unix.EPERM) {
 					t.Logf("%s: %v", name, err)

@@ -19,8 +19,10 @@ var errRecord = errors.New("unexpected record from the BPF programs")
 
 // recordKind is what is done with the records of a kind: decode makes an event of
 // one, and complete adds what the record does not say. A record that is no event by
-// itself has take in place of both.
+// itself has take in place of both. sent returns when the record was made, if it is
+// about an earlier moment.
 type recordKind struct {
+	sent     func(raw []byte) uint64
 	decode   func(raw []byte) (event.Event, error)
 	complete func(s *Source, raw []byte, body event.Body)
 	take     func(s *Source, raw []byte) error
@@ -28,22 +30,25 @@ type recordKind struct {
 
 // recordKinds has a row for each kind of record.
 var recordKinds = [...]recordKind{
-	bpfRecordKindREC_PROCESS:     plain(processEvent),
-	bpfRecordKindREC_PROGRAM:     completed(programEvent, (*Source).completeProgram),
-	bpfRecordKindREC_CGROUP:      plain(cgroupEvent),
-	bpfRecordKindREC_FORGET:      plain(forgetEvent),
-	bpfRecordKindREC_CREATE:      completed(createEvent, (*Source).completeCreate),
-	bpfRecordKindREC_CHILD:       plain(childEvent),
-	bpfRecordKindREC_EXEC:        plain(execEvent),
-	bpfRecordKindREC_EXIT:        plain(exitEvent),
-	bpfRecordKindREC_BUS:         completed(busEvent, (*Source).completeBusMessage),
-	bpfRecordKindREC_RELEASE:     completed(releaseEvent, (*Source).completeRelease),
-	bpfRecordKindREC_FREE:        plain(freeEvent),
-	bpfRecordKindREC_JOIN:        plain(joinEvent),
-	bpfRecordKindREC_LEAVE:       plain(leaveEvent),
-	bpfRecordKindREC_COST:        {take: (*Source).takeCost},
-	bpfRecordKindREC_MODULE:      {take: (*Source).takeModule},
-	bpfRecordKindREC_PERNET_INIT: completed(pernetInitEvent, (*Source).completePernetInit),
+	bpfRecordKindREC_PROCESS: plain(processEvent),
+	bpfRecordKindREC_PROGRAM: completed(programEvent, (*Source).completeProgram),
+	bpfRecordKindREC_CGROUP:  plain(cgroupEvent),
+	bpfRecordKindREC_FORGET:  plain(forgetEvent),
+	bpfRecordKindREC_CREATE: later(completed(createEvent, (*Source).completeCreate),
+		func(r *bpfCreateRecord) uint64 { return r.SentNs }),
+	bpfRecordKindREC_CHILD: plain(childEvent),
+	bpfRecordKindREC_EXEC:  plain(execEvent),
+	bpfRecordKindREC_EXIT:  plain(exitEvent),
+	bpfRecordKindREC_BUS:   completed(busEvent, (*Source).completeBusMessage),
+	bpfRecordKindREC_RELEASE: later(completed(releaseEvent, (*Source).completeRelease),
+		func(r *bpfReleaseRecord) uint64 { return r.SentNs }),
+	bpfRecordKindREC_FREE:   plain(freeEvent),
+	bpfRecordKindREC_JOIN:   plain(joinEvent),
+	bpfRecordKindREC_LEAVE:  plain(leaveEvent),
+	bpfRecordKindREC_COST:   {take: (*Source).takeCost},
+	bpfRecordKindREC_MODULE: {take: (*Source).takeModule},
+	bpfRecordKindREC_PERNET_INIT: later(completed(pernetInitEvent, (*Source).completePernetInit),
+		func(r *bpfPernetInitRecord) uint64 { return r.SentNs }),
 }
 
 func plain[R any](convert func(*R) event.Event) recordKind {
@@ -62,6 +67,30 @@ func completed[R any, B event.Body](convert func(*R) event.Event, complete func(
 		complete(s, (*R)(unsafe.Pointer(&raw[0])), body.(B))
 	}
 	return kind
+}
+
+// later adds when records of a kind were made.
+func later[R any](kind recordKind, sent func(*R) uint64) recordKind {
+	kind.sent = func(raw []byte) uint64 {
+		r, err := viewAs[R](raw)
+		if err != nil {
+			return 0
+		}
+		return sent(r)
+	}
+	return kind
+}
+
+// place is the time of a record, as merger needs it. All records begin alike.
+func (k recordKind) place(raw []byte) uint64 {
+	if k.sent != nil {
+		return k.sent(raw)
+	}
+	const at, size = 8, 8 // of boot_ns
+	if len(raw) < at+size {
+		return 0
+	}
+	return binary.NativeEndian.Uint64(raw[at:])
 }
 
 // kindOf looks a record up in the table.

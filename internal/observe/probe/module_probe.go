@@ -126,7 +126,7 @@ func (s *Source) takeModule(raw []byte) error {
 	}
 	for _, p := range s.collection.moduleProbes {
 		if c := p.observe(r); c != nil {
-			s.queue = append(s.queue, event.Event{BootNS: r.BootNs, Body: c})
+			s.taken = append(s.taken, event.Event{BootNS: r.BootNs, Body: c})
 		}
 		s.behind = s.behind || p.module == text(r.Module[:])
 	}

@@ -60,14 +60,16 @@ func TestModuleProbe(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			p := &moduleProbe{group: group{probe: event.ProbeIPVS, module: "ip_vs"}, live: tc.live}
 			s := &Source{collection: &collection{moduleProbes: []*moduleProbe{p}}}
+			var list []event.Event
 			for _, r := range tc.records {
-				s.take(raw(*r))
+				_, events := s.take(raw(*r))
+				list = append(list, events...)
 			}
 			if got := (state{p.loaded, p.unloaded, p.live, s.behind}); got != tc.want {
 				t.Errorf("got %+v, want %+v", got, tc.want)
 			}
 			var ended []uint64
-			for _, ev := range s.queue {
+			for _, ev := range list {
 				c := ev.Body.(*event.Coverage)
 				if c.Live || !c.Changed || c.Subsystem != "ip_vs" || c.Probe != event.ProbeIPVS || c.Why == "" {
 					t.Errorf("got %+v", c)

@@ -18,14 +18,17 @@ import (
 // machinePIDNamespace is PROC_PID_INIT_INO (include/linux/proc_ns.h).
 const machinePIDNamespace = 0xEFFFFFFC
 
+// tracepointGroups are so many groups at the beginning, which need nothing but
+// tracepoints.
+const tracepointGroups = 5
+
 // watchProcesses attaches the probes on fork, exec and exit.
 func watchProcesses(t testing.TB) *collection {
 	t.Helper()
 	coll, err := newCollection(choose(Options{Life: true}, kernel.HierarchyUnified))
 	skipIfRefused(t, err)
 	t.Cleanup(func() { _ = coll.Close() })
-	const tracepoints = 5 // groups, the first ones
-	skipIfRefused(t, coll.attachGroups(groups[:tracepoints]))
+	skipIfRefused(t, coll.attachGroups(groups[:tracepointGroups]))
 	return coll
 }
 

@@ -22,6 +22,7 @@ import (
 // settings of the collection: the sizes of its tables, and from which
 // hierarchy it takes cgroup paths.
 type settings struct {
+	// ring is the size of the buffer for what is asked for.
 	ring      int
 	processes uint32
 	cgroups   uint32
@@ -39,6 +40,9 @@ type settings struct {
 	// life is set if who joins namespaces and who held them last is asked for.
 	life bool
 }
+
+// busRing is the size of the buffer for what is sent on buses.
+func (s settings) busRing() int { return max(os.Getpagesize(), s.ring/2) }
 
 // attached is a program in its place.
 type attached struct {
@@ -96,7 +100,9 @@ func newCollection(set settings) (*collection, error) {
 	if err != nil {
 		return nil, kernel.Refused("read the kernel's BTF", err)
 	}
-	spec.Maps[bpfMapEvents].MaxEntries = uint32(set.ring)
+	spec.Maps[bpfMapStoryRecords].MaxEntries = uint32(set.ring)
+	spec.Maps[bpfMapBusRecords].MaxEntries = uint32(set.busRing())
+	spec.Maps[bpfMapAlarms].MaxEntries = uint32(os.Getpagesize())
 	spec.Maps[bpfMapProcesses].MaxEntries = set.processes
 	spec.Maps[bpfMapPrograms].MaxEntries = set.processes
 	spec.Maps[bpfMapCgroups].MaxEntries = set.cgroups
@@ -127,7 +133,8 @@ func newCollection(set settings) (*collection, error) {
 // setVariables fills what the programs must know before they are verified.
 func (coll *collection) setVariables(set settings) error {
 	return errors.Join(
-		coll.spec.Variables[bpfVarRingHalf].Set(uint64(set.ring/2)),
+		coll.spec.Variables[bpfVarStoryHalf].Set(uint64(set.ring/2)),
+		coll.spec.Variables[bpfVarBusHalf].Set(uint64(set.busRing()/2)),
 		coll.spec.Variables[bpfVarCgroupUnified].Set(set.hierarchy == kernel.HierarchyUnified),
 		coll.spec.Variables[bpfVarWithCost].Set(set.cost),
 		coll.spec.Variables[bpfVarPageSize].Set(uint64(os.Getpagesize())),

@@ -52,3 +52,21 @@ func BenchmarkProcessPrograms(b *testing.B) {
 		}
 	}
 }
+
+// Whoever may load a program for a kprobe need not be able to attach it. So the verifier
+// of this kernel, at least, can look at all of them.
+func TestProgramsAreAccepted(t *testing.T) {
+	coll, err := newCollection(choose(Options{Life: true, Cost: true, Attach: AttachKprobe}, kernel.HierarchyUnified))
+	skipIfRefused(t, err)
+	defer func() { _ = coll.Close() }()
+	for _, g := range coll.groups() {
+		if g.tracepoints != nil && g.cost && !kernel.LoadsModules() {
+			continue // it is on a tracepoint of modules
+		}
+		for _, choice := range coll.choices(g) {
+			if choice.module == "" && !choice.loads {
+				skipIfRefused(t, coll.load(choice.by(coll.methods(choice)[0])...))
+			}
+		}
+	}
+}

@@ -12,7 +12,6 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/cilium/ebpf/ringbuf"
 	"golang.org/x/sys/unix"
 	libcap "kernel.org/pub/linux/libs/security/libcap/cap"
 
@@ -64,8 +63,8 @@ const (
 // otherwise.
 type Source struct {
 	collection *collection
-	reader     *ringbuf.Reader
-	record     ringbuf.Record
+	rings      *rings
+	merger     *merger
 	proc       *procfs.Reader
 	queue      []event.Event
 	lossDeltas lossDeltas
@@ -76,22 +75,22 @@ type Source struct {
 	stop       sync.Once
 	stopErr    error
 	stopped    atomic.Bool
-	draining   bool
 	ended      bool
-	// throttled is set if the looks into the ring buffer are spaced out. emptied is set
-	// if the latest look left nothing in it. wakeup ends a pause.
-	throttled bool
-	throttle  throttle
-	emptied   bool
-	wakeup    chan struct{}
+	// taken are the events that the latest record became.
+	taken []event.Event
+	// throttled is set if the looks into the ring buffers are spaced out. emptied is set
+	// if the latest look has read all that was there. left is set if it has left
+	// something.
+	throttled     bool
+	throttle      throttle
+	emptied, left bool
 	// behind is set while probes have to be attached or detached for a module.
 	behind   bool
 	mu       sync.Mutex
 	injected []event.Body
-	// wakeAt is the time for which WakeAt was called. deadline is the one that the
-	// reader knows of.
-	wakeAt, deadline uint64
-	// last is the latest time in a record.
+	// wakeAt is the time for which WakeAt was called.
+	wakeAt uint64
+	// last is the latest time in the stream.
 	last uint64
 	// askedSkips is when the skipped runs of all probes were last asked for.
 	askedSkips time.Time
@@ -112,7 +111,7 @@ func Open(opt Options) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{collection: coll, proc: procfs.NewReader(procfs.Default(), procfs.Impatient), wakeup: make(chan struct{}, 1)}
+	s := &Source{collection: coll, proc: procfs.NewReader(procfs.Default(), procfs.Impatient)}
 	s.throttled = ringSize(opt.BufferSize) >= throttledSize
 	s.costs = costs{removed: coll.modulesRemoved, symbols: kernel.Symbols}
 	if err := s.start(opt, hierarchy); err != nil {
@@ -152,9 +151,10 @@ func (s *Source) start(opt Options, hierarchy kernel.Hierarchy) error {
 	if err != nil {
 		return err
 	}
-	if s.reader, err = ringbuf.NewReader(s.collection.maps[bpfMapEvents]); err != nil {
-		return fmt.Errorf("open the ring buffer: %w", err)
+	if s.rings, err = s.collection.openRings(); err != nil {
+		return err
 	}
+	s.merger = newMerger(s.take, s.rings.bus, s.rings.story)
 	if err := s.collection.forget(); err != nil {
 		return err
 	}
@@ -258,116 +258,6 @@ func (s *Source) Next(ctx context.Context) (event.Event, error) {
 
 // Waits reports whether the next event is not there yet, so that Next may wait.
 func (s *Source) Waits() bool { return len(s.queue) == 0 }
-
-// fillUpTo is how many events are taken out of the ring buffer at once.
-const fillUpTo = 64
-
-// fill puts events into the queue. It waits for one if it must, or finds that there
-// are no more.
-func (s *Source) fill() error {
-	s.queue = s.takeInjected(s.queue[:0])
-	if len(s.queue) > 0 {
-		return nil
-	}
-	s.waitForBatch()
-	s.setDeadline()
-	s.emptied = false
-	err := s.reader.ReadInto(&s.record)
-	if err == nil {
-		// a step of the clock since the last look is taken to precede what is read now
-		s.checkClock(s.clock.checked)
-	}
-	for err == nil {
-		s.take(s.record.RawSample)
-		if s.record.Remaining == 0 {
-			s.emptied = true
-			return s.onDrained()
-		}
-		if len(s.queue) >= fillUpTo {
-			return nil
-		}
-		err = s.reader.ReadInto(&s.record)
-	}
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded) && s.draining:
-		s.ended = true
-		return s.finish()
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		// The reader cuts its time to milliseconds, and may be early. Then it waits
-		// again.
-		s.reader.SetDeadline(time.Time{})
-		s.deadline = 0
-		if clock.Boot() >= s.wakeAt {
-			s.wakeAt = 0
-		}
-		s.checkClock(clock.Boot())
-		s.push(&event.Clock{OffsetNS: s.clock.offset})
-		return s.account()
-	case errors.Is(err, ringbuf.ErrFlushed):
-		// By Inject or by Stop, maybe before the probes were detached. What they have
-		// sent since is read first.
-		if s.stopped.Load() && !s.draining {
-			s.draining = true
-			s.reader.SetDeadline(time.Now())
-		}
-		return nil
-	default:
-		return fmt.Errorf("read the ring buffer: %w", err)
-	}
-}
-
-// waitForBatch waits, while much happens, for a batch of records to come together. It
-// does not if something else must not wait, which goes behind what there is to read.
-func (s *Source) waitForBatch() {
-	if !s.throttled || !s.emptied || s.stopped.Load() {
-		return
-	}
-	d := s.throttle.pause(time.Now())
-	if d == 0 {
-		return
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-s.wakeup:
-	}
-}
-
-// onDrained runs when the ring buffer has been read to its end.
-func (s *Source) onDrained() error {
-	if err := s.catchUp(); err != nil {
-		return err
-	}
-	return s.account()
-}
-
-// take decodes a record, completes it, and puts it into the queue.
-func (s *Source) take(raw []byte) {
-	if err := s.takeRecord(raw); err != nil {
-		s.bad++
-	}
-}
-
-func (s *Source) takeRecord(raw []byte) error {
-	kind, err := kindOf(raw)
-	if err != nil {
-		return err
-	}
-	if kind.take != nil {
-		return kind.take(s, raw)
-	}
-	ev, err := kind.decode(raw)
-	if err != nil {
-		return err
-	}
-	s.last = max(s.last, ev.BootNS)
-	if kind.complete != nil {
-		kind.complete(s, raw, ev.Body)
-	}
-	s.queue = append(s.queue, ev)
-	return nil
-}
 
 // takeCost keeps a cost until its creation comes.
 func (s *Source) takeCost(raw []byte) error {
@@ -519,13 +409,7 @@ func (s *Source) Inject(list ...event.Body) error {
 }
 
 // wake ends what Next waits for.
-func (s *Source) wake() error {
-	select {
-	case s.wakeup <- struct{}{}:
-	default: // it will find that there is a reason
-	}
-	return s.reader.Flush()
-}
+func (s *Source) wake() error { return s.rings.wake() }
 
 func (s *Source) takeInjected(queue []event.Event) []event.Event {
 	s.mu.Lock()
@@ -543,20 +427,6 @@ func (s *Source) takeInjected(queue []event.Event) []event.Event {
 // something else comes first. 0 asks for none.
 func (s *Source) WakeAt(boot uint64) { s.wakeAt = boot }
 
-// setDeadline has the next wait end when WakeAt asked for it. The time is converted
-// here, for nearly every event asks anew.
-func (s *Source) setDeadline() {
-	if s.draining || s.wakeAt == s.deadline {
-		return
-	}
-	s.deadline = s.wakeAt
-	if s.wakeAt == 0 {
-		s.reader.SetDeadline(time.Time{})
-		return
-	}
-	s.reader.SetDeadline(time.Now().Add(time.Duration(int64(s.wakeAt) - int64(clock.Boot()))))
-}
-
 // detach detaches the probes. What they have sent until then can still be read
 // with Next, up to io.EOF. It may be called from any goroutine.
 func (s *Source) detach() error {
@@ -570,5 +440,5 @@ func (s *Source) detach() error {
 
 // Close detaches the probes and frees what the kernel holds for them.
 func (s *Source) Close() error {
-	return errors.Join(s.detach(), s.reader.Close(), s.collection.Close())
+	return errors.Join(s.detach(), s.rings.Close(), s.collection.Close())
 }
