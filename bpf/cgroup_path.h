@@ -16,6 +16,8 @@ struct cgroup_path {
 	__s64 refs;
 	__u32 published;
 	__u32 complete; /* filled by whoever met it first */
+	__u32 place;	/* of who met it first, and pays for it */
+	__u32 pad;
 	struct cgroup_record rec;
 };
 
@@ -105,7 +107,8 @@ static __always_inline struct kernfs_node *task_cgroup(struct task_struct *task)
  * or 0 at the end. The root has no name. */
 __noinline __u64 step_cgroup(__u64 id, __u64 kernfs_node)
 {
-	struct cgroup_path *path = find_cgroup_path(&id);
+	/* in place: at the end of this row of calls, no stack is left for another one */
+	struct cgroup_path *path = bpf_map_lookup_elem(&cgroups, &id);
 	struct kernfs_node *kn = (void *)kernfs_node;
 	struct kernfs_node *parent = kernfs_parent(kn);
 	__u32 len;
@@ -133,8 +136,20 @@ static __always_inline void read_cgroup_path(struct cgroup_path *path, __u64 nod
 	path->complete = 1;
 }
 
+/* Adds an entry for a path. Returns false if another CPU was first, or there is no
+ * room. */
+static __always_inline bool add_cgroup_path(__u64 *id, void *blank, __u32 place)
+{
+	if (!take_room(TABLE_CGROUPS, place))
+		return false;
+	if (!bpf_map_update_elem(&cgroups, id, blank, BPF_NOEXIST))
+		return true;
+	give_room(TABLE_CGROUPS, place);
+	return false;
+}
+
 /* Holds the path of a cgroup, and reads it if it is not known yet. */
-__noinline int hold_cgroup_path(__u64 kernfs_node)
+__noinline int hold_cgroup_path(__u64 kernfs_node, __u32 place)
 {
 	struct kernfs_node *kn = (void *)kernfs_node;
 	void *blank = zeros();
@@ -146,14 +161,15 @@ __noinline int hold_cgroup_path(__u64 kernfs_node)
 	id = BPF_CORE_READ(kn, id);
 	path = find_cgroup_path(&id);
 	if (!path) {
-		bool first = !bpf_map_update_elem(&cgroups, &id, blank, BPF_NOEXIST);
+		bool first = add_cgroup_path(&id, blank, place);
 
 		path = find_cgroup_path(&id);
 		if (!path) {
-			count(COUNT_CGROUP_FULL);
+			count_for(place, COUNT_CGROUP_FULL);
 			return 0;
 		}
 		if (first) {
+			path->place = place;
 			path->rec.kind = REC_CGROUP;
 			path->rec.boot_ns = bpf_ktime_get_boot_ns();
 			path->rec.id = id;
@@ -167,27 +183,32 @@ __noinline int hold_cgroup_path(__u64 kernfs_node)
 __noinline int release_cgroup_path(__u64 id)
 {
 	struct cgroup_path *path = find_cgroup_path(&id);
-	__u32 published;
+	__u32 published, place;
 
 	if (!path)
 		return 0;
 	published = path->published;
+	place = path->place;
 	__sync_fetch_and_add(&path->refs, -1);
 	if (*(volatile __s64 *)&path->refs > 0)
 		return 0;
-	if (!bpf_map_delete_elem(&cgroups, &id) && published)
+	if (bpf_map_delete_elem(&cgroups, &id))
+		return 0;
+	give_room(TABLE_CGROUPS, place);
+	if (published)
 		emit_forget(0, 0, 0, id);
 	return 0;
 }
 
-/* Returns the id of the cgroup of a task. The caller then holds its path. */
-static __always_inline __u64 hold_cgroup(struct task_struct *task)
+/* Returns the id of the cgroup of a task. The caller then holds its path, for which that
+ * owner pays. */
+static __always_inline __u64 hold_cgroup(struct task_struct *task, __u32 place)
 {
 	struct kernfs_node *kn = task_cgroup(task);
 
 	if (!kn)
 		return 0;
-	hold_cgroup_path(untyped(kn));
+	hold_cgroup_path(untyped(kn), place);
 	return BPF_CORE_READ(kn, id);
 }
 

@@ -122,6 +122,7 @@ PROBE_RESULT(create, copy_net_ns, 3, struct net *net)
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct net *old = net_of(task);
 	struct inflight *call;
+	struct owner owner;
 	struct process *p;
 
 	if (net == old) /* no new one was asked for */
@@ -149,7 +150,8 @@ PROBE_RESULT(create, copy_net_ns, 3, struct net *net)
 		rec.cgroup = p->cgroup;
 		rec.ancestors_lost = publish_lineage(rec.creator.start_ns, rec.creator.pid, RING_STORY);
 	} else {
-		rec.cgroup = hold_cgroup(task);
+		owner = owner_of(task);
+		rec.cgroup = hold_cgroup(task, place_of(&owner));
 	}
 	publish_cgroup(rec.cgroup, RING_STORY);
 	if (!p)

@@ -46,11 +46,14 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	c.exec_id = exec_id(child);
 	c.uid = task_uid(child);
 	c.owner = owner_of(child);
+	c.place = p && p->place != PLACE_OTHERS && same_owner(&c.owner, &p->owner) ?
+			  p->place :
+			  place_of(&c.owner);
 	BPF_CORE_READ_STR_INTO(&c.comm, child, comm);
 	/* clone3 can put the child into another cgroup at once */
-	c.cgroup = hold_cgroup(child);
-	if (bpf_map_update_elem(&processes, &ckey, &c, BPF_NOEXIST)) {
-		count(COUNT_TABLE_FULL);
+	c.cgroup = hold_cgroup(child, c.place);
+	if (!add_process(&ckey, &c)) {
+		count_for(c.place, COUNT_TABLE_FULL);
 		release_cgroup_path(c.cgroup);
 		return 0;
 	}
@@ -81,6 +84,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 		p->enters = 0;
 		bpf_map_delete_elem(&inside, &tid);
 	}
+	take_owner(untyped(task));
 	take_exec();
 	refresh(p, task);
 	report_exec(p, &key, serial);
@@ -127,7 +131,8 @@ int BPF_PROG(process_free, struct task_struct *task)
 	p = find_process(&key);
 	if (p && !(p->flags & PROCESS_EXITED)) /* the run of the exit probe was left out */
 		note_end(p, task, &key);
-	release(key);
+	if (p)
+		release(key, keeps_dead(p));
 	return 0;
 }
 

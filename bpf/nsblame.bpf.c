@@ -8,8 +8,10 @@
  *   wire.h           the records that go to user space
  *   probe.h          two programs from one body
  *   net.h            what is read of a namespace
+ *   counter.h        what was seen, and what was lost
  *   owner.h          who answers for a process
- *   ring.h           the way to user space, and what was lost on it
+ *   share.h          how much room each owner has
+ *   ring.h           the way to user space
  *   paths.h          paths in pieces
  *   zeros.h          what new values start as
  *   pages.h          where pages are mapped
@@ -46,6 +48,8 @@ char LICENSE[] SEC("license") = "GPL";
 /* Anchors what the Go side is generated from in the object's BTF. */
 union wire {
 	enum limit limit;
+	enum table table;
+	enum place place;
 	enum record_kind record_kind;
 	enum process_flags process_flags;
 	enum program_flags program_flags;

@@ -23,15 +23,13 @@
 /* User namespaces are not nested deeper (kernel/user_namespace.c, create_user_ns). */
 #define USER_NS_DEPTH 34
 
-/* The one right below the machine's, of those that contain a user namespace. */
-__noinline __u64 outermost_user_ns(__u64 user_ns)
+/* The user namespace that contains one, 0 if that is right below the machine's. A function
+ * of its own, so that the verifier looks at it once, and not in each turn of the loop. */
+__noinline __u64 user_ns_above(__u64 user_ns)
 {
 	struct user_namespace *ns = (void *)user_ns;
-	int i;
 
-	for (i = 0; i < USER_NS_DEPTH && ns && BPF_CORE_READ(ns, level) > 1; i++)
-		ns = BPF_CORE_READ(ns, parent);
-	return (__u64)ns;
+	return BPF_CORE_READ(ns, level) > 1 ? (__u64)BPF_CORE_READ(ns, parent) : 0;
 }
 
 /* The pid namespace right below the machine's that a task is in, NULL if it is in the
@@ -48,7 +46,7 @@ static __always_inline struct pid_namespace *outermost_pid_ns(struct task_struct
 	return BPF_CORE_READ(second, ns);
 }
 
-/* True if the machine's root has made a pid namespace, be it together with a user
+/* True if the machine's root has made a pid namespace, alone or together with a user
  * namespace. */
 static __always_inline bool made_by_root(struct pid_namespace *ns)
 {
@@ -58,23 +56,36 @@ static __always_inline bool made_by_root(struct pid_namespace *ns)
 	return !level || (level == 1 && !BPF_CORE_READ(user_ns, owner.val));
 }
 
-static __always_inline struct owner owner_of(struct task_struct *task)
+/* An owner as one number, which the verifier need not tell apart by how it was found. */
+__noinline __u64 packed_owner(__u64 task_struct)
 {
+	struct task_struct *task = (void *)task_struct;
 	const struct cred *cred = BPF_CORE_READ(task, real_cred);
 	struct user_namespace *user_ns = BPF_CORE_READ(cred, user_ns);
 	struct pid_namespace *pid_ns = outermost_pid_ns(task);
-	struct owner owner = { .pid_ns = MACHINE_PID_NS };
+	__u64 outermost, above;
+	int i;
 
-	if (pid_ns && made_by_root(pid_ns)) {
-		owner.pid_ns = BPF_CORE_READ(pid_ns, ns.inum);
-		return owner;
+	if (pid_ns && made_by_root(pid_ns))
+		return (__u64)BPF_CORE_READ(pid_ns, ns.inum) << 32;
+	if (!BPF_CORE_READ(user_ns, level))
+		return (__u64)MACHINE_PID_NS << 32 | BPF_CORE_READ(cred, uid.val);
+	outermost = untyped(user_ns);
+	for (i = 0; i < USER_NS_DEPTH; i++) {
+		above = user_ns_above(outermost);
+		if (!above)
+			break;
+		outermost = above;
 	}
-	if (BPF_CORE_READ(user_ns, level)) {
-		user_ns = (void *)outermost_user_ns(untyped(user_ns));
-		owner.uid = BPF_CORE_READ(user_ns, owner.val);
-	} else {
-		owner.uid = BPF_CORE_READ(cred, uid.val);
-	}
+	user_ns = (void *)outermost;
+	return (__u64)MACHINE_PID_NS << 32 | BPF_CORE_READ(user_ns, owner.val);
+}
+
+static __always_inline struct owner owner_of(struct task_struct *task)
+{
+	__u64 packed = packed_owner(untyped(task));
+	struct owner owner = { .uid = packed, .pid_ns = packed >> 32 };
+
 	return owner;
 }
 

@@ -16,7 +16,6 @@
 #define NSBLAME_PROCESS_H
 
 #include "cgroup_path.h"
-#include "owner.h"
 #include "program_image.h"
 
 /* How many unknown ancestors are noted when a process is first met. */
@@ -34,14 +33,15 @@ struct process {
 	struct program_key program;
 	__u64 cgroup;
 	__u64 exit_ns;
-	__u64 exec_id; /* the kernel's count of execs, as of the program */
 	__s64 refs;
-	__s64 cloning; /* threads whose clone has made a namespace and awaits its child */
+	__s32 cloning; /* threads whose clone has made a namespace and awaits its child */
+	__u32 exec_id; /* the kernel's count of execs, as of the program */
 	__u32 exit_code;
 	__u32 uid;
 	struct owner owner;
 	__u32 execs;
-	__u32 depth;
+	__u16 depth;
+	__u16 place; /* of the owner, who pays for the entry */
 	__u32 flags;
 	char comm[TASK_COMM_LEN];
 	__u32 version; /* counts the changes, from 1 */
@@ -64,6 +64,18 @@ struct {
 static __noinline struct process *find_process(struct process_key *key)
 {
 	return bpf_map_lookup_elem(&processes, key);
+}
+
+/* Adds a process to the table, and has its owner pay. Returns false if it is there
+ * already, or there is no room. */
+static __always_inline bool add_process(struct process_key *key, struct process *p)
+{
+	if (!take_room(TABLE_PROCESSES, p->place))
+		return false;
+	if (!bpf_map_update_elem(&processes, key, p, BPF_NOEXIST))
+		return true;
+	give_room(TABLE_PROCESSES, p->place);
+	return false;
 }
 
 /* The last threads of a process may end on several CPUs at once. The one that gets in
@@ -131,6 +143,21 @@ __noinline int publish_process(__u64 start_ns, __u32 pid, enum ring ring)
 	return 0;
 }
 
+/* Notes that the parent of a process is no longer kept. */
+__noinline int cut_ancestors(__u64 start_ns, __u32 pid)
+{
+	struct process_key key = { .start_ns = start_ns, .pid = pid };
+	struct process *p = find_process(&key);
+
+	if (!p)
+		return 0;
+	p->flags |= PROCESS_CUT;
+	p->parent.pid = 0;
+	p->parent.start_ns = 0;
+	__sync_fetch_and_add(&p->version, 1);
+	return 0;
+}
+
 /* Ancestors are sent in chunks of so many. The verifier looks at one chunk only. */
 #define CHUNK 16
 
@@ -140,16 +167,21 @@ __noinline int publish_process(__u64 start_ns, __u32 pid, enum ring ring)
  * many found no room, and MORE if the chain goes on. */
 __noinline int publish_chunk(__u64 start_ns, __u32 pid, enum ring ring)
 {
-	struct process_key key = { .start_ns = start_ns, .pid = pid };
+	struct process_key key = { .start_ns = start_ns, .pid = pid }, child = {};
 	int lost = 0;
 	int i;
 
 	for (i = 0; i < CHUNK; i++) {
 		struct process *p = find_process(&key);
 
+		if (!p && i) { /* it was not kept */
+			cut_ancestors(child.start_ns, child.pid);
+			lost += publish_process(child.start_ns, child.pid, ring);
+		}
 		if (!p)
 			break;
 		lost += publish_process(key.start_ns, key.pid, ring);
+		child = key;
 		key = p->parent;
 		if (!key.pid)
 			return lost;
@@ -229,25 +261,27 @@ static __always_inline void report_exec(struct process *p, struct process_key *k
 /* --- lifetimes ------------------------------------------------------ */
 
 /* Drops one hold on a process. Returns 1 if it was the last, and the hold on its
- * parent goes as well. */
-__noinline int release_process(__u64 start_ns, __u32 pid)
+ * parent goes as well. With drop set it goes even if its children hold it. */
+__noinline int release_process(__u64 start_ns, __u32 pid, __u32 drop)
 {
 	struct process_key key = { .start_ns = start_ns, .pid = pid };
 	struct process *p = find_process(&key);
 	struct program_key program;
+	__u32 sent, place;
 	__u64 cgroup;
-	__u32 sent;
 
 	if (!p)
 		return 0;
 	__sync_fetch_and_add(&p->refs, -1);
-	if (*(volatile __s64 *)&p->refs > 0)
+	if (*(volatile __s64 *)&p->refs > 0 && !drop)
 		return 0;
 	program = p->program;
 	cgroup = p->cgroup;
 	sent = p->sent;
+	place = p->place;
 	if (bpf_map_delete_elem(&processes, &key))
 		return 0;
+	give_room(TABLE_PROCESSES, place);
 	release_program(program.process.start_ns, program.process.pid, program.exec);
 	release_cgroup_path(cgroup);
 	if (sent)
@@ -255,10 +289,18 @@ __noinline int release_process(__u64 start_ns, __u32 pid)
 	return 1;
 }
 
-/* Drops one hold on a process. If that was the last, drops its hold on its parent,
- * and so on up. */
-static __always_inline void release(struct process_key key)
+/* True if the owner of a process that is reaped has room to keep it for its
+ * descendants. */
+static __always_inline bool keeps_dead(struct process *p)
 {
+	return has_room(TABLE_PROCESSES, p->place);
+}
+
+/* Drops one hold on a process. If that was the last, or the process is not kept, drops
+ * its hold on its parent, and so on up. */
+static __always_inline void release(struct process_key key, bool keep)
+{
+	__u32 drop = !keep;
 	int i;
 
 	for (i = 0; i <= DEPTH_MAX; i++) {
@@ -267,9 +309,10 @@ static __always_inline void release(struct process_key key)
 
 		if (!p)
 			break;
-		parent = p->parent; /* never changes */
-		if (!release_process(key.start_ns, key.pid) || !parent.pid)
+		parent = p->parent; /* changes only if it is gone */
+		if (!release_process(key.start_ns, key.pid, drop) || !parent.pid)
 			break;
+		drop = 0;
 		key = parent;
 	}
 }
@@ -281,26 +324,87 @@ static __always_inline __u32 task_uid(struct task_struct *task)
 	return BPF_CORE_READ(task, real_cred, uid.val);
 }
 
+/* Only one CPU at a time changes the cgroup or the owner of a process. */
+static __always_inline struct lock lock_of(struct process_key *key)
+{
+	struct lock lock = { .id = key->start_ns, .pid = key->pid };
+
+	return lock;
+}
+
+/*
+ * Takes in the cgroup of a process. Two CPUs may do so at once, one of which moves the
+ * process, say. One of them has the lock. The other one need not wait: the first one
+ * looks again after it has given the lock back.
+ */
+__noinline int take_cgroup(__u64 task_struct)
+{
+	struct task_struct *task = (void *)task_struct;
+	struct process_key key = process_key(task);
+	struct lock lock = lock_of(&key);
+	struct process *p = find_process(&key);
+	int i;
+
+	for (i = 0; i < 2 && p; i++) {
+		struct kernfs_node *kn = task_cgroup(task);
+		__u64 id = BPF_CORE_READ(kn, id), old;
+
+		if (!kn || id == p->cgroup || !try_lock(&lock))
+			break;
+		old = p->cgroup;
+		if (id != old) {
+			hold_cgroup_path(untyped(kn), p->place);
+			p->cgroup = id;
+		}
+		unlock(&lock);
+		if (id == old)
+			break;
+		__sync_fetch_and_add(&p->version, 1);
+		release_cgroup_path(old);
+	}
+	return 0;
+}
+
+/* Takes in the owner of a process, who pays for it from now on. */
+__noinline int take_owner(__u64 task_struct)
+{
+	struct task_struct *leader = BPF_CORE_READ((struct task_struct *)task_struct, group_leader);
+	struct process_key key = process_key(leader);
+	struct owner owner = owner_of(leader);
+	struct lock lock = lock_of(&key);
+	struct process *p = find_process(&key);
+	__u32 place;
+
+	if (!p || same_owner(&owner, &p->owner))
+		return 0;
+	place = place_of(&owner);
+	if (!try_lock(&lock))
+		return 0;
+	move_room(TABLE_PROCESSES, p->place, place);
+	p->owner = owner;
+	p->place = place;
+	unlock(&lock);
+	__sync_fetch_and_add(&p->version, 1);
+	return 0;
+}
+
 static __always_inline void refresh_cgroup(struct process *p, struct task_struct *task)
 {
 	struct kernfs_node *kn = task_cgroup(task);
-	__u64 old = p->cgroup;
 
-	if (!kn || BPF_CORE_READ(kn, id) == old)
-		return;
-	p->cgroup = hold_cgroup(task);
-	__sync_fetch_and_add(&p->version, 1);
-	release_cgroup_path(old);
+	if (kn && BPF_CORE_READ(kn, id) != p->cgroup)
+		take_cgroup(untyped(task));
 }
 
 /* Grows with each exec of a task, and is passed on to its children
  * (begin_new_exec, fs/exec.c). */
-static __always_inline __u64 exec_id(struct task_struct *task)
+static __always_inline __u32 exec_id(struct task_struct *task)
 {
 	return bpf_core_field_exists(task->self_exec_id) ? BPF_CORE_READ(task, self_exec_id) : 0;
 }
 
-/* Takes in the program that the current task has called exec for. */
+/* Takes in the program that the current task has called exec for. Its owner, who pays,
+ * was taken in before. */
 __noinline int take_exec(void)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
@@ -312,9 +416,8 @@ __noinline int take_exec(void)
 		return 0;
 	old = p->program;
 	now = program_key(key.start_ns, key.pid, ++p->execs);
-	keep_program(task, &now);
+	keep_program(task, &now, p->place);
 	p->program = now;
-	p->owner = owner_of(task);
 	p->exec_id = exec_id(task);
 	p->became = p->watched == WATCH_EXEC;
 	__sync_fetch_and_add(&p->version, 1);
@@ -331,14 +434,16 @@ static __always_inline void refresh(struct process *p, struct task_struct *task)
 	char comm[TASK_COMM_LEN] = {};
 	__u32 uid = task_uid(leader);
 
-	if (exec_id(task) != p->exec_id)
+	if (exec_id(task) != p->exec_id) {
+		take_owner(untyped(task));
 		take_exec();
+	}
 	refresh_cgroup(p, task);
 	BPF_CORE_READ_STR_INTO(&comm, leader, comm);
 	if (uid == p->uid && !__builtin_memcmp(comm, p->comm, sizeof(comm)))
 		return;
 	if (uid != p->uid)
-		p->owner = owner_of(leader);
+		take_owner(untyped(leader));
 	p->uid = uid;
 	__builtin_memcpy(p->comm, comm, sizeof(p->comm));
 	__sync_fetch_and_add(&p->version, 1);
@@ -363,8 +468,9 @@ static __always_inline void describe(struct process *p, struct task_struct *lead
 	p->exec_id = exec_id(leader);
 	p->uid = task_uid(leader);
 	p->owner = owner_of(leader);
+	p->place = place_of(&p->owner);
 	BPF_CORE_READ_STR_INTO(&p->comm, leader, comm);
-	p->cgroup = hold_cgroup(leader);
+	p->cgroup = hold_cgroup(leader, p->place);
 }
 
 /* Notes a process: for itself if first is set, otherwise for a child. Returns its
@@ -386,15 +492,17 @@ __noinline __u64 note_ancestor(__u64 task_struct, __u32 first, __u32 last)
 			p.flags |= PROCESS_CUT;
 		}
 		p.refs += !first;
-		if (!bpf_map_update_elem(&processes, &key, &p, BPF_NOEXIST))
+		if (add_process(&key, &p))
 			return (__u64)BPF_CORE_READ(leader, real_parent);
 		/* another CPU was first, or there is no room */
 		release_cgroup_path(p.cgroup);
 		known = find_process(&key);
+		if (!known)
+			count_for(p.place, COUNT_TABLE_FULL);
 	}
 	if (!known)
-		count(COUNT_TABLE_FULL);
-	else if (!first)
+		return 0;
+	if (!first)
 		__sync_fetch_and_add(&known->refs, 1);
 	return 0;
 }
@@ -423,10 +531,10 @@ __noinline int note_process(__u64 task_struct)
 		__builtin_memset(&p.parent, 0, sizeof(p.parent));
 		p.flags |= PROCESS_CUT;
 	}
-	if (bpf_map_update_elem(&processes, &key, &p, BPF_NOEXIST)) {
+	if (!add_process(&key, &p)) {
 		release_cgroup_path(p.cgroup);
 		if (!find_process(&key))
-			count(COUNT_TABLE_FULL);
+			count_for(p.place, COUNT_TABLE_FULL);
 		return 0;
 	}
 	if (parent)

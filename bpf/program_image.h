@@ -12,7 +12,8 @@
 
 struct program {
 	__s64 refs;
-	__u64 published;
+	__u32 published;
+	__u32 place; /* of the owner who pays for it */
 	__u64 dentry; /* where the walk up the path of its executable is */
 	__u64 mnt;
 	struct program_record rec;
@@ -157,7 +158,8 @@ static __always_inline void read_exe(struct program *program, struct program_key
 
 /* Keeps what the task now runs. Nobody else has the key until it is in the record of
  * the process. */
-static __always_inline void keep_program(struct task_struct *task, struct program_key *key)
+static __always_inline void keep_program(struct task_struct *task, struct program_key *key,
+					 __u32 place)
 {
 	struct mm_struct *mm = BPF_CORE_READ(task, mm);
 	void *blank = zeros();
@@ -165,14 +167,20 @@ static __always_inline void keep_program(struct task_struct *task, struct progra
 
 	if (!blank)
 		return;
+	if (!take_room(TABLE_PROGRAMS, place)) {
+		count_for(place, COUNT_PROGRAM_FULL);
+		return;
+	}
 	if (add_program(key, blank)) {
-		count(COUNT_PROGRAM_FULL);
+		give_room(TABLE_PROGRAMS, place);
+		count_for(place, COUNT_PROGRAM_FULL);
 		return;
 	}
 	program = find_program(key);
 	if (!program)
 		return;
 	program->refs = 1;
+	program->place = place;
 	program->rec.kind = REC_PROGRAM;
 	program->rec.boot_ns = bpf_ktime_get_boot_ns();
 	program->rec.key = *key;
@@ -196,7 +204,7 @@ __noinline int release_program(__u64 start_ns, __u32 pid, __u32 exec)
 {
 	struct program_key key = program_key(start_ns, pid, exec);
 	struct program *program;
-	__u64 published;
+	__u32 published, place;
 
 	if (!exec)
 		return 0;
@@ -204,10 +212,14 @@ __noinline int release_program(__u64 start_ns, __u32 pid, __u32 exec)
 	if (!program)
 		return 0;
 	published = program->published;
+	place = program->place;
 	__sync_fetch_and_add(&program->refs, -1);
 	if (*(volatile __s64 *)&program->refs > 0)
 		return 0;
-	if (!delete_program(&key) && published)
+	if (delete_program(&key))
+		return 0;
+	give_room(TABLE_PROGRAMS, place);
+	if (published)
 		emit_forget(start_ns, pid, exec, 0);
 	return 0;
 }

@@ -59,6 +59,8 @@ type bpfCgroupPath struct {
 	Refs      int64
 	Published uint32
 	Complete  uint32
+	Place     uint32
+	Pad       uint32
 	Rec       bpfCgroupRecord
 }
 
@@ -345,6 +347,13 @@ type bpfLoad struct {
 	Rec       bpfPernetInitRecord
 }
 
+type bpfLock struct {
+	_   structs.HostLayout
+	Id  uint64
+	Pid uint32
+	Pad uint32
+}
+
 type bpfModuleRecord struct {
 	_        structs.HostLayout
 	Kind     uint32
@@ -382,20 +391,30 @@ type bpfPieces struct {
 	Data [2048]uint8
 }
 
+type bpfPlace uint32
+
+const (
+	bpfPlacePLACE_ROOT   bpfPlace = 0
+	bpfPlacePLACE_OTHERS bpfPlace = 1
+	bpfPlacePLACES_TAKEN bpfPlace = 2
+	bpfPlacePLACES       bpfPlace = 1024
+)
+
 type bpfProcess struct {
 	_        structs.HostLayout
 	Parent   bpfProcessKey
 	Program  bpfProgramKey
 	Cgroup   uint64
 	ExitNs   uint64
-	ExecId   uint64
 	Refs     int64
-	Cloning  int64
+	Cloning  int32
+	ExecId   uint32
 	ExitCode uint32
 	Uid      uint32
 	Owner    bpfOwner
 	Execs    uint32
-	Depth    uint32
+	Depth    uint16
+	Place    uint16
 	Flags    uint32
 	Comm     [16]int8
 	Version  uint32
@@ -440,7 +459,8 @@ type bpfProcessRecord struct {
 type bpfProgram struct {
 	_         structs.HostLayout
 	Refs      int64
-	Published uint64
+	Published uint32
+	Place     uint32
 	Dentry    uint64
 	Mnt       uint64
 	Rec       bpfProgramRecord
@@ -546,12 +566,28 @@ type bpfSending struct {
 	Text        [128]uint8
 }
 
+type bpfShare struct {
+	_     structs.HostLayout
+	Owner bpfOwner
+	Held  [4]int64
+	Lost  [32]uint64
+}
+
 type bpfStreamKey struct {
 	_       structs.HostLayout
 	Conn    uint64
 	FromBus uint32
 	Pad     uint32
 }
+
+type bpfTable uint32
+
+const (
+	bpfTableTABLE_PROCESSES bpfTable = 0
+	bpfTableTABLE_PROGRAMS  bpfTable = 1
+	bpfTableTABLE_CGROUPS   bpfTable = 2
+	bpfTableTABLES          bpfTable = 4
+)
 
 type bpfViaKey struct {
 	_   structs.HostLayout
@@ -582,6 +618,7 @@ const (
 	bpfMapJoining              = "joining"
 	bpfMapLives                = "lives"
 	bpfMapLoads                = "loads"
+	bpfMapLocks                = "locks"
 	bpfMapNoBytes              = "no_bytes"
 	bpfMapNoPieces             = "no_pieces"
 	bpfMapPieces               = "pieces"
@@ -592,6 +629,7 @@ const (
 	bpfMapReleases             = "releases"
 	bpfMapReportedCalls        = "reported_calls"
 	bpfMapSendings             = "sendings"
+	bpfMapShares               = "shares"
 	bpfMapStoryRecords         = "story_records"
 	bpfMapTeardowns            = "teardowns"
 	bpfMapUserConnections      = "user_connections"
@@ -688,6 +726,8 @@ const (
 	bpfVarPagesTold            = "pages_told"
 	bpfVarStopped              = "stopped"
 	bpfVarStoryHalf            = "story_half"
+	bpfVarTableSize            = "table_size"
+	bpfVarTableUsed            = "table_used"
 	bpfVarWireAnchor           = "wire_anchor"
 	bpfVarWithCost             = "with_cost"
 )
@@ -831,6 +871,7 @@ type bpfMapSpecs struct {
 	Joining         *ebpf.MapSpec `ebpf:"joining"`
 	Lives           *ebpf.MapSpec `ebpf:"lives"`
 	Loads           *ebpf.MapSpec `ebpf:"loads"`
+	Locks           *ebpf.MapSpec `ebpf:"locks"`
 	NoBytes         *ebpf.MapSpec `ebpf:"no_bytes"`
 	NoPieces        *ebpf.MapSpec `ebpf:"no_pieces"`
 	Pieces          *ebpf.MapSpec `ebpf:"pieces"`
@@ -841,6 +882,7 @@ type bpfMapSpecs struct {
 	Releases        *ebpf.MapSpec `ebpf:"releases"`
 	ReportedCalls   *ebpf.MapSpec `ebpf:"reported_calls"`
 	Sendings        *ebpf.MapSpec `ebpf:"sendings"`
+	Shares          *ebpf.MapSpec `ebpf:"shares"`
 	StoryRecords    *ebpf.MapSpec `ebpf:"story_records"`
 	Teardowns       *ebpf.MapSpec `ebpf:"teardowns"`
 	UserConnections *ebpf.MapSpec `ebpf:"user_connections"`
@@ -866,6 +908,8 @@ type bpfVariableSpecs struct {
 	PagesTold           *ebpf.VariableSpec `ebpf:"pages_told"`
 	Stopped             *ebpf.VariableSpec `ebpf:"stopped"`
 	StoryHalf           *ebpf.VariableSpec `ebpf:"story_half"`
+	TableSize           *ebpf.VariableSpec `ebpf:"table_size"`
+	TableUsed           *ebpf.VariableSpec `ebpf:"table_used"`
 	WireAnchor          *ebpf.VariableSpec `ebpf:"wire_anchor"`
 	WithCost            *ebpf.VariableSpec `ebpf:"with_cost"`
 }
@@ -904,6 +948,7 @@ type bpfMaps struct {
 	Joining         *ebpf.Map `ebpf:"joining"`
 	Lives           *ebpf.Map `ebpf:"lives"`
 	Loads           *ebpf.Map `ebpf:"loads"`
+	Locks           *ebpf.Map `ebpf:"locks"`
 	NoBytes         *ebpf.Map `ebpf:"no_bytes"`
 	NoPieces        *ebpf.Map `ebpf:"no_pieces"`
 	Pieces          *ebpf.Map `ebpf:"pieces"`
@@ -914,6 +959,7 @@ type bpfMaps struct {
 	Releases        *ebpf.Map `ebpf:"releases"`
 	ReportedCalls   *ebpf.Map `ebpf:"reported_calls"`
 	Sendings        *ebpf.Map `ebpf:"sendings"`
+	Shares          *ebpf.Map `ebpf:"shares"`
 	StoryRecords    *ebpf.Map `ebpf:"story_records"`
 	Teardowns       *ebpf.Map `ebpf:"teardowns"`
 	UserConnections *ebpf.Map `ebpf:"user_connections"`
@@ -936,6 +982,7 @@ func (m *bpfMaps) Close() error {
 		m.Joining,
 		m.Lives,
 		m.Loads,
+		m.Locks,
 		m.NoBytes,
 		m.NoPieces,
 		m.Pieces,
@@ -946,6 +993,7 @@ func (m *bpfMaps) Close() error {
 		m.Releases,
 		m.ReportedCalls,
 		m.Sendings,
+		m.Shares,
 		m.StoryRecords,
 		m.Teardowns,
 		m.UserConnections,
@@ -972,6 +1020,8 @@ type bpfVariables struct {
 	PagesTold           *ebpf.Variable `ebpf:"pages_told"`
 	Stopped             *ebpf.Variable `ebpf:"stopped"`
 	StoryHalf           *ebpf.Variable `ebpf:"story_half"`
+	TableSize           *ebpf.Variable `ebpf:"table_size"`
+	TableUsed           *ebpf.Variable `ebpf:"table_used"`
 	WireAnchor          *ebpf.Variable `ebpf:"wire_anchor"`
 	WithCost            *ebpf.Variable `ebpf:"with_cost"`
 }

@@ -117,3 +117,20 @@ func TestProgramThatIsNotThere(t *testing.T) {
 		t.Errorf("got %v, %v", p, err)
 	}
 }
+
+// The kernel's part of the memory has a bound: 52 MiB with its worst entries.
+func TestMemoryBudget(t *testing.T) {
+	list, err := Budgets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sum uint64
+	for _, b := range list {
+		sum += b.Bytes
+		t.Logf("%8.1f KiB  %6d  %s", float64(b.Bytes)/1024, b.Entries, b.Name)
+	}
+	t.Logf("%.1f MiB in all", float64(sum)/(1<<20))
+	if sum > 52<<20 {
+		t.Errorf("%d bytes in all, more than 52 MiB", sum)
+	}
+}

@@ -11,22 +11,16 @@ import (
 
 const (
 	// maxMeasured bounds the creations that are measured at once: 6 KB each.
-	maxMeasured = 4096
-	// maxMeasuredPreallocated is the same where memory is taken at once.
-	maxMeasuredPreallocated = 512
+	maxMeasured = 128
 	// maxUnclaimed bounds the costs whose creation has not come yet.
 	maxUnclaimed = 4096
 )
 
 func maxCosts(set settings) uint32 {
-	switch {
-	case !set.cost:
+	if !set.cost {
 		return 1
-	case set.preallocate:
-		return maxMeasuredPreallocated
-	default:
-		return maxMeasured
 	}
+	return maxMeasured
 }
 
 // modulesRemoved counts the modules that were removed since the start.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"unsafe"
 
 	"github.com/nsblame/nsblame/internal/event"
 )
@@ -35,18 +36,54 @@ var lossKinds = []struct {
 // lossDeltas turns counters that only grow into losses since the last look.
 type lossDeltas struct {
 	reported map[event.LossKind]uint64
+	// places has what was reported of each owner, by his place in the table of owners.
+	places map[uint32]placeLosses
+}
+
+// placeLosses is what was reported of the owner who had a place then.
+type placeLosses struct {
+	owner bpfOwner
+	lost  [bpfCounterCOUNTERS_ROOM]uint64
 }
 
 func (l *lossDeltas) since(kind event.LossKind, total uint64) *event.Loss {
-	if l.reported == nil {
-		l.reported = make(map[event.LossKind]uint64)
-	}
-	count := total - l.reported[kind]
+	count := l.grown(kind, total)
 	if count == 0 {
 		return nil
 	}
-	l.reported[kind] = total
+	l.add(kind, count)
 	return &event.Loss{Kind: kind, Count: count}
+}
+
+// grown is what has not been reported yet. Of an owner's losses, more may have been
+// reported than were in the sum at that time.
+func (l *lossDeltas) grown(kind event.LossKind, total uint64) uint64 {
+	return total - min(total, l.reported[kind])
+}
+
+func (l *lossDeltas) add(kind event.LossKind, count uint64) {
+	if l.reported == nil {
+		l.reported = make(map[event.LossKind]uint64)
+	}
+	l.reported[kind] += count
+}
+
+// ofPlace returns how many more of a kind an owner has lost since this was last asked.
+func (l *lossDeltas) ofPlace(place uint32, share *bpfShare, counter bpfCounter) uint64 {
+	known := l.places[place]
+	if known.owner != share.Owner { // the place went to another owner
+		known = placeLosses{owner: share.Owner}
+	}
+	count := share.Lost[counter] - min(share.Lost[counter], known.lost[counter])
+	if count == 0 {
+		return 0
+	}
+	if l.places == nil {
+		l.places = make(map[uint32]placeLosses)
+	}
+	known.lost[counter] += count
+	l.places[place] = known
+	return count
 }
 
 // countersSize is what the counters of a CPU take.
@@ -124,17 +161,59 @@ func (s *skips) add(program string, n uint64) {
 	}
 }
 
-// losses returns what was lost since the last call.
+// losses returns what was lost since the last call, by owner where that is known.
 func (coll *collection) losses(l *lossDeltas) ([]*event.Loss, error) {
 	var list []*event.Loss
-	sums, err := coll.tally()
+	sums, err := coll.tally() // first: what owners have lost is counted before it is in there
 	if err != nil {
 		return nil, err
 	}
+	var shares []bpfShare
 	for _, k := range lossKinds {
+		if l.grown(k.kind, sums[k.counter]) == 0 {
+			continue
+		}
+		if shares == nil {
+			if shares, err = coll.shares(); err != nil {
+				return nil, err
+			}
+		}
+		list = append(list, l.ofOwners(k.kind, k.counter, shares)...)
 		if loss := l.since(k.kind, sums[k.counter]); loss != nil {
 			list = append(list, loss)
 		}
 	}
 	return list, nil
 }
+
+// ofOwners returns the losses of a kind whose owners are known.
+func (l *lossDeltas) ofOwners(kind event.LossKind, counter bpfCounter, shares []bpfShare) []*event.Loss {
+	var list []*event.Loss
+	for place := range shares {
+		count := l.ofPlace(uint32(place), &shares[place], counter)
+		if count > 0 {
+			list = append(list, &event.Loss{Kind: kind, Count: count, Owner: owner(shares[place].Owner)})
+			l.add(kind, count)
+		}
+	}
+	return list
+}
+
+// shares reads the table of owners, in memory that is shared with the kernel.
+func (coll *collection) shares() ([]bpfShare, error) {
+	memory, err := coll.maps[bpfMapShares].Memory()
+	if err != nil {
+		return nil, fmt.Errorf("read the table of owners: %w", err)
+	}
+	shares := make([]bpfShare, bpfPlacePLACES)
+	raw := unsafe.Slice((*byte)(unsafe.Pointer(&shares[0])), len(shares)*int(unsafe.Sizeof(shares[0])))
+	if _, err := memory.ReadAt(raw, 0); err != nil {
+		return nil, fmt.Errorf("read the table of owners: %w", err)
+	}
+	shares[bpfPlacePLACE_ROOT].Owner = bpfOwner{PidNs: machinePIDNamespace}
+	return shares, nil
+}
+
+// machinePIDNamespace is the inode number of the machine's pid namespace
+// (include/linux/proc_ns.h, PROC_PID_INIT_INO).
+const machinePIDNamespace = 0xEFFFFFFC

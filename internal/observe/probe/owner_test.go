@@ -15,9 +15,6 @@ import (
 	"github.com/nsblame/nsblame/internal/observe/kernel"
 )
 
-// machinePIDNamespace is PROC_PID_INIT_INO (include/linux/proc_ns.h).
-const machinePIDNamespace = 0xEFFFFFFC
-
 // tracepointGroups are so many groups at the beginning, which need nothing but
 // tracepoints.
 const tracepointGroups = 5

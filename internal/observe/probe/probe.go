@@ -25,6 +25,7 @@ type settings struct {
 	// ring is the size of the buffer for what is asked for.
 	ring      int
 	processes uint32
+	programs  uint32
 	cgroups   uint32
 	hierarchy kernel.Hierarchy
 	attach    Attach
@@ -100,23 +101,11 @@ func newCollection(set settings) (*collection, error) {
 	if err != nil {
 		return nil, kernel.Refused("read the kernel's BTF", err)
 	}
-	spec.Maps[bpfMapStoryRecords].MaxEntries = uint32(set.ring)
-	spec.Maps[bpfMapBusRecords].MaxEntries = uint32(set.busRing())
-	spec.Maps[bpfMapAlarms].MaxEntries = uint32(os.Getpagesize())
-	spec.Maps[bpfMapProcesses].MaxEntries = set.processes
-	spec.Maps[bpfMapPrograms].MaxEntries = set.processes
-	spec.Maps[bpfMapCgroups].MaxEntries = set.cgroups
 	cpus, err := ebpf.PossibleCPU()
 	if err != nil {
 		return nil, err
 	}
-	spec.Maps[bpfMapCounters].MaxEntries = uint32(cpus) * uint32(bpfCounterCOUNTERS_ROOM)
-	spec.Maps[bpfMapCosts].MaxEntries = maxCosts(set)
-	if set.preallocate {
-		for _, m := range spec.Maps {
-			m.Flags &^= unix.BPF_F_NO_PREALLOC
-		}
-	}
+	set.size(spec.Maps, cpus)
 	if err := coll.setVariables(set); err != nil {
 		return nil, err
 	}
@@ -130,11 +119,34 @@ func newCollection(set settings) (*collection, error) {
 	return coll, nil
 }
 
+// size gives the maps their sizes, on a machine with so many processors.
+func (set settings) size(maps map[string]*ebpf.MapSpec, cpus int) {
+	maps[bpfMapStoryRecords].MaxEntries = uint32(set.ring)
+	maps[bpfMapBusRecords].MaxEntries = uint32(set.busRing())
+	maps[bpfMapAlarms].MaxEntries = uint32(os.Getpagesize())
+	maps[bpfMapProcesses].MaxEntries = set.processes
+	maps[bpfMapPrograms].MaxEntries = set.programs
+	maps[bpfMapCgroups].MaxEntries = set.cgroups
+	maps[bpfMapCounters].MaxEntries = uint32(cpus) * uint32(bpfCounterCOUNTERS_ROOM)
+	maps[bpfMapCosts].MaxEntries = maxCosts(set)
+	if !set.preallocate {
+		return
+	}
+	for _, m := range maps {
+		m.Flags &^= unix.BPF_F_NO_PREALLOC
+	}
+}
+
 // setVariables fills what the programs must know before they are verified.
 func (coll *collection) setVariables(set settings) error {
 	return errors.Join(
 		coll.spec.Variables[bpfVarStoryHalf].Set(uint64(set.ring/2)),
 		coll.spec.Variables[bpfVarBusHalf].Set(uint64(set.busRing()/2)),
+		coll.spec.Variables[bpfVarTableSize].Set([bpfTableTABLES]uint32{
+			bpfTableTABLE_PROCESSES: set.processes,
+			bpfTableTABLE_PROGRAMS:  coll.spec.Maps[bpfMapProgramsFirst].MaxEntries + set.programs,
+			bpfTableTABLE_CGROUPS:   set.cgroups,
+		}),
 		coll.spec.Variables[bpfVarCgroupUnified].Set(set.hierarchy == kernel.HierarchyUnified),
 		coll.spec.Variables[bpfVarWithCost].Set(set.cost),
 		coll.spec.Variables[bpfVarPageSize].Set(uint64(os.Getpagesize())),

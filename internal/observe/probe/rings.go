@@ -138,7 +138,7 @@ func (r *rings) endAlarm() error {
 	}
 }
 
-// wake ends a wait, be it the next one. It may be called from any goroutine.
+// wake ends a wait: this one, or else the next one. It may be called from any goroutine.
 func (r *rings) wake() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -49,13 +49,18 @@ type Options struct {
 // twice, and so counts twice in the memory of nsblame.
 const DefaultBufferSize = 4 << 20
 
+// The sizes of the tables. Their sum is a part of what nsblame may take (see Budgets).
+// Most memory is taken as they fill.
 const (
-	// maxProcesses bounds the tables of processes and of programs: the living,
-	// and the dead that have living descendants. Memory is taken as they fill.
-	maxProcesses = 1 << 17
+	// maxProcesses bounds the processes: the living, and the dead that have living
+	// descendants.
+	maxProcesses = 1 << 16
+	// maxPrograms bounds the programs that those have called exec for, beside the first
+	// ones, whose memory is taken at the start.
+	maxPrograms = 5 << 10
 	// maxCgroups bounds the paths of the cgroups that those are in.
-	maxCgroups = 1 << 16
-	// maxPreallocated bounds both if memory is taken at once: some 80 MB.
+	maxCgroups = 1 << 12
+	// maxPreallocated bounds the processes if memory is taken at once.
 	maxPreallocated = 1 << 15
 )
 
@@ -125,6 +130,7 @@ func choose(opt Options, hierarchy kernel.Hierarchy) settings {
 	set := settings{
 		ring:      ringSize(opt.BufferSize),
 		processes: maxProcesses,
+		programs:  maxPrograms,
 		cgroups:   maxCgroups,
 		hierarchy: hierarchy,
 		attach:    opt.Attach,
@@ -140,7 +146,7 @@ func choose(opt Options, hierarchy kernel.Hierarchy) settings {
 		return set
 	}
 	set.attach, set.preallocate = AttachKprobe, true
-	set.processes, set.cgroups = maxPreallocated, maxPreallocated
+	set.processes = maxPreallocated
 	return set
 }
 
