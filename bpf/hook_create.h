@@ -121,9 +121,10 @@ PROBE_RESULT(create, copy_net_ns, 3, struct net *net)
 	struct create_record rec;
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct net *old = net_of(task);
+	__u32 place, written;
 	struct inflight *call;
-	struct owner owner;
 	struct process *p;
+	__u64 since;
 
 	if (net == old) /* no new one was asked for */
 		return 0;
@@ -145,19 +146,20 @@ PROBE_RESULT(create, copy_net_ns, 3, struct net *net)
 	bpf_get_current_comm(rec.comm, sizeof(rec.comm));
 	rec.uid = task_uid(task);
 	p = find_or_note(task, &rec.creator);
-	if (p) {
+	if (p)
 		refresh(p, task);
-		rec.cgroup = p->cgroup;
+	place = place_of_task(task, p);
+	rec.cgroup = p ? p->cgroup : hold_cgroup(task, place);
+	since = story_written();
+	written = may_create(place);
+	if (written && p)
 		rec.ancestors_lost = publish_lineage(rec.creator.start_ns, rec.creator.pid, RING_STORY);
-	} else {
-		owner = owner_of(task);
-		rec.cgroup = hold_cgroup(task, place_of(&owner));
-	}
-	publish_cgroup(rec.cgroup, RING_STORY);
+	if (written)
+		publish_cgroup(rec.cgroup, RING_STORY);
 	if (!p)
 		release_cgroup_path(rec.cgroup);
 	/* before the record is out, so that its exec cannot be missed */
-	if (p && !rec.error && rec.call != CALL_CLONE) {
+	if (p && written && !rec.error && rec.call != CALL_CLONE) {
 		watch(p);
 		p->enters = 1;
 	}
@@ -168,8 +170,13 @@ PROBE_RESULT(create, copy_net_ns, 3, struct net *net)
 	} else {
 		bpf_map_delete_elem(&inflight, &rec.tid); /* no child will come */
 	}
+	if (!written) {
+		count_for(place, COUNT_LOST_CREATE);
+		return 0;
+	}
 	rec.sent_ns = bpf_ktime_get_boot_ns();
 	emit(RING_STORY, &rec, sizeof(rec), COUNT_LOST_CREATE);
+	note_written(place, since);
 	return 0;
 }
 

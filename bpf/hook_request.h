@@ -132,21 +132,29 @@ __noinline int send_bus_record(__u32 of)
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct sending *s = this_sending(of);
 	struct process_key key = {}, listener;
+	struct process *p = NULL;
 	struct bus_record *rec;
+	__u32 unread;
 	__u64 now;
 
 	if (!s)
 		return 0;
+	unread = s->unread;
 	/* before 5.12 a thread of the kernel may send for somebody (io_uring) */
 	if (!(BPF_CORE_READ(task, flags) & PF_KTHREAD)) {
-		struct process *p;
-
 		key = process_key(task);
 		p = find_or_note(task, &key);
-		if (p) {
-			refresh(p, task);
-			publish_lineage(key.start_ns, key.pid, RING_BUS);
-		}
+	}
+	switch (may_send(place_of_task(task, p))) {
+	case SEND_NOTHING:
+		return 0;
+	case SEND_TOO_MANY:
+		s->unread = BUS_TOO_MANY;
+		break;
+	}
+	if (p) {
+		refresh(p, task);
+		publish_lineage(key.start_ns, key.pid, RING_BUS);
 	}
 	listener = listener_of((void *)s->client);
 	if (listener.pid)
@@ -155,11 +163,13 @@ __noinline int send_bus_record(__u32 of)
 	rec = bpf_ringbuf_reserve(&bus_records, sizeof(*rec), 0);
 	if (!rec) {
 		count(COUNT_LOST_BUS);
+		s->unread = unread;
 		return 0;
 	}
 	rec->sender = key;
 	rec->listener = listener;
 	fill_record(rec, s);
+	s->unread = unread; /* of what else is in this send */
 	rec->boot_ns = now;
 	bpf_ringbuf_submit(rec, wakeup(RING_BUS, false));
 	return 0;

@@ -12,6 +12,7 @@
  *   owner.h          who answers for a process
  *   share.h          how much room each owner has
  *   ring.h           the way to user space
+ *   flood.h          what one owner may send on it
  *   paths.h          paths in pieces
  *   zeros.h          what new values start as
  *   pages.h          where pages are mapped

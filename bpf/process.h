@@ -16,6 +16,7 @@
 #define NSBLAME_PROCESS_H
 
 #include "cgroup_path.h"
+#include "flood.h"
 #include "program_image.h"
 
 /* How many unknown ancestors are noted when a process is first met. */
@@ -551,6 +552,17 @@ static __always_inline struct process *find_or_note(struct task_struct *task,
 		return p;
 	note_process(untyped(task));
 	return find_process(key);
+}
+
+/* The place of the owner of a task, which may not be in the table. */
+static __always_inline __u32 place_of_task(struct task_struct *task, struct process *p)
+{
+	struct owner owner;
+
+	if (p)
+		return p->place;
+	owner = owner_of(task);
+	return place_of(&owner);
 }
 
 /* --- the end -------------------------------------------------------- */

@@ -567,10 +567,14 @@ type bpfSending struct {
 }
 
 type bpfShare struct {
-	_     structs.HostLayout
-	Owner bpfOwner
-	Held  [4]int64
-	Lost  [32]uint64
+	_         structs.HostLayout
+	Owner     bpfOwner
+	Held      [4]int64
+	Lost      [32]uint64
+	SendNs    uint64
+	TooManyNs uint64
+	Half      uint64
+	Written   [2]uint64
 }
 
 type bpfStreamKey struct {

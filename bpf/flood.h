@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What keeps one owner's flood from the room of others in the ring buffers.
+ *
+ * What is sent on buses has a rate: a burst is free, and then so many records a second.
+ * Honest programs stay far below it: of the calls of one process to one name some ten a
+ * second are sent (hook_request.h). An owner beyond it is told of as such, so that user
+ * space knows whose request may be hidden.
+ *
+ * A creation cannot wait for its turn. User space is woken when the story's ring is half
+ * full. Beyond three quarters, creations of an owner are dropped who has his share of what
+ * was written lately. What follows from a creation (an exec, an end) is bounded by these.
+ */
+#ifndef NSBLAME_FLOOD_H
+#define NSBLAME_FLOOD_H
+
+#include "ring.h"
+
+/* --- what is sent on buses ------------------------------------------ */
+
+/* The time that a record costs, and how much of it an owner may use up at once. Root and
+ * the accounts of the system, below 1000 on all known distributions, have more: the
+ * buses run under them, and speak for everybody. */
+#define SEND_NS (5 * 1000 * 1000)
+#define SEND_NS_SYSTEM (1000 * 1000)
+#define SEND_BURST 512
+#define SYSTEM_UIDS 1000
+/* How often user space hears that an owner sends too much. */
+#define TOO_MANY_NS (100 * 1000 * 1000)
+
+enum may_send {
+	SEND_NOTHING,
+	SEND_TOO_MANY, /* a record without data, which says that there was too much */
+	SEND_WHOLE,
+};
+
+/* What may be sent of a message of an owner, who has this place. What is dropped is
+ * counted as his. Two CPUs that ask at once may both get what one of them should. */
+__noinline int may_send(__u32 place)
+{
+	struct share *share = share_of(place);
+	__u64 now = bpf_ktime_get_boot_ns(), cost = SEND_NS, until;
+
+	if (!share)
+		return SEND_WHOLE;
+	if (place == PLACE_ROOT ||
+	    (share->owner.pid_ns == MACHINE_PID_NS && share->owner.uid < SYSTEM_UIDS))
+		cost = SEND_NS_SYSTEM;
+	until = share->send_ns < now ? now : share->send_ns;
+	if (until - now <= SEND_BURST * cost) {
+		share->send_ns = until + cost;
+		return SEND_WHOLE;
+	}
+	count_for(place, COUNT_LOST_BUS);
+	if (now - share->too_many_ns < TOO_MANY_NS)
+		return SEND_NOTHING;
+	share->too_many_ns = now;
+	return SEND_TOO_MANY;
+}
+
+/* --- creations ------------------------------------------------------ */
+
+static __always_inline __u64 story_written(void)
+{
+	return bpf_ringbuf_query(&story_records, BPF_RB_PROD_POS);
+}
+
+/* What was written lately is what went into this half of the ring and the one before.
+ * Begins a new half if it is time. */
+static __always_inline void turn_half(struct share *share, __u64 written)
+{
+	__u64 half = written / story_half;
+
+	if (half == share->half)
+		return;
+	share->written[1] = half == share->half + 1 ? share->written[0] : 0;
+	share->written[0] = 0;
+	share->half = half;
+}
+
+/* True if a creation of an owner may be written. A share is 1/32 of the ring, and root's
+ * is 1/8. Root goes up to 7/8 beyond it, so root and four others have theirs in the
+ * quarter that is left. */
+__noinline int may_create(__u32 place)
+{
+	__u64 used = bpf_ringbuf_query(&story_records, BPF_RB_AVAIL_DATA), size = 2 * story_half;
+	struct share *share = share_of(place);
+	__u64 lately;
+
+	if (!share || used < size - size / 4)
+		return true;
+	turn_half(share, story_written());
+	lately = share->written[0] + share->written[1];
+	if (place == PLACE_ROOT)
+		return lately < size / 8 || used < size - size / 8;
+	return lately < size / 32;
+}
+
+/* Notes what an owner's creation has taken since the ring was at that place. What others
+ * have written meanwhile is in it. */
+__noinline int note_written(__u32 place, __u64 since)
+{
+	struct share *share = share_of(place);
+	__u64 now = story_written();
+
+	if (!share)
+		return 0;
+	turn_half(share, now);
+	__sync_fetch_and_add(&share->written[0], now - since);
+	return 0;
+}
+
+#endif
