@@ -33,6 +33,7 @@ func (s *Source) fill() error {
 	s.queue = s.merger.release(s.queue)
 	for _, ev := range s.queue {
 		s.last = max(s.last, ev.BootNS)
+		s.defined.observe(ev.Body)
 	}
 	s.left = !s.merger.drained()
 	s.emptied = found && !s.left
@@ -84,6 +85,10 @@ func (s *Source) await() error {
 func (s *Source) onDrained() error {
 	if err := s.catchUp(); err != nil {
 		return err
+	}
+	for _, what := range s.defined.sweep() {
+		s.defined.observe(&what)
+		s.push(&what)
 	}
 	return s.account()
 }

@@ -70,6 +70,7 @@ type Source struct {
 	collection *collection
 	rings      *rings
 	merger     *merger
+	defined    *defined
 	proc       *procfs.Reader
 	queue      []event.Event
 	lossDeltas lossDeltas
@@ -116,7 +117,7 @@ func Open(opt Options) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{collection: coll, proc: procfs.NewReader(procfs.Default(), procfs.Impatient)}
+	s := &Source{collection: coll, defined: newDefined(coll.exists), proc: procfs.NewReader(procfs.Default(), procfs.Impatient)}
 	s.throttled = ringSize(opt.BufferSize) >= throttledSize
 	s.costs = costs{removed: coll.modulesRemoved, symbols: kernel.Symbols}
 	if err := s.start(opt, hierarchy); err != nil {
@@ -355,6 +356,9 @@ func (s *Source) account() error {
 	}
 	for _, loss := range losses {
 		s.push(loss)
+		if loss.Kind == event.LossForget {
+			s.defined.compareAll()
+		}
 	}
 	if loss := s.lossDeltas.since(event.LossRecord, s.bad); loss != nil {
 		s.push(loss)
@@ -424,6 +428,7 @@ func (s *Source) takeInjected(queue []event.Event) []event.Event {
 		// Not later than what the ring buffer still holds, so that time does not seem
 		// to go back.
 		queue = append(queue, event.Event{BootNS: s.last, Body: body})
+		s.defined.observe(body)
 	}
 	s.injected = nil
 	return queue
