@@ -12,6 +12,7 @@
 //
 //   - What is named with evidence kernel or manager is true.
 //   - What is named as inferred is true, or a reason marks it as doubtful.
+//   - Two cases that docs/concepts.md says are not told apart are counted by themselves.
 //   - What can be known is known. A creation can be known if nothing was lost, cut or
 //     hostile, and if no second truth gives the same stream. The simulator decides that,
 //     from what it made visible (truth.go).

@@ -20,13 +20,15 @@ const (
 	unknown
 	// marked: what is named is not true, but a reason marks it as doubtful.
 	marked
+	// apart: it is not true, in a case that docs/concepts.md says is not told apart.
+	apart
 	// unmarked: what is named is not true, and only inferred.
 	unmarked
 	// wrong: it is not true, with evidence kernel or manager.
 	wrong
 )
 
-var verdictNames = map[verdict]string{right: "right", unknown: "unknown", marked: "marked", unmarked: "unmarked", wrong: "wrong"}
+var verdictNames = map[verdict]string{right: "right", unknown: "unknown", marked: "marked", apart: "not told apart", unmarked: "unmarked", wrong: "wrong"}
 
 // judged is an answer with the truth.
 type judged struct {
@@ -91,6 +93,9 @@ func isFalse(no bool, ev evidence.Evidence, why finding.Reason, j *judged, what 
 		v = wrong
 	case !why.IsZero():
 		v = marked
+	}
+	if v > apart && j.truth.apart != "" {
+		v = apart
 	}
 	if v > j.verdict {
 		j.verdict, j.why = v, what

@@ -111,8 +111,8 @@ func (t *Tally) String() string {
 		knowable, known = knowable+n, known+t.Known[k]
 		kinds = append(kinds, fmt.Sprintf("%s %s of %d", causeNames[k], percent(t.Known[k], n), n))
 	}
-	return fmt.Sprintf("%d histories, %d wrong, %d unmarked, %s unknown (%s), of the knowable %s known (%s)",
-		t.Histories, t.Verdicts[wrong], t.Verdicts[unmarked], percent(t.Verdicts[unknown], t.Creations), counts(t.Reasons),
+	return fmt.Sprintf("%d histories, %d wrong, %d unmarked, %d not told apart, %s unknown (%s), of the knowable %s known (%s)",
+		t.Histories, t.Verdicts[wrong], t.Verdicts[unmarked], t.Verdicts[apart], percent(t.Verdicts[unknown], t.Creations), counts(t.Reasons),
 		percent(known, knowable), strings.Join(kinds, ", "))
 }
 

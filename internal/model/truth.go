@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/godbus/dbus/v5"
+
 	"github.com/nsblame/nsblame/internal/event"
 )
 
@@ -118,6 +120,9 @@ type origin struct {
 	asker *process
 	// doubt says why it can't be known, empty if it can.
 	doubt string
+	// apart says which of the two cases it is that docs/concepts.md names as not told
+	// apart, empty if it is none.
+	apart string
 }
 
 // maxDepth bounds how often a chain goes on from one unit to another.
@@ -162,6 +167,9 @@ func (t *truth) began(o *origin, r *run, depth int) {
 	if o.doubt == "" {
 		o.doubt = t.doubt(r)
 	}
+	if o.apart == "" {
+		o.apart = r.apart()
+	}
 	c := r.cause.root()
 	switch c.kind {
 	case byRequest, byActivation:
@@ -180,6 +188,34 @@ func (t *truth) began(o *origin, r *run, depth int) {
 	case byBoot:
 		o.trigger, o.unit = "boot", r.unit.name
 	}
+}
+
+// together is how near to each other two attempts are that are not told apart.
+const together = 1100 * ms
+
+// apart recognises what nsblame does not tell apart, and says so: a socket or path unit
+// that triggers in the flight of a request for the same unit, and somebody who is not
+// root, wants no answer and has leave, beside another request.
+func (r *run) apart() string {
+	for i, a := range r.unit.attempts {
+		for _, b := range r.unit.attempts[i+1:] {
+			switch near := max(a.at, b.at)-min(a.at, b.at) <= together; {
+			case !near || max(a.at, b.at) > r.forked+together || min(a.at, b.at)+together < r.before:
+			case (a.why.root().kind == bySocket) != (b.why.root().kind == bySocket):
+				return "beside a socket"
+			case a.silent() || b.silent():
+				return "asked in silence"
+			}
+		}
+	}
+	return ""
+}
+
+// silent reports whether it is the request of somebody who is not root and wants no
+// answer.
+func (a *attempt) silent() bool {
+	q := a.why.request
+	return q != nil && q.by.uid != 0 && q.call.flags&dbus.FlagNoReplyExpected != 0
 }
 
 // doubt says why the cause of a run can't be known from the stream, empty if it can.
