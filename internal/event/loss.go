@@ -75,6 +75,9 @@ const (
 	// LossLineage: processes, programs and cgroups that user space forgot, for they
 	// took more memory than they may.
 	LossLineage LossKind = "lineage"
+	// LossRequest: requests to managers, and calls to names on buses, that user space
+	// forgot, for whoever made them had too many.
+	LossRequest LossKind = "request"
 	// LossWaiting: creations that were shown before their exec or the answer of a
 	// manager came, for those that waited took more memory than they may.
 	LossWaiting LossKind = "waiting"
@@ -138,6 +141,7 @@ var lossKinds = []lossKind{
 	{kind: LossLoad, hides: HiddenInits},
 	{kind: LossRecord, hides: hiddenAll},
 	{kind: LossLineage, hides: HiddenActors | HiddenPrograms},
+	{kind: LossRequest, hides: HiddenRequests},
 	{kind: LossWaiting, hides: HiddenPrograms},
 }
 

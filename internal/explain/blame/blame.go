@@ -134,6 +134,9 @@ func (b *Blamer) giveUp() {
 // little was captured to tell.
 func (b *Blamer) BusCut() uint64 { return b.requests.Cut() }
 
+// Forgotten counts the requests that were forgotten while they may have mattered.
+func (b *Blamer) Forgotten() uint64 { return b.requests.Dropped() }
+
 // Asks returns the questions that came up since the last call. Each must be
 // answered with a Unit event, if only to say that there is no answer.
 func (b *Blamer) Asks() []event.Question {

@@ -179,9 +179,11 @@ func TestDoubtIsThatOfAConnectionAndItsOwner(t *testing.T) {
 		{"its own connection, by another process", func(s *story) { unread(s, 41, 1043) }, called, asked},
 		{"a loss of another's", func(s *story) { s.see(lost(1000)) }, "command 43 cron.service (inferred): messages_lost org.freedesktop.hostname1", asked},
 		{"a loss of its own", func(s *story) { s.see(lost(0)) }, called, asked},
-		{"a loss of nobody's", func(s *story) { s.see(&event.Loss{Kind: event.LossBusUnread, Count: 1}) },
+		{
+			"a loss of nobody's", func(s *story) { s.see(&event.Loss{Kind: event.LossBusUnread, Count: 1}) },
 			"command 43 cron.service (inferred): messages_lost org.freedesktop.hostname1",
-			"command 43 cron.service (inferred): messages_lost foo.service"},
+			"command 43 cron.service (inferred): messages_lost foo.service",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := withHostnamed(t)
@@ -332,6 +334,9 @@ func TestAFloodOfOneUsersRequests(t *testing.T) {
 	s.runs(foo())
 	s.service(42, "foo.service")
 	s.want("command 43 cron.service (kernel)")
+	if s.blamer.Forgotten() == 0 {
+		t.Error("what was forgotten of the user's is not counted")
+	}
 }
 
 // The time for an answer, and for a creation, does not grow with what somebody piled up.

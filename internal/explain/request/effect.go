@@ -106,10 +106,10 @@ func effects(jobs []*Job, list []*Request, begun, before uint64) []Effect {
 // had no effect, for whoever asks is told of the job (src/core/dbus.c, bus_foreach_bus,
 // with the job's own bus_track), unless he wanted no answer and is gone.
 func (t *Tracker) MayBe(e *Effect) bool {
-	switch at, any := t.lost[ownerless]; {
+	switch at, lost := t.lost[ownerless]; {
 	case e.Sign != Unseen:
 		return false
-	case any && at >= e.At, e.accepted:
+	case lost && at >= e.At, e.accepted:
 		return true
 	}
 	if e.Job == nil {
@@ -234,7 +234,7 @@ func (t *Tracker) hidden(e *Effect, read uint64) finding.Reason {
 		}
 		return why
 	}
-	if at, any := t.lost[ownerless]; any && at >= q.At {
+	if at, known := t.lost[ownerless]; known && at >= q.At {
 		return lost
 	}
 	return finding.Reason{}

@@ -13,8 +13,6 @@ type pile struct {
 	budget, size int
 	queues       map[event.Owner]*queue
 	largest      byBytes
-	// dropped counts what was dropped because the pile was full.
-	dropped uint64
 }
 
 // queue is what one owner has in the pile, the oldest first.
@@ -68,7 +66,6 @@ func (p *pile) add(owner event.Owner, bytes int, it item) {
 		victim := p.largest[0]
 		oldest := victim.list.Front().Value.(item)
 		p.remove(oldest)
-		p.dropped++
 		oldest.forget(victim.owner)
 	}
 }

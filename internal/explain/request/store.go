@@ -28,14 +28,16 @@ type unitKey struct {
 
 // store has the requests that are remembered, by what they are looked for.
 type store struct {
-	pile      *pile
+	pile *pile
+	// dropped is called with when a request was made for which there is no room.
+	dropped   func(at, matters uint64)
 	byMessage map[messageID][]*Request
 	byCall    map[messageID]*Request
 	byUnit    map[unitKey]map[event.Owner][]*Request
 }
 
-func newStore(p *pile) *store {
-	s := &store{pile: p}
+func newStore(p *pile, dropped func(at, matters uint64)) *store {
+	s := &store{pile: p, dropped: dropped}
 	s.clear()
 	return s
 }
@@ -51,8 +53,20 @@ type storedRequest struct {
 	in *store
 }
 
-func (r storedRequest) place() *kept         { return &r.kept }
-func (r storedRequest) forget(_ event.Owner) { r.in.drop(r.Request) }
+func (r storedRequest) place() *kept { return &r.kept }
+
+func (r storedRequest) forget(_ event.Owner) {
+	r.in.miss(r.Request)
+	r.in.drop(r.Request)
+}
+
+// miss counts a request for which there is no room. One with an answer has had its
+// effect.
+func (s *store) miss(r *Request) {
+	if !r.accepted {
+		s.dropped(r.At, maxWaitNS)
+	}
+}
 
 // ownerOf is the owner of whoever sent a request.
 func (r *Request) ownerOf() event.Owner {
@@ -70,6 +84,7 @@ func (s *store) add(r *Request) {
 		s.byUnit[key] = owners
 	}
 	if list := owners[owner]; len(list) == maxOfUnit {
+		s.miss(list[0])
 		s.remove(list[0])
 		if owners = s.byUnit[key]; owners == nil {
 			owners = make(map[event.Owner][]*Request)

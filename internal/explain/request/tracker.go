@@ -35,6 +35,9 @@ type Tracker struct {
 	callerAt uint64
 	facts    uint64
 	cut      uint64
+	// now is the time of the latest event, dropped counts what there was no room for
+	// while it may have mattered.
+	now, dropped uint64
 }
 
 // New returns a Tracker that looks processes up in a tree.
@@ -43,7 +46,7 @@ func New(tree *lineage.Tree) *Tracker {
 		tree: tree, pile: newPile(maxKept), buses: make(buses),
 		unread: make(map[Owner]doubts), lost: make(map[event.Owner]uint64),
 	}
-	t.requests = newStore(t.pile)
+	t.requests = newStore(t.pile, t.noRoom)
 	t.names = newActivation(t)
 	t.jobs = newSystemd(t, t.names)
 	t.transports = []transport{dbusTransport{}}
@@ -54,6 +57,7 @@ func New(tree *lineage.Tree) *Tracker {
 
 // Observe takes the next event of the stream, after the tree has.
 func (t *Tracker) Observe(ev event.Event) {
+	t.now = max(t.now, ev.BootNS)
 	switch body := ev.Body.(type) {
 	case *event.Process, *event.Program, *event.Cgroup:
 		t.facts++
@@ -73,8 +77,16 @@ func (t *Tracker) Observe(ev event.Event) {
 // captured to tell.
 func (t *Tracker) Cut() uint64 { return t.cut }
 
-// Dropped counts what was forgotten because an owner had more than there is room for.
-func (t *Tracker) Dropped() uint64 { return t.pile.dropped }
+// Dropped counts the requests and calls for which there was no room although they may
+// have mattered: their owner had more than anybody else.
+func (t *Tracker) Dropped() uint64 { return t.dropped }
+
+// noRoom takes in that something is forgotten, which matters for a while.
+func (t *Tracker) noRoom(at, matters uint64) {
+	if at+matters >= t.now {
+		t.dropped++
+	}
+}
 
 // Of returns the requests for a unit by one of its names that were made after a time
 // and by another, in the order in which they were made.
@@ -171,7 +183,7 @@ func (t *Tracker) forget() {
 		c.forget()
 	}
 	t.pile = newPile(maxKept)
-	t.requests = newStore(t.pile)
+	t.requests = newStore(t.pile, t.noRoom)
 	t.caller = nil
 }
 

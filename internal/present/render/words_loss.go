@@ -29,6 +29,7 @@ var lossWords = map[event.LossKind]string{
 	event.LossLoad:       "modules not followed while they were loaded (too many at once)",
 	event.LossRecord:     "records not understood",
 	event.LossLineage:    "processes, command lines and cgroups that were forgotten (too much memory)",
+	event.LossRequest:    "requests to managers that were forgotten (their user made too many)",
 	event.LossWaiting:    "creations that could not wait for an exec or an answer (too many at once)",
 }
 

@@ -10,10 +10,11 @@ type forgone struct {
 
 // budgets returns what each of them has cost by now. It is a function of the stream,
 // so a replay says the same.
-func (r *run) budgets() [4]forgone {
+func (r *run) budgets() [5]forgone {
 	return [...]forgone{
 		{event.LossLineage, r.tree.Dropped()},
 		{event.LossWaiting, r.tree.Hurried() + r.blamer.Crowded()},
+		{event.LossRequest, r.blamer.Forgotten()},
 		{event.LossLife, r.tracker.Forgotten()},
 		{event.LossJoin, r.tracker.DroppedJoins()},
 	}
