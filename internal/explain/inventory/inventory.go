@@ -8,6 +8,7 @@ package inventory
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"maps"
 	"path"
 	"slices"
@@ -20,6 +21,16 @@ import (
 const (
 	maxListed = 32
 	maxPlaces = 64
+)
+
+// Bounds of the whole. One user can make namespaces, mounts and processes by the
+// ten thousand, with paths and command lines as long as they get.
+const (
+	// maxTexts bounds in bytes the paths and command lines that are listed.
+	maxTexts = 32 << 20
+	// maxKnown bounds the files and the mounts that are remembered in order not
+	// to count them twice: some 40 bytes each.
+	maxKnown = 1 << 18
 )
 
 // Process is a process as /proc shows it.
@@ -196,6 +207,9 @@ type Gaps struct {
 	// of them.
 	Failed uint64
 	Why    string
+	// Cut counts what was found and is not listed, because too much was found.
+	// Nothing that holds a namespace is unseen for that.
+	Cut uint64
 	// Changing counts namespaces that came or went during the look.
 	Changing uint64
 }
@@ -230,6 +244,8 @@ type Builder struct {
 	// what was added already, because files and mounts may be found twice
 	files  map[fileKey]bool
 	mounts map[mountKey]int
+	// texts is how many bytes of paths and command lines are listed.
+	texts int
 	places map[uint32]map[string]int
 	since  map[uint32]evidence
 	begun  map[uint32]uint64
@@ -248,9 +264,10 @@ const (
 	message
 )
 
+// mountKey has the hash of a path, which can be long.
 type mountKey struct {
 	inum uint32
-	path string
+	path [sha256.Size]byte
 }
 
 // NewBuilder returns an empty one.
@@ -292,6 +309,7 @@ func (b *Builder) Occupant(inum uint32, p Process, threads uint64) {
 	if n.Initial {
 		return // only the count is kept of it
 	}
+	b.keepCgroup(&p)
 	b.place(n, &p)
 	older := func(a, b Process) int {
 		return cmp.Or(cmp.Compare(a.ID.StartNS, b.ID.StartNS), cmp.Compare(a.ID.PID, b.ID.PID))
@@ -300,6 +318,36 @@ func (b *Builder) Occupant(inum uint32, p Process, threads uint64) {
 	if i < maxListed {
 		n.Listed = slices.Insert(n.Listed, i, p)
 		n.Listed = n.Listed[:min(len(n.Listed), maxListed)]
+	}
+}
+
+// room reports whether texts of that length can be listed, too.
+func (b *Builder) room(bytes int) bool {
+	if b.texts+bytes > maxTexts {
+		b.Gaps.Cut++
+		return false
+	}
+	b.texts += bytes
+	return true
+}
+
+// keepCgroup leaves the cgroup of a process out if there is no room for it.
+func (b *Builder) keepCgroup(p *Process) {
+	if p.CgroupKnown && !b.room(len(p.Cgroup)) {
+		p.Cgroup, p.CgroupKnown = "", false
+	}
+}
+
+// describe has a process completed, as far as there is room.
+func (b *Builder) describe(p *Process, complete func(*Process)) {
+	complete(p)
+	size := len(p.Program.Exe)
+	for _, arg := range p.Program.Argv {
+		size += len(arg)
+	}
+	if !b.room(size) {
+		p.Program.Argv, p.Program.ArgvTruncated, p.Program.ArgvUnread = nil, true, true
+		p.Program.Exe, p.Program.ExeTruncated = "", true
 	}
 }
 
@@ -333,6 +381,7 @@ func (b *Builder) File(inum uint32, f File) {
 	n := b.at(inum)
 	n.FileCount++
 	if len(n.Files) < maxListed {
+		b.keepCgroup(&f.Process)
 		n.Files = append(n.Files, f)
 	}
 }
@@ -345,6 +394,7 @@ func (b *Builder) Socket(inum uint32, f File) {
 	n := b.at(inum)
 	n.SockCount++
 	if len(n.Sockets) < maxListed {
+		b.keepCgroup(&f.Process)
 		n.Sockets = append(n.Sockets, f)
 	}
 }
@@ -358,14 +408,20 @@ func (b *Builder) Message(inum uint32, f File) {
 	n := b.at(inum)
 	n.MessageCount++
 	if len(n.Messages) < maxListed {
+		b.keepCgroup(&f.Process)
 		n.Messages = append(n.Messages, f)
 	}
 }
 
-// isKnown notes a file, and reports whether it was known before.
+// isKnown notes a file, and reports whether it was known before. Without room it
+// is not noted, and counts again if it is found again.
 func (b *Builder) isKnown(key fileKey) bool {
 	if b.files[key] {
 		return true
+	}
+	if len(b.files) >= maxKnown {
+		b.Gaps.Cut++
+		return false
 	}
 	b.files[key] = true
 	return false
@@ -374,10 +430,13 @@ func (b *Builder) isKnown(key fileKey) bool {
 // Mount adds a mount of a namespace.
 func (b *Builder) Mount(inum uint32, m Mount) {
 	n := b.at(inum)
-	key := mountKey{inum, m.Path}
+	key := mountKey{inum, sha256.Sum256([]byte(m.Path))}
 	i, known := b.mounts[key]
 	switch {
-	case !known && len(n.Mounts) == maxListed:
+	case !known && len(b.mounts) >= maxKnown:
+		n.MountCount++ // again if it is found again
+		b.Gaps.Cut++
+	case !known && (len(n.Mounts) == maxListed || !b.room(len(m.Path))):
 		n.MountCount++
 		b.mounts[key] = unlisted
 	case !known:
@@ -457,11 +516,11 @@ func (b *Builder) Describe(complete func(*Process)) {
 			n.Listed = nil
 		}
 		for i := range n.Listed {
-			complete(&n.Listed[i])
+			b.describe(&n.Listed[i], complete)
 		}
 		for _, files := range [][]File{n.Files, n.Sockets, n.Messages} {
 			for i := range files {
-				complete(&files[i].Process)
+				b.describe(&files[i].Process, complete)
 			}
 		}
 	}

@@ -161,6 +161,8 @@ type ListGaps struct {
 	// Why the first of them could not.
 	Why       *Text  `json:"why,omitempty"`
 	WhyBase64 []byte `json:"why_base64,omitempty"`
+	// Things that were found and are not listed, because too much was found.
+	Cut uint64 `json:"cut,omitempty"`
 	// Namespaces that came or went meanwhile and are left out.
 	Changing uint64 `json:"changing"`
 }

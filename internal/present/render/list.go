@@ -494,6 +494,9 @@ func gapTexts(g *inventory.Gaps) []string {
 	if g.Failed > 0 {
 		add("%d thing%s could not be read, the first: %s", g.Failed, plural(g.Failed), fitEscaped(g.Why, maxTreeCommand))
 	}
+	if g.Cut > 0 {
+		add("%d path%s or command line%s not listed: too many were found", g.Cut, plural(g.Cut), plural(g.Cut)+" "+areOrIs(g.Cut))
+	}
 	if g.Changing > 0 {
 		add("%d namespace%s came or went meanwhile, and %s left out", g.Changing, plural(g.Changing), areOrIs(g.Changing))
 	}

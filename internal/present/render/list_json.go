@@ -154,7 +154,7 @@ func (a *listAnswerer) summary() *answer.ListSummary {
 func listGaps(g *inventory.Gaps) answer.ListGaps {
 	out := answer.ListGaps{
 		KernelCut: g.KernelCut, Processes: g.Processes, Files: g.Files, Mounts: g.Mounts, Messages: g.Messages,
-		Failed: g.Failed, Changing: g.Changing,
+		Failed: g.Failed, Cut: g.Cut, Changing: g.Changing,
 	}
 	if g.Kernel != "" {
 		out.Kernel, out.KernelBase64 = someText(g.Kernel)
