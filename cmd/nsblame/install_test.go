@@ -39,6 +39,12 @@ func TestInstall(t *testing.T) {
 	if !strings.Contains(unit, "\nExecStart=/opt/nsblame/bin/nsblame record ") {
 		t.Error("the unit starts something else")
 	}
+	// what is traced must not take the machine's memory by way of nsblame
+	for _, setting := range []string{"MemoryMax", "TasksMax", "OOMScoreAdjust"} {
+		if !strings.Contains(unit, "\n"+setting+"=") {
+			t.Errorf("the unit has no %s=", setting)
+		}
+	}
 	// indented lines of a help text stay lines
 	if page := read(t, filepath.Join(prefix, "share/man/man1/nsblame.1")); !strings.Contains(page, "\n1  failed\n2  the command line") {
 		t.Errorf("%s", page)
