@@ -26,7 +26,9 @@ import (
 var scenarioFiles embed.FS
 
 // actors are the programs that scenarios call beside those of the guest.
-var actors = []string{"cloner", "crowd", "daemon", "keeper", "narrow", "programs", "repeater", "storm", "threader", "warden", "writer"}
+var actors = []string{
+	"cloner", "crowd", "daemon", "keeper", "narrow", "programs", "repeater", "storm", "threader", "vexer", "warden", "writer",
+}
 
 // unitFile is what nsblame ships for systemd.
 const unitFile = "contrib/systemd/nsblame-record.service"
