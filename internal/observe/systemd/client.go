@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/nsblame/nsblame/internal/event"
@@ -40,18 +40,24 @@ const (
 type Client struct {
 	manager  event.Manager
 	ownerUID uint32
-	// endpoints are tried in turn while there is no permission.
+	// endpoints are tried in turn until one answers.
 	endpoints []endpoint
+	// busNotBefore is when the bus is tried again after it has not answered, in
+	// nanoseconds since 1970.
+	busNotBefore atomic.Int64
 	// files reads a unit's files; as the manager's user where that is a user.
 	files *fileReads
 }
 
-// System returns a client of the system's manager, pid 1. It takes root to ask
-// it on its private socket; without, the system bus is used.
+// System returns a client of the system's manager, pid 1. The bus comes first: on
+// its private socket pid 1 takes seven times as long for the connection as for the
+// answers, for it sets up all its objects anew for each (src/core/dbus.c,
+// bus_on_connection). Where no bus answers, as early in a boot and under a flood,
+// the private socket does, which takes root.
 func System() *Client {
 	return &Client{
 		manager:   event.ManagerSystem,
-		endpoints: []endpoint{{path: privateSystem}, {path: systemBus, bus: true}},
+		endpoints: []endpoint{{path: systemBus, bus: true}, {path: privateSystem}},
 		files:     &fileReads{},
 	}
 }
@@ -91,9 +97,9 @@ type ranUnit struct{ boot *event.ManagerBoot }
 func (c *Client) unit(ctx context.Context, name string, ran *ranUnit) (event.UnitState, error) {
 	var u event.UnitState
 	var who credentials
-	room := newRoom()
+	var room *room
 	err := c.ask(ctx, func(ctx context.Context, s *session, peer credentials) (err error) {
-		who = peer
+		who, room = peer, newRoom()
 		u, err = unitState(ctx, s, name, ran, room)
 		return err
 	})
@@ -266,45 +272,85 @@ func (c *Client) NamesFailed(ctx context.Context) (has bool, err error) {
 	return has, nil
 }
 
+const (
+	// busPatience is how long the bus may take before the manager is asked on its
+	// own socket.
+	busPatience = 2 * time.Second
+	// busPause is how long the bus is left out after that.
+	busPause = time.Minute
+)
+
+// errBusTime is why the bus was given up.
+var errBusTime = fmt.Errorf("the bus has not answered within %v", busPatience)
+
 // ask connects, has the question asked, and hangs up.
 // Where that was given up or took too long, the context's cause is the error,
 // not what came of it in the connection.
 func (c *Client) ask(ctx context.Context, question func(context.Context, *session, credentials) error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, errTime)
 	defer cancel()
-	err := c.onSession(ctx, question)
-	if err != nil && ctx.Err() != nil {
-		return context.Cause(ctx)
+	var errs []error
+	for i, e := range c.endpoints {
+		last := i == len(c.endpoints)-1
+		if e.bus && !last && time.Now().UnixNano() < c.busNotBefore.Load() {
+			continue
+		}
+		err := c.askAt(ctx, e, last, question)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case answered(err):
+			return err
+		}
+		errs = append(errs, err)
+	}
+	return oneLine(errs)
+}
+
+// askAt asks at one endpoint.
+func (c *Client) askAt(ctx context.Context, e endpoint, last bool, question func(context.Context, *session, credentials) error) error {
+	if e.bus && !last {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, busPatience, errBusTime)
+		defer cancel()
+	}
+	s, who, err := e.connect(ctx)
+	if err == nil {
+		err = question(ctx, s, who)
+		s.conn.Close()
+	}
+	if err != nil && errors.Is(context.Cause(ctx), errBusTime) {
+		c.busNotBefore.Store(time.Now().Add(busPause).UnixNano())
+		return errBusTime
 	}
 	return err
 }
 
-func (c *Client) onSession(ctx context.Context, question func(context.Context, *session, credentials) error) error {
-	s, who, err := c.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.conn.Close()
-	return question(ctx, s, who)
+// busErrors are what a bus answers in place of the manager.
+var busErrors = map[string]bool{
+	"org.freedesktop.DBus.Error.NameHasNoOwner": true, "org.freedesktop.DBus.Error.ServiceUnknown": true,
+	"org.freedesktop.DBus.Error.NoReply": true, "org.freedesktop.DBus.Error.AccessDenied": true,
+	"org.freedesktop.DBus.Error.LimitsExceeded": true, "org.freedesktop.DBus.Error.Disconnected": true,
 }
 
-func (c *Client) connect(ctx context.Context) (*session, credentials, error) {
-	var errs []error
-	for _, e := range c.endpoints {
-		s, who, err := e.connect(ctx)
-		if err == nil {
-			return s, who, nil
-		}
-		errs = append(errs, err)
-		if !errors.Is(err, fs.ErrPermission) {
-			break
-		}
+// answered reports whether an error is the manager's own answer, which another
+// endpoint would give, too.
+func answered(err error) bool {
+	var reply *managerError
+	if errors.As(err, &reply) {
+		return !busErrors[reply.name]
 	}
-	return nil, credentials{}, oneLine(errs)
+	return errors.Is(err, errNoUnit) || errors.Is(err, errNoPath)
 }
 
-// oneLine joins errors, each with the way that was tried, into one line.
+// oneLine joins errors, each with the way that was tried, into one line. That
+// nobody is there needs to be said once.
 func oneLine(errs []error) error {
+	if last := errs[len(errs)-1]; errors.Is(last, ErrNoManager) {
+		return last
+	}
 	joined := errs[0]
 	for _, err := range errs[1:] {
 		joined = fmt.Errorf("%w; %w", joined, err)

@@ -73,22 +73,11 @@ func (e endpoint) handshake(ctx context.Context, s *session) (credentials, error
 	if err == nil {
 		err = untilRead(ctx, s.conn)
 	}
-	if err == nil && e.bus {
-		err = hello(ctx, s)
-	}
+	s.greets = e.bus
 	if err != nil {
 		return who, fmt.Errorf("authenticate at %s: %w", e.path, err)
 	}
 	return who, nil
-}
-
-// hello asks a bus for a name. It answers nothing else before.
-func hello(ctx context.Context, s *session) error {
-	serial, err := s.send(query{path: "/org/freedesktop/DBus", ifc: busIfc, member: "Hello"})
-	if err == nil {
-		_, err = s.reply(ctx, serial)
-	}
-	return err
 }
 
 // refuses reports whether a manager hangs up on whoever has that uid: on its

@@ -4,9 +4,9 @@
 // It only looks. Nothing it does starts a unit, a job or a process, or keeps a
 // manager busy:
 //
-//   - It calls the manager on its private socket, past any bus, so that nothing
-//     can be activated by the call; the fallback for a nsblame without root is
-//     the system bus with NO_AUTO_START.
+//   - It calls the manager over the system bus, with NO_AUTO_START, so that nothing
+//     is activated by the call. Where that does not answer it uses the manager's
+//     private socket, and for a user's manager nothing else.
 //   - It asks with GetUnit, which finds only units that are loaded
 //     (src/core/dbus-manager.c, method_get_unit), then for its properties, in
 //     calls that do not wait for each other. Only of a unit that is known to have
@@ -16,8 +16,8 @@
 //     (src/core/dbus.c, bus_foreach_bus), so that one left open would wake
 //     nsblame at each change of any unit.
 //
-// The connections are seen by whoever watches that socket, nsblame's own probes
-// included: they have to leave out nsblame's own process.
+// The connections are seen by whoever watches those sockets, nsblame's own probes
+// included. They pass over calls with NO_AUTO_START that start no unit.
 //
 // # Times
 //

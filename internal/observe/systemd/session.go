@@ -50,6 +50,8 @@ type session struct {
 	// left is how much may still be read.
 	left   int
 	serial uint32
+	// greets is set until a bus was asked for a name, before anything else.
+	greets bool
 	// replies are those that came before they were waited for.
 	replies map[uint32][]byte
 	// buffer holds the message that was read last.
@@ -164,8 +166,14 @@ func (m *message) string(value string) {
 
 // send asks all at once, and returns the serial of the first. The others follow.
 func (s *session) send(list ...query) (first uint32, err error) {
-	first = s.serial + 1
 	var b []byte
+	if s.greets {
+		s.greets = false
+		s.serial++
+		hello := query{path: "/org/freedesktop/DBus", ifc: busIfc, member: "Hello"}
+		b = hello.append(b, s.serial, 0)
+	}
+	first = s.serial + 1
 	for i := range list {
 		s.serial++
 		b = list[i].append(b, s.serial, 0)
