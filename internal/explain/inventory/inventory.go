@@ -245,7 +245,7 @@ type Builder struct {
 	files  map[fileKey]bool
 	mounts map[mountKey]int
 	// texts is how many bytes of paths and command lines are listed.
-	texts int
+	texts  int
 	places map[uint32]map[string]int
 	since  map[uint32]evidence
 	begun  map[uint32]uint64

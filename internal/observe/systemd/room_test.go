@@ -13,14 +13,13 @@ import (
 	"github.com/nsblame/nsblame/internal/event"
 )
 
-// talkativeManager answers each GetAll with what it likes, and files with any
-// number of settings.
+// talkativeManager answers each GetAll with what it likes, until it is hung up on.
 func talkativeManager(conn net.Conn, all map[string]dbus.Variant) error {
 	in := bufio.NewReader(conn)
 	if err := authenticate(in, conn); err != nil {
 		return err
 	}
-	for {
+	for hungUp := false; !hungUp; {
 		question, err := dbus.DecodeMessage(in)
 		if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
 			return nil
@@ -37,9 +36,7 @@ func talkativeManager(conn net.Conn, all map[string]dbus.Variant) error {
 		case question.Flags&dbus.FlagNoReplyExpected != 0:
 			continue
 		}
-		if reply(conn, question, value) != nil {
-			break // it was hung up on
-		}
+		hungUp = reply(conn, question, value) != nil
 	}
 	return nil
 }

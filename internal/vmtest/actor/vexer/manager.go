@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -60,8 +61,11 @@ func answer(conn net.Conn, path string) error {
 	}
 	for serial := uint32(1); ; serial++ {
 		question, err := dbus.DecodeMessage(in)
-		if err != nil {
+		if errors.Is(err, io.EOF) {
 			return nil // hung up
+		}
+		if err != nil {
+			return err
 		}
 		if question.Flags&dbus.FlagNoReplyExpected != 0 {
 			continue
