@@ -1,6 +1,9 @@
 package blame
 
 import (
+	"slices"
+
+	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/unit"
@@ -22,6 +25,11 @@ func (s *solver) settings(f *facts, byManager bool) {
 	}
 	network := unit.NetworkOf(f.state)
 	s.out.Settings = network.Settings
+	s.out.Unanswered.Cut = f.state.Cut
+	// A transient unit's files are the manager's own, and gone when it is over.
+	if !f.state.Transient && slices.ContainsFunc(network.Settings, func(s event.UnitSetting) bool { return s.File == "" }) {
+		s.out.Unanswered.Problems = f.state.Problems
+	}
 	switch {
 	case !byManager:
 		s.setting(f.owner, evidence.Manager, finding.OwnProgram{})

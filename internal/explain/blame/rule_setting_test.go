@@ -53,3 +53,30 @@ func TestTheExecutorMadeIt(t *testing.T) {
 	s.create(42, "/system.slice/foo.service")
 	s.want("command 41 cron.service (kernel)")
 }
+
+// What the manager's answer lacks is passed on where it matters: that it was cut,
+// and which files could not be read where a setting was found in none.
+func TestWhatAnAnswerLacks(t *testing.T) {
+	problems := []string{"read /proc/kmsg: not on a file system for files"}
+	file := event.UnitSetting{Name: event.SettingPrivate, Value: "yes", File: "/x", Line: 1, Source: event.SettingFromFile}
+	said := event.UnitSetting{Name: event.SettingPrivate, Value: "yes", Source: event.SettingFromManager}
+	for name, tt := range map[string]struct {
+		state event.UnitState
+		want  finding.UnitGaps
+	}{
+		"nothing":            {event.UnitState{PrivateNetwork: true, Settings: []event.UnitSetting{file}}, finding.UnitGaps{}},
+		"what was cut":       {event.UnitState{PrivateNetwork: true, Settings: []event.UnitSetting{file}, Cut: true}, finding.UnitGaps{Cut: true}},
+		"another file":       {event.UnitState{PrivateNetwork: true, Settings: []event.UnitSetting{file}, Problems: problems}, finding.UnitGaps{}},
+		"the setting's file": {event.UnitState{PrivateNetwork: true, Settings: []event.UnitSetting{said}, Problems: problems}, finding.UnitGaps{Problems: problems}},
+		"a transient file":   {event.UnitState{PrivateNetwork: true, Settings: []event.UnitSetting{said}, Problems: problems, Transient: true}, finding.UnitGaps{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := tell(t)
+			s.units["foo.service"] = tt.state
+			s.service(42, "foo.service")
+			if diff := cmp.Diff(tt.want, s.done[0].Unanswered); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

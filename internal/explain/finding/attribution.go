@@ -66,11 +66,22 @@ type Attribution struct {
 	// Settings are the unit's settings that have to do with its network
 	// namespace.
 	Settings []event.UnitSetting
+	// Unanswered is what the manager's answer about the unit lacks.
+	Unanswered UnitGaps
 	// Links lead from the unit to the origin. The creator and its unit, with
 	// which every chain begins, are not repeated here.
 	Links []Link
 	// Origin is where it began.
 	Origin Origin
+}
+
+// UnitGaps is what is missing of an answer about a unit.
+type UnitGaps struct {
+	// Cut is set if the manager said more than was kept.
+	Cut bool
+	// Problems says which of the unit's files could not be read, and why. It is
+	// empty where every setting was found in a file.
+	Problems []string
 }
 
 // NewAttribution returns a creation whose causes are not known.
@@ -93,7 +104,7 @@ func Place(p *lineage.Process) cgroup.Placement {
 // Cut reports whether something of the creation is incomplete because it was
 // not recorded whole: a command line, a path, or the ancestry.
 func (c *Attribution) Cut() bool {
-	return c.AncestryTruncated || isCut(&c.Process) || c.Child != nil && isCut(c.Child) ||
+	return c.AncestryTruncated || c.Unanswered.Cut || isCut(&c.Process) || c.Child != nil && isCut(c.Child) ||
 		slices.ContainsFunc(c.Ancestry, func(p lineage.Process) bool { return isCut(&p) })
 }
 

@@ -21,6 +21,11 @@ type Unit struct {
 	Evidence Text `json:"evidence,omitempty"`
 	// What the unit says of its network namespace.
 	Settings []Setting `json:"settings"`
+	// Why which of the unit's files could not be read.
+	Problems       []Text   `json:"problems,omitempty"`
+	ProblemsBase64 [][]byte `json:"problems_base64,omitempty"`
+	// The manager said more of the unit than was kept.
+	Cut bool `json:"cut,omitempty"`
 }
 
 // Setting is a setting of a unit.

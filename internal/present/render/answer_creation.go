@@ -72,7 +72,7 @@ func attributionAnswer(k *finding.Attribution, first finding.Kind) answer.Attrib
 		Lineage:       lineageAnswer(k.Ancestry, why),
 		AncestorsLost: uint64(k.Netns.AncestorsLost),
 		Place: answer.Place{
-			Unit:           unitAnswer(&k.Placement, k.Process.Cgroup, k.Settings),
+			Unit:           unitAnswer(&k.Placement, k.Process.Cgroup, unitFacts{k.Settings, k.Unanswered}),
 			Container:      containerAnswer(k.Placement.Container),
 			OuterContainer: containerAnswer(k.Placement.Outer),
 			MonitorOf:      containerAnswer(k.Placement.Monitor),
@@ -128,7 +128,7 @@ func originAnswer(o *finding.Origin) answer.Origin {
 	}
 	out := answer.Origin{
 		Process: optionalProcess(o.Process), Lineage: lineageAnswer(o.Ancestry, why),
-		Unit: unitAnswer(&o.Placement, path, nil), Container: containerAnswer(o.Placement.Container),
+		Unit: unitAnswer(&o.Placement, path, unitFacts{}), Container: containerAnswer(o.Placement.Container),
 		Trigger: answer.Text(o.Trigger),
 	}
 	out.Evidence, out.EvidenceBase64 = textOf(string(o.Evidence))

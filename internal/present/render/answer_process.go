@@ -48,11 +48,11 @@ func lineageAnswer(ancestry []lineage.Process, why *lineage.Cut) answer.Lineage 
 	return out
 }
 
-func unitAnswer(u *cgroup.Placement, path string, settings []event.UnitSetting) *answer.Unit {
+func unitAnswer(u *cgroup.Placement, path string, facts unitFacts) *answer.Unit {
 	if u.Unit == "" {
 		return nil
 	}
-	out := &answer.Unit{Manager: answer.Text(u.Manager), Settings: each(settings, func(s *event.UnitSetting) answer.Setting {
+	out := &answer.Unit{Manager: answer.Text(u.Manager), Settings: each(facts.settings, func(s *event.UnitSetting) answer.Setting {
 		return settingAnswer(s, u.UnitClaimed())
 	})}
 	out.Name, out.NameBase64 = textOf(u.Unit)
@@ -68,6 +68,10 @@ func unitAnswer(u *cgroup.Placement, path string, settings []event.UnitSetting) 
 	if u.UnitClaimed() {
 		out.Evidence = answer.Text(evidence.Claimed)
 	}
+	if len(facts.gaps.Problems) > 0 {
+		out.Problems, out.ProblemsBase64 = textsOf(facts.gaps.Problems)
+	}
+	out.Cut = facts.gaps.Cut
 	return out
 }
 

@@ -32,7 +32,7 @@ func (p *jsonPrinter) joined(j *finding.Joined) error {
 	if now.Exec != nil {
 		now = now.Exec
 	}
-	unitField(e, &j.Placement, now.Cgroup, nil)
+	unitField(e, &j.Placement, now.Cgroup, unitFacts{})
 	containerField(e, "container", j.Placement.Container)
 	p.createdRef(j.Created)
 	return p.end()

@@ -36,7 +36,7 @@ func (p *jsonPrinter) creation(c *finding.Attribution) {
 
 // placeFields writes where the creator belongs.
 func placeFields(e *encoder, c *finding.Attribution) {
-	unitField(e, &c.Placement, c.Process.Cgroup, c.Settings)
+	unitField(e, &c.Placement, c.Process.Cgroup, unitFacts{c.Settings, c.Unanswered})
 	containerField(e, "container", c.Placement.Container)
 	if c.Placement.Outer != nil {
 		containerField(e, "outer_container", c.Placement.Outer)
@@ -123,7 +123,7 @@ func originField(e *encoder, o *finding.Origin) {
 	if o.Process != nil {
 		cgroup = o.Process.Cgroup
 	}
-	unitField(e, &o.Placement, cgroup, nil)
+	unitField(e, &o.Placement, cgroup, unitFacts{})
 	containerField(e, "container", o.Placement.Container)
 	e.str("trigger", string(o.Trigger))
 	e.str("evidence", string(o.Evidence))

@@ -4,9 +4,16 @@ import (
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
 	"github.com/nsblame/nsblame/internal/explain/evidence"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 )
 
-func unitField(e *encoder, u *cgroup.Placement, path string, settings []event.UnitSetting) {
+// unitFacts is what a manager says of a unit beyond its name.
+type unitFacts struct {
+	settings []event.UnitSetting
+	gaps     finding.UnitGaps
+}
+
+func unitField(e *encoder, u *cgroup.Placement, path string, facts unitFacts) {
 	if u.Unit == "" {
 		e.null("unit")
 		return
@@ -31,10 +38,14 @@ func unitField(e *encoder, u *cgroup.Placement, path string, settings []event.Un
 	}
 	e.key("settings")
 	e.open('[')
-	for i := range settings {
-		settingObject(e, &settings[i], u)
+	for i := range facts.settings {
+		settingObject(e, &facts.settings[i], u)
 	}
 	e.close(']')
+	if len(facts.gaps.Problems) > 0 {
+		e.strings("problems", facts.gaps.Problems)
+	}
+	e.flag("cut", facts.gaps.Cut)
 	e.close('}')
 }
 

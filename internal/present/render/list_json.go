@@ -115,7 +115,7 @@ func foundProcess(p *inventory.Process) answer.FoundProcess {
 // cgroupAnswer returns the unit and the container of a cgroup.
 func cgroupAnswer(path string) (*answer.Unit, *answer.Container) {
 	place := cgroup.Parse(path)
-	return unitAnswer(&place, path, nil), containerAnswer(place.Container)
+	return unitAnswer(&place, path, unitFacts{}), containerAnswer(place.Container)
 }
 
 func listedPlace(p *inventory.Place) answer.ListedPlace {

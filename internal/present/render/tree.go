@@ -32,6 +32,7 @@ func (p *textPrinter) tree(c *finding.Attribution) string {
 // causes adds the ancestors of the creator, the chain and the origin.
 func (b *block) causes(c *finding.Attribution) {
 	b.place(c)
+	b.unanswered(c)
 	b.ancestry(c)
 	for i := range c.Links {
 		l := &c.Links[i]
@@ -40,6 +41,16 @@ func (b *block) causes(c *finding.Attribution) {
 	b.origin(&c.Origin)
 	if c.Netns.Cost != nil {
 		b.cost(&c.Netns)
+	}
+}
+
+// unanswered adds what is missing of the manager's answer about the unit.
+func (b *block) unanswered(c *finding.Attribution) {
+	for _, problem := range c.Unanswered.Problems {
+		b.row("not read", fitEscaped(problem, maxTreeCommand), evidence.Unknown)
+	}
+	if c.Unanswered.Cut {
+		b.row("cut", unitCutText, evidence.Unknown)
 	}
 }
 

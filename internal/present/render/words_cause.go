@@ -120,3 +120,6 @@ func bootText(b *finding.Boot) string {
 	}
 	return "started with the machine"
 }
+
+// unitCutText stands where a manager said more of a unit than was kept.
+const unitCutText = "the manager says more of this unit than is kept: names or dependents may be missing"
