@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -40,8 +42,11 @@ const (
 type Client struct {
 	manager  event.Manager
 	ownerUID uint32
-	// endpoints are tried in turn until one answers.
-	endpoints []endpoint
+	// bus and private are where the manager is asked. bus may be nil.
+	bus     *endpoint
+	private endpoint
+	// busRuns reports whether the bus can be asked first.
+	busRuns func() bool
 	// busNotBefore is when the bus is tried again after it has not answered, in
 	// nanoseconds since 1970.
 	busNotBefore atomic.Int64
@@ -56,9 +61,11 @@ type Client struct {
 // the private socket does, which takes root.
 func System() *Client {
 	return &Client{
-		manager:   event.ManagerSystem,
-		endpoints: []endpoint{{path: systemBus, bus: true}, {path: privateSystem}},
-		files:     &fileReads{},
+		manager: event.ManagerSystem,
+		bus:     &endpoint{path: systemBus, bus: true},
+		private: endpoint{path: privateSystem},
+		busRuns: systemBusRuns,
+		files:   &fileReads{},
 	}
 }
 
@@ -68,10 +75,10 @@ func System() *Client {
 // Whatever it says, the user can have made up.
 func user(uid uint32) *Client {
 	return &Client{
-		manager:   event.ManagerUser,
-		ownerUID:  uid,
-		endpoints: []endpoint{{path: fmt.Sprintf(privateUser, uid), uid: uid}},
-		files:     &fileReads{asUser: true},
+		manager:  event.ManagerUser,
+		ownerUID: uid,
+		private:  endpoint{path: fmt.Sprintf(privateUser, uid), uid: uid},
+		files:    &fileReads{asUser: true},
 	}
 }
 
@@ -283,49 +290,73 @@ const (
 // errBusTime is why the bus was given up.
 var errBusTime = fmt.Errorf("the bus has not answered within %v", busPatience)
 
-// ask connects, has the question asked, and hangs up.
+// systemBusRuns reports whether systemd has started the daemon of the system bus.
+// Before, a connection would start it. systemd has a link for each unit that runs
+// (src/core/unit.c, unit_export_invocation_id), by the unit's principal name.
+func systemBusRuns() bool {
+	for _, unit := range []string{"dbus.service", "dbus-broker.service"} {
+		if _, err := os.Lstat("/run/systemd/units/invocation:" + unit); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// ask connects, has the question asked, and hangs up. The bus is asked first if it
+// runs, and last if the private socket may not be used.
 // Where that was given up or took too long, the context's cause is the error,
 // not what came of it in the connection.
 func (c *Client) ask(ctx context.Context, question func(context.Context, *session, credentials) error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, errTime)
 	defer cancel()
 	var errs []error
-	for i, e := range c.endpoints {
-		last := i == len(c.endpoints)-1
-		if e.bus && !last && time.Now().UnixNano() < c.busNotBefore.Load() {
-			continue
-		}
-		err := c.askAt(ctx, e, last, question)
-		switch {
-		case err == nil:
-			return nil
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case answered(err):
-			return err
+	first := c.bus != nil && c.busRuns() && time.Now().UnixNano() >= c.busNotBefore.Load()
+	if first {
+		err := c.askBus(ctx, question)
+		if err == nil || ctx.Err() != nil || answered(err) {
+			return causeOr(ctx, err)
 		}
 		errs = append(errs, err)
 	}
-	return oneLine(errs)
+	err := askAt(ctx, c.private, question)
+	if errs = append(errs, err); errors.Is(err, fs.ErrPermission) && c.bus != nil && !first {
+		err = askAt(ctx, *c.bus, question)
+		errs = append(errs, err)
+	}
+	if err == nil || answered(err) {
+		return err
+	}
+	return causeOr(ctx, oneLine(errs))
 }
 
-// askAt asks at one endpoint.
-func (c *Client) askAt(ctx context.Context, e endpoint, last bool, question func(context.Context, *session, credentials) error) error {
-	if e.bus && !last {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, busPatience, errBusTime)
-		defer cancel()
+// causeOr is why the context is done, if it is and there is an error.
+func causeOr(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
-	s, who, err := e.connect(ctx)
-	if err == nil {
-		err = question(ctx, s, who)
-		s.conn.Close()
-	}
+	return err
+}
+
+// askBus asks over the bus, for a while.
+func (c *Client) askBus(ctx context.Context, question func(context.Context, *session, credentials) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, busPatience, errBusTime)
+	defer cancel()
+	err := askAt(ctx, *c.bus, question)
 	if err != nil && errors.Is(context.Cause(ctx), errBusTime) {
 		c.busNotBefore.Store(time.Now().Add(busPause).UnixNano())
 		return errBusTime
 	}
 	return err
+}
+
+// askAt asks at one endpoint.
+func askAt(ctx context.Context, e endpoint, question func(context.Context, *session, credentials) error) error {
+	s, who, err := e.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.conn.Close()
+	return question(ctx, s, who)
 }
 
 // busErrors are what a bus answers in place of the manager.

@@ -44,6 +44,9 @@ var answerers = map[string]func(net.Conn) error{
 		return nil
 	},
 	"who hangs up": func(net.Conn) error { return nil },
+	"not to be started": func(net.Conn) error {
+		panic("a connection that starts the bus")
+	},
 	"who does not know the unit": func(conn net.Conn) error {
 		in := bufio.NewReader(conn)
 		if err := authenticate(in, conn); err != nil {
@@ -117,6 +120,7 @@ func TestTheBusIsAskedFirst(t *testing.T) {
 		{"who does not know the unit", "who hangs up", errNoUnit},
 		{"", "the manager", nil},
 		{"a bus without the manager", "the manager", nil},
+		{"not to be started", "the manager", nil},
 		{"who hangs up", "the manager", nil},
 		{"nobody who answers", "the manager", nil},
 		{"a bus without the manager", "who does not know the unit", errNoUnit},
@@ -125,9 +129,10 @@ func TestTheBusIsAskedFirst(t *testing.T) {
 	} {
 		t.Run(tt.bus+"/"+tt.private, func(t *testing.T) {
 			t.Parallel()
-			c := &Client{files: &fileReads{}, endpoints: []endpoint{
-				{path: serve(t, tt.bus), bus: true}, {path: serve(t, tt.private), uid: uint32(os.Geteuid())},
-			}}
+			c := &Client{
+				bus: &endpoint{path: serve(t, tt.bus), bus: true}, busRuns: func() bool { return tt.bus != "not to be started" },
+				private: endpoint{path: serve(t, tt.private), uid: uint32(os.Geteuid())}, files: &fileReads{},
+			}
 			u, err := c.unitNamed(t.Context(), "x.service")
 			if !errors.Is(err, tt.want) || tt.want == nil && u.Name != "x.service" {
 				t.Errorf("%q, %v; want %v", u.Name, err, tt.want)

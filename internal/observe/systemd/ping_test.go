@@ -87,7 +87,7 @@ func listen(t *testing.T) (net.Listener, *Client) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { listener.Close() })
-	return listener, &Client{endpoints: []endpoint{{path: path, uid: uint32(os.Geteuid())}}, files: &fileReads{}}
+	return listener, &Client{private: endpoint{path: path, uid: uint32(os.Geteuid())}, files: &fileReads{}}
 }
 
 func TestPing(t *testing.T) {
