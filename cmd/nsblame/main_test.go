@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 }
 
 func TestScript(t *testing.T) {
-	heedInterrupts(t)
+	heedSignals(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
@@ -63,17 +63,19 @@ func TestScript(t *testing.T) {
 	})
 }
 
-// heedInterrupts has the programs of scripts heed SIGINT, also where this test
-// was started in the background of a shell script, which has it ignored. A
-// signal that is handled here has its default in what is executed.
-func heedInterrupts(t *testing.T) {
+// heedSignals has the programs of scripts heed SIGINT and SIGHUP, also where this
+// test was started in the background of a shell script or by nohup, which have
+// them ignored. A signal that is handled here has its default in what is executed.
+func heedSignals(t *testing.T) {
 	t.Helper()
-	if !signal.Ignored(os.Interrupt) {
-		return
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGHUP} {
+		if !signal.Ignored(s) {
+			continue
+		}
+		heeded := make(chan os.Signal, 1)
+		signal.Notify(heeded, s)
+		t.Cleanup(func() { signal.Stop(heeded) })
 	}
-	interrupts := make(chan os.Signal, 1)
-	signal.Notify(interrupts, os.Interrupt)
-	t.Cleanup(func() { signal.Stop(interrupts) })
 }
 
 // mainAsNobody runs nsblame without any rights.
