@@ -3,6 +3,7 @@ package bounded
 import (
 	"strconv"
 	"strings"
+	"unsafe"
 
 	"github.com/nsblame/nsblame/internal/event"
 )
@@ -16,9 +17,15 @@ type Budget struct {
 	Bytes uint64
 }
 
-// Overhead is what an entry costs beside its value: its place in the order of age,
-// in the account of its owner, and in an index.
-const Overhead = 112
+// overhead is what an entry costs beside its value: its place in the order of age and
+// in the account of its owner, and its key there and in an index that is half full.
+func overhead[K any]() uint64 { return 64 + 3*uint64(unsafe.Sizeof(*new(K))) }
+
+// Of a value that waits, waiterSize is what its place costs, slotSize what waiting for
+// a key does.
+const waiterSize = 184
+
+func slotSize[K any]() uint64 { return overhead[K]() }
 
 // Text is what a list of strings takes in memory.
 func Text(list []string) uint64 {

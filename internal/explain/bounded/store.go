@@ -47,19 +47,19 @@ func (s *Store[K, V]) Use(k K) (V, bool) {
 
 // Offer is Put of a value that matters less than what its owner has already.
 func (s *Store[K, V]) Offer(k K, v V, owner event.Owner, size uint64) {
-	size += Overhead
+	size += overhead[K]()
 	a := s.ledger.owners[owner]
 	if _, known := s.m[k]; !known && a != nil && s.ledger.bytes+size > s.ledger.budget && s.ledger.largest() == a {
 		s.dropped++
 		return
 	}
-	s.Put(k, v, owner, size-Overhead)
+	s.Put(k, v, owner, size-overhead[K]())
 }
 
-// Put sets the value of a key, which takes so many bytes beside the Overhead. A key
+// Put sets the value of a key, which takes so many bytes beside its place. A key
 // that is there already keeps its age, and its owner unless that was not known.
 func (s *Store[K, V]) Put(k K, v V, owner event.Owner, size uint64) {
-	size += Overhead
+	size += overhead[K]()
 	if e, known := s.m[k]; known {
 		e.value.value = v
 		s.ledger.resize(e, size)
@@ -83,7 +83,7 @@ func (s *Store[K, V]) Resize(k K, size uint64) {
 	if e, known := s.m[k]; known {
 		e.of.entries.cut(e)
 		e.of.entries.push(e)
-		s.ledger.resize(e, size+Overhead)
+		s.ledger.resize(e, size+overhead[K]())
 		s.trim()
 	}
 }

@@ -8,10 +8,13 @@ import (
 	"github.com/nsblame/nsblame/internal/event"
 )
 
+// place is what an entry costs in itself.
+var place = overhead[int]()
+
 func user(uid uint32) event.Owner { return event.Owner{UID: uid} }
 
 func TestStoreTakesFromWhoHoldsTheMost(t *testing.T) {
-	s := NewStore[int, string](10 * (Overhead + 100))
+	s := NewStore[int, string](10 * (place + 100))
 	s.Put(1, "ours", user(0), 100)
 	for i := range 100 {
 		s.Put(100+i, "theirs", user(1000), 100)
@@ -36,7 +39,7 @@ func TestStoreRefusesWhatIsLargerThanTheBudget(t *testing.T) {
 }
 
 func TestStoreChargesTheOwnerOnceKnown(t *testing.T) {
-	s := NewStore[int, string](3 * Overhead)
+	s := NewStore[int, string](3 * place)
 	s.Put(1, "a", event.Owner{}, 0)
 	s.Own(1, user(7))
 	s.Own(1, user(8)) // it has one
@@ -71,14 +74,14 @@ func TestStoreKeepsItsBooks(t *testing.T) {
 			size := rapid.Uint64Range(0, 1500).Draw(t, "size")
 			switch rapid.IntRange(0, 3).Draw(t, "what") {
 			case 0, 1:
-				sizes[k] = size + Overhead
+				sizes[k] = size + place
 				s.Put(k, size, owner, size)
 			case 2:
 				delete(sizes, k)
 				s.Delete(k)
 			case 3:
 				if _, ok := sizes[k]; ok {
-					sizes[k] = size + Overhead
+					sizes[k] = size + place
 				}
 				s.Resize(k, size)
 			}

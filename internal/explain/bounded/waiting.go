@@ -26,7 +26,7 @@ type Terms[K comparable] struct {
 	Deadline uint64
 	// Order is its place among those that are returned together.
 	Order uint64
-	// Owner is whose share it takes up, Size how many bytes beside the Overhead.
+	// Owner is whose share it takes up, Size how many bytes beside its place.
 	Owner event.Owner
 	Size  uint64
 }
@@ -45,9 +45,6 @@ type slot[K comparable, V any] struct {
 	of *waiter[K, V]
 	links[slot[K, V]]
 }
-
-// slotSize is what waiting for a key takes.
-const slotSize = 64
 
 // NewWaiting returns one in which nothing waits.
 func NewWaiting[K comparable, V any](budget uint64) *Waiting[K, V] {
@@ -70,7 +67,7 @@ func (w *Waiting[K, V]) Add(v V, terms Terms[K]) (dropped []V) {
 	if terms.Deadline != 0 {
 		heap.Push(&w.times, x)
 	}
-	size := terms.Size + Overhead + uint64(len(terms.Keys))*slotSize
+	size := terms.Size + waiterSize + uint64(len(terms.Keys))*slotSize[K]()
 	x.entry = w.ledger.add(x, terms.Owner, size)
 	for e := w.ledger.excess(); e != nil; e = w.ledger.excess() {
 		w.remove(e.value)

@@ -34,7 +34,7 @@ func TestWaitingWakesOnlyWhatWaitsForTheKey(t *testing.T) {
 }
 
 func TestWaitingReleasesTheOldestOfWhoHoldsTheMost(t *testing.T) {
-	w := NewWaiting[string, int](4 * (Overhead + slotSize))
+	w := NewWaiting[string, int](4 * (waiterSize + slotSize[string]()))
 	w.Add(0, Terms[string]{Keys: []string{"a"}, Owner: user(1)})
 	var dropped []int
 	for i := 1; i <= 4; i++ {

@@ -9,7 +9,7 @@ import (
 
 // The budgets of a Tracker and of an Index, in bytes.
 const (
-	aliveBudget    = 6 << 20
+	aliveBudget    = 5 << 20
 	releasedBudget = 2 << 20
 	releaseBudget  = 512 << 10
 	pendingBudget  = 2 << 20

@@ -13,7 +13,7 @@ const (
 	processBudget = 6 << 20
 	// programBudget holds all programs of a machine with 50,000 processes: those that
 	// run when nsblame starts are read then, for they may end before they matter.
-	programBudget = 16 << 20
+	programBudget = 15 << 20
 	// argvBudget is for argument lists beyond maxBrief.
 	argvBudget   = 2 << 20
 	cgroupBudget = 1 << 20

@@ -8,7 +8,7 @@ import (
 
 // The budgets of a Collector, in bytes.
 const (
-	causeBudget = 12 << 20
+	causeBudget = 10 << 20
 	aliveBudget = 2 << 20
 	goneBudget  = 1 << 20
 	// unitBudget is for each of four lists of units.

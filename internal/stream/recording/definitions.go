@@ -29,9 +29,13 @@ func Budgets() []bounded.Budget {
 		{Name: "recording: cgroups to restate", Bytes: cgroupBudget},
 		{Name: "recording: answers to restate", Bytes: unitBudget},
 		{Name: "recording: listeners of buses", Bytes: maxListeners * 96},
-		{Name: "recording: blocks", Bytes: 2 * (blockBytes + maxRecord)},
+		{Name: "recording: blocks and their compression", Bytes: 2 * (blockBytes + longEvent + encoderWindow)},
 	}
 }
+
+// longEvent is how long an event of a live source can be: an argument list or an
+// answer, and what belongs to it.
+const longEvent = 128 << 10
 
 // definitions is what the stream has defined and not forgotten, within the budgets.
 // What finds no room is not restated: whoever begins to read later does not know it.

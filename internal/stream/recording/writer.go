@@ -28,6 +28,9 @@ const (
 	// after compression.
 	maxRecord = 4 << 20
 	maxBlock  = 8 << 20
+	// encoderWindow is how far back compression looks, which takes twice as much
+	// memory. A block is shorter, but for the longest records.
+	encoderWindow = 1 << 20
 )
 
 // The keys of the file's metadata.
@@ -81,7 +84,7 @@ func NewWriter(w io.Writer, opt Options) (*Writer, error) {
 	}
 	// One goroutine, for what is measured is measured on one core, and blocks
 	// are small.
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(true), zstd.WithZeroFrames(true), zstd.WithSingleSegment(true))
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(encoderWindow), zstd.WithEncoderCRC(true), zstd.WithZeroFrames(true), zstd.WithSingleSegment(true))
 	if err != nil {
 		return nil, fmt.Errorf("set up compression: %w", err)
 	}
