@@ -38,7 +38,7 @@ func Text(list []string) uint64 {
 
 // Share says whose share an owner's entries are charged to. A user can make any
 // number of pid namespaces, so all of them count as that user's. Only those of root,
-// which the machine's own containers have, are told apart.
+// which the machine's own containers have, count one by one.
 func Share(o event.Owner) event.Owner {
 	if o.UID != 0 {
 		return event.Owner{UID: o.UID}

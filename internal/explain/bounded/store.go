@@ -8,7 +8,7 @@ type Store[K comparable, V any] struct {
 	ledger  ledger[pair[K, V]]
 	m       map[K]*entry[pair[K, V]]
 	dropped uint64
-	// Drop is called with what is dropped for want of room, nil for nothing.
+	// Drop is called with what finds no room, nil for nothing.
 	Drop func(K, V)
 }
 
@@ -122,7 +122,7 @@ func (s *Store[K, V]) Len() int { return len(s.m) }
 // Bytes is what they take.
 func (s *Store[K, V]) Bytes() uint64 { return s.ledger.bytes }
 
-// Dropped counts those that were dropped for want of room.
+// Dropped counts those that found no room any more.
 func (s *Store[K, V]) Dropped() uint64 { return s.dropped }
 
 // All calls f for each value, in no order.

@@ -48,7 +48,7 @@ func TestWaitingReleasesTheOldestOfWhoHoldsTheMost(t *testing.T) {
 	}
 }
 
-// Whatever waits comes out exactly once: by a key, by its time, or for want of room.
+// Whatever waits comes out exactly once: by a key, by its time, or without a reason when there is no room.
 func TestWaitingReturnsEachOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := NewWaiting[int, int](rapid.Uint64Range(1, 4000).Draw(t, "budget"))

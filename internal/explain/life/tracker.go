@@ -263,10 +263,10 @@ func (t *Tracker) brief(c *finding.Attribution) *finding.Attribution {
 	return kept
 }
 
-// Forgotten counts the namespaces that are not followed for want of room.
+// Forgotten counts the namespaces that are not followed, without room for them.
 func (t *Tracker) Forgotten() uint64 { return t.forgotten }
 
-// DroppedJoins counts the joins that are not reported for want of room.
+// DroppedJoins counts the joins that are not reported, without room for them.
 func (t *Tracker) DroppedJoins() uint64 { return t.droppedJoins }
 
 // Counts returns the figures as of now.

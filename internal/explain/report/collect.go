@@ -28,7 +28,7 @@ type Collector struct {
 	pernetInits map[digest]int // their places in the report
 	// alive are the namespaces that exist, gone those that were released.
 	alive, gone *bounded.Store[uint64, *life]
-	// forgotten counts the namespaces whose end is not followed for want of room.
+	// forgotten counts the namespaces whose end is not followed, without room for them.
 	forgotten uint64
 	endings   *event.Coverage
 	created   uint64
@@ -42,7 +42,7 @@ type group struct {
 	Cause
 	key, like      digest
 	order          uint64 // its place among those found
-	dropped        bool   // for want of room
+	dropped        bool   // there was no room
 	moments        recurring
 	life, teardown series
 	// runBy, containers and occupants become the tallies of the cause.
