@@ -87,7 +87,7 @@ CORPUS_ALSO  = bullseye trixie sid
 # Under the race detector: questions to the managers, a command, an end by signal.
 RACED        = ^(hostnamectl|record-command|trigger-timer)$$
 
-.PHONY: all build man install demo test vms checks vet unit race fuzz model generate check-generated lint prose scenarios \
+.PHONY: all build man install demo test vms checks vet unit race fuzz flood model generate check-generated lint prose scenarios \
 	corpus test-matrix test-sample test-arm64 test-race bench deps deps-vm deps-arm64 deps-bpf deps-race
 all: build
 
@@ -129,10 +129,14 @@ vms: deps-vm deps-arm64
 	$(VMTEST) all -sample '$(SAMPLE)' -sample-cells '$(SAMPLE_CELLS)'
 
 checks:
-	@failed=; for check in vet race check-generated lint; do \
+	@failed=; for check in vet race flood check-generated lint; do \
 		nice -n 5 $(MAKE) --no-print-directory $$check || failed="$$failed $$check"; \
 	done; \
 	if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
+
+# A million records of one user's, in which memory must not grow.
+flood:
+	NSBLAME_FLOOD=1 $(GO) test -count=1 -run Flood -v ./cmd/nsblame
 
 vet:
 	$(GO) vet ./...
