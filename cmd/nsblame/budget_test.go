@@ -13,14 +13,12 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 	"github.com/nsblame/nsblame/internal/explain/report"
 	"github.com/nsblame/nsblame/internal/explain/request"
+	"github.com/nsblame/nsblame/internal/observe/probe"
 	"github.com/nsblame/nsblame/internal/stream/recording"
 )
 
 // maxMemory is what all budgets of one run may sum up to.
 const maxMemory = 128 << 20
-
-// kernelBudget stands for the kernel part.
-const kernelBudget = 52 << 20
 
 // always are the budgets of every verb that reads a stream.
 func always() []bounded.Budget {
@@ -34,8 +32,17 @@ func always() []bounded.Budget {
 }
 
 // inKernel are the budgets of the kernel part.
-func inKernel(*testing.T) []bounded.Budget {
-	return []bounded.Budget{{Name: "kernel: all", Bytes: kernelBudget}}
+func inKernel(t *testing.T) []bounded.Budget {
+	t.Helper()
+	maps, err := probe.Budgets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []bounded.Budget
+	for _, m := range maps {
+		list = append(list, bounded.Budget{Name: m.Name, Bytes: m.Bytes})
+	}
+	return list
 }
 
 func sumOf(lists ...[]bounded.Budget) (n uint64) {
