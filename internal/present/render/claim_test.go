@@ -19,7 +19,7 @@ func claimedPlace(path string) *finding.Attribution {
 	return finding.NewAttribution(&lineage.Creation{Process: p, Netns: event.NetnsCreate{Inum: 7}})
 }
 
-// A forged name of a unit, a container or a pod is told from the machine's own: in a
+// A forged name of a unit, a container or a pod differs from the machine's own: in a
 // line, in a tree, in JSON and in a list.
 func TestForgedNames(t *testing.T) {
 	const user = "/user.slice/user-1000.slice/user@1000.service/app.slice/"
