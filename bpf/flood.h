@@ -4,7 +4,7 @@
  *
  * What is sent on buses has a rate: a burst is free, and then so many records a second.
  * Honest programs stay far below it: of the calls of one process to one name some ten a
- * second are sent (hook_request.h). An owner beyond it is told of as such, so that user
+ * second are sent (hook_request.h). An owner beyond it is reported as such, so that user
  * space knows whose request may be hidden.
  *
  * A creation cannot wait for its turn. User space is woken when the story's ring is half

@@ -42,7 +42,7 @@ struct share {
 	__u64 lost[COUNTERS_ROOM]; /* by enum counter, what was refused to the owner */
 	/* see flood.h */
 	__u64 send_ns;	   /* until when what was sent on buses is paid for */
-	__u64 too_many_ns; /* when user space was last told that it is too much */
+	__u64 too_many_ns; /* when user space last heard that it is too much */
 	__u64 half;	   /* of the story's ring, counted from the first */
 	__u64 written[2];  /* bytes in that half, and in the one before */
 };
