@@ -28,6 +28,7 @@
 #                   a table; RUNS="bookworm:instructions trixie:wall" narrows
 #                   it, TABLE as above, METER gives arguments to the program
 #                   that measures
+#   make flood-vm   how large nsblame gets while a user floods it for MINUTES=10
 #   make test-race  some scenarios with nsblame under the race detector
 #   make build      ./nsblame
 #   make man        the manual pages, in ./man
@@ -119,6 +120,14 @@ install: $(OUT)/nsblame $(OUT)/man/nsblame.1
 
 demo: deps-vm
 	$(VMTEST) demo
+
+# In a VM, for as long as wanted: make flood-vm MINUTES=60.
+.PHONY: flood-vm
+flood-vm: deps-vm
+	@set -eu; tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
+	CGO_ENABLED=0 $(GO) build -o "$$tmp/" ./cmd/nsblame ./internal/vmtest/actor/attacker ./internal/vmtest/actor/seed; \
+	$(VMTEST) exec -timeout 3h -file "$$tmp/nsblame" -file "$$tmp/attacker" -file "$$tmp/seed" -- \
+		"MINUTES='$(or $(MINUTES),10)'; $$(cat internal/vmtest/flood.sh)"
 
 # The VMs, and beside them all that needs none, which gives way to them. A
 # failure of one does not hide what the others find.

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -256,6 +257,9 @@ func (v *vm) keepConsole() error {
 	return os.WriteFile(filepath.Join(dir, filepath.Base(v.dir)+"-console.log"), data, 0o644)
 }
 
+// attackers are actors of the scenarios of attacks.
+var attackers = []string{"attacker", "seed"}
+
 func (o *SuiteOptions) buildPrograms(ctx context.Context) error {
 	if o.built {
 		return nil
@@ -268,7 +272,7 @@ func (o *SuiteOptions) buildPrograms(ctx context.Context) error {
 		}
 	}
 	o.Files = append(o.Files, o.Nsblame)
-	for _, name := range actors {
+	for _, name := range slices.Concat(actors, attackers) {
 		program := filepath.Join(o.Dir, name)
 		if err := buildStatic(ctx, program, "internal/vmtest/actor/"+name); err != nil {
 			return err

@@ -1,0 +1,262 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+	"golang.org/x/sys/unix"
+
+	"github.com/nsblame/nsblame/internal/vmtest/rawbus"
+)
+
+const target = "systemd-hostnamed.service"
+
+// start is a request to the manager about the unit that others ask for.
+func start(serial uint32, member string, flags dbus.Flags) ([]byte, error) {
+	return rawbus.Call{
+		Serial: serial, Name: "org.freedesktop.systemd1", Path: "/org/freedesktop/systemd1",
+		Interface: "org.freedesktop.systemd1.Manager", Member: member, Flags: flags, Args: []any{target, "replace"},
+	}.Bytes()
+}
+
+// onSystemBus returns a connection whose answers are read and forgotten.
+func onSystemBus() (*net.UnixConn, error) {
+	conn, err := rawbus.Dial(rawbus.System)
+	if err == nil {
+		go func() { _, _ = io.Copy(io.Discard, conn) }()
+	}
+	return conn, err
+}
+
+func pieces(_ string, began func()) error {
+	conn, err := onSystemBus()
+	if err != nil {
+		return err
+	}
+	sizes := []int{1, 3, 16, 100}
+	serial := uint32(1)
+	return again(began, func() error {
+		serial++
+		call, err := rawbus.Call{Serial: serial, Name: rawbus.Bus, Path: "/", Interface: rawbus.Bus, Member: "GetId"}.Bytes()
+		size := sizes[int(serial)%len(sizes)]
+		for len(call) > 0 && err == nil {
+			n := min(size, len(call))
+			_, err = conn.Write(call[:n])
+			call = call[n:]
+		}
+		return err
+	})
+}
+
+func names(_ string, began func()) error {
+	conn, err := onSystemBus()
+	if err != nil {
+		return err
+	}
+	const atOnce = 20
+	serial := uint32(1)
+	return again(began, func() error {
+		var calls bytes.Buffer
+		for range atOnce {
+			serial++
+			call, err := rawbus.Call{
+				Serial: serial, Name: fmt.Sprintf("org.example.Nobody%d", serial), Path: "/",
+				Interface: "org.freedesktop.DBus.Peer", Member: "Ping",
+			}.Bytes()
+			if err != nil {
+				return err
+			}
+			calls.Write(call)
+		}
+		_, err := conn.Write(calls.Bytes())
+		return err
+	})
+}
+
+// unsent gives an address, which the kernel refuses on a connected socket
+// (net/unix/af_unix.c, unix_stream_sendmsg: EISCONN).
+func unsent(_ string, began func()) error {
+	conn, err := onSystemBus()
+	if err != nil {
+		return err
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	serial := uint32(1)
+	return again(began, func() error {
+		serial++
+		request, err := start(serial, "StartUnit", 0)
+		if err != nil {
+			return err
+		}
+		var sent error
+		err = raw.Write(func(fd uintptr) bool {
+			sent = unix.Sendto(int(fd), request, 0, &unix.SockaddrUnix{Name: rawbus.System})
+			return true
+		})
+		if !errors.Is(sent, unix.EISCONN) {
+			err = errors.Join(err, fmt.Errorf("send with an address: %w", sent))
+		}
+		return err
+	})
+}
+
+func noReply(_ string, began func()) error {
+	conn, err := onSystemBus()
+	if err != nil {
+		return err
+	}
+	serial := uint32(1)
+	return again(began, func() error {
+		for _, member := range []string{"StartUnit", "RestartUnit"} {
+			serial++
+			request, err := start(serial, member, dbus.FlagNoReplyExpected)
+			if err != nil {
+				return err
+			}
+			if _, err := conn.Write(request); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// ownBus is a listening socket and a connection to it. Nobody reads what is sent.
+type ownBus struct {
+	listener *net.UnixListener
+	client   *net.UnixConn
+	server   *net.UnixConn
+}
+
+func newBus(path string) (*ownBus, error) {
+	if err := os.RemoveAll(path); err != nil {
+		return nil, err
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Net: "unix", Name: path})
+	if err != nil {
+		return nil, err
+	}
+	client, err := net.DialUnix("unix", nil, &net.UnixAddr{Net: "unix", Name: path})
+	if err != nil {
+		return nil, err
+	}
+	server, err := l.AcceptUnix()
+	return &ownBus{l, client, server}, err
+}
+
+func (b *ownBus) close() {
+	_ = b.client.Close()
+	_ = b.server.Close()
+	_ = b.listener.Close()
+}
+
+// ownFlood sends as fast as it can, and writes now and then how often it did.
+func ownFlood(_ string, began func()) error {
+	bus, err := newBus(filepath.Join(runtimeDir(), "systemd-flood"))
+	if err != nil {
+		return err
+	}
+	go func() { _, _ = io.Copy(io.Discard, bus.server) }()
+	request, err := start(7, "StartUnit", 0)
+	if err != nil {
+		return err
+	}
+	began()
+	const many = 100_000
+	for n := 1; ; n++ {
+		if _, err := bus.client.Write(request); err != nil {
+			return err
+		}
+		if n%many == 0 {
+			fmt.Println(n, "sent")
+		}
+	}
+}
+
+// inside is set for the process in namespaces of its own.
+const inside = "ATTACKER_INSIDE"
+
+func forged(arg string, began func()) error {
+	if os.Getenv(inside) == "" {
+		return enter()
+	}
+	const dir = "/run/dbus"
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("make the mounts private: %w", err)
+	}
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, ""); err != nil {
+		return fmt.Errorf("mount a directory of its own: %w", err)
+	}
+	// of the same size class as the other (kmalloc), so that the kernel gives the one's
+	// place to the other
+	decoy := filepath.Join(dir, "systemd_bus_socket.")
+	request, err := start(7, "StartUnit", 0)
+	if err != nil {
+		return err
+	}
+	call, err := rawbus.Call{
+		Serial: 8, Name: "org.freedesktop.hostname1", Path: "/org/freedesktop/hostname1",
+		Interface: "org.freedesktop.DBus.Peer", Member: "Ping",
+	}.Bytes()
+	if err != nil {
+		return err
+	}
+	return again(began, func() error {
+		for _, path := range []string{decoy, rawbus.System} {
+			bus, err := newBus(path)
+			if err != nil {
+				return err
+			}
+			_, err = bus.client.Write(request)
+			_, second := bus.client.Write(call)
+			bus.close()
+			if err := errors.Join(err, second); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// enter runs this program in a user and a mount namespace of its own.
+func enter() error {
+	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+	cmd.Env = append(os.Environ(), inside+"=1")
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
+	}
+	return cmd.Run()
+}
+
+// namespaces creates one after the other.
+func namespaces(_ string, began func()) error {
+	return again(began, func() error {
+		if err := newNamespace(); err != nil {
+			return err
+		}
+		time.Sleep(20 * pace)
+		return nil
+	})
+}
+
+// newNamespace has a child be born in a network namespace.
+func newNamespace() error {
+	cmd := exec.Command("/bin/true")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNET}
+	return cmd.Run()
+}
