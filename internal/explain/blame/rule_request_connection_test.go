@@ -238,6 +238,23 @@ func TestAnActivationThatTheManagerRefuses(t *testing.T) {
 	s.want("command 43 cron.service (kernel)")
 }
 
+// A manager that is busy with a fork refuses after it: the run has begun for something
+// else.
+func TestAnActivationThatTheManagerRefusesAfterTheFork(t *testing.T) {
+	s := withHostnamed(t)
+	s.mute = true
+	s.caller(41, "hostnamectl")
+	s.ask(41, toBus, getHostname())
+	s.fromBus(1, activation("dbus-"+hostname1+".service"))
+	s.runs(hostnamed())
+	s.service(42, "systemd-hostnamed.service")
+	failure := signal("/org/freedesktop/systemd1", "org.freedesktop.systemd1.Activator", "ActivationFailure", "dbus-"+hostname1+".service", "org.example.No", "no")
+	s.ask(1, toBus, failure)
+	s.mute = false
+	s.collect()
+	s.want("unknown (unknown): nobody_asked systemd-hostnamed.service")
+}
+
 // A peer is looked up by its pid, later: one that started after the service did has taken
 // the pid since.
 func TestAPeerThatCameLater(t *testing.T) {

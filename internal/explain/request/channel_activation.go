@@ -180,9 +180,13 @@ func (a *activation) failed(m *message) {
 	for _, r := range a.tracker.requests.byUnit[unitKey{m.owner, m.dbus.Args[0].Text}][event.Owner{}] {
 		if r.Activation && r.failed == 0 && r.At < m.at {
 			r.failed = m.at
+			r.refused = m.at-r.At <= maxRefusalNS
 		}
 	}
 }
+
+// maxRefusalNS is how long after it was asked a manager refuses an activation at most.
+const maxRefusalNS = 5e9
 
 // nameOwnerChanged is the signal by which a bus says who has a name.
 const nameOwnerChanged = "NameOwnerChanged"
@@ -418,9 +422,10 @@ func (r *Request) competeWith(others []*call) {
 	}
 }
 
-// dealtWith reports whether the bus gave up on the request before a time.
+// dealtWith reports whether the bus gave up on the request before a time. What the
+// manager refused never had an effect, also if that is heard only after the fork.
 func (a *activation) dealtWith(q *Request, _ string, before, _ uint64) bool {
-	return q.failed != 0 && q.failed < before
+	return q.refused || q.failed != 0 && q.failed < before
 }
 
 func (a *activation) forget() {

@@ -65,6 +65,8 @@ type Request struct {
 	// failed is when the bus told the caller that nothing came of it, 0 if it did
 	// not.
 	failed uint64
+	// refused is set if the manager told the bus that nothing came of it.
+	refused bool
 	// pending is set until the bus name is known, by which the caller is found.
 	pending bool
 	// order is the place of the request among all of the stream.
