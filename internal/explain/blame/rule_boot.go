@@ -31,7 +31,8 @@ func booted(s *solver, f *facts) verdict {
 // socket or path unit triggered is not kept.
 func (s *solver) notByBoot(f *facts) finding.Reason {
 	for _, t := range f.state.TriggeredBy {
-		if kind := path.Ext(t); kind == ".socket" || kind == ".path" {
+		// what a timer began before a later run is not kept either
+		if kind := path.Ext(t); kind == ".socket" || kind == ".path" || !f.window.exact {
 			return finding.Reason{Code: finding.ReasonTriggerOrBoot, Unit: f.unit, Trigger: t}
 		}
 	}

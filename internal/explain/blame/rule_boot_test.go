@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/evidence"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 )
 
 func TestBoot(t *testing.T) {
@@ -41,5 +43,23 @@ func TestTheBootIsDoubted(t *testing.T) {
 			s.service(42, "foo.service")
 			s.want(tt.want)
 		})
+	}
+}
+
+// Asked after a later run, the manager's times are not those of the run in question: its
+// timer may have begun that.
+func TestABootThatWasAskedAboutLate(t *testing.T) {
+	s := tell(t)
+	s.boot.FinishUS = 0
+	s.mute = true
+	s.service(42, "job.service")
+	s.service(43, "job.service")
+	u := foo()
+	u.Name, u.TriggeredBy, u.ConditionUS, u.InactiveExitUS = "job.service", []string{"job.timer"}, s.now*1000, s.now*1000+1
+	s.units["job.service"] = u
+	s.mute = false
+	s.collect()
+	if why := s.done[0].Origin; why.Trigger != finding.TriggerBoot || why.Evidence != evidence.Inferred || why.Why.Trigger != "job.timer" {
+		t.Errorf("%+v", why)
 	}
 }
