@@ -209,6 +209,23 @@ static __always_inline void deliver(__u32 of, int taken)
 		send_bus_record(of);
 }
 
+/* Takes the next part, and reports it. Returns 0 if there is no more. A function of its
+ * own, because older verifiers follow each way through a loop that calls functions. */
+__noinline int take_part(__u32 of)
+{
+	int taken = take_next(of);
+
+	deliver(of, taken);
+	return taken & TAKEN_MORE;
+}
+
+/* Reports that what there is was not read. */
+__noinline int refuse(__u32 of, __u32 why)
+{
+	deliver(of, give_up(of, why));
+	return 0;
+}
+
 /* --- the probes ----------------------------------------------------- */
 
 /* What is found out about a socket that may be one end of a connection to a bus. */
@@ -271,7 +288,7 @@ static __always_inline int take_copy(struct unix_sock *sk, struct sk_buff *skb, 
 	struct msghdr *msg = (void *)from - bpf_core_field_offset(struct msghdr, msg_iter);
 	struct ends e = {};
 	struct sending *s;
-	int i, taken = TAKEN_MORE;
+	int i;
 
 	if (!is_of_bus(sk, &e))
 		return 0;
@@ -283,7 +300,7 @@ static __always_inline int take_copy(struct unix_sock *sk, struct sk_buff *skb, 
 	s->len = BPF_CORE_READ(skb, len);
 	if (BPF_CORE_READ(msg, msg_flags) & MSG_OOB) {
 		if (!s->key.from_bus)
-			deliver(OF_COPY, give_up(OF_COPY, BUS_OUT_OF_STEP));
+			refuse(OF_COPY, BUS_OUT_OF_STEP);
 		return 0;
 	}
 	if (BPF_CORE_READ(skb, data_len)) {
@@ -292,12 +309,12 @@ static __always_inline int take_copy(struct unix_sock *sk, struct sk_buff *skb, 
 		s->len -= BPF_CORE_READ(skb, data_len);
 		s->nr_fragments = BPF_CORE_READ(info, nr_frags);
 	}
-	for (i = 0; i < PARTS_MAX && taken & TAKEN_MORE; i++) {
-		taken = take_next(OF_COPY);
-		deliver(OF_COPY, taken);
+	for (i = 0; i < PARTS_MAX; i++) {
+		if (!take_part(OF_COPY))
+			return 0;
 	}
-	if (taken & TAKEN_MORE && (s->len || s->fragments < s->nr_fragments) && !s->key.from_bus)
-		deliver(OF_COPY, give_up(OF_COPY, BUS_TOO_MANY));
+	if ((s->len || s->fragments < s->nr_fragments) && !s->key.from_bus)
+		refuse(OF_COPY, BUS_TOO_MANY);
 	return 0;
 }
 
@@ -368,7 +385,7 @@ static __always_inline int take_splice(struct unix_sock *sk, __u64 size)
 		return 0;
 	s->at = 0;
 	s->len = size;
-	deliver(OF_SPLICE, give_up(OF_SPLICE, BUS_SPLICED));
+	refuse(OF_SPLICE, BUS_SPLICED);
 	return 0;
 }
 
