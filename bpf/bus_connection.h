@@ -127,12 +127,15 @@ static __always_inline struct connection *find_stream(struct stream_key *key, __
 /* Returns a new entry for a connection, NULL if there is no room. */
 static __always_inline struct connection *make_stream(struct stream_key *key, __u32 owner)
 {
-	struct connection none = {};
+	__u32 zero = 0;
+	struct pieces *none = bpf_map_lookup_elem(&no_pieces, &zero); /* zeros, and enough */
 
+	if (!none)
+		return NULL;
 	if (!owner)
-		bpf_map_update_elem(&connections, key, &none, BPF_NOEXIST);
+		bpf_map_update_elem(&connections, key, none, BPF_NOEXIST);
 	else
-		bpf_map_update_elem(&user_connections, key, &none, BPF_NOEXIST);
+		bpf_map_update_elem(&user_connections, key, none, BPF_NOEXIST);
 	return find_stream(key, owner);
 }
 

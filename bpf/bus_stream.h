@@ -46,9 +46,15 @@ static __always_inline int tell_unread(struct sending *s, struct connection *c, 
 	return TAKEN_MESSAGE;
 }
 
-/* From here on it is not known where a message begins. */
-static __always_inline int stay_out(struct sending *s, struct connection *c, __u32 why)
+/* From here on it is not known where a message begins. Returns an enum taken. */
+__noinline int stay_out(__u32 of, __u32 why)
 {
+	struct sending *s = this_sending(of);
+	struct connection *c;
+
+	if (!s)
+		return TAKEN_ALL;
+	c = find_stream(&s->key, s->owner);
 	if (!c)
 		c = make_stream(&s->key, s->owner);
 	if (c) {
@@ -115,19 +121,27 @@ __noinline __u32 scan_auth(__u32 of, __u32 n, __u32 line)
 	return n | line << 16;
 }
 
-static __always_inline int take_auth(struct sending *s, struct connection *c, __u32 of)
+__noinline int take_auth(__u32 of)
 {
-	__u64 n = s->len;
+	struct sending *s = this_sending(of);
+	struct connection *c;
 	__u32 result;
+	__u64 n;
 
+	if (!s)
+		return TAKEN_ALL;
+	c = find_stream(&s->key, s->owner);
+	if (!c)
+		return TAKEN_ALL;
+	n = s->len;
 	if (n > AUTH_CHUNK)
 		n = AUTH_CHUNK;
 	if (!s->at || bpf_probe_read_kernel(s->text, n, (void *)s->at))
-		return stay_out(s, c, BUS_OUT_OF_STEP);
+		return stay_out(of, BUS_OUT_OF_STEP);
 	result = scan_auth(of, n, c->line);
 	c->line = result >> 16;
 	if (c->line == AUTH_UNCLEAR)
-		return stay_out(s, c, BUS_OUT_OF_STEP);
+		return stay_out(of, BUS_OUT_OF_STEP);
 	n = result & 0xffff;
 	pass(s, n < s->len ? n : s->len);
 	if (c->line == AUTH_ENDS) {
@@ -195,20 +209,30 @@ static __always_inline int take_whole(struct sending *s, struct connection *c, _
 }
 
 /* Adds to a message that comes in pieces. */
-static __always_inline int take_piece(struct sending *s, struct connection *c)
+__noinline int take_piece(__u32 of)
 {
-	__u64 want = !c->size ? sizeof(struct dbus_header) : c->size < BUS_DATA ? c->size : BUS_DATA;
-	__u32 kept = c->kept & (BUS_DATA - 1);
-	struct pieces *p = kept ? find_pieces(&s->key, s->owner) : make_pieces(&s->key, s->owner);
-	__u64 n = want - kept;
+	struct sending *s = this_sending(of);
+	struct connection *c;
+	struct pieces *p;
+	__u64 want, n;
+	__u32 kept;
 
+	if (!s)
+		return TAKEN_ALL;
+	c = find_stream(&s->key, s->owner);
+	if (!c)
+		return TAKEN_ALL;
+	want = !c->size ? sizeof(struct dbus_header) : c->size < BUS_DATA ? c->size : BUS_DATA;
+	kept = c->kept & (BUS_DATA - 1);
+	p = kept ? find_pieces(&s->key, s->owner) : make_pieces(&s->key, s->owner);
+	n = want - kept;
 	if (n > s->len)
 		n = s->len;
 	n &= 2 * BUS_DATA - 1;
 	if (n > BUS_DATA)
 		n = BUS_DATA;
 	if (!p || !s->at || bpf_probe_read_kernel(p->data + kept, n, (void *)s->at))
-		return stay_out(s, c, BUS_OUT_OF_STEP);
+		return stay_out(of, BUS_OUT_OF_STEP);
 	c->tid = this_thread();
 	c->kept = kept + n;
 	pass(s, n);
@@ -217,7 +241,7 @@ static __always_inline int take_piece(struct sending *s, struct connection *c)
 	if (!c->size) {
 		c->size = message_size(untyped(p->data));
 		if (!c->size)
-			return stay_out(s, c, BUS_OUT_OF_STEP);
+			return stay_out(of, BUS_OUT_OF_STEP);
 		if (c->size > c->kept)
 			return TAKEN_MORE;
 	}
@@ -233,10 +257,15 @@ static __always_inline int take_piece(struct sending *s, struct connection *c)
 }
 
 /* What a bus sends is whole but for the end of a large message. */
-static __always_inline int take_from_bus(struct sending *s, struct connection *c)
+__noinline int take_from_bus(__u32 of)
 {
+	struct sending *s = this_sending(of);
+	struct connection *c;
 	__u64 size;
 
+	if (!s)
+		return TAKEN_ALL;
+	c = find_stream(&s->key, s->owner);
 	if (c && c->left)
 		return take_rest(s, c);
 	if (!s->at)
@@ -249,12 +278,18 @@ static __always_inline int take_from_bus(struct sending *s, struct connection *c
 }
 
 /* Takes what begins where a message may begin. */
-static __always_inline int take_start(struct sending *s, struct connection *c)
+__noinline int take_start(__u32 of)
 {
-	bool known = c && c->step == IN_STEP, brief;
+	struct sending *s = this_sending(of);
+	struct connection *c;
+	bool known, brief;
 	__u32 start = 0;
 	__u64 size = 0;
 
+	if (!s)
+		return TAKEN_ALL;
+	c = find_stream(&s->key, s->owner);
+	known = c && c->step == IN_STEP;
 	if (s->at && s->len >= sizeof(struct dbus_header))
 		size = message_size(s->at);
 	if (size && s->len >= (size < BUS_DATA ? size : BUS_DATA)) {
@@ -266,7 +301,7 @@ static __always_inline int take_start(struct sending *s, struct connection *c)
 		bpf_probe_read_kernel(&start, s->len < 4 ? s->len & 3 : 4, (void *)s->at);
 	brief = s->at && s->len < sizeof(struct dbus_header) && may_start(start, s->len);
 	if (known && !size && !brief)
-		return stay_out(s, c, BUS_OUT_OF_STEP);
+		return stay_out(of, BUS_OUT_OF_STEP);
 	if (c && !known && !size) { /* still out of step, as was told */
 		s->len = 0;
 		return TAKEN_MORE;
@@ -278,7 +313,7 @@ static __always_inline int take_start(struct sending *s, struct connection *c)
 	if (size || brief) {
 		c->step = IN_STEP;
 		c->size = size;
-		return take_piece(s, c);
+		return take_piece(of);
 	}
 	if (s->at && is_auth(start, s->len)) {
 		c->step = IN_AUTH;
@@ -297,19 +332,21 @@ struct fragment {
 	__u32 offset;
 };
 
-/* The next part of what is sent that is in one place. */
-static __always_inline bool next_span(struct sending *s)
+/* The next part of what is sent that is in one place. Returns 0 if there is none. */
+__noinline int next_span(__u32 of)
 {
-	struct sk_buff *skb = (void *)s->skb;
+	struct sending *s = this_sending(of);
 	struct fragment fragment;
+	struct sk_buff *skb;
 
-	if (s->fragments >= s->nr_fragments)
-		return false;
+	if (!s || s->fragments >= s->nr_fragments)
+		return 0;
+	skb = (void *)s->skb;
 	if (bpf_probe_read_kernel(&fragment, sizeof(fragment),
 				  (void *)BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, end) +
 					  bpf_core_field_offset(struct skb_shared_info, frags) +
 					  s->fragments * sizeof(fragment)))
-		return false;
+		return 0;
 	s->fragments++;
 	s->len = fragment.len;
 	s->at = 0;
@@ -317,44 +354,37 @@ static __always_inline bool next_span(struct sending *s)
 		map_pages((__u64)BPF_CORE_READ(skb, sk, __sk_common.skc_prot, slab));
 	if (pages_mapped_at)
 		s->at = page_address(fragment.page) + fragment.offset;
-	return true;
+	return 1;
 }
 
-/* Takes the next piece, message or line. Returns an enum taken. */
+/* Takes the next piece, message or line. Returns an enum taken. Each step is a function
+ * that finds the connection again: the verifier looks at it once. */
 __noinline int take_next(__u32 of)
 {
 	struct sending *s = this_sending(of);
 	struct connection *c;
 
-	if (!s || (!s->len && !next_span(s)))
+	if (!s || (!s->len && !next_span(of)))
 		return TAKEN_ALL;
 	if (!s->len)
 		return TAKEN_MORE;
 	s->unread = BUS_READ;
-	c = find_stream(&s->key, s->owner);
 	if (s->key.from_bus)
-		return take_from_bus(s, c);
+		return take_from_bus(of);
+	c = find_stream(&s->key, s->owner);
 	if (!c)
-		return take_start(s, c);
+		return take_start(of);
 	if (c->step == STAYS_OUT)
 		return tell_unread(s, c, c->unread);
 	if ((c->left || c->kept) && c->tid != this_thread())
-		return stay_out(s, c, BUS_OUT_OF_STEP);
+		return stay_out(of, BUS_OUT_OF_STEP);
 	if (c->step == IN_AUTH)
-		return take_auth(s, c, of);
+		return take_auth(of);
 	if (c->left)
 		return take_rest(s, c);
 	if (c->kept)
-		return take_piece(s, c);
-	return take_start(s, c);
-}
-
-/* Gives up on a connection. Returns an enum taken. */
-__noinline int give_up(__u32 of, __u32 why)
-{
-	struct sending *s = this_sending(of);
-
-	return s ? stay_out(s, find_stream(&s->key, s->owner), why) : TAKEN_ALL;
+		return take_piece(of);
+	return take_start(of);
 }
 
 #endif

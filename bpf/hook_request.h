@@ -222,7 +222,7 @@ __noinline int take_part(__u32 of)
 /* Reports that what there is was not read. */
 __noinline int refuse(__u32 of, __u32 why)
 {
-	deliver(of, give_up(of, why));
+	deliver(of, stay_out(of, why));
 	return 0;
 }
 
