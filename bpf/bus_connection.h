@@ -95,7 +95,6 @@ struct sending {
 	__u64 size;
 	__u32 unread;
 	__u32 answer; /* set if it is one */
-	__u8 text[AUTH_CHUNK];
 };
 
 /* The programs that have one of their own: they may preempt each other, but not

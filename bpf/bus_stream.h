@@ -100,21 +100,22 @@ __noinline __u32 auth_byte(__u32 line, __u32 byte)
 	return at | (byte == '\r' ? LINE_RETURN : 0);
 }
 
-/* Looks for the line that ends the authentication in the first n bytes of the text.
- * Returns how many bytes belong to it, and from bit 16 on what auth_byte said of the
- * last one. */
-__noinline __u32 scan_auth(__u32 of, __u32 n, __u32 line)
+/* Looks for the line that ends the authentication in n bytes. Returns how many belong to
+ * it, and from bit 16 on what auth_byte said of the last one. */
+__noinline __u32 scan_auth(__u64 text, __u32 n, __u32 line)
 {
-	struct sending *s = this_sending(of);
 	__u32 i;
 
-	if (!s)
-		return 0;
-	for (i = 0; i < AUTH_CHUNK && i < n; i++) {
-		__u32 at = i;
+	for (i = 0; i < AUTH_CHUNK; i++) {
+		__u8 byte = 0;
 
-		asm volatile("" : "+r"(at)); /* so that the mask stays */
-		line = auth_byte(line, s->text[at & (AUTH_CHUNK - 1)]);
+		/* so that the end of the loop stays a constant: verifiers before 6.8 do
+		 * not find the end of one that ends at a number that they don't know */
+		asm volatile("" : "+r"(n));
+		if (i >= n)
+			break;
+		bpf_probe_read_kernel(&byte, sizeof(byte), (void *)text + i);
+		line = auth_byte(line, byte);
 		if (line >= AUTH_ENDS)
 			return (i + 1) | line << 16;
 	}
@@ -136,9 +137,9 @@ __noinline int take_auth(__u32 of)
 	n = s->len;
 	if (n > AUTH_CHUNK)
 		n = AUTH_CHUNK;
-	if (!s->at || bpf_probe_read_kernel(s->text, n, (void *)s->at))
+	if (!s->at)
 		return stay_out(of, BUS_OUT_OF_STEP);
-	result = scan_auth(of, n, c->line);
+	result = scan_auth(s->at, n, c->line);
 	c->line = result >> 16;
 	if (c->line == AUTH_UNCLEAR)
 		return stay_out(of, BUS_OUT_OF_STEP);

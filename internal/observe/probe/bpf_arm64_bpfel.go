@@ -563,7 +563,6 @@ type bpfSending struct {
 	Size        uint64
 	Unread      uint32
 	Answer      uint32
-	Text        [128]uint8
 }
 
 type bpfShare struct {
