@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -92,11 +91,10 @@ func swap(conn *net.UnixConn, call []byte) error {
 
 // fillSocket asks the bus until the socket takes no more, and is in step with it then.
 func fillSocket(conn *net.UnixConn) error {
-	ask, err := message(9, theBus, theBus, "NameHasOwner", strings.Repeat("long", 128))
+	ask, err := message(9, theBus, theBus, "NameHasOwner", strings.Repeat("long", 1<<12)) // so that few fill it
 	if err != nil {
 		return err
 	}
-	binary.LittleEndian.PutUint32(ask[8:], 9)
 	return onSocket(conn, func(fd int) error {
 		for {
 			n, err := unix.Write(fd, ask)
