@@ -26,7 +26,7 @@ struct connection {
 	__u64 size;    /* of a message that comes in pieces, 0 until it is known */
 	__u64 told_ns; /* when it was last reported that something is unread */
 	__u32 kept;    /* bytes of that message in its buffer */
-	__u32 tid;     /* who sends the message under way */
+	__u32 pid;     /* of the process that sends the message under way */
 	__u32 step;
 	__u32 unread; /* enum bus_unread, why it is out of step */
 	__u32 line;   /* of the authentication: enum line */

@@ -6,8 +6,8 @@
  * A connection that is not known begins with the authentication, or was there before
  * nsblame. Then it is taken to be between two messages if what is sent begins as one.
  *
- * By splice, out of band, or by two threads that take turns within a message, no client
- * of D-Bus sends. After that the beginning of a message would be a matter of belief. So
+ * By splice, out of band, or by two processes that take turns within a message, no client
+ * of D-Bus sends. (Two threads may: Go moves what it runs between them.) After that the beginning of a message would be a matter of belief. So
  * the connection stays out of step, and whatever is sent over it is reported as unread.
  */
 #ifndef NSBLAME_BUS_STREAM_H
@@ -21,6 +21,11 @@ enum taken {
 	TAKEN_MORE = 1 << 0,	/* there is more to take */
 	TAKEN_MESSAGE = 1 << 1, /* there is a message to report, or something unread */
 };
+
+static __always_inline __u32 this_process(void)
+{
+	return bpf_get_current_pid_tgid() >> 32;
+}
 
 static __always_inline void pass(struct sending *s, __u64 n)
 {
@@ -204,7 +209,7 @@ static __always_inline int take_whole(struct sending *s, struct connection *c, _
 	if (c) {
 		c->step = IN_STEP;
 		c->left = size - s->have;
-		c->tid = this_thread();
+		c->pid = this_process();
 	}
 	return TAKEN_MESSAGE | TAKEN_MORE;
 }
@@ -234,7 +239,7 @@ __noinline int take_piece(__u32 of)
 		n = BUS_DATA;
 	if (!p || !s->at || bpf_probe_read_kernel(p->data + kept, n, (void *)s->at))
 		return stay_out(of, BUS_OUT_OF_STEP);
-	c->tid = this_thread();
+	c->pid = this_process();
 	c->kept = kept + n;
 	pass(s, n);
 	if (c->kept < want)
@@ -377,7 +382,7 @@ __noinline int take_next(__u32 of)
 		return take_start(of);
 	if (c->step == STAYS_OUT)
 		return tell_unread(s, c, c->unread);
-	if ((c->left || c->kept) && c->tid != this_thread())
+	if ((c->left || c->kept) && c->pid != this_process())
 		return stay_out(of, BUS_OUT_OF_STEP);
 	if (c->step == IN_AUTH)
 		return take_auth(of);

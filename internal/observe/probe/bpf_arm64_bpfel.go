@@ -90,7 +90,7 @@ type bpfConnection struct {
 	Size    uint64
 	ToldNs  uint64
 	Kept    uint32
-	Tid     uint32
+	Pid     uint32
 	Step    uint32
 	Unread  uint32
 	Line    uint32
