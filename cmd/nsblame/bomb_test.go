@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -179,7 +180,8 @@ func detonate(t *testing.T, file []byte, out io.Writer) *watched {
 	w := &watched{codes: make(map[event.DamageCode]int)}
 	collector := report.NewCollector()
 	_, err = engine.Run(context.Background(), fuzzed{r}, engine.Options{Consumers: []finding.Consumer{
-		w, collector, judged{condition.NewJudge([]condition.Condition{{Name: condition.Leaked}, {Name: condition.Lost}})},
+		w, collector,
+		judged{condition.NewJudge([]condition.Condition{{Name: condition.Leaked}, {Name: condition.Lost}})},
 		render.NewText(out, io.Discard, render.TextOptions{Tree: true, Life: true}),
 	}})
 	if err != nil {
@@ -243,7 +245,7 @@ func TestMaxMemory(t *testing.T) {
 		damages, programs := 0, 0
 		for {
 			ev, err := r.Next()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {

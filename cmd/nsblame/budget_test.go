@@ -97,6 +97,7 @@ func TestBoundsAreDocumented(t *testing.T) {
 }
 
 func boundsTable(t *testing.T) string {
+	t.Helper()
 	var out strings.Builder
 	out.WriteString("| what | KiB at most | in |\n|---|--:|---|\n")
 	row := func(list []bounded.Budget, in string) {

@@ -47,6 +47,7 @@ func floodID(i uint64) event.ProcessID {
 }
 
 func newFlood(t *testing.T) *flood {
+	t.Helper()
 	f := &flood{t: t, argv: strings.Repeat("x", 64<<10), unit: strings.Repeat("y", 60<<10)}
 	f.message = floodCall(t)
 	init, manager := event.ProcessID{PID: 1, StartNS: 1}, event.ProcessID{PID: 100, StartNS: 2}
@@ -65,6 +66,7 @@ func newFlood(t *testing.T) *flood {
 
 // floodCall asks a user's manager to start a unit.
 func floodCall(t *testing.T) []byte {
+	t.Helper()
 	m := &dbus.Message{
 		Type: dbus.TypeMethodCall, Body: []any{"foo.service", "replace"},
 		Headers: map[dbus.HeaderField]dbus.Variant{

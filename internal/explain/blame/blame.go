@@ -18,7 +18,6 @@ type Blamer struct {
 	creations, inits queue
 	// crowded counts those that could not wait any longer.
 	crowded uint64
-	now     uint64
 	runs    runs
 	// ends tells how processes ended.
 	ends *bounded.Store[event.ProcessID, *event.Process]
@@ -49,7 +48,6 @@ func (b *Blamer) Observe(ev event.Event) {
 	if _, damage := ev.Body.(*event.Damage); b.inGap && !damage {
 		b.inGap, b.since = false, max(b.since, ev.BootNS)
 	}
-	b.now = max(b.now, ev.BootNS)
 	b.requests.Observe(ev)
 	switch body := ev.Body.(type) {
 	case *event.Host:

@@ -58,12 +58,12 @@ func (q *queue) all() { q.due = append(q.due, q.waiting.TakeAll()...) }
 // rest returns whatever is left, in the order in which it came.
 func (q *queue) rest() []*pending {
 	q.all()
-	return q.take(0)
+	return q.take()
 }
 
-// take returns those that are due at a time, in the order in which they came.
-func (q *queue) take(now uint64) []*pending {
-	list := append(q.due, q.waiting.Expire(now)...)
+// take returns those that are due, in the order in which they came.
+func (q *queue) take() []*pending {
+	list := q.due
 	q.due = nil
 	slices.SortFunc(list, func(x, y *pending) int { return cmp.Compare(x.order, y.order) })
 	return list
@@ -76,7 +76,7 @@ func (q *queue) wait(p *pending, m *missing) []*pending {
 	if m.tooMany || p.tries >= maxTries {
 		return []*pending{p}
 	}
-	terms := bounded.Terms[event.Question]{Keys: m.questions, Deadline: m.until, Order: p.order, Size: p.creation.Size()}
+	terms := bounded.Terms[event.Question]{Keys: m.questions, Order: p.order, Size: p.creation.Size()}
 	if len(m.questions) > 0 {
 		terms.Owner = share(m.questions[0])
 	}
@@ -86,8 +86,6 @@ func (q *queue) wait(p *pending, m *missing) []*pending {
 // missing is what a try to build a chain asked in vain.
 type missing struct {
 	questions []event.Question
-	// until is when the time alone may decide, 0 for never.
-	until uint64
 	// tooMany is set if not all questions were put.
 	tooMany bool
 }
@@ -105,17 +103,10 @@ func (m *missing) note(question event.Question) bool {
 	return true
 }
 
-// waitUntil has a chain that is blocked looked at again at a time since boot.
-func (m *missing) waitUntil(bootNS uint64) {
-	if m.until == 0 || bootNS < m.until {
-		m.until = bootNS
-	}
-}
-
 // look builds the chains of those that are due, and gives those that need not wait
 // any more to done, with their causes.
 func (b *Blamer) look(q *queue, build func(*solver) verdict, done func(*pending, *finding.Attribution)) {
-	for _, p := range q.take(b.now) {
+	for _, p := range q.take() {
 		b.missing = missing{}
 		if out, ok := b.solve(p.creation, build); ok {
 			done(p, out)
@@ -137,13 +128,3 @@ func tooMany(c *lineage.Creation) *finding.Attribution {
 
 // Crowded counts the creations that could not wait for answers, because too many did.
 func (b *Blamer) Crowded() uint64 { return b.crowded }
-
-// Deadline is when the passing of time may complete a chain, nanoseconds since boot;
-// 0 if it does not.
-func (b *Blamer) Deadline() uint64 {
-	first, second := b.creations.waiting.Deadline(), b.inits.waiting.Deadline()
-	if first == 0 || second != 0 && second < first {
-		return second
-	}
-	return first
-}

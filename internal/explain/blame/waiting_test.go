@@ -14,6 +14,7 @@ const userManager = "/user.slice/user-1000.slice/user@1000.service"
 
 // silence is a story in which a user's manager does not answer: somebody stopped it.
 func silence(t *testing.T) *story {
+	t.Helper()
 	s := tell(t)
 	s.process(100, 1, userManager+"/init.scope", "/usr/lib/systemd/systemd", "systemd", "--user")
 	s.process(101, 100, userManager+"/app.slice/x.service", "/bin/evil", "evil")

@@ -125,12 +125,6 @@ func (l *links[T]) at() *links[T] { return l }
 // chain is a list whose members know their place.
 type chain[T any] struct{ first, last *T }
 
-// linked is what can be part of a chain.
-type linked[T any] interface {
-	*T
-	at() *links[T]
-}
-
 func (c *chain[T]) push(t *T) {
 	l := linksOf(t)
 	l.prev, l.next = c.last, nil

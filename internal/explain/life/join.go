@@ -43,8 +43,10 @@ func (t *Tracker) join(at uint64, n *event.NetnsJoin) {
 	t.order++
 	dropped := t.pending.Add(j, bounded.Terms[joinKey]{
 		Keys: []joinKey{
-			{by: byProcess, process: n.Process}, {by: byThread, process: n.Process, tid: n.TID},
-			{by: byNamespace, serial: n.Serial}, {by: byLeave, serial: n.Serial, tid: n.TID},
+			{by: byProcess, process: n.Process},
+			{by: byThread, process: n.Process, tid: n.TID},
+			{by: byNamespace, serial: n.Serial},
+			{by: byLeave, serial: n.Serial, tid: n.TID},
 		},
 		Deadline: at + t.execWait, Order: t.order, Owner: bounded.ShareOfUser(p.UID), Size: sizeOfJoin(j),
 	})

@@ -88,7 +88,7 @@ func (r *run) read(ctx context.Context, src Source) error {
 		for _, q := range r.blamer.Asks() {
 			src.Ask(q)
 		}
-		if next := earlier(earlier(r.tree.Deadline(), r.tracker.Deadline()), r.blamer.Deadline()); next != deadline {
+		if next := earlier(r.tree.Deadline(), r.tracker.Deadline()); next != deadline {
 			deadline = next
 			src.WakeAt(deadline)
 		}
