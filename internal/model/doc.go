@@ -18,7 +18,7 @@
 //     from what it made visible (truth.go).
 //
 // A plan that fails is shrunk: what is not needed for the failure is left out, and
-// the rest is told as a story.
+// the rest becomes a story to read.
 //
 // # Files
 //

@@ -13,7 +13,7 @@ import (
 // causeKind is a kind of beginning of a run.
 type causeKind int
 
-// The kinds. Those of a dependency are told by what the other unit was started for.
+// The kinds. That of a dependency is what the other unit was started for.
 const (
 	byNothing causeKind = iota
 	byItself            // a process that acted for itself
@@ -258,7 +258,7 @@ func (t *truth) doubt(r *run) string {
 	return ""
 }
 
-// reach is until when an attempt can have had an effect, as far as the stream shows:
+// reach is until when an attempt can have had an effect by what the stream shows:
 // a request until its job is seen to be over, or its refusal.
 func (t *truth) reach(a *attempt) uint64 {
 	switch {

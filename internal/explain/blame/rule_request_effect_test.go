@@ -423,7 +423,7 @@ func TestTheFailureOfAnotherUnit(t *testing.T) {
 	}
 }
 
-// A job whose end nobody was told of is not there for ever: what began the run before
+// A job whose end nobody heard of is not there for ever: what began the run before
 // does not begin the next one.
 func TestAJobWhoseEndIsNotHeard(t *testing.T) {
 	s := tell(t)

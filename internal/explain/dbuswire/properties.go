@@ -14,7 +14,7 @@ type Room struct {
 	// Left is for everything, Lists of that for what stands in lists, Text for
 	// one text.
 	Left, Lists, Text int
-	// Cut is set once something was left out for want of room.
+	// Cut is set once something was left out because there was no room.
 	Cut bool
 }
 
@@ -42,7 +42,7 @@ func (m *Room) takeInList(n int) bool {
 }
 
 // Properties reads the body of a whole reply that is a dictionary of variants
-// (a{sv}), of which it keeps those that are wanted, as far as there is room. Of a
+// (a{sv}), of which it keeps those that are wanted and that there is room for. Of a
 // type that an [Arg] can't hold, a property is left out.
 func Properties(reply []byte, wanted func(name string) bool, room *Room) (map[string]Arg, error) {
 	m, r, err := replyBody(reply)

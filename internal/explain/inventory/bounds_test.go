@@ -37,7 +37,7 @@ func size(inv *Inventory) int {
 }
 
 // However much a user piles up, what is listed has a bound in bytes, what is left
-// out is told, and nothing that is held counts as a leak.
+// out is reported, and nothing that is held counts as a leak.
 func TestAnInventoryHasABound(t *testing.T) {
 	long := strings.Repeat("x", 4000)
 	cgroup := process(1, 1, "/user.slice/"+long)

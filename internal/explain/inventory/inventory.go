@@ -338,7 +338,7 @@ func (b *Builder) keepCgroup(p *Process) {
 	}
 }
 
-// describe has a process completed, as far as there is room.
+// describe has a process completed where there is room.
 func (b *Builder) describe(p *Process, complete func(*Process)) {
 	complete(p)
 	size := len(p.Program.Exe)

@@ -103,7 +103,7 @@ func effects(jobs []*Job, list []*Request, begun, before uint64) []Effect {
 
 // MayBe reports whether a request without a sign may have had the job that began a run
 // after all: the manager had a new job right after it. If it had none, the request has
-// had no effect, for whoever asks is told of the job (src/core/dbus.c, bus_foreach_bus,
+// had no effect, for the job is announced to whoever asks (src/core/dbus.c, bus_foreach_bus,
 // with the job's own bus_track), unless he wanted no answer and is gone.
 func (t *Tracker) MayBe(e *Effect) bool {
 	switch at, lost := t.lost[ownerless]; {
@@ -249,7 +249,7 @@ func (t *Tracker) HasJob(q *Request, unit string, begun, before, ended uint64) b
 }
 
 // MayHaveMissed reports whether somebody may have asked a manager for something in a
-// time without that being in the stream, be it root alone or anybody by calling a name.
+// time without that being in the stream: root, or with byName anybody who calls a name.
 func (t *Tracker) MayHaveMissed(owner Owner, byName bool, from, until uint64) bool {
 	for _, at := range t.lost {
 		if at+maxFlightNS >= from {

@@ -18,7 +18,7 @@ import (
 // The kernel may take longer to take the programs away: for each function with fentry
 // programs it waits until no task can be in what it made for that function
 // (kernel/trace/ftrace.c, ftrace_shutdown), which takes 0.1 s and more. Nobody has to
-// wait for that where the programs can be told to do nothing.
+// wait for that where a flag has the programs do nothing.
 func (coll *collection) detach() error {
 	coll.mu.Lock()
 	defer coll.mu.Unlock()

@@ -65,8 +65,8 @@ func size(u *event.UnitState) int {
 	return n
 }
 
-// Whatever a user's manager says, what is kept of a unit has a bound, and that
-// something is missing is told.
+// Whatever a user's manager says, what is kept of a unit has a bound, and what
+// is missing is reported.
 func TestWhatAManagerSaysIsBounded(t *testing.T) {
 	long := strings.Repeat("x", 900<<10)
 	many := func(s string, n int) dbus.Variant {
