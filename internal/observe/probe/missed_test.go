@@ -63,13 +63,13 @@ func TestMissedExecIsMadeUpFor(t *testing.T) {
 
 // skipIfRefused skips a test that the kernel does not allow, or not this user; any
 // other error is a failure.
-func skipIfRefused(t testing.TB, err error) {
-	t.Helper()
+func skipIfRefused(tb testing.TB, err error) {
+	tb.Helper()
 	var refused *kernel.UnsupportedError
 	if errors.As(err, &refused) {
-		t.Skip("this kernel or these rights don't allow it: ", err)
+		tb.Skip("this kernel or these rights don't allow it: ", err)
 	}
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }

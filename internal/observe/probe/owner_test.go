@@ -20,12 +20,12 @@ import (
 const tracepointGroups = 5
 
 // watchProcesses attaches the probes on fork, exec and exit.
-func watchProcesses(t testing.TB) *collection {
-	t.Helper()
+func watchProcesses(tb testing.TB) *collection {
+	tb.Helper()
 	coll, err := newCollection(choose(Options{Life: true}, kernel.HierarchyUnified))
-	skipIfRefused(t, err)
-	t.Cleanup(func() { _ = coll.Close() })
-	skipIfRefused(t, coll.attachGroups(groups[:tracepointGroups]))
+	skipIfRefused(tb, err)
+	tb.Cleanup(func() { _ = coll.Close() })
+	skipIfRefused(tb, coll.attachGroups(groups[:tracepointGroups]))
 	return coll
 }
 

@@ -120,16 +120,16 @@ func newCollection(set settings) (*collection, error) {
 }
 
 // size gives the maps their sizes, on a machine with so many processors.
-func (set settings) size(maps map[string]*ebpf.MapSpec, cpus int) {
-	maps[bpfMapStoryRecords].MaxEntries = uint32(set.ring)
-	maps[bpfMapBusRecords].MaxEntries = uint32(set.busRing())
+func (s settings) size(maps map[string]*ebpf.MapSpec, cpus int) {
+	maps[bpfMapStoryRecords].MaxEntries = uint32(s.ring)
+	maps[bpfMapBusRecords].MaxEntries = uint32(s.busRing())
 	maps[bpfMapAlarms].MaxEntries = uint32(os.Getpagesize())
-	maps[bpfMapProcesses].MaxEntries = set.processes
-	maps[bpfMapPrograms].MaxEntries = set.programs
-	maps[bpfMapCgroups].MaxEntries = set.cgroups
+	maps[bpfMapProcesses].MaxEntries = s.processes
+	maps[bpfMapPrograms].MaxEntries = s.programs
+	maps[bpfMapCgroups].MaxEntries = s.cgroups
 	maps[bpfMapCounters].MaxEntries = uint32(cpus) * uint32(bpfCounterCOUNTERS_ROOM)
-	maps[bpfMapCosts].MaxEntries = maxCosts(set)
-	if !set.preallocate {
+	maps[bpfMapCosts].MaxEntries = maxCosts(s)
+	if !s.preallocate {
 		return
 	}
 	for _, m := range maps {

@@ -70,7 +70,8 @@ func TestCodesHaveWords(t *testing.T) {
 		finding.Restart{},
 		finding.Dependency{},
 		finding.Triggered{},
-		finding.Outcome{}, finding.Outcome{Failed: true},
+		finding.Outcome{},
+		finding.Outcome{Failed: true},
 		finding.Boot{},
 	} {
 		if causeText(c) != "" || c == (finding.Job{}) { // one without a method says nothing
