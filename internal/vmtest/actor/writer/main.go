@@ -26,6 +26,8 @@ import (
 	"strings"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/nsblame/nsblame/internal/vmtest/rawbus"
 )
 
 const theBus = "org.freedesktop.DBus"
@@ -41,7 +43,7 @@ func run(args []string) error {
 	if len(args) != 1 {
 		return fmt.Errorf("usage: writer NAME")
 	}
-	conn, err := connect()
+	conn, err := rawbus.Dial("/run/dbus/system_bus_socket")
 	if err != nil {
 		return err
 	}
@@ -68,32 +70,6 @@ func run(args []string) error {
 	default:
 		return nil
 	}
-}
-
-// connect returns a connection on which messages can be sent. It does not wait for
-// more than the bus demands.
-func connect() (*net.UnixConn, error) {
-	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Net: "unix", Name: "/run/dbus/system_bus_socket"})
-	if err != nil {
-		return nil, err
-	}
-	auth := fmt.Sprintf("\x00AUTH EXTERNAL %x\r\n", fmt.Sprint(os.Getuid()))
-	if _, err := io.WriteString(conn, auth); err != nil {
-		return nil, err
-	}
-	line, err := bufio.NewReader(conn).ReadString('\n')
-	if err != nil {
-		return nil, err
-	}
-	if line[:2] != "OK" {
-		return nil, fmt.Errorf("the bus says %q", line)
-	}
-	hello, err := message(1, theBus, theBus, "Hello")
-	if err != nil {
-		return nil, err
-	}
-	_, err = conn.Write(append([]byte("BEGIN\r\n"), hello...))
-	return conn, err
 }
 
 // send calls a name.
