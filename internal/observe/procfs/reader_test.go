@@ -133,10 +133,12 @@ func TestHangingReadsAreBounded(t *testing.T) {
 			t.Errorf("%d were read, %d hang", len(was), p.reads.Load())
 		}
 		time.Sleep(2 * time.Hour)
+		synctest.Wait() // they have returned, and what they read is ours to change
 		p.takes = nil
 		if was, not := read(t, r, pids(1, 500)); len(was) != 500 {
 			t.Errorf("later: %d were read, %d given up", len(was), len(not))
 		}
+		synctest.Wait()
 		if r.all.stuck != 0 || len(r.users) > maxUsers {
 			t.Errorf("%d hang, %d users", r.all.stuck, len(r.users))
 		}

@@ -38,6 +38,12 @@ func (f *fakeAsker) unitThatRan(ctx context.Context, name string, _ *event.Manag
 	}
 }
 
+func (f *fakeAsker) count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.asked
+}
+
 // answers keeps what was answered, and when.
 type answers struct {
 	mu   sync.Mutex
@@ -104,8 +110,8 @@ func TestAManagerThatDoesNotAnswer(t *testing.T) {
 				}
 				time.Sleep(time.Minute)
 				checkHeldUp(t, &got, begun, asked)
-				if tt.asker.asked > tt.asked {
-					t.Errorf("it was asked %d times", tt.asker.asked)
+				if n := tt.asker.count(); n > tt.asked {
+					t.Errorf("it was asked %d times", n)
 				}
 				a.Close()
 				time.Sleep(2 * forever) // what hangs returns
@@ -119,6 +125,8 @@ const forever = 1000 * time.Hour
 // checkHeldUp fails unless all were answered, the others at once.
 func checkHeldUp(t *testing.T, got *answers, begun time.Time, asked int) {
 	t.Helper()
+	got.mu.Lock()
+	defer got.mu.Unlock()
 	if len(got.list) != 3*asked {
 		t.Errorf("of %d questions, %d were answered", 3*asked, len(got.list))
 	}
