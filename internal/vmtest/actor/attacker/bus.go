@@ -9,8 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"syscall"
-	"time"
 
 	"github.com/godbus/dbus/v5"
 	"golang.org/x/sys/unix"
@@ -44,7 +44,7 @@ func pieces(_ string, began func()) error {
 	}
 	sizes := []int{1, 3, 16, 100}
 	serial := uint32(1)
-	return again(began, func() error {
+	return again(slow, began, func() error {
 		serial++
 		call, err := rawbus.Call{Serial: serial, Name: rawbus.Bus, Path: "/", Interface: rawbus.Bus, Member: "GetId"}.Bytes()
 		size := sizes[int(serial)%len(sizes)]
@@ -62,9 +62,9 @@ func names(_ string, began func()) error {
 	if err != nil {
 		return err
 	}
-	const atOnce = 20
+	const atOnce = 10
 	serial := uint32(1)
-	return again(began, func() error {
+	return again(slow, began, func() error {
 		var calls bytes.Buffer
 		for range atOnce {
 			serial++
@@ -94,7 +94,7 @@ func unsent(_ string, began func()) error {
 		return err
 	}
 	serial := uint32(1)
-	return again(began, func() error {
+	return again(quick, began, func() error {
 		serial++
 		request, err := start(serial, "StartUnit", 0)
 		if err != nil {
@@ -118,7 +118,7 @@ func noReply(_ string, began func()) error {
 		return err
 	}
 	serial := uint32(1)
-	return again(began, func() error {
+	return again(slowest, began, func() error {
 		for _, member := range []string{"StartUnit", "RestartUnit"} {
 			serial++
 			request, err := start(serial, member, dbus.FlagNoReplyExpected)
@@ -162,9 +162,14 @@ func (b *ownBus) close() {
 	_ = b.listener.Close()
 }
 
-// ownFlood sends as fast as it can, and writes now and then how often it did.
-func ownFlood(_ string, began func()) error {
-	bus, err := newBus(filepath.Join(runtimeDir(), "systemd-flood"))
+// ownFlood sends so much at once, again and again, and writes now and then how much
+// that was.
+func ownFlood(arg string, began func()) error {
+	atOnce, err := strconv.Atoi(arg)
+	if err != nil {
+		return err
+	}
+	bus, err := newBus(filepath.Join(runtimeDir(), "bus"))
 	if err != nil {
 		return err
 	}
@@ -173,16 +178,19 @@ func ownFlood(_ string, began func()) error {
 	if err != nil {
 		return err
 	}
-	began()
-	const many = 100_000
-	for n := 1; ; n++ {
-		if _, err := bus.client.Write(request); err != nil {
-			return err
+	const many = 10_000
+	sent := 0
+	return again(quick, began, func() error {
+		for range atOnce {
+			if _, err := bus.client.Write(request); err != nil {
+				return err
+			}
+			if sent++; sent%many == 0 {
+				fmt.Println(sent, "sent")
+			}
 		}
-		if n%many == 0 {
-			fmt.Println(n, "sent")
-		}
-	}
+		return nil
+	})
 }
 
 // inside is set for the process in namespaces of its own.
@@ -213,7 +221,7 @@ func forged(arg string, began func()) error {
 	if err != nil {
 		return err
 	}
-	return again(began, func() error {
+	return again(quick, began, func() error {
 		for _, path := range []string{decoy, rawbus.System} {
 			bus, err := newBus(path)
 			if err != nil {
@@ -245,13 +253,7 @@ func enter() error {
 
 // namespaces creates one after the other.
 func namespaces(_ string, began func()) error {
-	return again(began, func() error {
-		if err := newNamespace(); err != nil {
-			return err
-		}
-		time.Sleep(20 * pace)
-		return nil
-	})
+	return again(slowest, began, newNamespace)
 }
 
 // newNamespace has a child be born in a network namespace.

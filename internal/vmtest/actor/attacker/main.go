@@ -2,7 +2,7 @@
 // bring it down, until it is killed. It writes "ready" once it has begun.
 //
 //	namespaces  namespaces, one after the other, in the cgroup that it runs in
-//	own-flood   requests to a socket of its own that might be a bus
+//	own-flood N requests to its own bus, so many at a time
 //	forged      a system bus of its own, in a mount namespace of its own, at
 //	            addresses that sockets of other names have just had
 //	names       calls on the system bus to names that nobody has, each to another
@@ -44,12 +44,21 @@ func run(args []string) error {
 	return attacks[args[0]](strings.Join(args[1:], " "), func() { fmt.Println("ready") })
 }
 
-// pace keeps an attack from taking all of an emulated CPU, on which nobody else would
-// get anything done.
-const pace = 20 * time.Millisecond
+// An attack must not take all of an emulated CPU, nor may it keep the bus or the
+// manager busy. Nobody else would get anything done, and nothing would be shown. So
+// each has a pace.
+const (
+	// quick is for what costs nobody but the attacker, and for each attempt much less
+	// than this.
+	quick = 20 * time.Millisecond
+	// slow is for what others have to deal with.
+	slow = 100 * time.Millisecond
+	// slowest is for what costs them much.
+	slowest = 400 * time.Millisecond
+)
 
 // again does something for ever, or until it fails, at a pace.
-func again(began func(), do func() error) error {
+func again(pace time.Duration, began func(), do func() error) error {
 	for first := true; ; first = false {
 		if err := do(); err != nil {
 			return err
