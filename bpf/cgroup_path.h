@@ -4,7 +4,7 @@
  * its cgroup, and the path goes with its last hold.
  *
  * A path is that of the version 2 hierarchy or, where that is not in use, of
- * version 1's name=systemd.
+ * version 1's name=systemd. Whoever has a directory chooses the names in it.
  */
 #ifndef NSBLAME_CGROUP_PATH_H
 #define NSBLAME_CGROUP_PATH_H
@@ -111,7 +111,7 @@ __noinline __u64 step_cgroup(__u64 id, __u64 kernfs_node)
 	struct cgroup_path *path = bpf_map_lookup_elem(&cgroups, &id);
 	struct kernfs_node *kn = (void *)kernfs_node;
 	struct kernfs_node *parent = kernfs_parent(kn);
-	__u32 len;
+	__u32 len, uid;
 
 	if (!path || !parent)
 		return 0;
@@ -119,6 +119,11 @@ __noinline __u64 step_cgroup(__u64 id, __u64 kernfs_node)
 	if (len >= CGROUP_STARTS) {
 		path->rec.cut = 1;
 		return 0;
+	}
+	uid = BPF_CORE_READ(kn, iattr, ia_uid.val);
+	if (uid) {
+		path->rec.delegated = len;
+		path->rec.delegated_uid = uid;
 	}
 	len = append_component(path->rec.path, clamp(len, CGROUP_STARTS), BPF_CORE_READ(kn, name));
 	path->rec.len = len;

@@ -100,10 +100,20 @@ struct mm_struct {
 	struct file *exe_file;
 };
 
+typedef struct {
+	__u32 val;
+} kuid_t;
+
+/* fs/kernfs/kernfs-internal.h */
+struct kernfs_iattrs {
+	kuid_t ia_uid;
+};
+
 struct kernfs_node {
 	struct kernfs_node *parent; /* up to 6.14 */
 	const char *name;
 	__u64 id;
+	struct kernfs_iattrs *iattr; /* NULL while it is root's */
 };
 
 struct kernfs_node___v615 {
@@ -129,10 +139,6 @@ struct cgrp_cset_link {
 	struct cgroup *cgrp;
 	struct list_head cgrp_link;
 };
-
-typedef struct {
-	__u32 val;
-} kuid_t;
 
 struct user_namespace;
 

@@ -128,6 +128,10 @@ struct cgroup_record {
 	__u64 boot_ns;
 	__u64 id;
 	__u32 len;
+	/* How many bytes of path are names in a directory that is not root's: of the
+	 * outermost one, which belongs to delegated_uid. */
+	__u32 delegated;
+	__u32 delegated_uid;
 	__u32 pad;
 	__u8 path[CGROUP_MAX];
 };

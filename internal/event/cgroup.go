@@ -8,9 +8,20 @@ type Cgroup struct {
 	Path string
 	// Truncated is set when leading parts of Path are missing.
 	Truncated bool
+	// Delegated says which of its names are not the machine's.
+	Delegated Delegation
 }
 
 func (*Cgroup) body() {}
+
+// Delegation says which names of a path somebody has chosen to whom a directory on
+// the way belongs, and who is not root. The zero Delegation stands for none.
+type Delegation struct {
+	// Names is how many there are, at the end of the path.
+	Names uint32
+	// UID is whose directory they are in, the outermost one.
+	UID uint32
+}
 
 // Active lists the cgroups with processes in them, at the beginning of the stream
 // and at its end. A list can be spread over several events. Nothing refers to it,
@@ -30,9 +41,10 @@ func (*Active) body() {}
 
 // Population is a cgroup with the number of processes in it.
 type Population struct {
-	// Path and Truncated are as in Cgroup.
+	// Path, Truncated and Delegated are as in Cgroup.
 	Path      string
 	Truncated bool
+	Delegated Delegation
 	// Processes is how many were in it.
 	Processes uint32
 }

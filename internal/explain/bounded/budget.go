@@ -66,10 +66,13 @@ func ShareOfUser(uid uint32) event.Owner {
 // noPIDNamespace is the number of no pid namespace (include/linux/proc_ns.h).
 const noPIDNamespace = 1
 
-// ShareOfCgroup is whose share a cgroup is charged to: the user's in whose slice it
-// is, otherwise the machine's.
-func ShareOfCgroup(path string) event.Owner {
-	rest, isUser := strings.CutPrefix(path, "/user.slice/user-")
+// ShareOfCgroup is whose share a cgroup is charged to: the user's who has named it, or
+// in whose slice it is, otherwise the machine's.
+func ShareOfCgroup(c *event.Cgroup) event.Owner {
+	if c.Delegated.Names > 0 {
+		return ShareOfUser(c.Delegated.UID)
+	}
+	rest, isUser := strings.CutPrefix(c.Path, "/user.slice/user-")
 	digits, _, isSlice := strings.Cut(rest, ".slice")
 	uid, err := strconv.ParseUint(digits, 10, 32)
 	if !isUser || !isSlice || err != nil {

@@ -13,8 +13,8 @@ import (
 type Claim struct {
 	// Claimed is set if it was somebody else.
 	Claimed bool
-	// UID is the user below whose manager or session the name stands, if HasUID.
-	// It is not known for a name behind a cut.
+	// UID is the user below whose manager or session the name stands, or in whose
+	// directory, if HasUID. It is not known for a name behind a cut.
 	UID    uint32
 	HasUID bool
 	// Within is the id of the outermost container in which it was chosen, empty if
@@ -62,7 +62,11 @@ func (p *Placement) UnitNames() []string {
 	if manager == "" {
 		return []string{p.Unit}
 	}
-	return []string{manager + "/" + p.Unit, manager + ".service"}
+	names := []string{manager + "/" + p.Unit}
+	if !p.Delegated {
+		names = append(names, manager+".service")
+	}
+	return names
 }
 
 // ContainerName is a container with whoever claims it: "docker:ID" for one of the

@@ -2,9 +2,12 @@ package cgroup
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/nsblame/nsblame/internal/event"
 )
 
 // The places of the tests below: what stands in front is the machine's.
@@ -46,6 +49,70 @@ func TestContainerOwner(t *testing.T) {
 	if c := ParseTail("cut/docker-" + idA + ".scope").Container; c == nil || c.ContainerName() != "?/docker:"+idA {
 		t.Errorf("behind a cut: %+v", c)
 	}
+}
+
+// TestDelegated: what root has given to somebody, he names as he likes. A container's
+// name there is his, and no unit's is the machine's.
+func TestDelegated(t *testing.T) {
+	his := func(names uint32) event.Delegation { return event.Delegation{Names: names, UID: 1000} }
+	for _, tc := range []struct {
+		about, path     string
+		delegated       event.Delegation
+		unit, container string
+	}{
+		{"a service of his", inService + "/docker/" + idA, his(2), "x.service", "user@1000/docker:" + idA},
+		{"a pod in it", inService + aPod + idA, his(4), "x.service", "user@1000/kubernetes:" + idA},
+		{"a unit in it", inService + "/cron.service/docker/" + idA, his(3), "x.service", "user@1000/docker:" + idA},
+		{"root's manager in it", inService + "/user@0.service/docker/" + idA, his(3), "x.service", "user@1000/docker:" + idA},
+		{"in a container of his", inService + "/docker/" + idA + "/docker/" + idB, his(4), "x.service", "user@1000/" + idA + "/docker:" + idB},
+		{"rootless podman in a service", inService + "/libpod-payload-" + idA, his(1), "x.service", "user@1000/podman:" + idA},
+		{"the container's own directory", "/system.slice/docker-" + idA + ".scope/x", his(1), "docker-" + idA + ".scope", "docker:" + idA},
+		{"in a container whose root is a user", "/lxc.payload.web/docker/" + idA, his(2), "", "web/docker:" + idA},
+		{"a part below root's", inService + "/docker/" + idA + "/x", his(1), "x.service", "docker:" + idA},
+		{"a slice", "/his.slice/cron.service/docker/" + idA, his(3), "user@1000/cron.service", "user@1000/docker:" + idA},
+		{"a manager's name in a slice", "/his.slice/user@0.service/cron.service", his(2), "user@1000/user@0.service", ""},
+		{"below the user's own manager", inUserUnit + "/docker/" + idA, his(4), "user@1000/x.service", "user@1000/docker:" + idA},
+		{"below another one's manager", inUserUnit + "/docker/" + idA, event.Delegation{Names: 4, UID: 7}, "user@1000/x.service", "user@1000/docker:" + idA},
+		{"below a capsule", "/capsule.slice/capsule@x.service/docker-" + idA + ".scope", his(1), "capsule@x/docker-" + idA + ".scope", "user@1000/docker:" + idA},
+		{"more names than there are", "/docker/" + idA, his(9), "", "user@1000/docker:" + idA},
+		{"root's", inService + "/docker/" + idA, event.Delegation{Names: 2}, "x.service", "docker:" + idA},
+	} {
+		p := ParseDelegated(tc.path, tc.delegated)
+		var unit, container string
+		if names := p.UnitNames(); len(names) > 0 {
+			unit = names[0]
+		}
+		if p.Container != nil {
+			container = p.Container.ContainerName()
+		}
+		if unit != tc.unit || container != tc.container {
+			t.Errorf("%s: in %q and %q, want %q and %q", tc.about, unit, container, tc.unit, tc.container)
+		}
+		if p.UnitClaimed() != strings.Contains(unit, "@") {
+			t.Errorf("%s: %s is claimed: %v", tc.about, unit, p.UnitClaimed())
+		}
+	}
+	if p := ParseDelegated("/his.slice/user-0.slice", his(1)); p.OwnerUID != 1000 {
+		t.Errorf("another's slice is taken for %+v", p)
+	}
+}
+
+// TestBelowADelegation: whatever a user makes in a directory that is his, neither a unit
+// nor a container of it is taken for the machine's, or for another user's.
+func TestBelowADelegation(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		front := rapid.SampledFrom([]string{inService, "/his.slice", "/his", "/user.slice/user-7.slice"}).Draw(t, "front")
+		below := pathGen().Draw(t, "below")
+		p := ParseDelegated(front+"/"+below, event.Delegation{Names: uint32(components(below)), UID: 1000})
+		if p.Unit != "" && p.Unit != "x.service" && (!p.UnitClaimed() || p.OwnerUID != 1000 || !p.HasOwner) {
+			t.Fatalf("%+v", p)
+		}
+		for _, c := range []*Container{p.Container, p.Outer, p.Monitor} {
+			if c != nil && (!c.Claimed || !c.HasUID || c.UID != 1000) {
+				t.Fatalf("%+v", *c)
+			}
+		}
+	})
 }
 
 // TestInContainer: the id alone is that of a container of the machine's, and

@@ -89,10 +89,10 @@ type containerWalk struct {
 	// inUnit is set below the first unit of the path. Only the machine's own names
 	// are in front of it.
 	inUnit bool
-}
-
-func (p *Placement) addContainers(path string) {
-	p.addContainersOf(containerWalk{}, path)
+	// machine is how many names are the machine's. Those behind have the claim
+	// delegated, unless that is the zero Claim.
+	machine   int
+	delegated Claim
 }
 
 // addContainersOf walks path and keeps the innermost container, the outermost
@@ -107,6 +107,7 @@ func (p *Placement) addContainersOf(w containerWalk, path string) {
 		if c, path = cutComponent(path); c == "" {
 			break
 		}
+		w.enterDelegated()
 		if w.entered && inner(current, c) {
 			continue
 		}
@@ -159,6 +160,16 @@ func supervisor(of *Container, c string) bool {
 // name must not be taken for the parent of a further container.
 func inner(of *Container, c string) bool {
 	return of.Runtime == RuntimeLXC && c == "lxc.payload"
+}
+
+// enterDelegated comes before each name. It notes that from here on they are chosen by
+// somebody who is known by his directory. Within a container, or where the path has
+// told who it is, that changes nothing.
+func (w *containerWalk) enterDelegated() {
+	if w.machine <= 0 && w.delegated.Claimed && w.claim.Within == "" && !w.claim.HasUID {
+		w.claim = w.delegated
+	}
+	w.machine--
 }
 
 // step makes c the parent of what follows.

@@ -24,6 +24,9 @@ type Placement struct {
 	// SystemUnit is the unit of the system's manager: Unit itself, or for a
 	// user's unit the user@UID.service above it.
 	SystemUnit string
+	// Delegated is set if Unit is in no manager's directory, but in one that was given
+	// to the user with OwnerUID. It counts as a unit of his own manager.
+	Delegated bool
 	// Session is the login session's id: "3" for session-3.scope.
 	Session string
 	// OwnerUID is the user whose slice or manager this is, where HasOwner.
@@ -45,13 +48,38 @@ type Placement struct {
 // Parse reads the path of a cgroup within its hierarchy, as of cgroup version
 // 2 or of version 1's name=systemd: "/system.slice/cron.service". It takes any
 // bytes. An empty path yields the zero Placement.
-func Parse(path string) Placement {
+//
+// It is for paths of which nothing more is known. Then names are somebody's claim only
+// below a user's manager or session, and within a container.
+func Parse(path string) Placement { return ParseDelegated(path, event.Delegation{}) }
+
+// ParseDelegated is Parse where it is known which of the names are not the machine's.
+func ParseDelegated(path string, d event.Delegation) Placement {
 	if path == "" {
 		return Placement{}
 	}
-	p := parseUnits(path)
-	p.addContainers(path)
+	p := parseUnits(path, d)
+	w := containerWalk{}
+	if d.Names > 0 {
+		w.machine, w.delegated = machineNames(path, d), claimOf(d.UID)
+	}
+	p.addContainersOf(w, path)
 	return p
+}
+
+// machineNames is how many names at the beginning of a path are the machine's.
+func machineNames(path string, d event.Delegation) int { return max(0, components(path)-int(d.Names)) }
+
+// components is how many names a path has.
+func components(path string) int {
+	n := 0
+	for {
+		var c string
+		if c, path = cutComponent(path); c == "" {
+			return n
+		}
+		n++
+	}
 }
 
 // ParseTail reads a path of which leading parts are missing. Units are named
@@ -70,11 +98,21 @@ func ParseTail(tail string) Placement {
 }
 
 // parseUnits fills in all that systemd's grammar gives.
-func parseUnits(path string) Placement {
+func parseUnits(path string, d event.Delegation) Placement {
 	slice, unit, component, rest := cutUnit(path)
 	p := Placement{Slice: slice, Unit: unit, SystemUnit: unit}
 	if unit == "" {
 		p.OwnerUID, p.HasOwner = sliceOwner(slice)
+		if components(component+rest) < int(d.Names) {
+			p.OwnerUID, p.HasOwner = d.UID, true
+		}
+		return p
+	}
+	if components(rest) < int(d.Names) {
+		// It is in a slice that was given to a user, who may call it what he likes. That
+		// is no more than what his own manager says.
+		p.Delegated, p.SystemUnit, p.Manager = true, "", event.ManagerUser
+		p.OwnerUID, p.HasOwner = d.UID, true
 		return p
 	}
 	p.Manager = event.ManagerSystem

@@ -97,7 +97,7 @@ func Place(p *lineage.Process) cgroup.Placement {
 	case p.CgroupTruncated:
 		return cgroup.ParseTail(p.Cgroup)
 	default:
-		return cgroup.Parse(p.Cgroup)
+		return cgroup.ParseDelegated(p.Cgroup, p.CgroupDelegated)
 	}
 }
 

@@ -40,6 +40,8 @@ type Process struct {
 	// parts are missing, CgroupUnknown when the path is not known at all.
 	Cgroup                         string
 	CgroupTruncated, CgroupUnknown bool
+	// CgroupDelegated says which names of Cgroup are not the machine's.
+	CgroupDelegated event.Delegation
 	// Exited is set when it had ended by the time of the creation; ExitCode is
 	// then its wait status, ExitNS the time since boot in nanoseconds.
 	Exited   bool

@@ -26,7 +26,7 @@ func (c *Creation) ByManager() bool {
 // isManager reports whether a process is pid 1 or a user's systemd.
 func (p *Process) isManager() bool {
 	return p.ID.PID == 1 || path.Base(p.Exe) == "systemd" &&
-		!p.CgroupUnknown && !p.CgroupTruncated && cgroup.Parse(p.Cgroup).Unit == "init.scope"
+		!p.CgroupUnknown && !p.CgroupTruncated && cgroup.ParseDelegated(p.Cgroup, p.CgroupDelegated).Unit == "init.scope"
 }
 
 // Settled returns the creations that the tree handed over with ExecPending since the

@@ -81,7 +81,7 @@ func (t *Tree) Observe(ev event.Event) []*Creation {
 	case *event.Program:
 		t.defineProgram(b)
 	case *event.Cgroup:
-		t.cgroups.Put(b.ID, b, bounded.ShareOfCgroup(b.Path), CgroupSize(b))
+		t.cgroups.Put(b.ID, b, bounded.ShareOfCgroup(b), CgroupSize(b))
 	case *event.Forget:
 		t.processes.Delete(b.Process)
 		t.programs.Delete(b.Program)
@@ -342,8 +342,8 @@ func (t *Tree) setCgroup(p *Process, id event.CgroupID) {
 	p.CgroupID = id
 	cg, known := t.cgroups.Use(id)
 	if !known {
-		p.Cgroup, p.CgroupTruncated, p.CgroupUnknown = "", false, true
+		p.Cgroup, p.CgroupTruncated, p.CgroupUnknown, p.CgroupDelegated = "", false, true, event.Delegation{}
 		return
 	}
-	p.Cgroup, p.CgroupTruncated, p.CgroupUnknown = cg.Path, cg.Truncated, false
+	p.Cgroup, p.CgroupTruncated, p.CgroupUnknown, p.CgroupDelegated = cg.Path, cg.Truncated, false, cg.Delegated
 }

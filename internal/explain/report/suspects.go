@@ -82,7 +82,7 @@ func (s *suspects) active(a *event.Active) {
 			s.unplaced += p.Processes
 			continue
 		}
-		place := cgroup.Parse(p.Path)
+		place := cgroup.ParseDelegated(p.Path, p.Delegated)
 		if place.Unit == "" || place.Unit == "init.scope" {
 			continue
 		}
@@ -101,7 +101,7 @@ func (s *suspects) involve(k *finding.Attribution) {
 		if p.CgroupUnknown || p.CgroupTruncated {
 			return
 		}
-		place := cgroup.Parse(p.Cgroup)
+		place := finding.Place(p)
 		s.mark(&place)
 	})
 	s.mark(&k.Placement)

@@ -75,7 +75,7 @@ func (coll *collection) active(counts map[uint64]uint32, err error) []*event.Act
 			list = append(list, last)
 		}
 		last.Cgroups = append(last.Cgroups, event.Population{
-			Path: path.Path, Truncated: path.Truncated, Processes: counts[id],
+			Path: path.Path, Truncated: path.Truncated, Delegated: path.Delegated, Processes: counts[id],
 		})
 	}
 	return list

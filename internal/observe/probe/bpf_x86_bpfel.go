@@ -65,14 +65,16 @@ type bpfCgroupPath struct {
 }
 
 type bpfCgroupRecord struct {
-	_      structs.HostLayout
-	Kind   uint32
-	Cut    uint32
-	BootNs uint64
-	Id     uint64
-	Len    uint32
-	Pad    uint32
-	Path   [768]uint8
+	_            structs.HostLayout
+	Kind         uint32
+	Cut          uint32
+	BootNs       uint64
+	Id           uint64
+	Len          uint32
+	Delegated    uint32
+	DelegatedUid uint32
+	Pad          uint32
+	Path         [768]uint8
 }
 
 type bpfChildRecord struct {

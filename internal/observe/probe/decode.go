@@ -187,6 +187,9 @@ func cgroupEvent(r *bpfCgroupRecord) event.Event {
 	if r.Len > 0 {
 		c.Path = path(filled(r.Path[:], r.Len))
 	}
+	if names := bytes.Count(filled(r.Path[:], r.Delegated), []byte{0}); names > 0 {
+		c.Delegated = event.Delegation{Names: uint32(names), UID: r.DelegatedUid}
+	}
 	return event.Event{BootNS: r.BootNs, Body: c}
 }
 

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -33,13 +34,25 @@ func cgroupsUnder(t *testing.T, names ...string) []string {
 			if err := os.Mkdir(dir, 0o755); err != nil {
 				t.Skip("these rights don't allow it: ", err)
 			}
-			t.Cleanup(func() { _ = os.Remove(dir) })
+			t.Cleanup(func() { removeCgroup(t, dir) })
 			dirs = append(dirs, dir)
 		}
 		return dirs
 	}
 	t.Skip("this machine has no cgroups of version 2")
 	return nil
+}
+
+// removeCgroup waits until nobody is in a cgroup any more, which can be a moment after
+// the last process was waited for.
+func removeCgroup(t *testing.T, dir string) {
+	t.Helper()
+	for range 1_000_000 {
+		if err := unix.Rmdir(dir); !errors.Is(err, unix.EBUSY) {
+			return
+		}
+	}
+	t.Errorf("%s cannot be removed", dir)
 }
 
 // cgroupID is the identity of a cgroup: the inode number of its directory.

@@ -69,7 +69,7 @@ func run(t *testing.T, p *ebpf.Program, args ...uint64) {
 	}
 }
 
-// atOnce has two processors run a program at the same time, as far as that goes.
+// atOnce has two processors run a program at the same time, or nearly.
 func atOnce(t *testing.T, p *ebpf.Program, args ...uint64) {
 	t.Helper()
 	var ready atomic.Int32

@@ -90,7 +90,7 @@ func (d *definitions) observe(body event.Body) {
 			d.programs.Own(b.Program, owner)
 		}
 	case *event.Cgroup:
-		d.cgroups.Put(b.ID, b, bounded.ShareOfCgroup(b.Path), lineage.CgroupSize(b))
+		d.cgroups.Put(b.ID, b, bounded.ShareOfCgroup(b), lineage.CgroupSize(b))
 	case *event.Unit:
 		d.answer(b)
 	case *event.Forget:

@@ -150,6 +150,16 @@ func walkCgroup(c *codec, g *event.Cgroup) {
 	cgroupID(c, "id", &g.ID)
 	c.bytes("path", &g.Path)
 	c.bool("truncated", &g.Truncated)
+	delegated(c, &g.Delegated)
+}
+
+func walkDelegation(c *codec, d *event.Delegation) {
+	c.u32("names", &d.Names)
+	c.u32("uid", &d.UID)
+}
+
+func delegated(c *codec, d *event.Delegation) {
+	nested(c, "delegated", "Delegation", d, walkDelegation)
 }
 
 func walkForget(c *codec, f *event.Forget) {
@@ -169,6 +179,7 @@ func walkPopulation(c *codec, p *event.Population) {
 	c.bytes("path", &p.Path)
 	c.bool("truncated", &p.Truncated)
 	c.u32("processes", &p.Processes)
+	delegated(c, &p.Delegated)
 }
 
 func walkIPVS(c *codec, i *event.IPVS) {
