@@ -47,6 +47,8 @@ type Process struct {
 	Program     event.Program
 	Cgroup      string
 	CgroupKnown bool
+	// Delegated says which names of Cgroup are not the machine's.
+	Delegated event.Delegation
 	// Described is set once more than ID and Comm is known.
 	Described bool
 }
@@ -54,6 +56,7 @@ type Process struct {
 // Place is a cgroup with the number of processes of a namespace in it.
 type Place struct {
 	Cgroup    string
+	Delegated event.Delegation
 	Processes uint64
 }
 
@@ -369,7 +372,7 @@ func (b *Builder) place(n *Namespace, p *Process) {
 		n.Elsewhere++
 	default:
 		index[p.Cgroup] = len(n.Places)
-		n.Places = append(n.Places, Place{p.Cgroup, 1})
+		n.Places = append(n.Places, Place{p.Cgroup, p.Delegated, 1})
 	}
 }
 

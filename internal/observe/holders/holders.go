@@ -27,6 +27,9 @@ type Scan struct {
 	Root string
 	// Hierarchy is that of the cgroups which name units.
 	Hierarchy kernel.Hierarchy
+	// Delegations tells which names of cgroups are not the machine's. If it is nil,
+	// nobody knows.
+	Delegations *Delegations
 	// To takes what is found.
 	To *inventory.Builder
 	// FilesKnown is set if the open files are known already. Then only Writers
@@ -192,7 +195,12 @@ func (s *Scan) threads(st *procfs.Stat) {
 func (s *Scan) known(st *procfs.Stat) inventory.Process {
 	p := inventory.Process{ID: st.ID, Comm: st.Comm}
 	cgroup, err := s.proc.Cgroup(st.ID.PID, s.Hierarchy)
-	p.Cgroup, p.CgroupKnown = cgroup, err == nil
+	if err == nil && s.Delegations != nil {
+		p.Delegated, err = s.Delegations.Of(cgroup)
+	}
+	if err == nil {
+		p.Cgroup, p.CgroupKnown = cgroup, true
+	}
 	return p
 }
 

@@ -100,6 +100,23 @@ func (x *examiner) mountedHierarchy() (Hierarchy, error) {
 	return HierarchyUnified, ErrNoHierarchy
 }
 
+// CgroupRoot returns where a hierarchy is mounted, ErrNoHierarchy if it is not.
+func CgroupRoot(h Hierarchy) (string, error) { return running().cgroupRoot(h) }
+
+func (x *examiner) cgroupRoot(h Hierarchy) (string, error) {
+	data, err := fs.ReadFile(x.root, "proc/self/mountinfo")
+	if err != nil {
+		return "", err
+	}
+	for _, m := range parseMountinfo(data) {
+		if h == HierarchyUnified && m.fstype == "cgroup2" ||
+			h == HierarchySystemd && m.fstype == "cgroup" && slices.Contains(m.options, "name=systemd") {
+			return m.point, nil
+		}
+	}
+	return "", ErrNoHierarchy
+}
+
 // mount is the needed part of a line of /proc/self/mountinfo.
 type mount struct {
 	point, fstype string

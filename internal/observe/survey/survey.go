@@ -50,6 +50,9 @@ func Take(ctx context.Context, watched []string) (*Survey, error) {
 	if err != nil && !errors.Is(err, kernel.ErrNoHierarchy) {
 		return nil, fmt.Errorf("which cgroup hierarchy names units: %w", err)
 	}
+	if root, err := kernel.CgroupRoot(t.hierarchy); err == nil {
+		t.delegations, _ = holders.NewDelegations(root)
+	}
 	t.hidden()
 	if err := t.look(ctx); err != nil {
 		return nil, err
@@ -62,7 +65,9 @@ type taker struct {
 	b         *inventory.Builder
 	host      *event.Host
 	hierarchy kernel.Hierarchy
-	writers   map[string]bool
+	// delegations is nil where no cgroups are mounted.
+	delegations *holders.Delegations
+	writers     map[string]bool
 	// ownPIDs is set where the pids of /proc are not the kernel's.
 	ownPIDs bool
 	kernel  *netlist.Kernel
@@ -118,7 +123,9 @@ func (t *taker) processes(ctx context.Context, only map[uint32]bool, writers map
 }
 
 func (t *taker) scan(only map[uint32]bool, writers map[string]bool) *holders.Scan {
-	return &holders.Scan{Hierarchy: t.hierarchy, To: t.b, Only: only, Writers: writers, BootOfNS: t.bootOf}
+	return &holders.Scan{
+		Hierarchy: t.hierarchy, Delegations: t.delegations, To: t.b, Only: only, Writers: writers, BootOfNS: t.bootOf,
+	}
 }
 
 func (t *taker) describe() { t.b.Describe(t.scan(nil, nil).Complete) }

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/nsblame/nsblame/internal/event"
-	"github.com/nsblame/nsblame/internal/explain/cgroup"
 	"github.com/nsblame/nsblame/internal/explain/evidence"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/inventory"
 	"github.com/nsblame/nsblame/internal/explain/life"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
@@ -94,7 +94,7 @@ func present(p *inventory.Process) *lineage.Process {
 	return &lineage.Process{
 		ID: p.ID, TID: tid, Comm: p.Comm, Argv: p.Program.Argv, ArgvTruncated: p.Program.ArgvTruncated,
 		ArgvUnread: p.Program.ArgvUnread || !p.Described, Exe: p.Program.Exe, UID: p.UID,
-		Cgroup: p.Cgroup, CgroupUnknown: !p.CgroupKnown,
+		Cgroup: p.Cgroup, CgroupUnknown: !p.CgroupKnown, CgroupDelegated: p.Delegated,
 	}
 }
 
@@ -210,7 +210,7 @@ func inText(n *inventory.Namespace) string {
 		return "nobody"
 	}
 	p := present(&n.Listed[0])
-	place := cgroup.Parse(p.Cgroup)
+	place := finding.Place(p)
 	out := label(p, nil, maxCell/2)
 	if where := placeText(&place); where != nowhere {
 		out += " " + where
@@ -359,7 +359,7 @@ func (p *listText) occupants(b *block, n *inventory.Namespace) {
 		if n.Listed[i].Described {
 			text += " " + detail(process)
 		}
-		place := cgroup.Parse(process.Cgroup)
+		place := finding.Place(process)
 		if where := placeText(&place); where != nowhere {
 			text += ", " + where
 		}
@@ -399,7 +399,7 @@ func socketText(f *inventory.File) string {
 
 func holderText(p *inventory.Process) string {
 	out := label(present(p), nil, maxLineCommand)
-	place := cgroup.Parse(p.Cgroup)
+	place := finding.Place(present(p))
 	if where := placeText(&place); where != nowhere {
 		out += ", " + where
 	}

@@ -108,20 +108,20 @@ func foundProcess(p *inventory.Process) answer.FoundProcess {
 	if !shown.CgroupUnknown {
 		out.Cgroup, out.CgroupBase64 = someText(shown.Cgroup)
 	}
-	out.Unit, out.Container = cgroupAnswer(shown.Cgroup)
+	out.Unit, out.Container = cgroupAnswer(shown.Cgroup, shown.CgroupDelegated)
 	return out
 }
 
 // cgroupAnswer returns the unit and the container of a cgroup.
-func cgroupAnswer(path string) (*answer.Unit, *answer.Container) {
-	place := cgroup.Parse(path)
+func cgroupAnswer(path string, d event.Delegation) (*answer.Unit, *answer.Container) {
+	place := cgroup.ParseDelegated(path, d)
 	return unitAnswer(&place, path, unitFacts{}), containerAnswer(place.Container)
 }
 
 func listedPlace(p *inventory.Place) answer.ListedPlace {
 	out := answer.ListedPlace{Processes: p.Processes}
 	out.Cgroup, out.CgroupBase64 = textOf(p.Cgroup)
-	out.Unit, out.Container = cgroupAnswer(p.Cgroup)
+	out.Unit, out.Container = cgroupAnswer(p.Cgroup, p.Delegated)
 	return out
 }
 
