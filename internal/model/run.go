@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -19,6 +20,8 @@ type Tally struct {
 	// Kinds counts all creations by the kind of cause, Doubts why some can't be known.
 	Kinds  map[causeKind]uint64
 	Doubts map[string]uint64
+	// Failed has the seeds of the histories that failed, by the kind of failure.
+	Failed map[string][]uint64
 }
 
 // NewTally returns an empty one.
@@ -26,11 +29,15 @@ func NewTally() *Tally {
 	return &Tally{
 		Verdicts: make(map[verdict]uint64), Reasons: make(map[string]uint64), Knowable: make(map[causeKind]uint64),
 		Known: make(map[causeKind]uint64), Kinds: make(map[causeKind]uint64), Doubts: make(map[string]uint64),
+		Failed: make(map[string][]uint64),
 	}
 }
 
 func (t *Tally) add(h *history) {
 	t.Histories++
+	if key := h.failure(); key != "" {
+		t.Failed[key] = append(t.Failed[key], h.plan.Seed)
+	}
 	for _, j := range h.judged {
 		t.Creations++
 		t.Verdicts[j.verdict]++
@@ -59,6 +66,9 @@ func (t *Tally) Add(other *Tally) {
 	addAll(t.Known, other.Known)
 	addAll(t.Kinds, other.Kinds)
 	addAll(t.Doubts, other.Doubts)
+	for key, seeds := range other.Failed {
+		t.Failed[key] = append(t.Failed[key], seeds...)
+	}
 }
 
 func addAll[K comparable](to, from map[K]uint64) {
@@ -88,6 +98,20 @@ func (t *Tally) Short() string {
 		}
 	}
 	return strings.Join(short, ", ")
+}
+
+// maxSeeds is how many seeds of a kind of failure are told.
+const maxSeeds = 20
+
+// Seeds tells the seeds of the histories that failed, a line for each kind of failure.
+func (t *Tally) Seeds() string {
+	var b strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(t.Failed)) {
+		seeds := t.Failed[key]
+		slices.Sort(seeds)
+		fmt.Fprintf(&b, "%d histories: %s: seeds %v\n", len(seeds), key, seeds[:min(len(seeds), maxSeeds)])
+	}
+	return b.String()
 }
 
 // Details are the counts behind the line.

@@ -51,6 +51,7 @@ func run(n, seed uint64, workers, most, missed int) int {
 			f.Print(os.Stdout)
 		}
 	}
+	fmt.Print(total.Seeds())
 	fmt.Printf("%s, in %.1f s\n", total.Details(), time.Since(began).Seconds())
 	short := total.Short()
 	if short != "" {
