@@ -13,7 +13,6 @@ const (
 	jobNop
 	// Those that become one of the others as they are made.
 	jobTryRestart
-	jobReloadOrStart
 )
 
 // job is a job of the manager's.
@@ -41,10 +40,6 @@ func collapse(t jobType, u *unit) jobType {
 		return jobRestart
 	case t == jobTryRestart:
 		return jobNop
-	case t == jobReloadOrStart && !up:
-		return jobStart
-	case t == jobReloadOrStart:
-		return jobRestart // none of the units here can reload
 	}
 	return t
 }

@@ -152,9 +152,10 @@ type request struct {
 	replied bool
 }
 
-// verbs are the jobs that the methods ask for.
+// verbs are the jobs that the methods ask for. None of the units here can reload, so
+// ReloadOrRestartUnit restarts them (src/core/dbus-unit.c, bus_unit_queue_job).
 var verbs = map[string]jobType{
-	"StartUnit": jobStart, "RestartUnit": jobRestart, "TryRestartUnit": jobTryRestart, "ReloadOrRestartUnit": jobReloadOrStart,
+	"StartUnit": jobStart, "RestartUnit": jobRestart, "TryRestartUnit": jobTryRestart, "ReloadOrRestartUnit": jobRestart,
 	"StopUnit": jobStop, "EnqueueUnitJob": jobStart, "StartTransientUnit": jobStart,
 }
 

@@ -50,6 +50,8 @@ type unit struct {
 	triggers    *unit
 	triggeredBy []*unit
 	wantedBy    []*unit
+	// atBoot is set if the target of the boot wants it.
+	atBoot bool
 	// onFailure is started if it fails; failureOf the reverse.
 	onFailure, failureOf *unit
 	// life is how long its process runs before it ends by itself, 0 for ever; fails
@@ -148,6 +150,9 @@ func (m *manager) describe(u *unit) event.UnitState {
 	}
 	for _, t := range u.triggeredBy {
 		s.TriggeredBy = append(s.TriggeredBy, t.name)
+	}
+	if u.atBoot {
+		s.Dependents = append(s.Dependents, event.UnitDependent{Name: "multi-user.target", Dependency: "WantedBy"})
 	}
 	for _, d := range u.wantedBy {
 		s.Dependents = append(s.Dependents, event.UnitDependent{Name: d.name, Dependency: "WantedBy"})

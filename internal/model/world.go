@@ -133,8 +133,12 @@ func (w *world) install() {
 		m.add(w.old(&unit{name: name, typ: "simple", restart: "no"}))
 	}
 	w.all = append(w.all, m.order...)
+	atBoot := []*unit{solo, job, lamp, crash}
+	for _, u := range atBoot {
+		u.atBoot = true
+	}
 	if w.plan.Booting {
-		w.boot(solo, job, lamp, crash)
+		w.boot(atBoot...)
 	}
 }
 
