@@ -36,8 +36,9 @@ type Blamer struct {
 
 // New returns a Blamer over a tree.
 func New(tree *lineage.Tree) *Blamer {
+	requests := request.New(tree)
 	return &Blamer{
-		questions: newQuestions(), tree: tree, requests: request.New(tree), runs: newRuns(),
+		questions: newQuestions(requests.Suspended), tree: tree, requests: requests, runs: newRuns(),
 		creations: newQueue(waitingBudget), inits: newQueue(initBudget),
 		ends: bounded.NewStore[event.ProcessID, *event.Process](endBudget),
 	}

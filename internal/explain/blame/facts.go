@@ -23,6 +23,8 @@ type facts struct {
 	// requests are those to start the unit that can have begun the run, in the order
 	// in which they were made, with what shows that they did.
 	requests []request.Effect
+	// dismissed are those that were most likely dealt with before.
+	dismissed []request.Effect
 }
 
 // facts gathers what is known of a run, false if the manager's answer is missing.
@@ -34,7 +36,7 @@ func (s *solver) facts(r run) (*facts, bool) {
 	f := &facts{run: r, answer: a, state: &a.Unit.Unit, known: a.known()}
 	f.window = s.windowOf(f)
 	f.before, f.ranBefore = s.runs.before(r)
-	f.requests = s.requestsFor(f)
+	s.requestsFor(f)
 	return f, true
 }
 
@@ -106,25 +108,33 @@ func (f *facts) began() uint64 {
 	return f.at
 }
 
-// requestsFor are the requests to start the unit that can have begun the run.
-func (s *solver) requestsFor(f *facts) []request.Effect {
+// requestsFor finds the requests to start the unit that can have begun the run.
+func (s *solver) requestsFor(f *facts) {
 	began, stopped := f.began(), f.stopped()
 	list, early := s.requestsNaming(f, f.names())
+	var dismissed []*request.Request
 	list = slices.DeleteFunc(list, func(q *request.Request) bool {
-		return s.requests.DealtWith(q, f.unit, began, stopped)
+		dealt := s.requests.DealtWith(q, f.unit, began, stopped)
+		if dealt == request.Presumed {
+			dismissed = append(dismissed, q)
+		}
+		return dealt != request.NotDealt
 	})
 	s.resolveCallers(f, list)
-	effects := s.requests.Effects(f.owner, f.unit, list, began, f.before.began())
-	for i := range effects {
-		effects[i].Early = early
+	f.requests = s.requests.Effects(f.owner, f.unit, list, began, f.before.began(), f.window.ended)
+	for i := range f.requests {
+		f.requests[i].Early = early
 	}
-	if !f.window.exact && len(effects) > 1 && effects[len(effects)-1].Job == nil {
+	f.dismissed = s.requests.Effects(f.owner, f.unit, dismissed, began, f.before.began(), f.window.ended)
+	for i := range f.dismissed {
+		f.dismissed[i].Dismissed = true
+		f.dismissed[i].Sign = min(f.dismissed[i].Sign, request.Unseen)
+	}
+	if last := len(f.requests) - 1; !f.window.exact && last > 0 && f.requests[last].Job == nil {
 		// nothing tells which of them came to nothing
-		latest := effects[len(effects)-1:]
-		latest[0].Sign = min(latest[0].Sign, request.Unseen)
-		return latest
+		f.requests = f.requests[last:]
+		f.requests[0].Sign = min(f.requests[0].Sign, request.Unseen)
 	}
-	return effects
 }
 
 // resolveCallers finds out who called the name that a bus asked for, now that it can be
@@ -161,7 +171,7 @@ func (s *solver) requestsNaming(f *facts, names []string) (list []*request.Reque
 	}
 	var brink []*request.Request
 	for _, q := range s.requests.Of(f.owner, names, 0, until) {
-		switch s.judge(f, q) {
+		switch s.judge(f, names[0], q) {
 		case possible:
 			list = append(list, q)
 		case possiblyEarly:
@@ -187,13 +197,19 @@ const (
 	possiblyEarly
 )
 
-func (s *solver) judge(f *facts, q *request.Request) effect {
+// judge says what a request for a unit can have had to do with the beginning of a run of
+// that, or of one that it brings up.
+func (s *solver) judge(f *facts, of string, q *request.Request) effect {
 	ended := f.window.ended
 	switch {
 	case s.requests.HasJob(q, f.unit, f.began(), f.before.began(), ended):
 		if q.OnlyRestarts() && s.wasOver(f, q.ReadFrom()) {
 			return withoutEffect
 		}
+		return possible
+	case s.requests.MayHaveBegunAnew(q, of, f.began()):
+		return possible
+	case q.Waits(f.began()): // and may have been granted at any time since
 		return possible
 	case q.At <= f.before.at:
 		return withoutEffect
@@ -233,11 +249,13 @@ func (s *solver) goneBy(r run, at uint64) bool {
 }
 
 // askedBy reports whether somebody asked for the unit between the beginning of the
-// run before and a time. It counts requests that should have had no effect, too.
+// run before and a time, or may have waited for leave since. It counts requests that
+// should have had no effect, too.
 func (s *solver) askedBy(f *facts, at uint64) bool {
 	stopped := f.stopped()
-	return slices.ContainsFunc(s.requests.Of(f.owner, f.names(), f.before.at, at), func(q *request.Request) bool {
-		return !s.requests.DealtWith(q, f.unit, f.first.StartNS, stopped)
+	return slices.ContainsFunc(s.requests.Of(f.owner, f.names(), 0, at), func(q *request.Request) bool {
+		mayMatter := q.At > f.before.at || q.MayWait(at) || s.requests.MayHaveBegunAnew(q, f.unit, f.began())
+		return mayMatter && s.requests.DealtWith(q, f.unit, f.first.StartNS, stopped) != request.Certain
 	})
 }
 

@@ -21,6 +21,9 @@ type questions struct {
 	// lag is the time that the machine had been suspended for by the latest answer, and
 	// lagSince when that was first so.
 	lag, lagSince uint64
+	// answered is when the latest answer came, slept is told of a suspend between two.
+	answered uint64
+	slept    func(d, from, until uint64)
 }
 
 // answer is what a manager says of a unit.
@@ -35,8 +38,9 @@ type answer struct {
 	since uint64
 }
 
-func newQuestions() questions {
+func newQuestions(slept func(d, from, until uint64)) questions {
 	q := questions{
+		slept:   slept,
 		answers: bounded.NewStore[event.Question, answer](answerBudget),
 		asked:   bounded.NewStore[event.Question, bool](askedBudget),
 		renewed: bounded.NewStore[event.Question, uint64](askedBudget),
@@ -62,6 +66,15 @@ func (a *answer) sinceBoot(us uint64) uint64 {
 	return 0
 }
 
+// atMost is a time of the manager's clock in nanoseconds since boot, or a later one if the
+// machine was suspended since, 0 if there is none.
+func (a *answer) atMost(us uint64) uint64 {
+	if !a.known() || us == 0 {
+		return 0
+	}
+	return us*1000 + a.MonotonicLagNS
+}
+
 // begun is when the run that the answer is about began, 0 where that is not known.
 func (a *answer) begun() uint64 { return a.sinceBoot(a.Unit.Unit.InactiveExitUS) }
 
@@ -72,8 +85,12 @@ const maxLagJitterNS = 1e6
 // put takes an answer in.
 func (q *questions) put(at uint64, u *event.Unit) {
 	if u.MonotonicLagNS > q.lag+maxLagJitterNS || u.MonotonicLagNS+maxLagJitterNS < q.lag {
+		if u.MonotonicLagNS > q.lag {
+			q.slept(u.MonotonicLagNS-q.lag, q.answered, at)
+		}
 		q.lag, q.lagSince = u.MonotonicLagNS, at
 	}
+	q.answered = at
 	q.answers.Put(u.Question, answer{Unit: u, at: at, since: q.lagSince}, share(u.Question), UnitSize(u))
 }
 

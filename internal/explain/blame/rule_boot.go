@@ -16,7 +16,10 @@ func booted(s *solver, f *facts) verdict {
 	if !f.known || f.state.NRestarts > 0 || f.state.InactiveExitUS == 0 || !f.answer.Boot.During(f.state.InactiveExitUS) {
 		return no
 	}
-	why := s.notByBoot(f)
+	why, v := s.notByBoot(f)
+	if v == blocked {
+		return blocked
+	}
 	ev := evidence.Manager
 	if !why.IsZero() {
 		ev = evidence.Inferred
@@ -29,20 +32,39 @@ func booted(s *solver, f *facts) verdict {
 
 // notByBoot says what else may have started a unit while the manager was starting. When a
 // socket or path unit triggered is not kept.
-func (s *solver) notByBoot(f *facts) finding.Reason {
+func (s *solver) notByBoot(f *facts) (finding.Reason, verdict) {
 	for _, t := range f.state.TriggeredBy {
-		// what a timer began before a later run is not kept either
-		if kind := path.Ext(t); kind == ".socket" || kind == ".path" || !f.window.exact {
-			return finding.Reason{Code: finding.ReasonTriggerOrBoot, Unit: f.unit, Trigger: t}
+		if kind := path.Ext(t); kind == ".socket" || kind == ".path" {
+			return finding.Reason{Code: finding.ReasonTriggerOrBoot, Unit: f.unit, Trigger: t}, no
 		}
 	}
+	if f.ranBefore { // it is started once by that
+		return finding.Reason{Code: finding.ReasonTriggerOrBoot, Unit: f.unit, Trigger: f.unit}, no
+	}
+	name, v := s.otherTrigger(f, "")
+	switch {
+	case v == blocked:
+		return finding.Reason{}, blocked
+	case name != "":
+		return finding.Reason{Code: finding.ReasonTriggerOrBoot, Unit: f.unit, Trigger: name}, no
+	}
 	if e := s.mayBe(f); e != nil {
-		return finding.Reason{Code: finding.ReasonOtherAsked, Unit: f.unit, PID: e.PID()}
+		return finding.Reason{Code: finding.ReasonOtherAsked, Unit: f.unit, PID: e.PID()}, no
 	}
 	if s.mayHaveMissed(f) {
-		return finding.Reason{Code: finding.ReasonMessagesLost, Unit: f.unit}
+		return finding.Reason{Code: finding.ReasonMessagesLost, Unit: f.unit}, no
 	}
-	return finding.Reason{}
+	return finding.Reason{}, no
+}
+
+// mayBeBoot reports whether the start of the manager may have begun the run: it starts what
+// its default target needs, and that needs the unit.
+func (s *solver) mayBeBoot(f *facts) bool {
+	at := f.state.InactiveExitUS
+	if began := (f.began() - min(f.began(), f.answer.MonotonicLagNS)) / 1000; at == 0 || !f.window.exact {
+		at = began // of a later run the manager tells another time
+	}
+	return len(f.bringing()) > 0 && f.answer.Boot.During(at)
 }
 
 // mayHaveMissed reports whether a request for the unit may not be in the stream.

@@ -34,6 +34,14 @@ func dependencyOfRequest(s *solver, f *facts) verdict {
 	case timer != "":
 		return s.unknown(triggerOr(f, timer, e))
 	}
+	if e.Doubt.IsZero() {
+		switch timer, v = s.unclearTrigger(f, e); {
+		case v == blocked:
+			return blocked
+		case timer != "":
+			e.Doubt = triggerOr(f, timer, e)
+		}
+	}
 	s.because(evidence.Manager, finding.Dependency{Of: e.Unit, Property: f.dependency(e.Unit)}, e.Unit)
 	return s.asked(f, e)
 }
@@ -45,15 +53,7 @@ func (s *solver) timerOr(f *facts, e *request.Effect) (name string, v verdict) {
 	if found != yes {
 		return "", found
 	}
-	name, v = s.elapsedTimer(f, &other.Unit.Unit)
-	if name == "" || v == blocked {
-		return "", v
-	}
-	timer, _ := s.state(f.ask(name))
-	if at := timer.sinceBoot(timer.Unit.Unit.LastTriggerUS); e.Since() != 0 && at > e.Since() {
-		return "", no
-	}
-	return name, no
+	return s.elapsedTimer(f, &other.Unit.Unit, e.Since())
 }
 
 // requestThrough is the latest request for another unit that can have brought this one
@@ -63,10 +63,8 @@ func (s *solver) requestThrough(f *facts) *request.Effect {
 		return nil
 	}
 	var latest *request.Effect
-	for _, d := range f.state.Dependents[:min(len(f.state.Dependents), maxAskedDependents)] {
-		if !bringsUp[d.Dependency] {
-			continue
-		}
+	var others []request.Effect
+	for _, d := range f.bringing() {
 		named, _ := s.requestsNaming(f, []string{d.Name})
 		list := s.requests.EffectsThrough(f.owner, d.Name, f.unit, named, f.began())
 		for i := range list {
@@ -75,9 +73,12 @@ func (s *solver) requestThrough(f *facts) *request.Effect {
 				continue
 			}
 			if latest == nil || comesBefore(e, latest) {
-				latest = s.requests.Best(list[i : i+1])
+				latest, others = e, list
 			}
 		}
+	}
+	if latest != nil {
+		s.requests.Doubt(latest, others)
 	}
 	return latest
 }
@@ -93,6 +94,17 @@ func comesBefore(e, other *request.Effect) bool {
 
 // maxAskedDependents bounds the units whose requests are looked for because of one.
 const maxAskedDependents = 256
+
+// bringing are the units that bring this one up.
+func (f *facts) bringing() []event.UnitDependent {
+	var list []event.UnitDependent
+	for _, d := range f.state.Dependents[:min(len(f.state.Dependents), maxAskedDependents)] {
+		if bringsUp[d.Dependency] {
+			list = append(list, d)
+		}
+	}
+	return list
+}
 
 // dependency is how another unit brings this one up.
 func (f *facts) dependency(of string) string {
@@ -111,7 +123,23 @@ func dependencyOfTimer(s *solver, f *facts) verdict {
 	if !f.known || !f.window.exact {
 		return no
 	}
-	v := no
+	timer, d, v := s.timerThrough(f, 0)
+	if v == blocked || timer == "" {
+		return v
+	}
+	why, v := s.triggerDoubt(f, timer)
+	if v == blocked {
+		return blocked
+	}
+	s.because(evidence.Manager, finding.Dependency{Of: d.Name, Property: d.Dependency}, d.Name)
+	return s.triggeredBy(f, timer, evidence.Manager, why)
+}
+
+// timerThrough is the timer that started another unit which brings this one up when the
+// run was set going, with that unit, and before a time if that is not 0. It is empty if
+// there is none.
+func (s *solver) timerThrough(f *facts, before uint64) (name string, of event.UnitDependent, v verdict) {
+	v = no
 	for _, d := range f.dependents(".service") {
 		if !bringsUp[d.Dependency] || d.Dependency == partOf {
 			continue
@@ -123,35 +151,35 @@ func dependencyOfTimer(s *solver, f *facts) verdict {
 		if found != yes {
 			continue
 		}
-		timer, found := s.elapsedTimer(f, &other.Unit.Unit)
+		timer, found := s.elapsedTimer(f, &other.Unit.Unit, before)
 		if found == blocked {
 			v = blocked
 		}
-		switch {
-		case timer == "":
-			continue
-		case v == blocked:
-			return blocked
+		if timer != "" {
+			return timer, d, v
 		}
-		s.because(evidence.Manager, finding.Dependency{Of: d.Name, Property: d.Dependency}, d.Name)
-		return s.triggeredBy(f, timer, evidence.Manager)
 	}
-	return v
+	return "", event.UnitDependent{}, v
 }
 
-// elapsedTimer is the timer that started another unit when the run was set going,
-// empty if there is none. It is blocked if one before that may have, too.
-func (s *solver) elapsedTimer(f *facts, other *event.UnitState) (name string, v verdict) {
+// elapsedTimer is the timer that started another unit when the run was set going, and
+// before a time if that is not 0. It is empty if there is none, and blocked if one before
+// that may have, too.
+func (s *solver) elapsedTimer(f *facts, other *event.UnitState, before uint64) (name string, v verdict) {
 	v = no
 	for _, t := range other.TriggeredBy {
 		if path.Ext(t) != ".timer" {
 			continue
 		}
 		timer, found := s.state(f.ask(t))
-		switch {
-		case found == blocked:
+		if found == blocked {
 			v = blocked
-		case found == yes && f.window.holds(timer.sinceBoot(timer.Unit.Unit.LastTriggerUS)):
+		}
+		if found != yes {
+			continue
+		}
+		at := timer.sinceBoot(timer.Unit.Unit.LastTriggerUS)
+		if f.window.holds(at) && (before == 0 || at <= before) {
 			return t, v
 		}
 	}

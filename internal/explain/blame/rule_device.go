@@ -34,5 +34,9 @@ func deviceAppeared(s *solver, f *facts) verdict {
 	if only == "" || v == blocked {
 		return v
 	}
-	return s.triggeredBy(f, only, evidence.Manager)
+	why, v := s.triggerDoubt(f, only)
+	if v == blocked {
+		return blocked
+	}
+	return s.triggeredBy(f, only, evidence.Manager, why)
 }

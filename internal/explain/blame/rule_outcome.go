@@ -10,6 +10,12 @@ import (
 // started the unit that ended, maybe weeks ago, did not ask for that. So the chain ends
 // there.
 
+// The properties by which a unit is started by the end of another one.
+const (
+	onFailureOf = "OnFailureOf"
+	onSuccessOf = "OnSuccessOf"
+)
+
 // endedOther looks for the one unit that ended when the run was set going, and starts
 // this one by its end.
 func endedOther(s *solver, f *facts) verdict {
@@ -20,8 +26,8 @@ func endedOther(s *solver, f *facts) verdict {
 	v := no
 	asked := 0
 	for _, d := range f.state.Dependents {
-		failed := d.Dependency == "OnFailureOf"
-		if !failed && d.Dependency != "OnSuccessOf" || asked == maxDependents {
+		failed := d.Dependency == onFailureOf
+		if !failed && d.Dependency != onSuccessOf || asked == maxDependents {
 			continue
 		}
 		asked++
@@ -44,11 +50,20 @@ func endedOther(s *solver, f *facts) verdict {
 	if only.Of == "" || v == blocked {
 		return v
 	}
+	why, v := s.triggerDoubt(f, only.Of)
+	if v == blocked {
+		return blocked
+	}
+	ev := evidence.Manager
+	if !why.IsZero() {
+		ev = evidence.Inferred
+	}
 	trigger := finding.TriggerSuccess
 	if only.Failed {
 		trigger = finding.TriggerFailure
 	}
-	s.because(evidence.Manager, only, only.Of)
+	s.because(ev, only, only.Of)
+	s.out.Links[len(s.out.Links)-1].Why = why
 	s.origin(finding.Origin{Trigger: trigger, Unit: only.Of, Placement: placement(f.owner, only.Of)})
 	return yes
 }

@@ -1,6 +1,8 @@
 package blame
 
 import (
+	"slices"
+
 	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/request"
@@ -18,7 +20,7 @@ import (
 
 // requested looks for the request that is seen to have begun the run.
 func requested(s *solver, f *facts) verdict {
-	e := s.requests.Best(f.requests)
+	e := s.best(f)
 	if e == nil || !e.Sign.Shows() {
 		return no
 	}
@@ -29,16 +31,27 @@ func requested(s *solver, f *facts) verdict {
 	switch {
 	case v == blocked:
 		return blocked
-	case v == no, e.Since() != 0 && at > e.Since(): // the job was there before it triggered
+	case v == no, e.Since() != 0 && at > e.Since() && !e.MayBeOver: // the job was there before it triggered
 	case e.Since() != 0 && at+maxTogetherNS < e.At:
 		e.Doubt = triggerOr(f, name, e)
 	default:
 		return s.unknown(triggerOr(f, name, e))
 	}
 	if e.Doubt.IsZero() {
-		e.Doubt = s.otherCause(f, e)
+		if e.Doubt, v = s.otherCause(f, e); v == blocked {
+			return blocked
+		}
 	}
 	return s.asked(f, e)
+}
+
+// best is the request that began the run as it seems, nil if there is none.
+func (s *solver) best(f *facts) *request.Effect {
+	e := s.requests.Best(f.requests)
+	if e != nil && len(f.dismissed) > 0 {
+		s.requests.Doubt(e, slices.Concat(f.requests, f.dismissed))
+	}
+	return e
 }
 
 // maxTogetherNS is how long after a trigger somebody may ask for the same, for it not to
@@ -50,19 +63,47 @@ func triggerOr(f *facts, trigger string, e *request.Effect) finding.Reason {
 	return finding.Reason{Code: finding.ReasonTriggerOrRequest, Unit: f.unit, Trigger: trigger, PID: e.PID()}
 }
 
-// otherCause says who else may have asked for the job that a request seems to have
-// brought about: whoever asked for a unit which brings this one up.
-func (s *solver) otherCause(f *facts, e *request.Effect) finding.Reason {
-	if d := s.requestThrough(f); d != nil && d.Request != e.Request && d.Sign.Shows() && (e.Since() == 0 || e.Since() >= d.Since()) {
-		return finding.Reason{Code: finding.ReasonOtherAsked, Unit: f.unit, PID: d.PID()}
+// otherCause says what else may have made the job that a request seems to have brought
+// about: whoever asked for a unit which brings this one up, or what else started that.
+func (s *solver) otherCause(f *facts, e *request.Effect) (finding.Reason, verdict) {
+	if pid := s.requests.CallerBefore(e.Request); pid != 0 {
+		return finding.Reason{Code: finding.ReasonOtherAsked, BusName: e.BusName, PID: pid}, no
 	}
-	return finding.Reason{}
+	if d := s.requestThrough(f); d != nil && d.Request != e.Request && d.Sign.Shows() && (e.Since() == 0 || e.Since() >= d.Since()) {
+		return finding.Reason{Code: finding.ReasonOtherAsked, Unit: f.unit, PID: d.PID()}, no
+	}
+	for _, d := range f.bringing() {
+		if s.requests.MadeWith(e, d.Name) {
+			return triggerOr(f, d.Name, e), no
+		}
+	}
+	if s.mayBeBoot(f) && f.window.ended == 0 && !f.ranBefore {
+		return triggerOr(f, f.bringing()[0].Name, e), no
+	}
+	timer, _, v := s.timerThrough(f, e.Since())
+	if v != blocked && timer == "" {
+		timer, v = s.unclearTrigger(f, e)
+	}
+	if v == blocked || timer == "" {
+		return finding.Reason{}, v
+	}
+	return triggerOr(f, timer, e), no
+}
+
+// unclearTrigger is a unit that may have begun the run before somebody asked for it, where
+// the manager's times do not tell: they are those of a later run, or of a time before the
+// machine was suspended. It is empty if there is none.
+func (s *solver) unclearTrigger(f *facts, e *request.Effect) (name string, v verdict) {
+	if f.window.exact && s.lagSince < e.At {
+		return "", no
+	}
+	return s.triggerSince(f, "", max(f.window.ended, e.At-min(e.At, maxTogetherNS)))
 }
 
 // requestedUnseen names who asked for the unit where nothing shows that this had an
 // effect, and nothing else can have begun the run.
 func requestedUnseen(s *solver, f *facts) verdict {
-	e := s.requests.Best(f.requests)
+	e := s.best(f)
 	if e == nil || e.Sign != request.Unseen {
 		return no
 	}
@@ -80,9 +121,11 @@ func requestedUnseen(s *solver, f *facts) verdict {
 // mayBe is the request without a sign that may have begun the run after all, nil if
 // there is none.
 func (s *solver) mayBe(f *facts) *request.Effect {
-	for i := range f.requests {
-		if e := &f.requests[i]; s.requests.MayBe(e) {
-			return e
+	for _, list := range [][]request.Effect{f.requests, f.dismissed} {
+		for i := range list {
+			if e := &list[i]; s.requests.MayBe(e) {
+				return e
+			}
 		}
 	}
 	return nil

@@ -174,6 +174,7 @@ func TestARequestBeforeALossIsInferred(t *testing.T) {
 func TestARequestWhileStopping(t *testing.T) {
 	const name = "systemd-hostnamed.service"
 	const nobody = "unknown (unknown): nobody_asked systemd-hostnamed.service"
+	const unclear = "unknown (unknown): asked_while_running systemd-hostnamed.service"
 	type job struct {
 		what   string
 		number uint32
@@ -190,14 +191,14 @@ func TestARequestWhileStopping(t *testing.T) {
 	}{
 		{"cancelled", "dbus", []job{stop}, []job{{"JobRemoved", 5, "canceled"}}, 1, "command 44 cron.service (kernel)"},
 		{"done before it was read", "dbus", []job{stop}, []job{{"JobRemoved", 5, "done"}}, -1, "command 44 cron.service (kernel)"},
-		{"a start that was done and stopped", "dbus", []job{stop}, []job{{"JobRemoved", 5, "done"}}, 1, nobody},
-		{"a start that failed", "dbus", []job{stop}, []job{{"JobRemoved", 5, "failed"}}, -1, nobody},
+		{"a start that was done and stopped", "dbus", []job{stop}, []job{{"JobRemoved", 5, "done"}}, 1, unclear},
+		{"a start that failed", "dbus", []job{stop}, []job{{"JobRemoved", 5, "failed"}}, -1, unclear},
 		{"a start that another stop cancelled", "dbus", []job{stop}, []job{
 			{"JobRemoved", 5, "canceled"}, {"JobNew", 6, ""}, {"JobRemoved", 6, "done"},
 		}, -1, nobody},
-		{"a oneshot's start that was done", "oneshot", []job{stop}, []job{{"JobRemoved", 5, "done"}}, -1, nobody},
+		{"a oneshot's start that was done", "oneshot", []job{stop}, []job{{"JobRemoved", 5, "done"}}, -1, unclear},
 		{"its own job", "dbus", nil, []job{{"JobNew", 5, ""}, {"JobRemoved", 5, "canceled"}}, 1, nobody},
-		{"not announced", "dbus", nil, []job{{"JobRemoved", 5, "canceled"}}, 1, nobody},
+		{"not announced", "dbus", nil, []job{{"JobRemoved", 5, "canceled"}}, 1, unclear},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := withHostnamed(t)

@@ -42,19 +42,24 @@ func restartedByCount(s *solver, f *facts) verdict {
 // the meantime. Which of the two the manager came to first is not known then.
 func (s *solver) restartOrRequest(f *facts) verdict {
 	doubt := finding.Reason{Code: finding.ReasonRestartOrRequest, Unit: f.unit}
-	e := s.requests.Best(f.requests)
+	e := s.best(f)
 	switch {
 	case e != nil && e.Restarts() && e.Sign.Shows():
 		doubt.PID = e.PID()
 		e.Doubt = doubt
 		return s.asked(f, e)
-	case s.mayBe(f) != nil && s.mayBe(f).Restarts():
-		return s.unknown(doubt)
 	}
-	return s.restart(f)
+	if e := s.mayBe(f); e != nil && e.Restarts() {
+		doubt.PID = e.PID()
+		if e.Trusted() {
+			return s.unknown(doubt)
+		}
+		return s.restart(f, doubt)
+	}
+	return s.restart(f, finding.Reason{})
 }
 
-func (s *solver) restart(f *facts) verdict {
+func (s *solver) restart(f *facts, doubt finding.Reason) verdict {
 	how := finding.Restart{Policy: f.state.Restart, Count: f.state.NRestarts}
 	if f.ranBefore {
 		if p, ok := s.ends.Get(f.before.first); ok {
@@ -62,10 +67,11 @@ func (s *solver) restart(f *facts) verdict {
 		}
 	}
 	ev := evidence.Manager
-	if !s.out.ByManager() {
+	if !s.out.ByManager() || !doubt.IsZero() {
 		ev = evidence.Inferred
 	}
 	s.because(ev, how, f.unit)
+	s.out.Links[len(s.out.Links)-1].Why = doubt
 	s.origin(finding.Origin{Trigger: finding.TriggerRestart, Unit: f.unit, Placement: placement(f.owner, f.unit)})
 	return yes
 }

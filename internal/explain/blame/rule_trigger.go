@@ -7,6 +7,7 @@ import (
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/finding"
+	"github.com/nsblame/nsblame/internal/explain/request"
 	"github.com/nsblame/nsblame/internal/explain/unit"
 )
 
@@ -27,14 +28,93 @@ func triggered(s *solver, f *facts) verdict {
 	if !f.known {
 		return no
 	}
-	name, _, ev, v := s.trigger(f)
+	name, at, ev, v := s.trigger(f)
 	if v != yes {
 		return v
 	}
-	if e := s.mayBe(f); e != nil {
-		return s.unknown(triggerOr(f, name, e))
+	if since := s.requests.JobSince(f.owner, f.unit, f.began(), f.window.ended); since != 0 && since < at {
+		return no // it found the job that something else had made
 	}
-	return s.triggeredBy(f, name, ev)
+	why, v := s.triggerDoubt(f, name)
+	if v == blocked {
+		return blocked
+	}
+	if e := s.mayBe(f); e != nil && !madeByTrigger(e, at) {
+		if why = triggerOr(f, name, e); e.Trusted() {
+			return s.unknown(why)
+		}
+	}
+	return s.triggeredBy(f, name, ev, why)
+}
+
+// madeByTrigger reports whether the job that a request may have had was made when a unit
+// triggered. A job that is made for a request is announced at once (src/core/dbus-unit.c,
+// bus_unit_queue_job_one). So if it was announced after that, the request can only have
+// joined it. One to restart the unit may have had it begin anew.
+func madeByTrigger(e *request.Effect, at uint64) bool {
+	return at != 0 && !e.Activation && !e.Restarts() && e.Since() >= at
+}
+
+// triggerDoubt says what else may have begun a run that a unit seems to have triggered:
+// the start of the manager, or another trigger.
+func (s *solver) triggerDoubt(f *facts, name string) (finding.Reason, verdict) {
+	other, v := s.otherTrigger(f, name)
+	switch {
+	case v == blocked:
+		return finding.Reason{}, blocked
+	case s.mayBeBoot(f):
+		return finding.Reason{Code: finding.ReasonTriggerOrBoot, Unit: f.unit, Trigger: name}, no
+	case other != "":
+		return finding.Reason{Code: finding.ReasonOtherTrigger, Unit: f.unit, Trigger: other}, no
+	}
+	return finding.Reason{}, no
+}
+
+// otherTrigger is a unit that may have begun the run, beside another one, empty if there is
+// none: a timer that elapsed since the run before was over, a timer of a unit that brings
+// this one up, or a unit that starts this one by its end. Only the latest such time is
+// kept. So one from after the beginning of the run may hide one from before it.
+func (s *solver) otherTrigger(f *facts, but string) (name string, v verdict) {
+	return s.triggerSince(f, but, f.window.ended)
+}
+
+// triggerSince is such a unit that acted after a time.
+func (s *solver) triggerSince(f *facts, but string, since uint64) (name string, v verdict) {
+	v = no
+	look := func(unitName string, at func(*event.UnitState) uint64) {
+		if unitName == but || name != "" {
+			return
+		}
+		a, found := s.state(f.ask(unitName))
+		switch {
+		case found == blocked:
+			v = blocked
+		case found == yes && a.atMost(at(&a.Unit.Unit)) > since, found == no && !f.window.exact:
+			name = unitName
+		}
+	}
+	timers := func(of []string) {
+		for _, t := range of {
+			if path.Ext(t) == ".timer" {
+				look(t, func(u *event.UnitState) uint64 { return u.LastTriggerUS })
+			}
+		}
+	}
+	timers(f.state.TriggeredBy)
+	for _, d := range f.dependents(".service") {
+		switch {
+		case d.Dependency == onFailureOf || d.Dependency == onSuccessOf:
+			look(d.Name, func(u *event.UnitState) uint64 { return u.InactiveEnterUS })
+		case bringsUp[d.Dependency] && d.Dependency != partOf:
+			other, found := s.state(f.ask(d.Name))
+			if found == blocked {
+				v = blocked
+			} else if found == yes {
+				timers(other.Unit.Unit.TriggeredBy)
+			}
+		}
+	}
+	return name, v
 }
 
 // trigger returns the timer, socket or path unit that began the run, and when it
@@ -53,6 +133,9 @@ func (s *solver) trigger(f *facts) (name string, at uint64, ev evidence.Evidence
 			name, ev = t, evidence.Inferred // the run is over and forgotten; its name tells
 		} else {
 			name, ev = t, unit.StartedBy(f.state, &a.Unit.Unit)
+		}
+		if at := a.sinceBoot(unit.TriggeredAtUS(&a.Unit.Unit)); at > f.began() {
+			ev = "" // it triggered a later run
 		}
 		if ev == evidence.Inferred && f.ranBefore && a.sinceBoot(a.Unit.Unit.LastTriggerUS) <= f.before.at {
 			ev = "" // it triggered the run before, or one before that
@@ -86,16 +169,21 @@ func onlyTrigger(s *solver, f *facts) verdict {
 	if s.askedBy(f, f.at) {
 		return no
 	}
+	if since := s.requests.JobSince(f.owner, f.unit, f.began(), f.window.ended); since != 0 && since <= f.before.began() {
+		return no // the job has begun the run before, and has begun anew
+	}
 	only, v := s.mayHaveTriggered(f)
 	if v != yes {
 		return v
 	}
-	if !s.mayHaveMissed(f) {
-		return s.triggeredBy(f, only, evidence.Manager)
+	why, v := s.triggerDoubt(f, only)
+	switch {
+	case v == blocked:
+		return blocked
+	case why.IsZero() && s.mayHaveMissed(f):
+		why = finding.Reason{Code: finding.ReasonMessagesLost, Unit: f.unit}
 	}
-	v = s.triggeredBy(f, only, evidence.Inferred)
-	s.out.Origin.Why = finding.Reason{Code: finding.ReasonMessagesLost, Unit: f.unit}
-	return v
+	return s.triggeredBy(f, only, evidence.Manager, why)
 }
 
 // mayHaveTriggered returns the only socket or path unit that is known to have triggered
@@ -134,14 +222,19 @@ func (s *solver) couldConnect(f *facts, peer event.ProcessID) bool {
 	return !peer.IsZero() && (f.first.IsZero() || peer.StartNS <= f.first.StartNS)
 }
 
-// triggeredBy ends the chain with a unit that started another one.
-func (s *solver) triggeredBy(f *facts, name string, ev evidence.Evidence) verdict {
+// triggeredBy ends the chain with a unit that started another one. If why says what else
+// may have, the evidence is no better than inferred.
+func (s *solver) triggeredBy(f *facts, name string, ev evidence.Evidence, why finding.Reason) verdict {
+	if !why.IsZero() {
+		ev = evidence.Weaker(ev, evidence.Inferred)
+	}
 	kind := triggersByType[path.Ext(name)]
 	cause := finding.Triggered{Trigger: kind, Unit: name}
 	if from, ok := unit.AcceptedFrom(f.unit); ok && kind == finding.TriggerSocket {
 		cause.Connection = &from
 	}
 	s.because(ev, cause, name)
+	s.out.Links[len(s.out.Links)-1].Why = why
 	o := finding.Origin{Trigger: kind, Unit: name, Placement: placement(f.owner, name)}
 	if kind == finding.TriggerSocket && s.couldConnect(f, f.answer.Peer) {
 		p, ancestry, why := s.tree.Lineage(f.answer.Peer)

@@ -36,6 +36,8 @@ func (s *solver) whyUnknown(f *facts) finding.Reason {
 		why.Code, why.PID = finding.ReasonJobWasThere, joined(f).PID()
 	case s.askedBy(f, f.window.ended):
 		why.Code = finding.ReasonAskedWhileRunning
+	case len(f.dismissed) > 0:
+		why.Code, why.PID = finding.ReasonJobWasThere, f.dismissed[0].PID()
 	}
 	return why
 }

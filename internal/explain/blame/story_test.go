@@ -34,6 +34,7 @@ type story struct {
 	loads   []*finding.PernetInit
 	uid     uint32 // of the processes that come next
 	mute    bool   // the manager does not answer
+	lag     uint64 // for how long the machine was suspended
 }
 
 const ms = 1_000_000
@@ -85,7 +86,7 @@ func (s *story) collect() {
 }
 
 func (s *story) answer(q event.Question) {
-	a := &event.Unit{Question: q, Boot: s.boot, Peer: s.peers[q.Unit]}
+	a := &event.Unit{Question: q, Boot: s.boot, MonotonicLagNS: s.lag, Peer: s.peers[q.Unit]}
 	u, ok := s.units[q.Unit]
 	if !ok {
 		a.Why = "unit is not loaded"

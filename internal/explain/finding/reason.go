@@ -70,6 +70,8 @@ const (
 	// ReasonTriggerOrBoot: both Trigger and the start of the manager can have begun the
 	// run of Unit.
 	ReasonTriggerOrBoot ReasonCode = "trigger_or_boot"
+	// ReasonOtherTrigger: Trigger can have begun the run of Unit as well.
+	ReasonOtherTrigger ReasonCode = "other_trigger"
 	// ReasonKernelSender: a thread of the kernel sent the request for somebody.
 	ReasonKernelSender ReasonCode = "kernel_sender"
 )

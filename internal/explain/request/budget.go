@@ -9,6 +9,7 @@ const (
 	sizeOfUnread = 128
 	sizeOfBus    = 160
 	sizeOfName   = 800
+	sizeOfTry    = 96
 )
 
 // Budgets are the bounds in bytes of what a Tracker remembers.
@@ -17,6 +18,7 @@ func Budgets() []bounded.Budget {
 	return []bounded.Budget{
 		{Name: "request: requests and calls", Bytes: maxKept},
 		{Name: "request: jobs", Bytes: units * (sizeOfUnit + maxJobs*sizeOfJob)},
+		{Name: "request: jobs of requests to restart what runs, and of other calls", Bytes: 2 * maxTries * sizeOfTry},
 		{Name: "request: messages that cannot be read", Bytes: maxManagers * maxDoubted * maxUnreadMessages * sizeOfUnread},
 		{Name: "request: listening sockets", Bytes: maxBuses * sizeOfBus},
 		{Name: "request: owners of names", Bytes: maxNames * sizeOfName},

@@ -38,6 +38,19 @@ func (m *message) truncated() *message {
 	return &cut
 }
 
+// Dealt says whether a request was dealt with before a run began.
+type Dealt int
+
+const (
+	// NotDealt: nothing shows it.
+	NotDealt Dealt = iota
+	// Presumed: a job of the unit was over, and the request most likely had that job. It
+	// may also have been read, or granted, after that.
+	Presumed
+	// Certain: it came to nothing, or its job was over.
+	Certain
+)
+
 // channel is a way to ask for something.
 type channel interface {
 	// take takes in a message. It reports whether the message belongs to this
@@ -46,7 +59,7 @@ type channel interface {
 	// dealtWith reports whether what was seen shows that a request for a unit was dealt
 	// with before a time. stopped is when a job to stop the unit can have made it
 	// inactive, 0 if none can.
-	dealtWith(q *Request, unit string, before, stopped uint64) bool
+	dealtWith(q *Request, unit string, before, stopped uint64) Dealt
 	// forget drops what was seen.
 	forget()
 }

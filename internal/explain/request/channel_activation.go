@@ -99,6 +99,9 @@ type stretch struct {
 	// before is the last call shortly before the name lost its owner, nil if there
 	// was none. It may have been waiting to be read then.
 	before *call
+	// expired is the latest call that is not in the list any more, because a bus would have
+	// asked because of it by then.
+	expired *call
 	// competitor is the latest call by another process than the last one's, also if
 	// it is not in the list any more.
 	competitor *call
@@ -323,7 +326,8 @@ func (a *activation) isFull(s *stretch, own func(*call) bool) bool {
 // expire drops the calls for which a bus would have asked for an activation by then.
 func (a *activation) expire(c *calls, at uint64) {
 	for len(c.now.list) > 0 && c.now.list[0].at+maxFlightNS < at {
-		a.remove(c.now.list[0])
+		c.now.expired = c.now.list[0]
+		a.remove(c.now.expired)
 	}
 }
 
@@ -382,7 +386,14 @@ func (t *Tracker) ResolveCaller(r *Request, name string) {
 		s = *c.at(r.At)
 	}
 	list := slices.Clone(s.list)
-	list = slices.DeleteFunc(list, func(c *call) bool { return c.at > r.At || c.at+maxFlightNS < r.At })
+	r.older = s.expired
+	list = slices.DeleteFunc(list, func(c *call) bool {
+		old := c.at+maxFlightNS < r.At
+		if old {
+			r.older = c
+		}
+		return c.at > r.At || old
+	})
 	onBrink := len(list) == 0 && s.before != nil && s.before.at+maxFlightNS >= r.At
 	switch {
 	case s.dropped != 0 && s.dropped+maxFlightNS >= r.At:
@@ -424,8 +435,11 @@ func (r *Request) competeWith(others []*call) {
 
 // dealtWith reports whether the bus gave up on the request before a time. What the
 // manager refused never had an effect, also if that is heard only after the fork.
-func (a *activation) dealtWith(q *Request, _ string, before, _ uint64) bool {
-	return q.refused || q.failed != 0 && q.failed < before
+func (a *activation) dealtWith(q *Request, _ string, before, _ uint64) Dealt {
+	if q.refused || q.failed != 0 && q.failed < before {
+		return Certain
+	}
+	return NotDealt
 }
 
 func (a *activation) forget() {

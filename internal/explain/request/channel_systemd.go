@@ -1,6 +1,9 @@
 package request
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/bounded"
 	"github.com/nsblame/nsblame/internal/explain/dbuswire"
@@ -23,6 +26,25 @@ type systemd struct {
 	// jobs are the latest of each unit of each manager, in the order in which they were
 	// first heard of.
 	jobs *bounded.Map[Owner, *bounded.Map[string, []*Job]]
+	// tries has when the requests were made to restart what runs that were answered with
+	// a job.
+	tries *bounded.Map[jobNumber, uint64]
+	// given are the jobs with which any other call was answered.
+	given *bounded.Map[jobNumber, bool]
+	// tried are the latest requests to restart what runs.
+	tried []attempt
+}
+
+// attempt is a request to restart a manager's unit if it runs.
+type attempt struct {
+	owner Owner
+	at    uint64
+}
+
+// jobNumber is a job of a manager's.
+type jobNumber struct {
+	owner Owner
+	id    uint64
 }
 
 const (
@@ -32,6 +54,8 @@ const (
 	maxUnits      = 768
 	maxUnitsUsers = 32
 	maxJobs       = 8
+	maxTries      = 256
+	maxTried      = 64
 )
 
 func newSystemd(t *Tracker, a *activation) *systemd {
@@ -74,7 +98,8 @@ func (s *systemd) take(m *message) bool {
 }
 
 // passedOn takes in that a bus passes a request on to the manager. Its sender is given
-// by a name then, but its number stays.
+// by a name then, but its number stays. If its sending could not be read, this shows that
+// somebody asked.
 func (s *systemd) passedOn(m *message) {
 	if m.dbus.Type != dbuswire.MethodCall || m.bus.manager == 0 || m.sent.PeerPID != m.bus.manager {
 		return
@@ -94,8 +119,14 @@ func (s *systemd) passedOn(m *message) {
 				}
 			}
 		}
-		if only != nil && !several {
+		switch {
+		case only != nil && !several:
 			only.passed = m.at
+		case only == nil && !s.tracker.knows(m, unit):
+			s.tracker.remember(&Request{
+				At: m.at, Owner: m.owner, Unit: unit, Method: method, Evidence: evidence.Kernel, job: dbuswire.JobType(&m.dbus),
+				Why: finding.Reason{Code: finding.ReasonUnreadableMessage, Unit: unit}, to: busConn{bus: m.sent.Bus}, passed: m.at,
+			})
 		}
 	}
 }
@@ -126,6 +157,9 @@ func (s *systemd) startJob(m *message) bool {
 			s.activation.activate(r)
 		}
 		s.tracker.remember(r)
+		if r.OnlyRestarts() {
+			s.tried = append(s.tried[max(0, len(s.tried)+1-maxTried):], attempt{r.Owner, r.At})
+		}
 	}
 	return true
 }
@@ -135,6 +169,10 @@ func (s *systemd) startJob(m *message) bool {
 func (s *systemd) answered(m *message) {
 	requests := s.tracker.requests
 	list := requests.byMessage[idOf(m.sent, m.sent.PeerPID, m.dbus.ReplySerial)]
+	tries := slices.ContainsFunc(list, (*Request).OnlyRestarts)
+	if job := dbuswire.RepliedJob(&m.dbus); job != 0 && !tries && m.bus.isManagers(m) {
+		s.given.Put(jobNumber{m.owner, job}, true)
+	}
 	for i := len(list) - 1; i >= 0; i-- {
 		switch r := list[i]; {
 		case r.Method == activationRequest:
@@ -142,6 +180,9 @@ func (s *systemd) answered(m *message) {
 			requests.remove(r)
 		default:
 			r.accepted, r.jobID = true, dbuswire.RepliedJob(&m.dbus)
+			if r.OnlyRestarts() {
+				s.tries.Put(jobNumber{r.Owner, r.jobID}, r.At)
+			}
 		}
 	}
 }
@@ -208,20 +249,37 @@ func jobResult(m *dbuswire.Message) string {
 	return m.Args[3].Text
 }
 
-// there returns the job of a unit that had been announced by a time and was not over,
-// as a list of one or none. A unit has one job: a newer one has taken the place of an
-// older one whose end was not heard.
+// there returns the jobs of a unit that had been announced by a time and were not over,
+// in the order in which they were announced. A unit has one job, so a newer one has taken
+// the place of an older one whose end was not heard. Beside it a unit can have one that
+// does nothing: what comes of a request to restart it if it runs (src/core/job.c,
+// job_install, nop_job).
 func (s *systemd) there(owner Owner, unit string, at uint64) []*Job {
-	var there *Job
+	var list []*Job
 	for _, j := range s.of(owner, unit) {
-		if j.announced != 0 && j.announced <= at && (j.over == 0 || j.over >= at) && (there == nil || j.announced >= there.announced) {
-			there = j
+		if j.announced != 0 && j.announced <= at && (j.over == 0 || j.over >= at) {
+			list = append(list, j)
 		}
 	}
-	if there == nil {
-		return nil
+	slices.SortStableFunc(list, func(x, y *Job) int { return cmp.Compare(x.announced, y.announced) })
+	for i := len(list) - 1; i >= 0; i-- {
+		if !s.mayDoNothing(owner, list[i]) {
+			older := slices.DeleteFunc(slices.Clone(list[:i]), func(j *Job) bool { return j.over == 0 })
+			return append(older, list[i:]...)
+		}
 	}
-	return []*Job{there}
+	return list
+}
+
+// mayDoNothing reports whether a job was made for a request to restart what runs, or may
+// have been for one without an answer.
+func (s *systemd) mayDoNothing(owner Owner, j *Job) bool {
+	if at, tried := s.tries.Get(jobNumber{owner, j.id}); tried && j.announced >= at {
+		return true
+	}
+	return !s.wasGiven(j, owner) && slices.ContainsFunc(s.tried, func(a attempt) bool {
+		return a.owner == owner && a.at <= j.announced && j.announced-a.at <= maxFlightNS
+	})
 }
 
 // hasJob reports whether a request's own job, which was new after it, is there when a run
@@ -229,14 +287,27 @@ func (s *systemd) there(owner Owner, unit string, at uint64) []*Job {
 // had it begin anew.
 func (s *systemd) hasJob(q *Request, unit string, begun, before, ended uint64) bool {
 	for _, j := range s.there(q.Owner, unit, begun) {
-		if j.announced <= ended && j.over == 0 {
-			continue // its end may only not have been heard
+		if j.mayBeOver(begun, ended) && (!q.Restarts() || begun-ended > maxFlightNS) {
+			continue
 		}
-		if q.jobID == j.id && (q.Restarts() || j.announced >= q.ReadFrom() && j.announced > before) {
+		switch isNew := j.announced >= q.ReadFrom(); {
+		case q.jobID != j.id:
+		case isNew && j.announced > before, q.Restarts() && (!isNew || j.over != 0):
 			return true
 		}
 	}
 	return false
+}
+
+// mayBeOver reports whether the end of a job may only not have been heard: it was there
+// when the run before one ended.
+func (j *Job) mayBeOver(begun, ended uint64) bool {
+	return j.announced <= ended && ended < begun && j.over == 0
+}
+
+// isUnannounced reports whether a request was given a job that was not heard to be there.
+func (s *systemd) isUnannounced(q *Request, unit string) bool {
+	return q.jobID != 0 && !slices.ContainsFunc(s.of(q.Owner, unit), func(j *Job) bool { return j.id == q.jobID && j.announced != 0 })
 }
 
 // announced returns the jobs of a unit that had been announced by a time.
@@ -253,15 +324,39 @@ func (s *systemd) announced(owner Owner, unit string, at uint64) []*Job {
 // dealtWith reports whether the request's job was over before a time. Where its job is
 // not known, it reports whether any job of the unit was, which was not there only to be
 // cancelled by the request.
-func (s *systemd) dealtWith(q *Request, unit string, before, stopped uint64) bool {
+func (s *systemd) dealtWith(q *Request, unit string, before, stopped uint64) Dealt {
+	dealt := NotDealt
 	for _, j := range s.of(q.Owner, unit) {
 		switch {
 		case j.over <= q.At || j.over >= before:
-		case q.jobID == j.id, q.jobID == 0 && !q.canBeAnswered() && !j.gaveWayTo(q, stopped):
-			return true
+		case q.jobID == j.id:
+			return Certain
+		case q.jobID == 0 && !q.canBeAnswered() && !j.gaveWayTo(q, stopped):
+			dealt = max(dealt, s.had(q, j))
 		}
 	}
-	return false
+	return dealt
+}
+
+// had tells how certain it is that a request without an answer had a job by the end of
+// that. The manager may have read it later, if the job was there before it or was made for
+// another request, or have granted it when somebody had given a password.
+func (s *systemd) had(q *Request, j *Job) Dealt {
+	switch {
+	case !q.isTrusted():
+		return Presumed
+	case j.over-q.At > maxFlightNS:
+		return Certain
+	case j.announced < q.At || s.wasGiven(j, q.Owner) || s.mayDoNothing(q.Owner, j):
+		return Presumed
+	}
+	return Certain
+}
+
+// wasGiven reports whether a call was answered with a job, but one to restart what runs.
+func (s *systemd) wasGiven(j *Job, owner Owner) bool {
+	given, _ := s.given.Get(jobNumber{owner, j.id})
+	return given
 }
 
 // gaveWayTo reports whether a job was one to stop the unit that was there when
@@ -278,4 +373,6 @@ func (j *Job) gaveWayTo(q *Request, stopped uint64) bool {
 
 func (s *systemd) forget() {
 	s.jobs = bounded.NewMap[Owner, *bounded.Map[string, []*Job]](maxManagers)
+	s.tried = nil
+	s.tries, s.given = bounded.NewMap[jobNumber, uint64](maxTries), bounded.NewMap[jobNumber, bool](maxTries)
 }

@@ -43,8 +43,13 @@ type Effect struct {
 	// for the run before may not have been over when the request was made.
 	Doubt finding.Reason
 	Early bool
-	// again is set if the request had a job begin anew that was there before it.
-	again bool
+	// Dismissed is set if the request was most likely dealt with before the run began.
+	Dismissed bool
+	// MayBeOver is set if the job may be over, and its end only not have been heard.
+	MayBeOver bool
+	// again is set if the request had a job begin anew that was there before it, mayAgain
+	// if it may have.
+	again, mayAgain bool
 }
 
 // Evidence is how it is known that the request began the run.
@@ -64,12 +69,22 @@ func (e *Effect) Since() uint64 {
 }
 
 // Effects judges the requests that may have begun a run of a unit. begun is when it
-// began, before when the run before it did, 0 if there was none.
+// began, before when the run before it did, 0 if there was none, and ended when that was
+// over, 0 if that is not known.
 //
 // At any time a unit has one job. So the job that is there when a run begins has begun
 // it, and whoever asked for that job is the cause. A request that finds a job joins it.
-func (t *Tracker) Effects(owner Owner, unit string, list []*Request, begun, before uint64) []Effect {
-	return effects(t.jobs.there(owner, unit, begun), list, begun, before)
+func (t *Tracker) Effects(owner Owner, unit string, list []*Request, begun, before, ended uint64) []Effect {
+	jobs := t.jobs.there(owner, unit, begun)
+	if begun-min(begun, ended) > maxFlightNS { // one to restart the unit goes on at once
+		jobs = slices.DeleteFunc(jobs, func(j *Job) bool { return j.mayBeOver(begun, ended) })
+	}
+	found := effects(jobs, list, begun, before, ended)
+	for i := range found {
+		e := &found[i]
+		e.MayBeOver = e.Job != nil && e.Job.mayBeOver(begun, ended) && (before == 0 || before > e.Job.announced)
+	}
+	return found
 }
 
 // EffectsThrough judges the requests for another unit that may have brought up a unit,
@@ -77,7 +92,7 @@ func (t *Tracker) Effects(owner Owner, unit string, list []*Request, begun, befo
 // (src/core/transaction.c, transaction_activate_jobs).
 func (t *Tracker) EffectsThrough(owner Owner, other, unit string, list []*Request, begun uint64) []Effect {
 	own := t.jobs.there(owner, unit, begun)
-	all := effects(t.jobs.announced(owner, other, begun), list, begun, 0)
+	all := effects(t.jobs.announced(owner, other, begun), list, begun, 0, 0)
 	return slices.DeleteFunc(all, func(e Effect) bool {
 		madeWith := func(j *Job) bool {
 			return j.announced >= e.At && (e.Job == nil || j.announced <= e.Job.announced+maxFlightNS)
@@ -86,7 +101,7 @@ func (t *Tracker) EffectsThrough(owner Owner, other, unit string, list []*Reques
 	})
 }
 
-func effects(jobs []*Job, list []*Request, begun, before uint64) []Effect {
+func effects(jobs []*Job, list []*Request, begun, before, ended uint64) []Effect {
 	var found []Effect
 	for _, q := range list {
 		e := Effect{Request: q}
@@ -94,12 +109,43 @@ func effects(jobs []*Job, list []*Request, begun, before uint64) []Effect {
 			found = append(found, e)
 		}
 	}
+	anew(found, ended)
 	if !slices.ContainsFunc(found, func(e Effect) bool { return e.again }) {
 		return found
 	}
 	// whoever made the job has begun the run before
-	return slices.DeleteFunc(found, func(e Effect) bool { return !e.again && e.Job != nil && e.Job.announced <= before })
+	isLate := func(e Effect) bool { return e.again && e.joined() }
+	late := slices.ContainsFunc(found, isLate)
+	found = slices.DeleteFunc(found, func(e Effect) bool {
+		return e.Job != nil && e.Job.announced <= max(before, ended) && (!e.again || late && !isLate(e))
+	})
+	// whoever had it begin anew before that may have begun the run before
+	isNew := func(e Effect) bool { return e.again && e.At > before }
+	if !slices.ContainsFunc(found, isNew) {
+		return found
+	}
+	return slices.DeleteFunc(found, func(e Effect) bool { return e.again && !isNew(e) })
 }
+
+// anew looks for requests to restart a unit that had a job begin anew because a run ended
+// while that was there. A job that was made to restart the unit may have ended that run
+// itself.
+func anew(list []Effect, ended uint64) {
+	for i := range list {
+		e := &list[i]
+		if e.Job == nil || e.again || !e.accepted || !e.Restarts() || !e.joined() || e.Job.announced > ended {
+			continue
+		}
+		if slices.ContainsFunc(list, func(other Effect) bool { return other.Job == e.Job && other.Restarts() && !other.joined() }) {
+			e.mayAgain = true
+		} else {
+			e.Sign, e.again = JobAnswered, true
+		}
+	}
+}
+
+// joined reports whether the job of the request was there before it.
+func (e *Effect) joined() bool { return e.Job != nil && e.Job.announced < e.ReadFrom() }
 
 // MayBe reports whether a request without a sign may have had the job that began a run
 // after all: the manager had a new job right after it. If it had none, the request has
@@ -115,7 +161,7 @@ func (t *Tracker) MayBe(e *Effect) bool {
 	if e.Job == nil {
 		return e.silent && e.isTrusted()
 	}
-	return e.Job.announced-e.At <= maxFlightNS
+	return e.Job.announced-e.At <= maxFlightNS+t.suspended(e.At, e.Job.announced) || e.awaitsAnswer() && !e.isTrusted()
 }
 
 // find looks for a sign among the jobs that were there when the run began, false if the
@@ -130,11 +176,14 @@ func (e *Effect) find(jobs []*Job, before uint64) bool {
 	switch {
 	case q.jobID != 0 && len(jobs) > 0 && e.Job == nil:
 		return false
-	case q.jobID == 0 && len(jobs) > 0 && e.Job == nil, e.Job != nil && e.Job.announced < q.ReadFrom():
+	case e.Job != nil && e.hadAnew(before):
+		e.Sign, e.again = JobAnswered, true
+	case q.jobID == 0 && len(jobs) > 0 && e.Job == nil, e.joined():
 		e.join(jobs, before)
 	case q.Activation:
 		e.Sign = BusAsked
 	case e.Job == nil:
+		e.mayAgain = q.accepted && q.Restarts() && !q.OnlyRestarts()
 	case q.accepted:
 		e.Sign = JobAnswered
 	case !q.canBeAnswered() && q.isTrusted() && e.Job.announced-q.At <= maxFlightNS:
@@ -149,15 +198,22 @@ func (e *Effect) join(jobs []*Job, before uint64) {
 	e.Sign, e.Job = Joined, jobs[len(jobs)-1]
 	if e.Restarts() && e.accepted {
 		e.Sign = Unseen // if nothing ran yet, the job began nothing anew
-		if before >= e.Job.announced {
+		e.mayAgain = before == 0
+		if e.hadAnew(before) {
 			e.Sign, e.again = JobAnswered, true
 		}
 	}
 }
 
-// doubt weighs a request against the others that can have made the same job, and
+// hadAnew reports whether the request had its job begin anew: that was there when the run
+// before began.
+func (e *Effect) hadAnew(before uint64) bool {
+	return e.accepted && e.Restarts() && before >= e.Job.announced
+}
+
+// Doubt weighs a request against the others that can have made the same job, and
 // against what could not be read.
-func (t *Tracker) doubt(e *Effect, all []Effect) {
+func (t *Tracker) Doubt(e *Effect, all []Effect) {
 	e.Doubt = e.Request.Doubt
 	read := e.At
 	if e.Job != nil {
@@ -171,7 +227,7 @@ func (t *Tracker) doubt(e *Effect, all []Effect) {
 	}
 	for i := range all {
 		other := &all[i]
-		if other.Request != e.Request && other.Sign.Shows() && other.Job == e.Job && other.couldPrecede(e, read) {
+		if other.Request != e.Request && (other.mayHaveMade(e) && other.couldPrecede(e, read) || other.mayHaveHadAnew(e)) {
 			e.Doubt = e.about(finding.ReasonOtherAsked)
 			e.Doubt.PID = other.process().PID
 			return
@@ -185,12 +241,32 @@ func (t *Tracker) doubt(e *Effect, all []Effect) {
 	}
 }
 
-// unheardBefore says who asked right before a bus did and wanted no answer. His job would
-// be announced, but that may come after the run has begun.
+// mayHaveMade reports whether the request may be what the job of another one was made for:
+// it has a sign of its own, or its answer is still to come, or it was dismissed. The answer
+// to one may be heard before the run is looked at, and that to the other behind it.
+func (e *Effect) mayHaveMade(other *Effect) bool {
+	if e.Job != nil && other.Job != nil && e.Job != other.Job {
+		return e.Sign.Shows() // which of the two began the run is not known
+	}
+	return e.Job == other.Job && (e.Sign.Shows() || e.Job != nil && (e.awaitsAnswer() || e.Dismissed && e.isTrusted()))
+}
+
+// mayHaveHadAnew reports whether the request may have had the job of another one begin
+// anew.
+func (e *Effect) mayHaveHadAnew(other *Effect) bool {
+	return e.Job == other.Job && (e.mayAgain || e.again && other.again)
+}
+
+// awaitsAnswer reports whether the answer to a request is still to come.
+func (e *Effect) awaitsAnswer() bool { return e.Sign == Unseen && e.canBeAnswered() && !e.accepted }
+
+// unheardBefore says who asked right before a bus did, and wanted no answer or has none
+// yet. His job would be announced, but that may come after the run has begun.
 func (e *Effect) unheardBefore(all []Effect) finding.Reason {
 	for i := range all {
 		other := &all[i]
-		if other.Sign == Unseen && !other.canBeAnswered() && other.isTrusted() && other.At < e.At && e.At-other.At <= maxFlightNS {
+		silent := other.Sign == Unseen && !other.canBeAnswered() && other.isTrusted()
+		if (silent || other.awaitsAnswer()) && other.At < e.At && e.At-other.At <= maxFlightNS {
 			why := e.about(finding.ReasonOtherAsked)
 			why.PID = other.PID()
 			return why
@@ -212,7 +288,7 @@ func (e *Effect) couldPrecede(other *Effect, read uint64) bool {
 }
 
 // hidden returns who may have been first, and was not heard. A request with an answer of
-// its own is doubted for what is nobody's alone.
+// its own is doubted for what is nobody's alone, root's or a service's.
 func (t *Tracker) hidden(e *Effect, read uint64) finding.Reason {
 	lost := e.about(finding.ReasonMessagesLost)
 	q := e.Request
@@ -234,10 +310,66 @@ func (t *Tracker) hidden(e *Effect, read uint64) finding.Reason {
 		}
 		return why
 	}
-	if at, known := t.lost[ownerless]; known && at >= q.At {
-		return lost
+	for owner, at := range t.lost {
+		if owner.UID < minUserUID && (owner.IsZero() || owner != q.callersOwner()) && at+maxFlightNS >= q.At {
+			return lost
+		}
 	}
 	return finding.Reason{}
+}
+
+// minUserUID is the least uid of an account that is a person's. Those below it are root's
+// and of services, such as a bus.
+const minUserUID = 1000
+
+// MadeWith reports whether the job of a request may have been made with one for another
+// unit, which brings the unit up. The jobs of one transaction are numbered in the order
+// in which they are made, the one that was asked for first, and are announced together
+// (src/core/transaction.c, transaction_add_job_and_dependencies). A request that finds
+// such a job is answered with its number, as if it had made it.
+func (t *Tracker) MadeWith(e *Effect, other string) bool {
+	if e.Job == nil {
+		return false
+	}
+	return slices.ContainsFunc(t.jobs.of(e.Owner, other), func(j *Job) bool {
+		return j.announced != 0 && j.by == e.Job.by && j.id < e.Job.id && (j.over == 0 || j.over >= e.At) && together(j.announced, e.Job.announced)
+	})
+}
+
+// together reports whether there is no more between two times than a message may take.
+func together(x, y uint64) bool { return max(x, y)-min(x, y) <= maxFlightNS }
+
+// JobSince is since when the job that is there when a run of a unit begins is known to be
+// there, 0 if none is known.
+func (t *Tracker) JobSince(owner Owner, unit string, begun, ended uint64) uint64 {
+	since := uint64(0)
+	for _, j := range t.jobs.there(owner, unit, begun) {
+		if j.mayBeOver(begun, ended) || t.jobs.mayDoNothing(owner, j) {
+			return 0
+		}
+		since = j.announced
+	}
+	return since
+}
+
+// MayHaveBegunAnew reports whether a request to restart a unit may have had a job begin anew
+// of which nothing was heard but that it was given to the request.
+func (t *Tracker) MayHaveBegunAnew(q *Request, unit string, begun uint64) bool {
+	return q.Restarts() && !q.OnlyRestarts() && begun-q.At <= maxWaitNS && t.jobs.isUnannounced(q, unit)
+}
+
+// CallerBefore is who called the name that a bus asked for before the caller, longer ago
+// than a bus takes to ask unless the machine was suspended meanwhile. It is 0 where nobody
+// did.
+func (t *Tracker) CallerBefore(r *Request) (pid uint32) {
+	o := r.older
+	if o == nil || !r.Known || o.caller.Process.ID == r.process() {
+		return 0
+	}
+	if d := t.suspended(o.at, r.At); d != 0 && o.at+maxFlightNS+d >= r.At {
+		return o.caller.Process.ID.PID
+	}
+	return 0
 }
 
 // HasJob reports whether the request has a job of its own that was new after the
@@ -275,7 +407,7 @@ func (t *Tracker) MayHaveMissed(owner Owner, byName bool, from, until uint64) bo
 func (t *Tracker) Best(list []Effect) *Effect {
 	e := best(list)
 	if e != nil {
-		t.doubt(e, list)
+		t.Doubt(e, list)
 	}
 	return e
 }

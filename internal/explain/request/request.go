@@ -62,6 +62,8 @@ type Request struct {
 	// call is the call that found the name without an owner, called when it was made.
 	call   messageID
 	called uint64
+	// older is the latest call that was too old to be the one, nil if there was none.
+	older *call
 	// failed is when the bus told the caller that nothing came of it, 0 if it did
 	// not.
 	failed uint64
@@ -146,6 +148,18 @@ func (r *Request) isTrusted() bool {
 	uid := r.Caller.Process.UID
 	return uid == 0 || r.Owner.Manager == event.ManagerUser && uid == r.Owner.UID
 }
+
+// MayWait reports whether the request may still have waited for leave at a time: it needs
+// that, and what came of it is not known.
+func (r *Request) MayWait(at uint64) bool {
+	return !r.isTrusted() && r.At < at && at-r.At <= maxWaitNS
+}
+
+// Waits reports whether that is so, and its answer is still to come.
+func (r *Request) Waits(at uint64) bool { return r.MayWait(at) && r.canBeAnswered() && !r.accepted }
+
+// Trusted reports whether the manager had to obey the request.
+func (r *Request) Trusted() bool { return r.isTrusted() }
 
 // canBeAnswered reports whether the stream would show the manager's answer.
 func (r *Request) canBeAnswered() bool { return r.sent.conn != 0 && !r.silent }

@@ -35,6 +35,9 @@ type Tracker struct {
 	callerAt uint64
 	facts    uint64
 	cut      uint64
+	// sleep is for how long the machine was suspended last, at some time from sleepFrom to
+	// sleepUntil.
+	sleep, sleepFrom, sleepUntil uint64
 	// now is the time of the latest event, dropped counts what there was no room for
 	// while it may have mattered.
 	now, dropped uint64
@@ -73,6 +76,19 @@ func (t *Tracker) Observe(ev event.Event) {
 	}
 }
 
+// Suspended takes in that the machine was suspended for a while, at some time between two.
+func (t *Tracker) Suspended(d, from, until uint64) {
+	t.sleep, t.sleepFrom, t.sleepUntil = d, from, until
+}
+
+// suspended is for how long the machine may have been suspended between two times.
+func (t *Tracker) suspended(from, until uint64) uint64 {
+	if t.sleepFrom > until || t.sleepUntil < from {
+		return 0
+	}
+	return t.sleep
+}
+
 // Cut counts the messages that could have mattered, but of which too little was
 // captured to tell.
 func (t *Tracker) Cut() uint64 { return t.cut }
@@ -97,8 +113,12 @@ func (t *Tracker) Of(owner Owner, names []string, after, until uint64) []*Reques
 
 // DealtWith reports whether a request for a unit was dealt with before a time. stopped
 // is when a job to stop the unit can have made it inactive, 0 if none can.
-func (t *Tracker) DealtWith(q *Request, unit string, before, stopped uint64) bool {
-	return slices.ContainsFunc(t.channels, func(c channel) bool { return c.dealtWith(q, unit, before, stopped) })
+func (t *Tracker) DealtWith(q *Request, unit string, before, stopped uint64) Dealt {
+	dealt := NotDealt
+	for _, c := range t.channels {
+		dealt = max(dealt, c.dealtWith(q, unit, before, stopped))
+	}
+	return dealt
 }
 
 // transportOf is the protocol that is spoken on a socket, and whose service is
@@ -168,6 +188,16 @@ func (t *Tracker) callerOf(m *message) *Caller {
 func (t *Tracker) ownerOf(id event.ProcessID) event.Owner {
 	p := t.tree.Process(id)
 	return p.Owner
+}
+
+// knows reports whether the sending of a request that a bus passes on is in the stream.
+func (t *Tracker) knows(m *message, unit string) bool {
+	for _, list := range t.requests.byUnit[unitKey{m.owner, unit}] {
+		if slices.ContainsFunc(list, func(r *Request) bool { return r.sent.serial == m.dbus.Serial && r.to.bus == m.sent.Bus }) {
+			return true
+		}
+	}
+	return false
 }
 
 // remember keeps a request until it may have come into effect.

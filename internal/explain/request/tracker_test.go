@@ -31,8 +31,11 @@ func (l *listener) take(m *message) bool {
 	return m.dbus.Serial >= l.from
 }
 
-func (l *listener) dealtWith(q *Request, _ string, before, _ uint64) bool {
-	return q.sent.serial >= l.from && q.At < before
+func (l *listener) dealtWith(q *Request, _ string, before, _ uint64) Dealt {
+	if q.sent.serial >= l.from && q.At < before {
+		return Certain
+	}
+	return NotDealt
 }
 
 func (l *listener) forget() { l.seen = nil }
@@ -55,7 +58,7 @@ func TestFurtherChannels(t *testing.T) {
 	if got := second.seen; len(got) != 2 || got[1] != 2 {
 		t.Errorf("the second channel saw %v", got)
 	}
-	for serial, want := range map[uint32]bool{1: false, 5: true} {
+	for serial, want := range map[uint32]Dealt{1: NotDealt, 5: Certain} {
 		if got := tr.DealtWith(&Request{sent: messageID{serial: serial}}, "", 1, 0); got != want {
 			t.Errorf("request %d: %v", serial, got)
 		}

@@ -45,6 +45,9 @@ type doubts map[event.Owner][]unread
 // nothing.
 func (t *Tracker) unreadable(m *message) {
 	t.countCut(m.err)
+	if t.mayHide(m) {
+		t.missed(m.at, ownerless)
+	}
 	if m.sent.FromBus {
 		return
 	}
@@ -56,6 +59,23 @@ func (t *Tracker) unreadable(m *message) {
 		}
 	}
 	t.keepUnread(m.owner, t.ownerOf(m.sent.Sender), u)
+}
+
+// maxSign bounds in bytes what a manager says of a job, and a bus of an activation: the
+// name of a unit has 255.
+const maxSign = 1 << 10
+
+// mayHide reports whether a message that can't be read may have been the sign of an effect,
+// its refusal, or the request for an activation. A user can have a bus send what is too long to be one.
+func (t *Tracker) mayHide(m *message) bool {
+	if m.sent.Size > maxSign {
+		return false
+	}
+	if m.sent.FromBus {
+		return m.dbus.Type != dbuswire.MethodCall
+	}
+	p := t.tree.Process(m.sent.Sender)
+	return IsManager(&p, m.owner) || isLauncher(&p, m.owner)
 }
 
 // keepUnread remembers an unread message. If an owner has too many, his two oldest

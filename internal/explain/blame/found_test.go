@@ -1,0 +1,337 @@
+package blame
+
+import (
+	"testing"
+
+	"github.com/nsblame/nsblame/internal/event"
+)
+
+// The stories of this file are those of histories in which package model found nsblame
+// wrong, each told for its kind.
+
+// The manager makes a job for a unit because it starts another one, and tells of it when
+// somebody has asked for the same. He is answered with that job, as if it was his.
+func TestARequestThatFindsTheJobOfADependency(t *testing.T) {
+	const doubted = "command 41 cron.service (inferred): trigger_or_request back.service front.service pid 41"
+	for _, tt := range []struct {
+		name  string
+		front uint32 // the number of the job for the other unit
+		timer bool
+		want  string
+	}{
+		{"the other unit's job came first", 5, false, doubted},
+		{"it came later", 7, false, "command 41 cron.service (kernel)"},
+		{"its timer elapsed, and nobody heard of its job", 0, true, "command 41 cron.service (inferred): trigger_or_request back.service front.timer pid 41"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := tell(t)
+			back := event.UnitState{Name: "back.service", Type: "simple", PrivateNetwork: true, Dependents: []event.UnitDependent{{Name: "front.service", Dependency: "WantedBy"}}}
+			front := event.UnitState{Name: "front.service", Type: "simple"}
+			if tt.timer {
+				front.TriggeredBy = []string{"front.timer"}
+				s.units["front.timer"] = event.UnitState{Name: "front.timer", LastTriggerUS: s.now * 1000}
+			}
+			s.units["front.service"] = front
+			s.caller(41, "systemctl", "start", "back")
+			r := s.ask(41, private, job("StartUnit", "back.service"))
+			s.says(41, "JobNew", 6, "back.service")
+			if tt.front != 0 {
+				s.says(41, "JobNew", tt.front, "front.service")
+			}
+			s.accept(r, 6)
+			s.runs(back)
+			s.service(42, "back.service")
+			s.want(tt.want)
+		})
+	}
+}
+
+// Two ask for a unit which brings up another one. Which of them made the job is not known.
+func TestTwoRequestsForWhatBringsAUnitUp(t *testing.T) {
+	s := tell(t)
+	back := event.UnitState{Name: "back.service", Type: "simple", PrivateNetwork: true, Dependents: []event.UnitDependent{{Name: "front.service", Dependency: "WantedBy"}}}
+	s.units["front.service"] = event.UnitState{Name: "front.service", Type: "simple"}
+	s.caller(40, "systemctl", "start", "front")
+	s.caller(41, "systemctl", "start", "front")
+	first := s.ask(40, private, job("StartUnit", "front.service"))
+	second := s.ask(41, private, job("StartUnit", "front.service"))
+	n := s.newJob("front.service")
+	s.newJob("back.service")
+	s.accept(second, n)
+	s.accept(first, n)
+	s.runs(back)
+	s.service(42, "back.service")
+	s.want("command 40 cron.service (inferred): other_asked front.service pid 41")
+}
+
+// The answer to the request that made the job may come when the run has begun, and that to
+// the one that found the job before.
+func TestAnAnswerThatIsStillToCome(t *testing.T) {
+	s := tell(t)
+	s.caller(40, "busctl", "call")
+	s.caller(41, "systemctl", "start", "foo")
+	s.ask(40, toBus, job("StartUnit", "foo.service"))
+	second := s.ask(41, private, job("StartUnit", "foo.service"))
+	s.accept(second, s.newJob("foo.service"))
+	s.runs(foo())
+	s.service(42, "foo.service")
+	s.want("command 41 cron.service (inferred): other_asked foo.service pid 40")
+}
+
+// One to restart what runs makes a job that does nothing, beside the one that starts the
+// unit.
+func TestAJobThatDoesNothing(t *testing.T) {
+	for _, silent := range []bool{false, true} {
+		s := tell(t)
+		s.caller(40, "systemctl", "start", "foo")
+		s.caller(41, "systemctl", "try-restart", "foo")
+		first := s.ask(40, private, job("StartUnit", "foo.service"))
+		try := job("TryRestartUnit", "foo.service")
+		if silent {
+			try = silently(try)
+		}
+		second := s.ask(41, private, try)
+		s.accept(first, s.newJob("foo.service"))
+		if n := s.newJob("foo.service"); !silent {
+			s.accept(second, n)
+		}
+		s.runs(foo())
+		s.service(42, "foo.service")
+		s.want("command 40 cron.service (kernel)")
+	}
+}
+
+// The end of a job that was there before a bus asked is not the end of what the bus asked
+// for: the manager may have read that behind it.
+func TestAnActivationWhileAnOlderJobEnds(t *testing.T) {
+	for _, verb := range []string{"TryRestartUnit", "StopUnit"} {
+		s := withHostnamed(t)
+		const name = "systemd-hostnamed.service"
+		s.caller(40, "systemctl")
+		s.caller(41, "hostnamectl")
+		r := s.ask(40, private, job(verb, name))
+		s.send(41, toBus, getHostname())
+		if verb == "StopUnit" { // its job is announced behind the activation
+			s.fromBus(1, activation("dbus-"+hostname1+".service"))
+			s.accept(r, s.newJob(name))
+		} else {
+			s.accept(r, s.newJob(name))
+			s.fromBus(1, activation("dbus-"+hostname1+".service"))
+		}
+		s.says(30, "JobRemoved", s.jobs, name, "done")
+		s.newJob(name)
+		u := hostnamed()
+		u.TriggeredBy = []string{"systemd-hostnamed.socket"}
+		s.units["systemd-hostnamed.socket"] = event.UnitState{Name: "systemd-hostnamed.socket", SubState: "running", StateChangeUS: (s.now + 500) * 1000}
+		s.runs(u)
+		s.service(42, name)
+		s.want("unknown (unknown): job_was_there systemd-hostnamed.service pid 41")
+	}
+}
+
+// A user's request without an answer may be granted much later, also if a run began and
+// ended meanwhile.
+func TestARequestThatIsGrantedAfterAnotherRun(t *testing.T) {
+	s := tell(t)
+	s.units["cron.service"] = event.UnitState{Name: "cron.service", Type: "simple"}
+	u := event.UnitState{Name: "lamp.service", Type: "simple", PrivateNetwork: true, TriggeredBy: []string{"lamp.socket"}}
+	s.caller(40, "systemctl", "start", "lamp")
+	s.user(41, "busctl")
+	n := s.newJobFor(s.ask(40, private, job("StartUnit", "lamp.service")), "lamp.service")
+	s.ask(41, toBus, silently(job("StartUnit", "lamp.service")))
+	s.units["lamp.socket"] = event.UnitState{Name: "lamp.socket", SubState: "running", StateChangeUS: (s.now + 5000) * 1000}
+	s.runs(u)
+	s.service(42, "lamp.service")
+	s.says(30, "JobRemoved", n, "lamp.service", "done")
+	s.now += 2000
+	u.InactiveEnterUS = s.now * 1000
+	s.now += 5000
+	s.newJob("lamp.service")
+	s.units["lamp.socket"] = event.UnitState{Name: "lamp.socket", SubState: "running", StateChangeUS: (s.now + 50) * 1000}
+	s.runs(u)
+	s.service(43, "lamp.service")
+	s.want("command 40 cron.service (kernel)", "unknown (unknown): asked_while_running lamp.service")
+}
+
+// A request that waits for a password may be what the manager acted upon while it started.
+func TestARequestThatWaitsWhileTheMachineStarts(t *testing.T) {
+	s := tell(t)
+	s.boot = event.ManagerBoot{UserspaceUS: 1}
+	s.user(41, "busctl")
+	s.ask(41, toBus, job("StartUnit", "foo.service"))
+	s.now += 1700
+	s.newJob("foo.service")
+	s.runs(foo())
+	s.service(42, "foo.service")
+	s.want("boot foo.service (inferred): other_asked foo.service pid 41")
+}
+
+// What else may have started a unit while the machine started may not be seen any more: its
+// timer has elapsed again, or the unit whose failure it follows runs again.
+func TestTheBootBesideWhatIsNotSeenAnyMore(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		tell func(s *story, u *event.UnitState)
+		want string
+	}{
+		{"a timer that elapsed again", func(s *story, u *event.UnitState) {
+			u.TriggeredBy = []string{"foo.timer"}
+			s.units["foo.timer"] = event.UnitState{Name: "foo.timer", LastTriggerUS: (s.now + 5000) * 1000}
+		}, "boot foo.service (inferred): trigger_or_boot foo.service foo.timer"},
+		{"a timer that never did", func(s *story, u *event.UnitState) {
+			u.TriggeredBy = []string{"foo.timer"}
+			s.units["foo.timer"] = event.UnitState{Name: "foo.timer"}
+		}, "boot foo.service (manager)"},
+		{"a unit that failed and runs again", func(s *story, u *event.UnitState) {
+			u.Dependents = []event.UnitDependent{{Name: "bar.service", Dependency: "OnFailureOf"}}
+			s.units["bar.service"] = event.UnitState{Name: "bar.service", SubState: "start", InactiveEnterUS: s.now * 1000, InactiveExitUS: (s.now + 3) * 1000}
+		}, "boot foo.service (inferred): trigger_or_boot foo.service bar.service"},
+		{"a unit that never ended", func(s *story, u *event.UnitState) {
+			u.Dependents = []event.UnitDependent{{Name: "bar.service", Dependency: "OnFailureOf"}}
+			s.units["bar.service"] = event.UnitState{Name: "bar.service", SubState: "running"}
+		}, "boot foo.service (manager)"},
+		{"a timer of what brings it up", func(s *story, u *event.UnitState) {
+			u.Dependents = []event.UnitDependent{{Name: "bar.service", Dependency: "WantedBy"}}
+			s.units["bar.service"] = event.UnitState{Name: "bar.service", TriggeredBy: []string{"bar.timer"}}
+			s.units["bar.timer"] = event.UnitState{Name: "bar.timer", LastTriggerUS: (s.now + 5000) * 1000}
+		}, "boot foo.service (inferred): trigger_or_boot foo.service bar.timer"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := tell(t)
+			s.boot = event.ManagerBoot{UserspaceUS: 1}
+			u := foo()
+			tt.tell(s, &u)
+			s.runs(u)
+			s.service(42, "foo.service")
+			s.want(tt.want)
+		})
+	}
+}
+
+// A timer that elapses while the manager starts what its target wants may find a job.
+func TestATimerWhileTheMachineStarts(t *testing.T) {
+	for wanted, want := range map[bool]string{
+		true:  "timer foo.timer (inferred): trigger_or_boot foo.service foo.timer",
+		false: "timer foo.timer (manager)",
+	} {
+		s := tell(t)
+		s.boot = event.ManagerBoot{UserspaceUS: 1}
+		u := foo()
+		u.TriggeredBy = []string{"foo.timer"}
+		if wanted {
+			u.Dependents = []event.UnitDependent{{Name: "multi-user.target", Dependency: "WantedBy"}}
+		}
+		s.units["foo.timer"] = event.UnitState{Name: "foo.timer", LastTriggerUS: s.now * 1000}
+		s.runs(u)
+		s.service(42, "foo.service")
+		s.want(want)
+	}
+}
+
+// A timer that elapsed after the job was there found that. Who made it is not known, for
+// his message could not be read.
+func TestATimerThatFindsAJob(t *testing.T) {
+	for before, want := range map[bool]string{
+		true:  "unknown (unknown): nobody_asked foo.service",
+		false: "timer foo.timer (manager)",
+	} {
+		s := tell(t)
+		elapsed := s.now
+		s.now++
+		s.newJob("foo.service")
+		if before {
+			s.now++
+			elapsed = s.now
+		}
+		u := foo()
+		u.TriggeredBy = []string{"foo.timer"}
+		s.units["foo.timer"] = event.UnitState{Name: "foo.timer", LastTriggerUS: elapsed * 1000}
+		s.runs(u)
+		s.service(42, "foo.service")
+		s.want(want)
+	}
+}
+
+// Asked about late, the manager's times are those of a later run: the timer that it tells
+// of has begun that.
+func TestATimerThatElapsedAfterTheRun(t *testing.T) {
+	s := tell(t)
+	s.mute = true
+	s.service(42, "job.service")
+	s.now += 10
+	elapsed := s.now * 1000
+	s.service(43, "job.service")
+	s.units["job.service"] = event.UnitState{
+		Name: "job.service", Type: "oneshot", PrivateNetwork: true, TriggeredBy: []string{"job.timer"},
+		ConditionUS: elapsed + 100, InactiveExitUS: elapsed + 200, InactiveEnterUS: elapsed + 300,
+	}
+	s.units["job.timer"] = event.UnitState{Name: "job.timer", LastTriggerUS: elapsed}
+	s.mute = false
+	s.collect()
+	s.want("unknown (unknown): nobody_asked job.service", "timer job.timer (inferred)")
+}
+
+// A call that was sent right before a suspend is read after it, however long that was.
+func TestACallBeforeASuspend(t *testing.T) {
+	for _, suspended := range []bool{false, true} {
+		s := withHostnamed(t)
+		s.caller(41, "hostnamectl")
+		s.caller(43, "hostnamectl")
+		s.send(41, toBus, getHostname())
+		s.now += 40_000
+		s.send(43, toBus, getHostname())
+		s.fromBus(1, activation("dbus-"+hostname1+".service"))
+		u := hostnamed()
+		want := "command 43 cron.service (kernel)"
+		if suspended {
+			s.lag = 39_000 * ms
+			want = "command 43 cron.service (inferred): other_asked org.freedesktop.hostname1 pid 41"
+		}
+		s.units[u.Name] = u
+		s.service(42, u.Name)
+		s.want(want)
+	}
+}
+
+// A request to restart a unit had its job begin anew while the first run was being started.
+// Nothing was seen of that run.
+func TestARestartOfARunThatWasNotSeen(t *testing.T) {
+	for _, first := range []string{"StartUnit", "RestartUnit"} {
+		s := tell(t)
+		s.caller(40, "systemctl")
+		s.caller(41, "systemctl", "restart", "foo")
+		n := s.newJobFor(s.ask(40, private, job(first, "foo.service")), "foo.service")
+		s.now += 10
+		s.accept(s.ask(41, private, job("RestartUnit", "foo.service")), n)
+		u := foo()
+		s.now += 10
+		u.InactiveEnterUS = s.now * 1000
+		s.runs(u)
+		s.service(42, "foo.service")
+		want := "command 41 cron.service (kernel)"
+		if first == "RestartUnit" { // whose own job may have ended a run before it
+			want = "command 40 cron.service (inferred): other_asked foo.service pid 41"
+		}
+		s.want(want)
+	}
+}
+
+// A bus passes on what its sender was not heard to say: so somebody has asked.
+func TestARequestThatOnlyTheBusWasHeardToPassOn(t *testing.T) {
+	for passed, want := range map[bool]string{
+		true:  "unknown (unknown): trigger_or_request lamp.service lamp.socket",
+		false: "socket lamp.socket (manager)",
+	} {
+		s := tell(t)
+		u := event.UnitState{Name: "lamp.service", Type: "simple", PrivateNetwork: true, TriggeredBy: []string{"lamp.socket"}}
+		s.user(41, "busctl")
+		s.see(&event.BusMessage{Sender: s.id(41), Bus: 1, Path: toBus, PeerPID: 1, Conn: 7, Unread: event.UnreadSpliced, Size: 200})
+		if passed {
+			s.fromBus(1, job("StartUnit", "lamp.service"))
+		}
+		s.units["lamp.socket"] = event.UnitState{Name: "lamp.socket", SubState: "running", StateChangeUS: (s.now + 50) * 1000}
+		s.runs(u)
+		s.service(42, "lamp.service")
+		s.want(want)
+	}
+}
