@@ -100,7 +100,7 @@ func (t *Tally) Short() string {
 	return strings.Join(short, ", ")
 }
 
-// maxSeeds is how many seeds of a kind of failure are told.
+// maxSeeds is how many seeds of a kind of failure are reported.
 const maxSeeds = 20
 
 // Seeds tells the seeds of the histories that failed, a line for each kind of failure.
