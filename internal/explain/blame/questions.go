@@ -21,7 +21,7 @@ type questions struct {
 	// lag is the time that the machine had been suspended for by the latest answer, and
 	// lagSince when that was first so.
 	lag, lagSince uint64
-	// answered is when the latest answer came, slept is told of a suspend between two.
+	// answered is when the latest answer came. slept takes in a suspend between two.
 	answered uint64
 	slept    func(d, from, until uint64)
 }
