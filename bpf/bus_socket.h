@@ -117,6 +117,13 @@ static __always_inline __u32 listener_owner(struct sock *client)
 	return BPF_CORE_READ(cred, euid.val);
 }
 
+/* True if the listener is the machine's root, outside of any container: its service
+ * manager or its bus, or what root runs in their place. owner is the listener's. */
+static __always_inline bool is_machines(struct sock *client, __u32 owner)
+{
+	return !owner && !BPF_CORE_READ(client, sk_peer_pid, level);
+}
+
 /* The process that began to listen, zero if it is gone. */
 static __always_inline struct process_key listener_of(struct sock *client)
 {

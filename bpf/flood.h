@@ -5,7 +5,9 @@
  * What is sent on buses has a rate: a burst is free, and then so many records a second.
  * Honest programs stay far below it: of the calls of one process to one name some ten a
  * second are sent (hook_request.h). An owner beyond it is reported as such, so that user
- * space knows whose request may be hidden.
+ * space knows whose request may be hidden. What goes to the machine's bus has a rate of
+ * its own. So whatever users and containers send on their buses hides no request to the
+ * machine's manager.
  *
  * A creation cannot wait for its turn. User space is woken when the story's ring is half
  * full. Beyond three quarters, creations of an owner are dropped who has his share of what
@@ -34,27 +36,36 @@ enum may_send {
 	SEND_WHOLE,
 };
 
+/* What is counted if a message is not sent, with others set for one on a bus that is not
+ * the machine's. */
+static __always_inline __u32 lost_send(__u32 others)
+{
+	return others ? COUNT_LOST_OTHER_BUS : COUNT_LOST_BUS;
+}
+
 /* What may be sent of a message of an owner, who has this place. What is dropped is
  * counted as his. Two CPUs that ask at once may both get what one of them should. */
-__noinline int may_send(__u32 place)
+__noinline int may_send(__u32 place, __u32 others)
 {
 	struct share *share = share_of(place);
 	__u64 now = bpf_ktime_get_boot_ns(), cost = SEND_NS, until;
+	struct send_rate *rate;
 
 	if (!share)
 		return SEND_WHOLE;
+	rate = others ? &share->other_buses : &share->machines_bus;
 	if (place == PLACE_ROOT ||
 	    (share->owner.pid_ns == MACHINE_PID_NS && share->owner.uid < SYSTEM_UIDS))
 		cost = SEND_NS_SYSTEM;
-	until = share->send_ns < now ? now : share->send_ns;
+	until = rate->paid_ns < now ? now : rate->paid_ns;
 	if (until - now <= SEND_BURST * cost) {
-		share->send_ns = until + cost;
+		rate->paid_ns = until + cost;
 		return SEND_WHOLE;
 	}
-	count_for(place, COUNT_LOST_BUS);
-	if (now - share->too_many_ns < TOO_MANY_NS)
+	count_for(place, lost_send(others));
+	if (now - rate->too_many_ns < TOO_MANY_NS)
 		return SEND_NOTHING;
-	share->too_many_ns = now;
+	rate->too_many_ns = now;
 	return SEND_TOO_MANY;
 }
 

@@ -134,7 +134,7 @@ __noinline int send_bus_record(__u32 of)
 	struct process_key key = {}, listener;
 	struct process *p = NULL;
 	struct bus_record *rec;
-	__u32 unread;
+	__u32 unread, place;
 	__u64 now;
 
 	if (!s)
@@ -145,7 +145,8 @@ __noinline int send_bus_record(__u32 of)
 		key = process_key(task);
 		p = find_or_note(task, &key);
 	}
-	switch (may_send(place_of_task(task, p))) {
+	place = place_of_task(task, p);
+	switch (may_send(place, s->others)) {
 	case SEND_NOTHING:
 		return 0;
 	case SEND_TOO_MANY:
@@ -162,7 +163,7 @@ __noinline int send_bus_record(__u32 of)
 	now = bpf_ktime_get_boot_ns();
 	rec = bpf_ringbuf_reserve(&bus_records, sizeof(*rec), 0);
 	if (!rec) {
-		count(COUNT_LOST_BUS);
+		count_for(place, lost_send(s->others));
 		s->unread = unread;
 		return 0;
 	}
@@ -275,6 +276,7 @@ static __noinline struct sending *begin_sending(struct unix_sock *sk, struct end
 	__builtin_memcpy(s->path, e->path, sizeof(s->path));
 	s->peer = BPF_CORE_READ((struct sock *)sk, sk_peer_pid, numbers[0].nr);
 	s->owner = listener_owner(client);
+	s->others = !is_machines(client, s->owner);
 	s->unread = BUS_READ;
 	s->fragments = s->nr_fragments = 0;
 	return s;

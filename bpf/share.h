@@ -36,15 +36,20 @@ enum table {
 	TABLES = 4, /* a power of two */
 };
 
+struct send_rate {
+	__u64 paid_ns;	   /* until when what was sent is paid for */
+	__u64 too_many_ns; /* when user space last heard that it is too much */
+};
+
 struct share {
 	struct owner owner;
 	__s64 held[TABLES];
 	__u64 lost[COUNTERS_ROOM]; /* by enum counter, what was refused to the owner */
 	/* see flood.h */
-	__u64 send_ns;	   /* until when what was sent on buses is paid for */
-	__u64 too_many_ns; /* when user space last heard that it is too much */
-	__u64 half;	   /* of the story's ring, counted from the first */
-	__u64 written[2];  /* bytes in that half, and in the one before */
+	struct send_rate machines_bus;
+	struct send_rate other_buses;
+	__u64 half;	  /* of the story's ring, counted from the first */
+	__u64 written[2]; /* bytes in that half, and in the one before */
 };
 
 struct {

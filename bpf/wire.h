@@ -384,6 +384,7 @@ enum counter {
 	COUNT_CGROUP_FULL,
 	COUNT_INFLIGHT_FULL,
 	COUNT_LOST_BUS,
+	COUNT_LOST_OTHER_BUS, /* of buses that are not the machine's */
 	COUNT_BUS_UNREAD, /* what a bus sent, and could not be read */
 	COUNT_RETURN_MISSED, /* a return that the kernel left out */
 	COUNT_LOST_ENDING, /* release and free records */

@@ -1,6 +1,9 @@
 package event
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // ProcessID identifies a process (a thread group) for as long as the machine
 // runs. A pid alone is reused; a pid with the time at which its leader started
@@ -51,3 +54,8 @@ type Owner struct {
 
 // IsZero reports whether the owner is not known. No pid namespace has number 0.
 func (o Owner) IsZero() bool { return o.PIDNamespace == 0 }
+
+// Compare puts owners in an order.
+func (o Owner) Compare(other Owner) int {
+	return cmp.Or(cmp.Compare(o.PIDNamespace, other.PIDNamespace), cmp.Compare(o.UID, other.UID))
+}

@@ -46,8 +46,11 @@ const (
 	// LossReturn: returns that the kernel's kretprobes left out. A creation is
 	// not shown, or the time that one of its subsystems took is missing.
 	LossReturn LossKind = "return"
-	// LossBus: bus messages whose record found no room in the buffer.
+	// LossBus: messages on the machine's buses, of which an owner had too many or that
+	// found no room in the buffer.
 	LossBus LossKind = "bus"
+	// LossOtherBus: the same for buses of users and of containers.
+	LossOtherBus LossKind = "other_bus"
 	// LossBusUnread: messages from a bus whose bytes could not be read. Of those to a
 	// bus the stream has each, see Unread.
 	LossBusUnread LossKind = "bus_unread"
@@ -84,7 +87,7 @@ const (
 )
 
 // Hidden is a set of what a loss can hide from who reads the stream.
-type Hidden uint8
+type Hidden uint16
 
 // What a loss can hide.
 const (
@@ -94,7 +97,7 @@ const (
 	HiddenEnds
 	// HiddenActors: who created it, or from whom that process descends.
 	HiddenActors
-	// HiddenRequests: what was asked of a service over a bus.
+	// HiddenRequests: what was asked of a service of the machine over a bus.
 	HiddenRequests
 	// HiddenPrograms: what command line a process ran.
 	HiddenPrograms
@@ -104,6 +107,8 @@ const (
 	HiddenCosts
 	// HiddenInits: that a module had the existing namespaces initialised.
 	HiddenInits
+	// HiddenOtherRequests: what was asked of a user's service over a bus.
+	HiddenOtherRequests
 )
 
 // hiddenAll is all of them.
@@ -130,9 +135,10 @@ var lossKinds = []lossKind{
 	{kind: LossForget},
 	{kind: LossSkipped, hides: HiddenCreations | HiddenEnds | HiddenActors | HiddenJoins | HiddenCosts | HiddenInits},
 	{kind: LossReturn, hides: HiddenCreations | HiddenActors | HiddenCosts},
-	{kind: LossBus, hides: HiddenRequests, buffered: true},
-	{kind: LossBusUnread, hides: HiddenRequests},
-	{kind: LossBusSkipped, hides: HiddenRequests},
+	{kind: LossBus, hides: HiddenRequests | HiddenOtherRequests, buffered: true},
+	{kind: LossOtherBus, hides: HiddenOtherRequests, buffered: true},
+	{kind: LossBusUnread, hides: HiddenRequests | HiddenOtherRequests},
+	{kind: LossBusSkipped, hides: HiddenRequests | HiddenOtherRequests},
 	{kind: LossEnding, hides: HiddenEnds},
 	{kind: LossLife, hides: HiddenEnds},
 	{kind: LossCost, hides: HiddenCosts},
@@ -141,7 +147,7 @@ var lossKinds = []lossKind{
 	{kind: LossLoad, hides: HiddenInits},
 	{kind: LossRecord, hides: hiddenAll},
 	{kind: LossLineage, hides: HiddenActors | HiddenPrograms},
-	{kind: LossRequest, hides: HiddenRequests},
+	{kind: LossRequest, hides: HiddenRequests | HiddenOtherRequests},
 	{kind: LossWaiting, hides: HiddenPrograms},
 }
 

@@ -136,6 +136,9 @@ func (b *Blamer) BusCut() uint64 { return b.requests.Cut() }
 // Forgotten counts the requests that were forgotten while they may have mattered.
 func (b *Blamer) Forgotten() uint64 { return b.requests.Dropped() }
 
+// ForgottenOf is Forgotten by who answers for whoever made them, zero for anybody.
+func (b *Blamer) ForgottenOf() map[event.Owner]uint64 { return b.requests.DroppedOf() }
+
 // Asks returns the questions that came up since the last call. Each must be
 // answered with a Unit event, if only to say that there is no answer.
 func (b *Blamer) Asks() []event.Question {

@@ -178,6 +178,7 @@ func TestDoubtIsThatOfAConnectionAndItsOwner(t *testing.T) {
 		{"its own message", func(s *story) { unread(s, 43, 9) }, called, asked},
 		{"its own connection, by another process", func(s *story) { unread(s, 41, 1043) }, called, asked},
 		{"a loss of another's", func(s *story) { s.see(lost(1000)) }, "command 43 cron.service (inferred): messages_lost org.freedesktop.hostname1", asked},
+		{"a loss on others' buses", func(s *story) { s.see(&event.Loss{Kind: event.LossOtherBus, Count: 1}) }, called, asked},
 		{"a loss of its own", func(s *story) { s.see(lost(0)) }, called, asked},
 		{
 			"a loss of nobody's", func(s *story) { s.see(&event.Loss{Kind: event.LossBusUnread, Count: 1}) },
@@ -351,8 +352,9 @@ func TestAFloodOfOneUsersRequests(t *testing.T) {
 	s.runs(foo())
 	s.service(42, "foo.service")
 	s.want("command 43 cron.service (kernel)")
-	if s.blamer.Forgotten() == 0 {
-		t.Error("what was forgotten of the user's is not counted")
+	of := s.blamer.ForgottenOf()
+	if n := of[event.Owner{UID: 1000, PIDNamespace: 1}]; n == 0 || len(of) != 1 || s.blamer.Forgotten() != n {
+		t.Errorf("forgotten: %v, of all %d", of, s.blamer.Forgotten())
 	}
 }
 

@@ -62,7 +62,19 @@ func TestARefusedStartIsBlamedForNothing(t *testing.T) {
 	s.want("command 42 cron.service (kernel)")
 }
 
+// What is lost on a bus that is not the machine's makes a request there doubtful.
 func TestUserManager(t *testing.T) {
+	for lost, want := range map[event.LossKind]string{
+		event.LossForget:   "command 41 session-3.scope (kernel)",
+		event.LossOtherBus: "command 41 session-3.scope (inferred): messages_lost foo.service",
+		event.LossBus:      "command 41 session-3.scope (inferred): messages_lost foo.service",
+	} {
+		askUserManager(t, lost, want)
+	}
+}
+
+func askUserManager(t *testing.T, lost event.LossKind, want string) {
+	t.Helper()
 	s := tell(t)
 	const base = "/user.slice/user-1000.slice/user@1000.service"
 	s.uid = 1000
@@ -72,10 +84,11 @@ func TestUserManager(t *testing.T) {
 	s.see(&event.BusMessage{
 		Sender: s.id(41), Bus: 3, Path: "/run/user/1000/systemd/private", PeerPID: 100, Data: encode(t, job("StartUnit", "foo.service")),
 	})
+	s.see(&event.Loss{Kind: lost, Count: 1})
 	s.usersJob(1000, "foo.service")
 	s.forked(42, 100, base+"/app.slice/foo.service", "(foo)")
 	s.create(42, base+"/app.slice/foo.service")
-	s.want("command 41 session-3.scope (kernel)")
+	s.want(want)
 }
 
 // A request to the system's manager starts nothing of a user's.

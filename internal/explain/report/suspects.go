@@ -140,7 +140,7 @@ func (s *suspects) name(unit UnitRef) {
 // actors is what must be visible for nobody to have been missed: who created a
 // namespace, and who asked for it. Who moves in later, or runs which program, plays
 // no part.
-const actors = event.HiddenCreations | event.HiddenActors | event.HiddenRequests
+const actors = event.HiddenCreations | event.HiddenActors | event.HiddenRequests | event.HiddenOtherRequests
 
 // judge tells which units are cleared, and how far.
 func (s *suspects) judge(r *Report) Suspects {

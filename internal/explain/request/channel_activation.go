@@ -84,7 +84,7 @@ func (c *call) forget(event.Owner) {
 			s.dropped = max(s.dropped, c.at)
 		}
 	}
-	c.in.tracker.noRoom(c.at, maxFlightNS)
+	c.in.tracker.noRoom(c.at, maxFlightNS, c.caller.Process.Owner)
 	c.in.drop(c)
 }
 

@@ -152,7 +152,7 @@ func (e *Effect) joined() bool { return e.Job != nil && e.Job.announced < e.Read
 // had no effect, for the job is announced to whoever asks (src/core/dbus.c, bus_foreach_bus,
 // with the job's own bus_track), unless he wanted no answer and is gone.
 func (t *Tracker) MayBe(e *Effect) bool {
-	switch at, lost := t.lost[ownerless]; {
+	switch at, lost := t.lost[e.Owner.Manager][ownerless]; {
 	case e.Sign != Unseen:
 		return false
 	case lost && at >= e.At, e.accepted:
@@ -310,7 +310,7 @@ func (t *Tracker) hidden(e *Effect, read uint64) finding.Reason {
 		}
 		return why
 	}
-	for owner, at := range t.lost {
+	for owner, at := range t.lost[q.Owner.Manager] {
 		if owner.UID < minUserUID && (owner.IsZero() || owner != q.callersOwner()) && at+maxFlightNS >= q.At {
 			return lost
 		}
@@ -383,7 +383,7 @@ func (t *Tracker) HasJob(q *Request, unit string, begun, before, ended uint64) b
 // MayHaveMissed reports whether somebody may have asked a manager for something in a
 // time without that being in the stream: root, or with byName anybody who calls a name.
 func (t *Tracker) MayHaveMissed(owner Owner, byName bool, from, until uint64) bool {
-	for _, at := range t.lost {
+	for _, at := range t.lost[owner.Manager] {
 		if at+maxFlightNS >= from {
 			return true
 		}

@@ -29,14 +29,15 @@ type unitKey struct {
 // store has the requests that are remembered, by what they are looked for.
 type store struct {
 	pile *pile
-	// dropped is called with when a request was made for which there is no room.
-	dropped   func(at, matters uint64)
+	// dropped is called with when a request was made for which there is no room, and
+	// by whose process.
+	dropped   func(at, matters uint64, owner event.Owner)
 	byMessage map[messageID][]*Request
 	byCall    map[messageID]*Request
 	byUnit    map[unitKey]map[event.Owner][]*Request
 }
 
-func newStore(p *pile, dropped func(at, matters uint64)) *store {
+func newStore(p *pile, dropped func(at, matters uint64, owner event.Owner)) *store {
 	s := &store{pile: p, dropped: dropped}
 	s.clear()
 	return s
@@ -63,9 +64,14 @@ func (r storedRequest) forget(_ event.Owner) {
 // miss counts a request for which there is no room. One with an answer has had its
 // effect.
 func (s *store) miss(r *Request) {
-	if !r.accepted {
-		s.dropped(r.At, maxWaitNS)
+	if r.accepted {
+		return
 	}
+	var owner event.Owner
+	if r.Caller != nil {
+		owner = r.Caller.Process.Owner
+	}
+	s.dropped(r.At, maxWaitNS, owner)
 }
 
 // ownerOf is the owner of whoever sent a request.

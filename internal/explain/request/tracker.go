@@ -2,6 +2,7 @@ package request
 
 import (
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/nsblame/nsblame/internal/event"
@@ -26,9 +27,9 @@ type Tracker struct {
 	jobs     *systemd
 	names    *activation
 	// unread are the latest messages to each manager and its bus that could not be
-	// read, lost is when messages of an owner were last said to be lost.
+	// read.
 	unread map[Owner]doubts
-	lost   map[event.Owner]uint64
+	lost   losses
 	buses  buses
 	// caller is the latest sender, and callerAt the count of facts that it is from.
 	caller   *Caller
@@ -39,15 +40,17 @@ type Tracker struct {
 	// sleepUntil.
 	sleep, sleepFrom, sleepUntil uint64
 	// now is the time of the latest event, dropped counts what there was no room for
-	// while it may have mattered.
-	now, dropped uint64
+	// while it may have mattered, by whose it was.
+	now     uint64
+	dropped map[event.Owner]uint64
 }
 
 // New returns a Tracker that looks processes up in a tree.
 func New(tree *lineage.Tree) *Tracker {
 	t := &Tracker{
 		tree: tree, pile: newPile(maxKept), buses: make(buses),
-		unread: make(map[Owner]doubts), lost: make(map[event.Owner]uint64),
+		unread: make(map[Owner]doubts), lost: newLosses(),
+		dropped: make(map[event.Owner]uint64),
 	}
 	t.requests = newStore(t.pile, t.noRoom)
 	t.names = newActivation(t)
@@ -68,7 +71,10 @@ func (t *Tracker) Observe(ev event.Event) {
 		t.message(ev.BootNS, body)
 	case *event.Loss:
 		if body.Kind.Hides(event.HiddenRequests) {
-			t.missed(ev.BootNS, body.Owner)
+			t.missed(event.ManagerSystem, ev.BootNS, body.Owner)
+		}
+		if body.Kind.Hides(event.HiddenOtherRequests) {
+			t.missed(event.ManagerUser, ev.BootNS, body.Owner)
 		}
 	case *event.Damage:
 		// nobody knows which requests took effect meanwhile, and which were made
@@ -95,13 +101,27 @@ func (t *Tracker) Cut() uint64 { return t.cut }
 
 // Dropped counts the requests and calls for which there was no room although they may
 // have mattered: their owner had more than anybody else.
-func (t *Tracker) Dropped() uint64 { return t.dropped }
-
-// noRoom takes in that something is forgotten, which matters for a while.
-func (t *Tracker) noRoom(at, matters uint64) {
-	if at+matters >= t.now {
-		t.dropped++
+func (t *Tracker) Dropped() uint64 {
+	var all uint64
+	for _, n := range t.dropped {
+		all += n
 	}
+	return all
+}
+
+// DroppedOf is Dropped by owner, zero where that is not known, or where there were too
+// many.
+func (t *Tracker) DroppedOf() map[event.Owner]uint64 { return maps.Clone(t.dropped) }
+
+// noRoom takes in that something of an owner is forgotten, which matters for a while.
+func (t *Tracker) noRoom(at, matters uint64, owner event.Owner) {
+	if at+matters < t.now {
+		return
+	}
+	if _, known := t.dropped[owner]; !known && len(t.dropped) >= maxDoubted {
+		owner = event.Owner{}
+	}
+	t.dropped[owner]++
 }
 
 // Of returns the requests for a unit by one of its names that were made after a time

@@ -46,7 +46,7 @@ type doubts map[event.Owner][]unread
 func (t *Tracker) unreadable(m *message) {
 	t.countCut(m.err)
 	if t.mayHide(m) {
-		t.missed(m.at, ownerless)
+		t.missed(m.owner.Manager, m.at, ownerless)
 	}
 	if m.sent.FromBus {
 		return
@@ -84,7 +84,7 @@ func (t *Tracker) keepUnread(own Owner, owner event.Owner, u unread) {
 	owner = sharer(owner)
 	d := t.unread[own]
 	if d == nil && len(t.unread) >= maxManagers {
-		t.missed(u.at, owner)
+		t.missed(own.Manager, u.at, owner)
 		return
 	}
 	if d == nil {
@@ -166,7 +166,7 @@ func (r *Request) about(code finding.ReasonCode) finding.Reason {
 // a time. Of an owner's loss those of unknown owners may be a part.
 func (t *Tracker) lostSince(r *Request, at uint64) bool {
 	own := r.callersOwner()
-	for owner, lost := range t.lost {
+	for owner, lost := range t.lost[r.Owner.Manager] {
 		if lost+maxFlightNS >= at && (owner.IsZero() || owner != own || own.IsZero()) {
 			return true
 		}
@@ -182,12 +182,21 @@ func (u *unread) before(other *unread) bool {
 	return u.by.PID < other.by.PID
 }
 
+// losses are when messages of an owner were last said to be lost that may have gone to
+// managers of a kind. What is lost on the buses of users asks nothing of the machine's.
+type losses map[event.Manager]map[event.Owner]uint64
+
+func newLosses() losses {
+	return losses{event.ManagerSystem: {}, event.ManagerUser: {}}
+}
+
 // missed takes in that messages of an owner were lost, anybody's if he is zero:
-// another request may have taken effect.
-func (t *Tracker) missed(at uint64, owner event.Owner) {
+// another request to a manager of a kind may have taken effect.
+func (t *Tracker) missed(manager event.Manager, at uint64, owner event.Owner) {
 	owner = sharer(owner)
-	if _, known := t.lost[owner]; !known && len(t.lost) >= maxDoubted {
+	lost := t.lost[manager]
+	if _, known := lost[owner]; !known && len(lost) >= maxDoubted {
 		owner = event.Owner{}
 	}
-	t.lost[owner] = at
+	lost[owner] = at
 }

@@ -139,25 +139,26 @@ type bpfCostRecord struct {
 type bpfCounter uint32
 
 const (
-	bpfCounterCOUNT_SEEN          bpfCounter = 0
-	bpfCounterCOUNT_LOST_CREATE   bpfCounter = 1
-	bpfCounterCOUNT_LOST_FOLLOWUP bpfCounter = 2
-	bpfCounterCOUNT_LOST_PROCESS  bpfCounter = 3
-	bpfCounterCOUNT_LOST_FORGET   bpfCounter = 4
-	bpfCounterCOUNT_TABLE_FULL    bpfCounter = 5
-	bpfCounterCOUNT_PROGRAM_FULL  bpfCounter = 6
-	bpfCounterCOUNT_CGROUP_FULL   bpfCounter = 7
-	bpfCounterCOUNT_INFLIGHT_FULL bpfCounter = 8
-	bpfCounterCOUNT_LOST_BUS      bpfCounter = 9
-	bpfCounterCOUNT_BUS_UNREAD    bpfCounter = 10
-	bpfCounterCOUNT_RETURN_MISSED bpfCounter = 11
-	bpfCounterCOUNT_LOST_ENDING   bpfCounter = 12
-	bpfCounterCOUNT_LIFE_FULL     bpfCounter = 13
-	bpfCounterCOUNT_LOST_COST     bpfCounter = 14
-	bpfCounterCOUNT_LOST_JOIN     bpfCounter = 15
-	bpfCounterCOUNT_LOST_INIT     bpfCounter = 16
-	bpfCounterCOUNT_LOADS_FULL    bpfCounter = 17
-	bpfCounterCOUNTERS_ROOM       bpfCounter = 32
+	bpfCounterCOUNT_SEEN           bpfCounter = 0
+	bpfCounterCOUNT_LOST_CREATE    bpfCounter = 1
+	bpfCounterCOUNT_LOST_FOLLOWUP  bpfCounter = 2
+	bpfCounterCOUNT_LOST_PROCESS   bpfCounter = 3
+	bpfCounterCOUNT_LOST_FORGET    bpfCounter = 4
+	bpfCounterCOUNT_TABLE_FULL     bpfCounter = 5
+	bpfCounterCOUNT_PROGRAM_FULL   bpfCounter = 6
+	bpfCounterCOUNT_CGROUP_FULL    bpfCounter = 7
+	bpfCounterCOUNT_INFLIGHT_FULL  bpfCounter = 8
+	bpfCounterCOUNT_LOST_BUS       bpfCounter = 9
+	bpfCounterCOUNT_LOST_OTHER_BUS bpfCounter = 10
+	bpfCounterCOUNT_BUS_UNREAD     bpfCounter = 11
+	bpfCounterCOUNT_RETURN_MISSED  bpfCounter = 12
+	bpfCounterCOUNT_LOST_ENDING    bpfCounter = 13
+	bpfCounterCOUNT_LIFE_FULL      bpfCounter = 14
+	bpfCounterCOUNT_LOST_COST      bpfCounter = 15
+	bpfCounterCOUNT_LOST_JOIN      bpfCounter = 16
+	bpfCounterCOUNT_LOST_INIT      bpfCounter = 17
+	bpfCounterCOUNT_LOADS_FULL     bpfCounter = 18
+	bpfCounterCOUNTERS_ROOM        bpfCounter = 32
 )
 
 type bpfCreateCall uint32
@@ -555,6 +556,8 @@ type bpfSending struct {
 	Client      uint64
 	Peer        uint32
 	Owner       uint32
+	Others      uint32
+	_           [4]byte
 	Skb         uint64
 	Fragments   uint32
 	NrFragments uint32
@@ -568,14 +571,22 @@ type bpfSending struct {
 }
 
 type bpfShare struct {
-	_         structs.HostLayout
-	Owner     bpfOwner
-	Held      [4]int64
-	Lost      [32]uint64
-	SendNs    uint64
-	TooManyNs uint64
-	Half      uint64
-	Written   [2]uint64
+	_           structs.HostLayout
+	Owner       bpfOwner
+	Held        [4]int64
+	Lost        [32]uint64
+	MachinesBus struct {
+		_         structs.HostLayout
+		PaidNs    uint64
+		TooManyNs uint64
+	}
+	OtherBuses struct {
+		_         structs.HostLayout
+		PaidNs    uint64
+		TooManyNs uint64
+	}
+	Half    uint64
+	Written [2]uint64
 }
 
 type bpfStreamKey struct {

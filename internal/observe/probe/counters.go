@@ -23,6 +23,7 @@ var lossKinds = []struct {
 	{bpfCounterCOUNT_INFLIGHT_FULL, event.LossInflight},
 	{bpfCounterCOUNT_RETURN_MISSED, event.LossReturn},
 	{bpfCounterCOUNT_LOST_BUS, event.LossBus},
+	{bpfCounterCOUNT_LOST_OTHER_BUS, event.LossOtherBus},
 	{bpfCounterCOUNT_BUS_UNREAD, event.LossBusUnread},
 	{bpfCounterCOUNT_LOST_ENDING, event.LossEnding},
 	{bpfCounterCOUNT_LIFE_FULL, event.LossLife},

@@ -1,6 +1,11 @@
 package engine
 
-import "github.com/nsblame/nsblame/internal/event"
+import (
+	"maps"
+	"slices"
+
+	"github.com/nsblame/nsblame/internal/event"
+)
 
 // forgone is what a budget of the explainers has cost, all in all.
 type forgone struct {
@@ -35,13 +40,32 @@ func (r *run) overBudget() error {
 	return nil
 }
 
-// forgo has so many more count as lost.
+// forgo has so many more count as lost. Requests are charged to whoever made them.
 func (r *run) forgo(kind event.LossKind, count uint64) error {
 	if count == 0 {
 		return nil
 	}
 	r.forgone[kind] += count
-	r.observed.Event.Body = &event.Loss{Kind: kind, Count: count}
+	if kind != event.LossRequest {
+		return r.lose(&event.Loss{Kind: kind, Count: count})
+	}
+	by := r.blamer.ForgottenOf()
+	for _, owner := range slices.SortedFunc(maps.Keys(by), event.Owner.Compare) {
+		more := by[owner] - r.forgoneOf[owner]
+		r.forgoneOf[owner] = by[owner]
+		if more == 0 {
+			continue
+		}
+		if err := r.lose(&event.Loss{Kind: kind, Count: more, Owner: owner}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lose has something count as lost.
+func (r *run) lose(loss *event.Loss) error {
+	r.observed.Event.Body = loss
 	if err := r.emit(&r.observed); err != nil {
 		return err
 	}

@@ -37,8 +37,10 @@ type run struct {
 	blamer  *blame.Blamer
 	tracker *life.Tracker
 	summary finding.Summary
-	// forgone is what the budgets of the explainers have cost so far.
-	forgone map[event.LossKind]uint64
+	// forgone is what the budgets of the explainers have cost so far, forgoneOf the
+	// part of it that is requests, by whose they were.
+	forgone   map[event.LossKind]uint64
+	forgoneOf map[event.Owner]uint64
 	// observed is given to consumers again and again, for events are many.
 	observed finding.Observed
 	// late are the creations whose causes are known and whose exec is still awaited.
@@ -57,7 +59,8 @@ func Run(ctx context.Context, src Source, opt Options) (finding.Summary, error) 
 	r := &run{
 		opt: opt, tree: tree, blamer: blame.New(tree), tracker: life.New(tree), enough: enough,
 		summary: finding.Summary{Lost: make(map[event.LossKind]uint64)}, forgone: make(map[event.LossKind]uint64),
-		late: make(map[*lineage.Creation]*finding.Attribution),
+		forgoneOf: make(map[event.Owner]uint64),
+		late:      make(map[*lineage.Creation]*finding.Attribution),
 	}
 	err := r.read(ctx, src)
 	if err == nil {

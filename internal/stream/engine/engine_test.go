@@ -1,12 +1,15 @@
 package engine
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"testing"
 
+	"github.com/godbus/dbus/v5"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nsblame/nsblame/internal/event"
@@ -41,6 +44,7 @@ type tape struct {
 	ends     []string
 	joins    []string
 	losses   []event.LossKind
+	lost     map[event.Owner]uint64 // requests
 	coverage []string
 	loads    []string
 	summary  *finding.Summary
@@ -62,6 +66,9 @@ func (t *tape) Consume(f finding.Finding) error {
 		t.ends = append(t.ends, fmt.Sprintf("%s %d after %d", step, f.Inum(), len(t.inums)))
 	case *finding.Lost:
 		t.losses = append(t.losses, f.Kind)
+		if f.Kind == event.LossRequest {
+			t.lost[f.Owner] += f.Count
+		}
 	case *finding.Covered:
 		t.coverage = append(t.coverage, string(f.Probe))
 	case *finding.PernetInit:
@@ -350,4 +357,59 @@ func TestLoads(t *testing.T) {
 			t.Errorf("%+v (-want +got):\n%s", tc.filter, diff)
 		}
 	}
+}
+
+// Requests that are forgotten are charged to whoever made them, all of them.
+func TestForgottenRequestsHaveAnOwner(t *testing.T) {
+	const private = "/run/systemd/private"
+	manager := event.ProcessID{PID: 1, StartNS: 1}
+	stream := &script{events: []event.Event{
+		at(1, &event.Cgroup{ID: 1, Path: "/init.scope"}), at(1, &event.Process{ID: manager, Comm: "systemd", Cgroup: 1}),
+	}}
+	request := startUnit(t)
+	made := map[event.Owner]uint64{{UID: 1000, PIDNamespace: 7}: 5000, {UID: 1001, PIDNamespace: 7}: 3000}
+	for owner, n := range made {
+		id := event.ProcessID{PID: owner.UID, StartNS: 2}
+		stream.events = append(stream.events, at(2, &event.Process{ID: id, Parent: manager, Comm: "evil", UID: owner.UID, Owner: owner, Cgroup: 1}))
+		for i := range n {
+			stream.events = append(stream.events, at(3, &event.BusMessage{
+				Sender: id, Bus: 1, Path: private, PeerPID: 1, Listener: manager, Conn: uint64(id.PID)<<32 | i, Copied: true,
+				Size: uint32(len(request)), Data: request,
+			}))
+		}
+	}
+	out := tape{lost: map[event.Owner]uint64{}}
+	sum, err := Run(t.Context(), stream, Options{Consumers: only(&out)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all uint64
+	for owner, n := range out.lost {
+		if n == 0 || n > made[owner] {
+			t.Errorf("%v: %d", owner, n)
+		}
+		all += n
+	}
+	if len(out.lost) != len(made) || sum.Lost[event.LossRequest] != all {
+		t.Errorf("%v, in the summary %v", out.lost, sum.Lost)
+	}
+}
+
+// startUnit is a request to a manager.
+func startUnit(t *testing.T) []byte {
+	t.Helper()
+	m := &dbus.Message{
+		Type: dbus.TypeMethodCall, Body: []any{"foo.service", "replace"},
+		Headers: map[dbus.HeaderField]dbus.Variant{
+			dbus.FieldPath: dbus.MakeVariant(dbus.ObjectPath("/org/freedesktop/systemd1")), dbus.FieldMember: dbus.MakeVariant("StartUnit"),
+			dbus.FieldInterface: dbus.MakeVariant("org.freedesktop.systemd1.Manager"), dbus.FieldDestination: dbus.MakeVariant("org.freedesktop.systemd1"),
+			dbus.FieldSignature: dbus.MakeVariant(dbus.SignatureOf("", "")),
+		},
+	}
+	var out bytes.Buffer
+	if err := m.EncodeTo(&out, binary.LittleEndian); err != nil {
+		t.Fatal(err)
+	}
+	binary.LittleEndian.PutUint32(out.Bytes()[8:], 7) // the serial
+	return out.Bytes()
 }
