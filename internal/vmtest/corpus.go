@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	"github.com/nsblame/nsblame/internal/vmtest/scenario"
 )
@@ -21,7 +22,8 @@ type CorpusOptions struct {
 }
 
 // Corpus copies the recordings of the scenarios that passed. A scenario that left
-// no recording, or several, is left out. It returns the names of the files.
+// no recording, or several, or that is not for the corpus, is left out. It returns
+// the names of the files.
 func Corpus(o CorpusOptions) ([]string, error) {
 	found, err := filepath.Glob(filepath.Join(o.From, "*", "*", recordingName))
 	if err != nil {
@@ -30,9 +32,16 @@ func Corpus(o CorpusOptions) ([]string, error) {
 	if len(found) == 0 {
 		return nil, fmt.Errorf("%s: no recordings in it", o.From)
 	}
+	out, err := keptOut()
+	if err != nil {
+		return nil, err
+	}
 	files := map[string][]byte{}
 	var names []string
 	for _, path := range found {
+		if out[filepath.Base(filepath.Dir(path))] {
+			continue
+		}
 		name := corpusName(filepath.Dir(path))
 		if files[name], err = passedRecording(path); err != nil {
 			return nil, err
@@ -52,6 +61,19 @@ func Corpus(o CorpusOptions) ([]string, error) {
 		errs = append(errs, os.WriteFile(filepath.Join(o.To, name), data, 0o644))
 	}
 	return names, errors.Join(errs...)
+}
+
+// keptOut returns the scenarios that are not for the corpus.
+func keptOut() (map[string]bool, error) {
+	all, err := Scenarios(regexp.MustCompile(""))
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]bool{}
+	for _, s := range all {
+		out[s.Name] = s.NoCorpus != ""
+	}
+	return out, nil
 }
 
 // corpusName is the file in the corpus for the directory BOOT/SCENARIO.

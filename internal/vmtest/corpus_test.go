@@ -43,6 +43,19 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
+// The recording of a flood would take the room of all others.
+func TestCorpusWithoutFloods(t *testing.T) {
+	from, to := t.TempDir(), t.TempDir()
+	writeTree(t, from, map[string]string{
+		"plain/a/recording.avro": "1", "plain/a/failures": "",
+		"plain/attack-flood/recording.avro": "2", "plain/attack-flood/failures": "",
+	})
+	names, err := Corpus(CorpusOptions{From: from, To: to})
+	if err != nil || !slices.Equal(names, []string{"a.avro"}) {
+		t.Error(names, err)
+	}
+}
+
 func TestCorpusAdd(t *testing.T) {
 	from, to := t.TempDir(), t.TempDir()
 	writeTree(t, from, map[string]string{"plain/a/recording.avro": "1", "plain/a/failures": ""})

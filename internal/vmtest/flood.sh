@@ -13,7 +13,8 @@ until [ -e ready ]; do
 	kill -0 $tracer # fails, and ends this script, if nsblame has failed
 	sleep 0.1
 done
-for verb in own-flood names pieces unsent no-reply forged; do attack "$verb"; done
+attack own-flood 200
+for verb in names pieces unsent no-reply forged; do attack "$verb"; done
 
 end=$(($(date +%s) + 60 * ${MINUTES:-10}))
 while [ "$(date +%s)" -lt "$end" ]; do

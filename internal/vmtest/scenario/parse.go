@@ -103,7 +103,7 @@ type parser struct {
 }
 
 // once lists what a file may say only once.
-var once = []string{"about", "boot", "cpus", "nsblame", "alone", "takes", "timeout", "exit", "stdout", "stderr"}
+var once = []string{"about", "boot", "cpus", "nsblame", "alone", "no-corpus", "takes", "timeout", "exit", "stdout", "stderr"}
 
 func (p *parser) directive(d directive) error {
 	if p.seen[d.word] && slices.Contains(once, d.word) {
@@ -133,10 +133,9 @@ func (p *parser) directive(d directive) error {
 	case "nsblame":
 		return p.nsblame(d)
 	case "alone":
-		if s.Alone = d.rest; s.Alone == "" {
-			return errors.New("no reason given")
-		}
-		return d.noBody()
+		return d.reason(&s.Alone)
+	case "no-corpus":
+		return d.reason(&s.NoCorpus)
 	case "takes":
 		var err error
 		s.Takes, err = time.ParseDuration(d.rest)
@@ -166,6 +165,14 @@ func (p *parser) directive(d directive) error {
 	default:
 		return errors.New("unknown directive")
 	}
+}
+
+// reason takes the reason for a directive that consists of nothing else.
+func (d directive) reason(to *string) error {
+	if *to = d.rest; *to == "" {
+		return errors.New("no reason given")
+	}
+	return d.noBody()
 }
 
 func (d directive) noBody() error {

@@ -38,6 +38,7 @@ same .process.pid of netns_create as pids
 stderr
 	~ x
 cpus 4
+no-corpus a flood
 `)
 	if err != nil {
 		t.Fatal(err)
@@ -64,6 +65,7 @@ cpus 4
 	}
 	want := Scenario{
 		Name: "sample", About: "Why it exists.\nAnd more.", Boots: []string{"plain", "hybrid"}, User: "alice", CPUs: 4, Timeout: 5 * time.Minute,
+		NoCorpus:   "a flood",
 		Conditions: []Condition{{Reason: "a file", Script: Script{Line: 5, Text: "test -e file"}}},
 		Setup:      []Script{{Line: 7, Text: "one\n\ntwo"}},
 		Args:       []string{"trace", "--output", "json", "--unit", "a b"},
@@ -123,6 +125,7 @@ func TestParseErrors(t *testing.T) {
 		{"boot without a name", "about x\n" + none + "boot\n", "no name"},
 		{"boot twice", "about x\n" + none + "boot hybrid hybrid\n", "hybrid is named twice"},
 		{"skip without a reason", "about x\n" + none + "skip-unless\n\ttrue\n", "no reason"},
+		{"no-corpus without a reason", "about x\n" + none + "no-corpus\n", "no reason given"},
 		{"no arguments", "about x\nnsblame as alice\n", "no arguments"},
 		{"open quote", "about x\nnsblame trace 'x\n", "quote without an end"},
 		{"bad timeout", "about x\n" + none + "timeout soon\n", "invalid duration"},

@@ -38,6 +38,8 @@ type Scenario struct {
 	// Alone says why no other scenario may share a run of nsblame with it,
 	// empty if one may.
 	Alone string `json:",omitempty"`
+	// NoCorpus says why the recording is not for the corpus, empty if it is.
+	NoCorpus string `json:",omitempty"`
 	// Steps follow when nsblame is ready.
 	Steps []Step `json:",omitempty"`
 	// Cleanup runs at the end, whatever came before.
