@@ -79,6 +79,7 @@ func floodCall(t *testing.T) []byte {
 	if err := m.EncodeTo(&out, binary.LittleEndian); err != nil {
 		t.Fatal(err)
 	}
+	binary.LittleEndian.PutUint32(out.Bytes()[8:], 7) // the serial, without which it is no message
 	return out.Bytes()
 }
 
@@ -187,7 +188,7 @@ func TestAFloodTakesNoMoreMemoryInItsSecondHalf(t *testing.T) {
 	if most := inUserSpace(); end.used > most {
 		t.Errorf("%d KiB are used, the budgets are %d KiB", end.used>>10, most>>10)
 	}
-	for _, kind := range []event.LossKind{event.LossLineage, event.LossWaiting, event.LossLife} {
+	for _, kind := range []event.LossKind{event.LossLineage, event.LossWaiting, event.LossLife, event.LossRequest} {
 		if summary.Lost[kind] == 0 {
 			t.Errorf("nothing says that something was lost: %s", kind)
 		}
