@@ -254,7 +254,7 @@ func (s *solver) goneBy(r run, at uint64) bool {
 func (s *solver) askedBy(f *facts, at uint64) bool {
 	stopped := f.stopped()
 	return slices.ContainsFunc(s.requests.Of(f.owner, f.names(), 0, at), func(q *request.Request) bool {
-		mayMatter := q.At > f.before.at || q.MayWait(at) || s.requests.MayHaveBegunAnew(q, f.unit, f.began())
+		mayMatter := q.At > f.before.at || q.MayWait(at) || q.Restarts() && q.At+maxTogetherNS > f.before.at || s.requests.MayHaveBegunAnew(q, f.unit, f.began())
 		return mayMatter && s.requests.DealtWith(q, f.unit, f.first.StartNS, stopped) != request.Certain
 	})
 }

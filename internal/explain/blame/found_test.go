@@ -3,6 +3,8 @@ package blame
 import (
 	"testing"
 
+	"github.com/godbus/dbus/v5"
+
 	"github.com/nsblame/nsblame/internal/event"
 )
 
@@ -332,6 +334,144 @@ func TestARequestThatOnlyTheBusWasHeardToPassOn(t *testing.T) {
 		s.units["lamp.socket"] = event.UnitState{Name: "lamp.socket", SubState: "running", StateChangeUS: (s.now + 50) * 1000}
 		s.runs(u)
 		s.service(42, "lamp.service")
+		s.want(want)
+	}
+}
+
+// The same where the bus passes on a call and the manager stops the unit: the request
+// cancels that job, though its own message came before the job was announced.
+func TestASilentRequestThatCancelsAStop(t *testing.T) {
+	s := tell(t)
+	u := event.UnitState{Name: "lamp.service", Type: "simple", PrivateNetwork: true, TriggeredBy: []string{"lamp.socket"}}
+	s.caller(40, "busctl")
+	s.caller(41, "busctl")
+	stop := s.ask(40, toBus, job("StopUnit", "lamp.service"))
+	s.ask(41, toBus, silently(job("StartUnit", "lamp.service")))
+	n := s.newJob("lamp.service")
+	s.accept(stop, n)
+	s.says(30, "JobRemoved", n, "lamp.service", "canceled")
+	s.newJob("lamp.service")
+	s.units["lamp.socket"] = event.UnitState{Name: "lamp.socket", SubState: "running", StateChangeUS: (s.now + 50) * 1000}
+	s.runs(u)
+	s.service(42, "lamp.service")
+	s.want("unknown (unknown): job_was_there lamp.service pid 41")
+}
+
+// Who stops a unit that waits for its automatic restart leaves the count as it is. So it
+// does not show that the next run is a restart, if somebody asked for that.
+func TestACountThatStays(t *testing.T) {
+	for asked, want := range map[bool]string{
+		true:  "restart foo.service (inferred): restart_or_request foo.service pid 41",
+		false: "restart foo.service (manager)",
+	} {
+		s := tell(t)
+		u := foo()
+		u.Restart, u.NRestarts, u.MainPID = "always", 1, 42
+		u.InactiveEnterUS = s.now * 1000
+		s.now++
+		s.caller(41, "systemctl", "start", "foo")
+		if asked {
+			s.newJobFor(s.ask(41, private, job("StartUnit", "foo.service")), "foo.service")
+		}
+		s.runs(u)
+		s.service(42, "foo.service")
+		s.want(want)
+	}
+}
+
+// A call may have been sent to a service that just took its leave, and be read when another
+// one has been sent. One that was answered was not.
+func TestACallOnTheBrinkBesideAnother(t *testing.T) {
+	for answered, want := range map[bool]string{
+		false: "command 43 cron.service (inferred): other_asked org.freedesktop.hostname1 pid 41",
+		true:  "command 43 cron.service (kernel)",
+	} {
+		s := withHostnamed(t)
+		s.fromBus(1, ownerChanged(hostname1, "", ":1.9"))
+		s.caller(41, "hostnamectl")
+		s.caller(43, "hostnamectl")
+		first := s.ask(41, toBus, getHostname())
+		if answered {
+			s.answerTo(first, withBody(&dbus.Message{Type: dbus.TypeMethodReply, Headers: make(map[dbus.HeaderField]dbus.Variant)}, []any{"name"}))
+		}
+		s.fromBus(1, ownerChanged(hostname1, ":1.9", ""))
+		s.ask(43, toBus, getHostname())
+		s.fromBus(1, activation("dbus-"+hostname1+".service"))
+		s.service(42, "systemd-hostnamed.service")
+		s.want(want)
+	}
+}
+
+// Two have a job begin anew. The one that was answered before the run before began that.
+func TestTwoRestartsOfOneJob(t *testing.T) {
+	for early, want := range map[bool]string{
+		true:  "command 41 cron.service (kernel)",
+		false: "command 40 cron.service (inferred): other_asked foo.service pid 41",
+	} {
+		s := tell(t)
+		for pid := uint32(39); pid <= 41; pid++ {
+			s.caller(pid, "systemctl")
+		}
+		n := s.newJobFor(s.ask(39, private, job("StartUnit", "foo.service")), "foo.service")
+		s.now += 10
+		u := foo()
+		u.Type = "oneshot"
+		first := s.ask(40, private, job("RestartUnit", "foo.service"))
+		if early {
+			s.accept(first, n)
+		}
+		s.now += 10
+		u.InactiveEnterUS = s.now * 1000
+		s.runs(u)
+		s.service(42, "foo.service")
+		if !early {
+			s.accept(first, n)
+		}
+		s.accept(s.ask(41, private, job("RestartUnit", "foo.service")), n)
+		s.now += 10
+		u.InactiveEnterUS = s.now * 1000
+		s.runs(u)
+		s.service(43, "foo.service")
+		if got := s.done[1:]; len(got) != 1 {
+			t.Fatal(got)
+		}
+		s.done = s.done[1:]
+		s.want(want)
+	}
+}
+
+// A restart without an answer ends the wait of a start for an automatic restart, and has its
+// job begin at once.
+func TestASilentRestartWhileAStartWaits(t *testing.T) {
+	s := tell(t)
+	s.caller(40, "systemctl", "start", "foo")
+	s.caller(41, "busctl")
+	n := s.newJobFor(s.ask(40, private, job("StartUnit", "foo.service")), "foo.service")
+	s.now += 30
+	s.ask(41, toBus, silently(job("RestartUnit", "foo.service")))
+	u := foo()
+	u.Restart = "always"
+	s.now++
+	u.InactiveEnterUS = s.now * 1000
+	s.runs(u)
+	s.id(42) // is forked
+	s.says(30, "JobRemoved", n, "foo.service", "done")
+	s.service(42, "foo.service")
+	s.want("command 40 cron.service (inferred): other_asked foo.service pid 41")
+}
+
+// A message of a manager's or a bus's that is cut off short of what a sign takes hides one.
+func TestASignThatWasCutOff(t *testing.T) {
+	for size, want := range map[uint32]string{
+		200:  "boot foo.service (inferred): messages_lost foo.service",
+		5000: "boot foo.service (manager)", // a user's, that the bus passes on
+	} {
+		s := tell(t)
+		s.boot = event.ManagerBoot{UserspaceUS: 1}
+		data := encode(t, activation("foo.service"))
+		s.see(&event.BusMessage{Sender: s.id(20), Bus: 1, Path: toBus, FromBus: true, PeerPID: 1, Conn: 9, Copied: true, Size: size, Data: data[:40]})
+		s.runs(foo())
+		s.service(42, "foo.service")
 		s.want(want)
 	}
 }

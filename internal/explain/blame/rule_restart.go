@@ -48,6 +48,9 @@ func (s *solver) restartOrRequest(f *facts) verdict {
 		doubt.PID = e.PID()
 		e.Doubt = doubt
 		return s.asked(f, e)
+	case e != nil && e.Sign.Shows():
+		doubt.PID = e.PID() // the count stays if what waits for its restart is stopped
+		return s.restart(f, doubt)
 	}
 	if e := s.mayBe(f); e != nil && e.Restarts() {
 		doubt.PID = e.PID()

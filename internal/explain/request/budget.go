@@ -18,7 +18,7 @@ func Budgets() []bounded.Budget {
 	return []bounded.Budget{
 		{Name: "request: requests and calls", Bytes: maxKept},
 		{Name: "request: jobs", Bytes: units * (sizeOfUnit + maxJobs*sizeOfJob)},
-		{Name: "request: jobs of requests to restart what runs, and of other calls", Bytes: 2 * maxTries * sizeOfTry},
+		{Name: "request: jobs of requests to restart what runs, and of other calls", Bytes: 3 * maxTries * sizeOfTry},
 		{Name: "request: messages that cannot be read", Bytes: maxManagers * maxDoubted * maxUnreadMessages * sizeOfUnread},
 		{Name: "request: listening sockets", Bytes: maxBuses * sizeOfBus},
 		{Name: "request: owners of names", Bytes: maxNames * sizeOfName},

@@ -88,12 +88,6 @@ func (b *bus) learnName(m *message) {
 	b.names = append(b.names, name)
 }
 
-// isManagers reports whether a message from a bus is the manager's own, or came from its
-// private socket.
-func (b *bus) isManagers(m *message) bool {
-	return b.manager != 0 && m.sent.Sender.PID == b.manager || slices.Contains(b.names, m.dbus.Sender)
-}
-
 // goesToManager reports whether a request went to the manager: to its well-known name,
 // or to a unique one that is known to be its own by now.
 func (t *Tracker) goesToManager(r *Request) bool {

@@ -70,6 +70,8 @@ type call struct {
 	caller *Caller
 	to     *calls
 	in     *activation
+	// answered is set once the service has answered it.
+	answered bool
 
 	kept
 }
@@ -159,6 +161,10 @@ func (a *activation) take(m *message) bool {
 	switch {
 	case m.sent.FromBus && d.Type == dbuswire.Error:
 		a.refused(m)
+	case m.sent.FromBus && d.Type == dbuswire.MethodReturn:
+		if c := a.waiting[idOf(m.sent, m.sent.PeerPID, d.ReplySerial)]; c != nil {
+			c.answered = true
+		}
 	case m.sent.FromBus && d.Type == dbuswire.Signal && d.Sender == dbuswire.BusName:
 		a.busSignal(m)
 	case m.sent.FromBus:
@@ -408,6 +414,9 @@ func (t *Tracker) ResolveCaller(r *Request, name string) {
 	default:
 		r.Waiting = len(list) - 1
 		t.calledBy(r, list[0], r.Evidence)
+		if c := s.before; c != nil && c.sent.conn != 0 && !c.answered && c.at+maxFlightNS >= r.At {
+			list = append(list, c) // which may have been read after the name was lost
+		}
 		r.competeWith(list[1:])
 	}
 }

@@ -31,6 +31,8 @@ type systemd struct {
 	tries *bounded.Map[jobNumber, uint64]
 	// given are the jobs with which any other call was answered.
 	given *bounded.Map[jobNumber, bool]
+	// called are the latest calls to managers.
+	called *bounded.Map[messageID, bool]
 	// tried are the latest requests to restart what runs.
 	tried []attempt
 }
@@ -134,6 +136,9 @@ func (s *systemd) passedOn(m *message) {
 // startJob takes in a call to start units. dbus-broker carries out activations
 // through its launcher, which asks systemd over a connection of its own.
 func (s *systemd) startJob(m *message) bool {
+	if m.dbus.Type == dbuswire.MethodCall && m.dbus.Destination == dbuswire.SystemdName {
+		s.called.Put(idOf(m.sent, m.sent.Sender.PID, m.dbus.Serial), true)
+	}
 	method, units, _, ok := dbuswire.StartJob(&m.dbus, m.dbus.Destination)
 	if !ok {
 		return false
@@ -168,9 +173,11 @@ func (s *systemd) startJob(m *message) bool {
 // shows what came of it.
 func (s *systemd) answered(m *message) {
 	requests := s.tracker.requests
-	list := requests.byMessage[idOf(m.sent, m.sent.PeerPID, m.dbus.ReplySerial)]
+	id := idOf(m.sent, m.sent.PeerPID, m.dbus.ReplySerial)
+	list := requests.byMessage[id]
 	tries := slices.ContainsFunc(list, (*Request).OnlyRestarts)
-	if job := dbuswire.RepliedJob(&m.dbus); job != 0 && !tries && m.bus.isManagers(m) {
+	called, _ := s.called.Get(id)
+	if job := dbuswire.RepliedJob(&m.dbus); job != 0 && !tries && called {
 		s.given.Put(jobNumber{m.owner, job}, true)
 	}
 	for i := len(list) - 1; i >= 0; i-- {
@@ -179,7 +186,7 @@ func (s *systemd) answered(m *message) {
 		case m.dbus.Type == dbuswire.Error:
 			requests.remove(r)
 		default:
-			r.accepted, r.jobID = true, dbuswire.RepliedJob(&m.dbus)
+			r.accepted, r.answered, r.jobID = true, m.at, dbuswire.RepliedJob(&m.dbus)
 			if r.OnlyRestarts() {
 				s.tries.Put(jobNumber{r.Owner, r.jobID}, r.At)
 			}
@@ -292,7 +299,7 @@ func (s *systemd) hasJob(q *Request, unit string, begun, before, ended uint64) b
 		}
 		switch isNew := j.announced >= q.ReadFrom(); {
 		case q.jobID != j.id:
-		case isNew && j.announced > before, q.Restarts() && (!isNew || j.over != 0):
+		case isNew && j.announced > before, q.Restarts() && (!isNew || j.over != 0 || ended != 0):
 			return true
 		}
 	}
@@ -347,7 +354,7 @@ func (s *systemd) had(q *Request, j *Job) Dealt {
 		return Presumed
 	case j.over-q.At > maxFlightNS:
 		return Certain
-	case j.announced < q.At || s.wasGiven(j, q.Owner) || s.mayDoNothing(q.Owner, j):
+	case j.announced < q.At || j.result == "canceled" || s.wasGiven(j, q.Owner) || s.mayDoNothing(q.Owner, j):
 		return Presumed
 	}
 	return Certain
@@ -373,6 +380,6 @@ func (j *Job) gaveWayTo(q *Request, stopped uint64) bool {
 
 func (s *systemd) forget() {
 	s.jobs = bounded.NewMap[Owner, *bounded.Map[string, []*Job]](maxManagers)
-	s.tried = nil
+	s.tried, s.called = nil, bounded.NewMap[messageID, bool](maxTries)
 	s.tries, s.given = bounded.NewMap[jobNumber, uint64](maxTries), bounded.NewMap[jobNumber, bool](maxTries)
 }

@@ -113,18 +113,18 @@ func effects(jobs []*Job, list []*Request, begun, before, ended uint64) []Effect
 	if !slices.ContainsFunc(found, func(e Effect) bool { return e.again }) {
 		return found
 	}
-	// whoever made the job has begun the run before
-	isLate := func(e Effect) bool { return e.again && e.joined() }
-	late := slices.ContainsFunc(found, isLate)
-	found = slices.DeleteFunc(found, func(e Effect) bool {
-		return e.Job != nil && e.Job.announced <= max(before, ended) && (!e.again || late && !isLate(e))
-	})
+	// whoever made the job has begun the run before, and is not known to have joined it
+	found = slices.DeleteFunc(found, func(e Effect) bool { return e.Job != nil && e.Job.announced <= max(before, ended) && !e.again })
+	slices.SortStableFunc(found, func(x, y Effect) int { return btoi(y.joined()) - btoi(x.joined()) })
 	// whoever had it begin anew before that may have begun the run before
-	isNew := func(e Effect) bool { return e.again && e.At > before }
-	if !slices.ContainsFunc(found, isNew) {
-		return found
+	return slices.DeleteFunc(found, func(e Effect) bool { return e.again && e.answered <= before })
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
 	}
-	return slices.DeleteFunc(found, func(e Effect) bool { return e.again && !isNew(e) })
+	return 0
 }
 
 // anew looks for requests to restart a unit that had a job begin anew because a run ended
@@ -133,10 +133,10 @@ func effects(jobs []*Job, list []*Request, begun, before, ended uint64) []Effect
 func anew(list []Effect, ended uint64) {
 	for i := range list {
 		e := &list[i]
-		if e.Job == nil || e.again || !e.accepted || !e.Restarts() || !e.joined() || e.Job.announced > ended {
+		if e.again || !e.Restarts() || !e.joined() || e.Job.announced > ended {
 			continue
 		}
-		if slices.ContainsFunc(list, func(other Effect) bool { return other.Job == e.Job && other.Restarts() && !other.joined() }) {
+		if !e.accepted || slices.ContainsFunc(list, func(other Effect) bool { return other.Job == e.Job && other.Restarts() && !other.joined() }) {
 			e.mayAgain = true
 		} else {
 			e.Sign, e.again = JobAnswered, true
@@ -159,7 +159,7 @@ func (t *Tracker) MayBe(e *Effect) bool {
 		return true
 	}
 	if e.Job == nil {
-		return e.silent && e.isTrusted()
+		return (e.silent || e.Activation) && e.isTrusted() // whose job is announced to nobody
 	}
 	return e.Job.announced-e.At <= maxFlightNS+t.suspended(e.At, e.Job.announced) || e.awaitsAnswer() && !e.isTrusted()
 }
@@ -227,7 +227,7 @@ func (t *Tracker) Doubt(e *Effect, all []Effect) {
 	}
 	for i := range all {
 		other := &all[i]
-		if other.Request != e.Request && (other.mayHaveMade(e) && other.couldPrecede(e, read) || other.mayHaveHadAnew(e)) {
+		if other.Request != e.Request && (other.mayHaveMade(e) && other.couldPrecede(e, read, t.suspended(other.At, read)) || other.mayHaveHadAnew(e)) {
 			e.Doubt = e.about(finding.ReasonOtherAsked)
 			e.Doubt.PID = other.process().PID
 			return
@@ -276,15 +276,15 @@ func (e *Effect) unheardBefore(all []Effect) finding.Reason {
 }
 
 // couldPrecede reports whether a request can have been read before another one, which
-// was read at a time.
-func (e *Effect) couldPrecede(other *Effect, read uint64) bool {
+// was read at a time, if the machine was suspended for a while meanwhile.
+func (e *Effect) couldPrecede(other *Effect, read, suspended uint64) bool {
 	if e.process() == other.process() && !e.process().IsZero() || e.sent.sameConnection(other.sent) {
 		return e.At < other.At
 	}
 	if e.Job == nil {
 		return false // both were asked for by buses, which ask in order
 	}
-	return e.At <= read && read-e.At <= maxFlightNS
+	return e.At <= read && read-e.At <= maxFlightNS+suspended
 }
 
 // hidden returns who may have been first, and was not heard. A request with an answer of

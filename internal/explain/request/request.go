@@ -53,9 +53,10 @@ type Request struct {
 	to   busConn
 	// silent is set if no answer was asked for. Then a refusal does not show either.
 	silent bool
-	// accepted is set once the manager has answered that there is a job. jobID is its
-	// number, 0 if that could not be read.
+	// accepted is set once the manager has answered that there is a job, which was at
+	// answered. jobID is its number, 0 if that could not be read.
 	accepted bool
+	answered uint64
 	jobID    uint64
 	// passed is when the bus passed it on to the manager, 0 if that was not seen.
 	passed uint64

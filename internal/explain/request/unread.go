@@ -72,7 +72,7 @@ func (t *Tracker) mayHide(m *message) bool {
 		return false
 	}
 	if m.sent.FromBus {
-		return m.dbus.Type != dbuswire.MethodCall
+		return m.sent.Unread == ""
 	}
 	p := t.tree.Process(m.sent.Sender)
 	return IsManager(&p, m.owner) || isLauncher(&p, m.owner)
