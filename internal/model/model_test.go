@@ -8,13 +8,8 @@ import (
 // the race detector (race_test.go).
 const histories = 20_000 / slower
 
-// tolerated is in how many creations one answer may be false as yet. What make model
-// still finds are windows of a millisecond: two jobs of one unit between a request and
-// its fork, a suspend between a call and its reading. Lower it, and never raise it.
-const tolerated = 5000
-
 // TestHistories holds what nsblame says of random histories against the truth. make
-// model carries out more of them, and fails for a single false answer.
+// model carries out more of them.
 func TestHistories(t *testing.T) {
 	tally, failures := Run(1, histories, 3)
 	t.Log(tally)
@@ -22,13 +17,8 @@ func TestHistories(t *testing.T) {
 	if short := tally.Short(); short != "" {
 		t.Error("falls short: ", short)
 	}
-	if n := tally.Verdicts[wrong] + tally.Verdicts[unmarked]; n*tolerated > tally.Creations+tolerated {
-		t.Errorf("%d answers are false", n)
-	}
 	for _, f := range failures {
-		if f.erred() || t.Failed() {
-			t.Errorf("seed %d: %s\n%s", f.Seed, f.key, f.Text)
-		}
+		t.Errorf("seed %d: %s\n%s", f.Seed, f.key, f.Text)
 	}
 }
 

@@ -243,6 +243,3 @@ func Missed(first, n uint64, most int) []Failure {
 
 // Print writes a failure as a story.
 func (f *Failure) Print(w io.Writer) { fmt.Fprintf(w, "--- seed %d: %s\n%s\n", f.Seed, f.key, f.Text) }
-
-// erred reports whether the history itself failed, not an answer.
-func (f *Failure) erred() bool { return strings.HasPrefix(f.key, "error") }
