@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -28,68 +30,104 @@ func start(serial uint32, member string, flags dbus.Flags) ([]byte, error) {
 	}.Bytes()
 }
 
-// onSystemBus returns a connection whose answers are read and forgotten.
-func onSystemBus() (*net.UnixConn, error) {
+// client is a connection to the system bus. Each attack on that waits until what it sent
+// was dealt with, so that there is no more of it than the machine can take.
+type client struct {
+	*net.UnixConn
+	in     *bufio.Reader
+	serial uint32
+}
+
+func onSystemBus() (*client, error) {
 	conn, err := rawbus.Dial(rawbus.System)
-	if err == nil {
-		go func() { _, _ = io.Copy(io.Discard, conn) }()
+	return &client{conn, bufio.NewReader(conn), 1}, err
+}
+
+// next is a call with the next serial.
+func (c *client) next(call rawbus.Call) ([]byte, error) {
+	c.serial++
+	call.Serial = c.serial
+	return call.Bytes()
+}
+
+// answered waits for the answer to the latest call, be it an error.
+func (c *client) answered() error {
+	for {
+		m, err := dbus.DecodeMessage(c.in)
+		if err != nil {
+			return err
+		}
+		if to, _ := m.Headers[dbus.FieldReplySerial].Value().(uint32); to == c.serial {
+			return nil
+		}
 	}
-	return conn, err
+}
+
+// ping waits until a service has dealt with what was sent to it before.
+func (c *client) ping(name string) error {
+	call, err := c.next(rawbus.Call{Name: name, Path: "/", Interface: "org.freedesktop.DBus.Peer", Member: "Ping"})
+	if err != nil {
+		return err
+	}
+	if _, err := c.Write(call); err != nil {
+		return err
+	}
+	return c.answered()
 }
 
 func pieces(_ string, began func()) error {
-	conn, err := onSystemBus()
+	bus, err := onSystemBus()
 	if err != nil {
 		return err
 	}
 	sizes := []int{1, 3, 16, 100}
-	serial := uint32(1)
 	return again(slow, began, func() error {
-		serial++
-		call, err := rawbus.Call{Serial: serial, Name: rawbus.Bus, Path: "/", Interface: rawbus.Bus, Member: "GetId"}.Bytes()
-		size := sizes[int(serial)%len(sizes)]
-		for len(call) > 0 && err == nil {
-			n := min(size, len(call))
-			_, err = conn.Write(call[:n])
-			call = call[n:]
+		call, err := bus.next(rawbus.Call{Name: rawbus.Bus, Path: "/", Interface: rawbus.Bus, Member: "GetId"})
+		if err != nil {
+			return err
 		}
-		return err
+		for piece := range slices.Chunk(call, sizes[int(bus.serial)%len(sizes)]) {
+			if _, err := bus.Write(piece); err != nil {
+				return err
+			}
+		}
+		return bus.answered()
 	})
 }
 
 func names(_ string, began func()) error {
-	conn, err := onSystemBus()
+	bus, err := onSystemBus()
 	if err != nil {
 		return err
 	}
-	const atOnce = 10
-	serial := uint32(1)
-	return again(slow, began, func() error {
+	const atOnce = 10 // far more, and some of the user's are lost
+	return again(slowest, began, func() error {
 		var calls bytes.Buffer
 		for range atOnce {
-			serial++
-			call, err := rawbus.Call{
-				Serial: serial, Name: fmt.Sprintf("org.example.Nobody%d", serial), Path: "/",
+			call, err := bus.next(rawbus.Call{
+				Name: fmt.Sprintf("org.example.Nobody%d", bus.serial), Path: "/",
 				Interface: "org.freedesktop.DBus.Peer", Member: "Ping",
-			}.Bytes()
+			})
 			if err != nil {
 				return err
 			}
 			calls.Write(call)
 		}
-		_, err := conn.Write(calls.Bytes())
-		return err
+		if _, err := bus.Write(calls.Bytes()); err != nil {
+			return err
+		}
+		return bus.answered()
 	})
 }
 
 // unsent gives an address, which the kernel refuses on a connected socket
 // (net/unix/af_unix.c, unix_stream_sendmsg: EISCONN).
 func unsent(_ string, began func()) error {
-	conn, err := onSystemBus()
+	bus, err := onSystemBus()
 	if err != nil {
 		return err
 	}
-	raw, err := conn.SyscallConn()
+	raw, err := bus.SyscallConn()
 	if err != nil {
 		return err
 	}
@@ -113,23 +151,22 @@ func unsent(_ string, began func()) error {
 }
 
 func noReply(_ string, began func()) error {
-	conn, err := onSystemBus()
+	bus, err := onSystemBus()
 	if err != nil {
 		return err
 	}
-	serial := uint32(1)
-	return again(slowest, began, func() error {
+	return again(rare, began, func() error {
 		for _, member := range []string{"StartUnit", "RestartUnit"} {
-			serial++
-			request, err := start(serial, member, dbus.FlagNoReplyExpected)
+			bus.serial++
+			request, err := start(bus.serial, member, dbus.FlagNoReplyExpected)
 			if err != nil {
 				return err
 			}
-			if _, err := conn.Write(request); err != nil {
+			if _, err := bus.Write(request); err != nil {
 				return err
 			}
 		}
-		return nil
+		return bus.ping("org.freedesktop.systemd1")
 	})
 }
 

@@ -55,18 +55,26 @@ const (
 	slow = 100 * time.Millisecond
 	// slowest is for what costs them much.
 	slowest = 400 * time.Millisecond
+	// rare is for what a service beside these has to judge, which takes an emulated
+	// machine a second.
+	rare = 5 * time.Second
 )
+
+// respite is how much longer than an attempt the pause behind it is, at least.
+const respite = 2
 
 // again does something for ever, or until it fails, at a pace.
 func again(pace time.Duration, began func(), do func() error) error {
 	for first := true; ; first = false {
+		start := time.Now()
 		if err := do(); err != nil {
 			return err
 		}
+		took := time.Since(start)
 		if first {
 			began()
 		}
-		time.Sleep(pace)
+		time.Sleep(max(pace, respite*took))
 	}
 }
 
