@@ -18,13 +18,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// The main goroutine keeps the leader, so that the other can't get it. That it has it
+// holds only until the end of the initialization.
+func init() { runtime.LockOSThread() }
+
 func main() {
 	if len(os.Args) != 2 {
 		fmt.Fprintln(os.Stderr, "usage: keeper thread|file|socket|flight|nested")
 		os.Exit(2)
 	}
-	// The main goroutine keeps the leader, so that the other can't get it.
-	runtime.LockOSThread()
 	kept := make(chan error)
 	go func() { kept <- keep(os.Args[1]) }()
 	if err := <-kept; err != nil {

@@ -12,9 +12,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// The main goroutine keeps the leader, so that the other can't get it. That it has it
+// holds only until the end of the initialization.
+func init() { runtime.LockOSThread() }
+
 func main() {
-	// The main goroutine keeps the leader, so that the other can't get it.
-	runtime.LockOSThread()
 	result := make(chan error)
 	go func() { result <- unshare() }()
 	if err := <-result; err != nil {

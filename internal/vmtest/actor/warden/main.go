@@ -17,9 +17,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// The main goroutine keeps the leader, so that no other can get it. That it has it
+// holds only until the end of the initialization.
+func init() { runtime.LockOSThread() }
+
 func main() {
-	// The main goroutine keeps the leader, so that no other can get it.
-	runtime.LockOSThread()
 	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "warden:", err)
 		os.Exit(1)
