@@ -35,9 +35,10 @@ func now(id int32) int64 {
 }
 
 // A look at two clocks that takes closeEnough at most, in nanoseconds, is good
-// enough. If none is that short, maxLooks are made.
+// enough: what is told by the offsets is a millisecond or more. If none is that
+// short, maxLooks are made.
 const (
-	closeEnough = 5_000
+	closeEnough = 50_000
 	maxLooks    = 20
 )
 
