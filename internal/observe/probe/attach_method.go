@@ -64,10 +64,11 @@ func (g group) named(entry, ret string) []string {
 }
 
 // has reports whether a program is one of the group's, by whatever method.
-func (g group) has(program string) bool {
-	return slices.ContainsFunc([]attachMethod{byTracepoint, byFentry, byKprobe}, func(m attachMethod) bool {
-		return slices.Contains(g.by(m), program)
-	})
+func (g group) has(program string) bool { return slices.Contains(g.programs(), program) }
+
+// programs are those of all methods, some of them more than once.
+func (g group) programs() []string {
+	return slices.Concat(g.by(byTracepoint), g.by(byFentry), g.by(byKprobe))
 }
 
 // methods are the attach methods of the group, in the order of trying. There is

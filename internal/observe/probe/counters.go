@@ -3,7 +3,7 @@ package probe
 import (
 	"encoding/binary"
 	"fmt"
-	"slices"
+	"sync"
 	"unsafe"
 
 	"github.com/nsblame/nsblame/internal/event"
@@ -148,11 +148,24 @@ func (coll *collection) skipped(all bool) (skips, error) {
 	return now, nil
 }
 
-func onBus(program string) bool {
-	return slices.ContainsFunc(groups, func(g group) bool {
-		return g.bus && slices.ContainsFunc(append([]group{g}, g.or...), func(g group) bool { return g.has(program) })
-	})
-}
+// onBus reports whether a program is one of the probes on the buses.
+func onBus(program string) bool { return busPrograms()[program] }
+
+// busPrograms is made once, since it is looked at after each look into the rings.
+var busPrograms = sync.OnceValue(func() map[string]bool {
+	names := make(map[string]bool)
+	for _, g := range groups {
+		if !g.bus {
+			continue
+		}
+		for _, g := range append([]group{g}, g.or...) {
+			for _, name := range g.programs() {
+				names[name] = true
+			}
+		}
+	}
+	return names
+})
 
 func (s *skips) add(program string, n uint64) {
 	if onBus(program) {
