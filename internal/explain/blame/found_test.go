@@ -475,3 +475,48 @@ func TestASignThatWasCutOff(t *testing.T) {
 		s.want(want)
 	}
 }
+
+// What the manager says of a job may be cut off behind its number. So may a request, before
+// it says what type of job it is for.
+func TestMessagesThatAreCutOffInTheirArguments(t *testing.T) {
+	for _, cut := range []string{"request", "signal"} {
+		s := tell(t)
+		u := event.UnitState{Name: "lamp.service", Type: "simple", PrivateNetwork: true, TriggeredBy: []string{"lamp.socket"}}
+		s.caller(41, "systemctl")
+		data := encode(t, signal("/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "JobNew", uint32(5), jobPath(5), "lamp.service"))
+		m := &event.BusMessage{Sender: s.id(1), Bus: busNumbers[private], Path: private, FromBus: true, PeerPID: 41, Conn: 9, Copied: true}
+		if cut == "request" {
+			data = encode(t, method("org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "EnqueueUnitJob", "lamp.service", "start", "replace"))
+			m.Sender, m.FromBus, m.PeerPID = s.id(41), false, 1
+		}
+		m.Size, m.Data = uint32(len(data)), data[:len(data)-22]
+		s.see(m)
+		s.units["lamp.socket"] = event.UnitState{Name: "lamp.socket", SubState: "running", StateChangeUS: (s.now + 50) * 1000}
+		s.runs(u)
+		s.service(42, "lamp.service")
+		s.want("socket lamp.socket (inferred): messages_lost lamp.service")
+	}
+}
+
+// The jobs of one transaction are announced at once. So one that comes when the job of the
+// other unit is over was not made with that.
+func TestADependencyThatWasThereBefore(t *testing.T) {
+	for over, want := range map[bool]string{
+		true:  "unknown (unknown): nobody_asked back.service",
+		false: "command 41 cron.service (manager)",
+	} {
+		s := tell(t)
+		back := event.UnitState{Name: "back.service", Type: "simple", PrivateNetwork: true, Dependents: []event.UnitDependent{{Name: "front.service", Dependency: "WantedBy"}}}
+		s.units["front.service"] = event.UnitState{Name: "front.service", Type: "simple"}
+		s.caller(41, "systemctl", "restart", "front")
+		n := s.newJobFor(s.ask(41, private, job("RestartUnit", "front.service")), "front.service")
+		if over {
+			s.says(41, "JobRemoved", n, "front.service", "done")
+			s.now += 600
+		}
+		s.newJob("back.service")
+		s.runs(back)
+		s.service(42, "back.service")
+		s.want(want)
+	}
+}

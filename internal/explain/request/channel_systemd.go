@@ -72,6 +72,9 @@ const (
 	jobRemoved = "JobRemoved"
 )
 
+// enqueueUnitJob is the method that asks for a job of any type.
+const enqueueUnitJob = "EnqueueUnitJob"
+
 // Job is a job of a manager's for a unit. A manager that is started anew counts its jobs
 // from the beginning, so by tells which one it was.
 type Job struct {
@@ -141,6 +144,9 @@ func (s *systemd) startJob(m *message) bool {
 	}
 	method, units, _, ok := dbuswire.StartJob(&m.dbus, m.dbus.Destination)
 	if !ok {
+		if m.dbus.Type == dbuswire.MethodCall && m.dbus.Member == enqueueUnitJob && len(m.dbus.Args) < 2 {
+			s.tracker.unreadable(m.truncated()) // it may be one to start the unit
+		}
 		return false
 	}
 	if len(units) == 0 {
@@ -197,11 +203,12 @@ func (s *systemd) answered(m *message) {
 // job takes in what a manager says of a job. Only the manager itself is believed.
 func (s *systemd) job(m *message) {
 	d := &m.dbus
-	if d.Interface != "org.freedesktop.systemd1.Manager" || len(d.Args) < 3 {
-		return
-	}
 	p := s.tracker.tree.Process(m.sent.Sender)
-	if !IsManager(&p, m.owner) {
+	switch {
+	case d.Interface != "org.freedesktop.systemd1.Manager" || !IsManager(&p, m.owner):
+		return
+	case len(d.Args) < 3:
+		s.tracker.missed(m.owner.Manager, m.at, ownerless)
 		return
 	}
 	job := s.find(m.owner, d.Args[2].Text, m.sent.Sender, d.Args[0].Number)

@@ -95,7 +95,7 @@ func (t *Tracker) EffectsThrough(owner Owner, other, unit string, list []*Reques
 	all := effects(t.jobs.announced(owner, other, begun), list, begun, 0, 0)
 	return slices.DeleteFunc(all, func(e Effect) bool {
 		madeWith := func(j *Job) bool {
-			return j.announced >= e.At && (e.Job == nil || j.announced <= e.Job.announced+maxFlightNS)
+			return j.announced >= e.At && (e.Job == nil || j.announced <= e.Job.announced+maxFlightNS && (e.Job.over == 0 || j.announced <= e.Job.over))
 		}
 		return e.Sign == Joined || len(own) > 0 && !slices.ContainsFunc(own, madeWith)
 	})
