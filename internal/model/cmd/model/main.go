@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/nsblame/nsblame/internal/model"
@@ -52,7 +53,7 @@ func run(n, seed uint64, workers, most, missed int) int {
 		}
 	}
 	fmt.Print(total.Seeds())
-	fmt.Printf("%s, in %.1f s\n", total.Details(), time.Since(began).Seconds())
+	fmt.Printf("%s, in %.1f s, %.0f histories a second and core\n", total.Details(), time.Since(began).Seconds(), float64(n)/used().Seconds())
 	short := total.Short()
 	if short != "" {
 		fmt.Println("falls short:", short)
@@ -62,4 +63,13 @@ func run(n, seed uint64, workers, most, missed int) int {
 		return 1
 	}
 	return 0
+}
+
+// used is the time of processors that was used: there may be others on the machine.
+func used() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
