@@ -38,9 +38,17 @@ type judged struct {
 	why     string // what is not true
 }
 
+// given is an answer to a creation. late is set if it rests on what the manager said when
+// the run was over.
+type given struct {
+	*finding.Attribution
+	late bool
+}
+
 // history is a plan that was carried out, with what nsblame made of it.
 type history struct {
 	*world
+	given  []given
 	judged []judged
 	err    error
 }
@@ -49,6 +57,11 @@ type history struct {
 func carryOut(p *Plan, w *wire) *history {
 	h := &history{world: newWorld(p, w)}
 	_, h.err = engine.Run(context.Background(), h.world, engine.Options{Consumers: []finding.Consumer{h}})
+	for _, a := range h.given { // all that happened is known by now
+		made := *h.truth.creations[a.Creation.Netns.Serial]
+		made.late = a.late
+		h.judged = append(h.judged, judge(a.Attribution, h.truth.origin(&made)))
+	}
 	if n := uint64(len(h.judged)); h.err == nil && n != h.stream.serial {
 		h.err = fmt.Errorf("%d of %d creations came out", n, h.stream.serial)
 	}
@@ -58,8 +71,7 @@ func carryOut(p *Plan, w *wire) *history {
 // Consume implements finding.Consumer.
 func (h *history) Consume(f finding.Finding) error {
 	if c, ok := f.(*finding.Created); ok {
-		made := h.truth.creations[c.Netns.Serial]
-		h.judged = append(h.judged, judge(c.Attribution, h.truth.origin(made)))
+		h.given = append(h.given, given{c.Attribution, h.truth.creations[c.Netns.Serial].late})
 	}
 	return nil
 }
