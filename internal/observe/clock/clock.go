@@ -35,7 +35,7 @@ func now(id int32) int64 {
 }
 
 // A look at two clocks that takes closeEnough at most, in nanoseconds, is good
-// enough: what is told by the offsets is a millisecond or more. If none is that
+// enough, since nothing that the offsets serve is below a millisecond. If none is that
 // short, maxLooks are made.
 const (
 	closeEnough = 50_000

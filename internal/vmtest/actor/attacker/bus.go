@@ -50,7 +50,7 @@ func (c *client) next(call rawbus.Call) ([]byte, error) {
 	return call.Bytes()
 }
 
-// answered waits for the answer to the latest call, be it an error.
+// answered waits for the answer to the latest call. An error is one, too.
 func (c *client) answered() error {
 	for {
 		m, err := dbus.DecodeMessage(c.in)
