@@ -42,12 +42,12 @@ func (m *message) truncated() *message {
 type Dealt int
 
 const (
-	// NotDealt: nothing shows it.
+	// NotDealt says that nothing shows it.
 	NotDealt Dealt = iota
-	// Presumed: a job of the unit was over, and the request most likely had that job. It
+	// Presumed says that a job of the unit was over, and the request most likely had it. It
 	// may also have been read, or granted, after that.
 	Presumed
-	// Certain: it came to nothing, or its job was over.
+	// Certain says that it came to nothing, or that its job was over.
 	Certain
 )
 
