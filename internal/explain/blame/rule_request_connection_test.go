@@ -142,6 +142,49 @@ func TestACallOfLongAgo(t *testing.T) {
 	}
 }
 
+// A bus that is stopped, or has no time, reads a call long after it was sent. Who called
+// shortly before is no certain cause then, unless the earlier call was answered.
+func TestASlowBus(t *testing.T) {
+	call := method("org.example.foo", "/", "org.example.foo", "Get")
+	done := func() *dbus.Message {
+		return &dbus.Message{Type: dbus.TypeMethodReply, Headers: make(map[dbus.HeaderField]dbus.Variant)}
+	}
+	const doubted = "command 43 cron.service (inferred): other_asked org.example.foo pid 41"
+	for _, tc := range []struct {
+		about string
+		then  func(s *story, first sentMessage)
+		want  string
+	}{
+		{"unread", func(*story, sentMessage) {}, doubted},
+		{"answered", func(s *story, first sentMessage) { s.answerTo(first, done()) }, "command 43 cron.service (kernel)"},
+		{"refused", func(s *story, first sentMessage) {
+			s.answerTo(first, refusal())
+		}, "command 43 cron.service (kernel)"},
+		{"the name lost its owner meanwhile", func(s *story, _ sentMessage) {
+			s.fromBus(1, ownerChanged("org.example.foo", ":1.5", ""))
+		}, doubted},
+		{"the same process", func(s *story, _ sentMessage) { s.ask(43, toBus, call) }, doubted},
+	} {
+		t.Run(tc.about, func(t *testing.T) {
+			s := tell(t)
+			u := foo()
+			u.Names = []string{"foo.service", "dbus-org.example.foo.service"}
+			s.caller(41, "first")
+			s.caller(43, "second")
+			first := s.ask(41, toBus, call)
+			s.now += 1000
+			tc.then(s, first)
+			s.now += 1000
+			s.ask(43, toBus, call)
+			s.now += 500
+			s.fromBus(1, activation("dbus-org.example.foo.service"))
+			s.runs(u)
+			s.service(42, "foo.service")
+			s.want(tc.want)
+		})
+	}
+}
+
 // A request that was never sent, or is still waiting, is no cause days later.
 func TestARequestOfLongAgo(t *testing.T) {
 	for later, want := range map[uint64]string{

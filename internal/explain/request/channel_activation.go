@@ -94,8 +94,10 @@ func (c *call) forget(event.Owner) {
 // activation for it was asked for. If the bus asks for one at the end of it, that is
 // because of the first call.
 type stretch struct {
-	// until is when it ended, 0 for the present one.
+	// until is when it ended, 0 for the present one. lost is set if that was because the
+	// name lost its owner.
 	until uint64
+	lost  bool
 	// list are the calls in it. Those that were answered with an error are taken out.
 	list []*call
 	// before is the last call shortly before the name lost its owner, nil if there
@@ -162,9 +164,7 @@ func (a *activation) take(m *message) bool {
 	case m.sent.FromBus && d.Type == dbuswire.Error:
 		a.refused(m)
 	case m.sent.FromBus && d.Type == dbuswire.MethodReturn:
-		if c := a.waiting[idOf(m.sent, m.sent.PeerPID, d.ReplySerial)]; c != nil {
-			c.answered = true
-		}
+		a.answered(m)
 	case m.sent.FromBus && d.Type == dbuswire.Signal && d.Sender == dbuswire.BusName:
 		a.busSignal(m)
 	case m.sent.FromBus:
@@ -237,6 +237,7 @@ func (a *activation) ownerChanged(at uint64, name busName, from, to string) {
 		return
 	}
 	old := a.end(c, at)
+	old.lost = to == ""
 	if last := old.last(); to == "" && last != nil && at-last.at <= maxUnreadNS {
 		c.now.before, c.now.ambiguous = last, old.isAmbiguous(at)
 	}
@@ -263,16 +264,34 @@ func (a *activation) end(c *calls, at uint64) *stretch {
 func (a *activation) refused(m *message) {
 	id := idOf(m.sent, m.sent.PeerPID, m.dbus.ReplySerial)
 	if c := a.waiting[id]; c != nil {
-		a.remove(c)
-		if s := c.to.now; s.competitor == c {
-			s.competitor = nil
-		}
+		a.withdraw(c)
 	}
 	if m.dbus.Sender != dbuswire.BusName {
 		return
 	}
 	if r := a.tracker.requests.byCall[id]; r != nil && r.failed == 0 {
 		r.failed = m.at
+	}
+}
+
+// withdraw takes a call out that is not the cause of what the bus asks for from here on.
+func (a *activation) withdraw(c *call) {
+	a.remove(c)
+	if s := c.to.now; s.competitor == c {
+		s.competitor = nil
+	}
+}
+
+// answered takes in that a call got its answer. What has not been asked for until then is
+// not asked for because of it.
+func (a *activation) answered(m *message) {
+	c := a.waiting[idOf(m.sent, m.sent.PeerPID, m.dbus.ReplySerial)]
+	switch {
+	case c == nil:
+	case slices.Contains(c.to.now.list, c):
+		a.withdraw(c)
+	default:
+		c.answered = true
 	}
 }
 
@@ -329,9 +348,10 @@ func (a *activation) isFull(s *stretch, own func(*call) bool) bool {
 	return n >= maxCalls
 }
 
-// expire drops the calls for which a bus would have asked for an activation by then.
+// expire drops the calls for which a bus would have asked for an activation by then,
+// however slow it is.
 func (a *activation) expire(c *calls, at uint64) {
-	for len(c.now.list) > 0 && c.now.list[0].at+maxFlightNS < at {
+	for len(c.now.list) > 0 && c.now.list[0].at+maxSlowNS < at {
 		c.now.expired = c.now.list[0]
 		a.remove(c.now.expired)
 	}
@@ -419,6 +439,30 @@ func (t *Tracker) ResolveCaller(r *Request, name string) {
 		}
 		r.competeWith(list[1:])
 	}
+	if r.Known && r.Doubt.IsZero() {
+		r.competeWith(c.late(r.At))
+	}
+}
+
+// late are the calls that a bus would have read long before a time, and that nobody has
+// answered. A bus that is slow reads one of them first. For what was called before another
+// activation, that was.
+func (c *calls) late(at uint64) []*call {
+	var list []*call
+	for _, s := range c.stretches() {
+		for _, other := range s.list {
+			if s != c.at(at) && !s.lost {
+				break
+			}
+			if !other.answered && other.sent.conn != 0 && other.at+maxFlightNS < at && other.at+maxSlowNS >= at {
+				list = append(list, other)
+			}
+		}
+		if s == c.at(at) {
+			break
+		}
+	}
+	return list
 }
 
 // calledBy takes a call for the one that activated the name.

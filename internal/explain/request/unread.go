@@ -16,6 +16,9 @@ const (
 	// maxFlightNS is how long after a message that is in the stream one that it stands
 	// for can have been read: see event.CallAgainNS.
 	maxFlightNS = maxUnreadNS + event.CallAgainNS
+	// maxSlowNS is how long a message without an answer may be unread on a machine that
+	// is not itself. It is no cause then, but makes others doubtful.
+	maxSlowNS = 30e9
 	// maxUnreadMessages is how many of them are remembered for each manager and owner.
 	maxUnreadMessages = 16
 	// maxDoubted bounds the owners of whom such messages are remembered, for each
