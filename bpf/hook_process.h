@@ -132,7 +132,34 @@ int BPF_PROG(process_free, struct task_struct *task)
 	if (p && !(p->flags & PROCESS_EXITED)) /* the run of the exit probe was left out */
 		note_end(p, task, &key);
 	if (p)
-		release(key, keeps_dead(p));
+		reap(p, &key);
+	return 0;
+}
+
+/*
+ * Processes that are long gone, and still hold their own records: the run of
+ * process_free was left out, as a kernel that may be preempted does. User space finds
+ * them (internal/observe/probe/unfreed.go).
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 64);
+	__type(key, __u32);
+	__type(value, struct process_key);
+} unfreed SEC(".maps");
+
+/* Reaps one of them. */
+__noinline int reap_unfreed(__u32 i)
+{
+	struct process_key *gone = bpf_map_lookup_elem(&unfreed, &i), key;
+	struct process *p;
+
+	if (!gone || !gone->pid)
+		return 0;
+	key = *gone;
+	p = find_process(&key);
+	if (p)
+		reap(p, &key);
 	return 0;
 }
 
@@ -154,7 +181,8 @@ int BPF_PROG(process_moved, struct cgroup *dst, const char *path, struct task_st
 /*
  * Notes every process that exists, and hands its identity to user space, which reads
  * its command line. It runs before fork is followed, so that each parent is known, and
- * once more after that, for the processes that were born in between.
+ * once more after that, for the processes that were born in between. Later it runs to
+ * reap those whose free was not seen: one with each task.
  */
 SEC("iter/task")
 int processes_before(struct bpf_iter__task *ctx)
@@ -163,6 +191,7 @@ int processes_before(struct bpf_iter__task *ctx)
 	struct task_struct *task = ctx->task;
 	struct process_key key;
 
+	reap_unfreed(ctx->meta->seq_num);
 	if (!task || BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid))
 		return 0;
 	key = process_key(task);

@@ -41,7 +41,8 @@ struct process {
 	__u32 uid;
 	struct owner owner;
 	__u32 execs;
-	__u16 depth;
+	__u8 depth;
+	__u8 reaped; /* it holds its own record no more */
 	__u16 place; /* of the owner, who pays for the entry */
 	__u32 flags;
 	char comm[TASK_COMM_LEN];
@@ -316,6 +317,15 @@ static __always_inline void release(struct process_key key, bool keep)
 		drop = 0;
 		key = parent;
 	}
+}
+
+/* Drops the hold that a process has on its own record, once. */
+static __always_inline void reap(struct process *p, struct process_key *key)
+{
+	if (p->reaped)
+		return;
+	p->reaped = 1;
+	release(*key, keeps_dead(p));
 }
 
 /* --- changes -------------------------------------------------------- */

@@ -32,24 +32,32 @@ func (s *Source) pushActive(atEnd bool) {
 
 // populations counts the living processes of the table by their cgroup.
 func (coll *collection) populations() (map[uint64]uint32, error) {
+	counts := make(map[uint64]uint32)
+	err := coll.eachProcess(func(_ bpfProcessKey, p *bpfProcess) {
+		if !has(p.Flags, bpfProcessFlagsPROCESS_EXITED) {
+			counts[p.Cgroup]++
+		}
+	})
+	return counts, err
+}
+
+// eachProcess goes through the table of processes.
+func (coll *collection) eachProcess(do func(bpfProcessKey, *bpfProcess)) error {
 	var (
 		cursor ebpf.MapBatchCursor
 		keys   = make([]bpfProcessKey, activeBatch)
 		values = make([]bpfProcess, activeBatch)
-		counts = make(map[uint64]uint32)
 	)
 	for {
 		n, err := coll.maps[bpfMapProcesses].BatchLookup(&cursor, keys, values, nil)
-		for i := range values[:n] {
-			if !has(values[i].Flags, bpfProcessFlagsPROCESS_EXITED) {
-				counts[values[i].Cgroup]++
-			}
+		for i := range n {
+			do(keys[i], &values[i])
 		}
 		if errors.Is(err, ebpf.ErrKeyNotExist) {
-			return counts, nil
+			return nil
 		}
 		if err != nil {
-			return counts, err
+			return err
 		}
 	}
 }

@@ -416,7 +416,8 @@ type bpfProcess struct {
 	Uid      uint32
 	Owner    bpfOwner
 	Execs    uint32
-	Depth    uint16
+	Depth    uint8
+	Reaped   uint8
 	Place    uint16
 	Flags    uint32
 	Comm     [16]int8
@@ -648,6 +649,7 @@ const (
 	bpfMapShares               = "shares"
 	bpfMapStoryRecords         = "story_records"
 	bpfMapTeardowns            = "teardowns"
+	bpfMapUnfreed              = "unfreed"
 	bpfMapUserConnections      = "user_connections"
 	bpfMapUserPieces           = "user_pieces"
 	bpfProgConntrackFentry     = "conntrack_fentry"
@@ -901,6 +903,7 @@ type bpfMapSpecs struct {
 	Shares          *ebpf.MapSpec `ebpf:"shares"`
 	StoryRecords    *ebpf.MapSpec `ebpf:"story_records"`
 	Teardowns       *ebpf.MapSpec `ebpf:"teardowns"`
+	Unfreed         *ebpf.MapSpec `ebpf:"unfreed"`
 	UserConnections *ebpf.MapSpec `ebpf:"user_connections"`
 	UserPieces      *ebpf.MapSpec `ebpf:"user_pieces"`
 }
@@ -978,6 +981,7 @@ type bpfMaps struct {
 	Shares          *ebpf.Map `ebpf:"shares"`
 	StoryRecords    *ebpf.Map `ebpf:"story_records"`
 	Teardowns       *ebpf.Map `ebpf:"teardowns"`
+	Unfreed         *ebpf.Map `ebpf:"unfreed"`
 	UserConnections *ebpf.Map `ebpf:"user_connections"`
 	UserPieces      *ebpf.Map `ebpf:"user_pieces"`
 }
@@ -1012,6 +1016,7 @@ func (m *bpfMaps) Close() error {
 		m.Shares,
 		m.StoryRecords,
 		m.Teardowns,
+		m.Unfreed,
 		m.UserConnections,
 		m.UserPieces,
 	)

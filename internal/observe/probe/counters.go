@@ -114,8 +114,9 @@ func (coll *collection) tally() (tally, error) {
 
 // skips are how often the kernel left out a run of a probe.
 type skips struct {
-	// bus counts those of the probe on the buses, other all others.
-	bus, other uint64
+	// bus counts those of the probe on the buses, other all others, and free those
+	// among them of the probe on the free of a process.
+	bus, other, free uint64
 }
 
 // skipped counts the runs that the kernel left out because the program already ran on
@@ -130,7 +131,7 @@ func (coll *collection) skipped(all bool) (skips, error) {
 	coll.mu.Lock()
 	left := coll.left
 	coll.mu.Unlock()
-	now := skips{bus: left.bus, other: coll.skips.other}
+	now := skips{bus: left.bus, other: coll.skips.other, free: coll.skips.free}
 	if all {
 		now.other = left.other
 	}
@@ -143,6 +144,9 @@ func (coll *collection) skipped(all bool) (skips, error) {
 			return now, fmt.Errorf("read the statistics of a probe: %w", err)
 		}
 		now.add(name, stats.RecursionMisses)
+		if name == bpfProgProcessFree {
+			now.free = stats.RecursionMisses
+		}
 	}
 	coll.skips = now
 	return now, nil

@@ -71,6 +71,7 @@ type Source struct {
 	rings      *rings
 	merger     *merger
 	defined    *defined
+	unfreed    unfreed
 	proc       *procfs.Reader
 	queue      []event.Event
 	lossDeltas lossDeltas
@@ -378,6 +379,10 @@ func (s *Source) account() error {
 	}
 	if loss := s.lossDeltas.since(event.LossSkipped, skipped.other); loss != nil {
 		s.push(loss)
+	}
+	if !s.ended {
+		// If it fails, tables fill sooner, which is counted.
+		_ = s.unfreed.check(s.collection, skipped.free, time.Now())
 	}
 	s.checkClock(clock.Boot())
 	return nil
