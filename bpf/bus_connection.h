@@ -41,8 +41,8 @@ struct stream_key {
 	__u32 pad;
 };
 
-/* Connections to buses that are not the machine's have tables of their own, for anybody
- * can open any number to a bus of his own. The system's bus allows each user but some. */
+/* What ordinary users may open has tables of its own: their connections, and all those to
+ * buses that are not the machine's. Anybody can open any number, and the oldest entry goes. */
 #define STREAMS(name, entries, type_of_value)        \
 	struct {                                     \
 		__uint(type, BPF_MAP_TYPE_LRU_HASH); \
@@ -83,6 +83,7 @@ struct sending {
 	__u32 peer;
 	__u32 owner; /* of the listener */
 	__u32 others; /* set if the bus is not the machine's */
+	__u32 ordinary; /* set if it is not, or an ordinary user has connected */
 
 	__u64 skb;
 	__u32 fragments; /* that are behind the span, of nr_fragments */
@@ -118,52 +119,52 @@ static __noinline struct sending *this_sending(__u32 of)
 	return bpf_map_lookup_elem(&sendings, &of);
 }
 
-static __always_inline struct connection *find_stream(struct stream_key *key, __u32 others)
+static __always_inline struct connection *find_stream(struct stream_key *key, __u32 ordinary)
 {
-	return !others ? bpf_map_lookup_elem(&connections, key) :
+	return !ordinary ? bpf_map_lookup_elem(&connections, key) :
 				  bpf_map_lookup_elem(&user_connections, key);
 }
 
 /* Returns a new entry for a connection, NULL if there is no room. */
-static __always_inline struct connection *make_stream(struct stream_key *key, __u32 others)
+static __always_inline struct connection *make_stream(struct stream_key *key, __u32 ordinary)
 {
 	__u32 zero = 0;
 	struct pieces *none = bpf_map_lookup_elem(&no_pieces, &zero); /* zeros, and enough */
 
 	if (!none)
 		return NULL;
-	if (!others)
+	if (!ordinary)
 		bpf_map_update_elem(&connections, key, none, BPF_NOEXIST);
 	else
 		bpf_map_update_elem(&user_connections, key, none, BPF_NOEXIST);
-	return find_stream(key, others);
+	return find_stream(key, ordinary);
 }
 
-static __always_inline void drop_stream(struct stream_key *key, __u32 others)
+static __always_inline void drop_stream(struct stream_key *key, __u32 ordinary)
 {
-	if (!others)
+	if (!ordinary)
 		bpf_map_delete_elem(&connections, key);
 	else
 		bpf_map_delete_elem(&user_connections, key);
 }
 
-static __always_inline struct pieces *find_pieces(struct stream_key *key, __u32 others)
+static __always_inline struct pieces *find_pieces(struct stream_key *key, __u32 ordinary)
 {
-	return !others ? bpf_map_lookup_elem(&pieces, key) : bpf_map_lookup_elem(&user_pieces, key);
+	return !ordinary ? bpf_map_lookup_elem(&pieces, key) : bpf_map_lookup_elem(&user_pieces, key);
 }
 
-static __always_inline struct pieces *make_pieces(struct stream_key *key, __u32 others)
+static __always_inline struct pieces *make_pieces(struct stream_key *key, __u32 ordinary)
 {
 	__u32 zero = 0;
 	struct pieces *none = bpf_map_lookup_elem(&no_pieces, &zero);
 
 	if (!none)
 		return NULL;
-	if (!others)
+	if (!ordinary)
 		bpf_map_update_elem(&pieces, key, none, BPF_ANY);
 	else
 		bpf_map_update_elem(&user_pieces, key, none, BPF_ANY);
-	return find_pieces(key, others);
+	return find_pieces(key, ordinary);
 }
 
 /* --- answers -------------------------------------------------------- */
@@ -180,9 +181,9 @@ __noinline int await_answer(__u32 of)
 		return 0;
 	if (h.type != DBUS_METHOD_CALL || h.flags & DBUS_NO_REPLY_EXPECTED)
 		return 0;
-	c = find_stream(&s->key, s->others);
+	c = find_stream(&s->key, s->ordinary);
 	if (!c)
-		c = make_stream(&s->key, s->others);
+		c = make_stream(&s->key, s->ordinary);
 	if (c)
 		c->awaited[c->next++ & (AWAITED - 1)] = order(h.serial, h.endian);
 	return 0;
@@ -210,7 +211,7 @@ __noinline int is_awaited(__u32 of)
 	if (!s)
 		return 0;
 	key.conn = s->key.conn; /* the direction to the bus */
-	c = find_stream(&key, s->others);
+	c = find_stream(&key, s->ordinary);
 	if (!c)
 		return 0;
 	serial = reply_serial(s->head, s->have);
@@ -221,7 +222,7 @@ __noinline int is_awaited(__u32 of)
 			continue;
 		c->awaited[i] = 0;
 		if (c->step == IN_STEP && !c->left && !c->kept && !awaits_answers(c))
-			drop_stream(&key, s->others);
+			drop_stream(&key, s->ordinary);
 		return 1;
 	}
 	return 0;

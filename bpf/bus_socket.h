@@ -124,6 +124,17 @@ static __always_inline bool is_machines(struct sock *client, __u32 owner)
 	return !owner && !BPF_CORE_READ(client, sk_peer_pid, level);
 }
 
+/* True if an ordinary user has connected: none of the machine's accounts, or somebody in
+ * a user namespace. The kernel notes on the bus's socket who it was. */
+static __always_inline bool ordinary_user(struct sock *client)
+{
+	struct sock *accepted = (void *)BPF_CORE_READ((struct unix_sock *)client, peer);
+	const struct cred *cred = BPF_CORE_READ(accepted, sk_peer_cred);
+
+	return !cred || BPF_CORE_READ(cred, euid.val) >= SYSTEM_UIDS ||
+	       BPF_CORE_READ(cred, user_ns, level) > 0;
+}
+
 /* The process that began to listen, zero if it is gone. */
 static __always_inline struct process_key listener_of(struct sock *client)
 {

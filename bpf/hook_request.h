@@ -190,6 +190,10 @@ __noinline int matters(__u32 of)
 	verdict = message_matters(s->head, s->have, !s->key.from_bus);
 	if (verdict == IGNORED)
 		return 0;
+	/* A user can have the bus forget where in a large message of his own it is. So what
+	 * the machine's bus announces is heard where it tells the machine's accounts. */
+	if (verdict == SENT && s->key.from_bus && s->ordinary && !s->others)
+		return 0;
 	if (verdict == REPLY) {
 		s->answer = 1;
 		return is_awaited(of);
@@ -277,6 +281,7 @@ static __noinline struct sending *begin_sending(struct unix_sock *sk, struct end
 	s->peer = BPF_CORE_READ((struct sock *)sk, sk_peer_pid, numbers[0].nr);
 	s->owner = listener_owner(client);
 	s->others = !is_machines(client, s->owner);
+	s->ordinary = s->others || ordinary_user(client);
 	s->unread = BUS_READ;
 	s->fragments = s->nr_fragments = 0;
 	return s;

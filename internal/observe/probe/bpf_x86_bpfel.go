@@ -558,7 +558,7 @@ type bpfSending struct {
 	Peer        uint32
 	Owner       uint32
 	Others      uint32
-	_           [4]byte
+	Ordinary    uint32
 	Skb         uint64
 	Fragments   uint32
 	NrFragments uint32

@@ -454,6 +454,75 @@ func TestThePieceOfAMessageIsNoSignal(t *testing.T) {
 	}
 }
 
+// asUser does something as an ordinary user, in this thread alone.
+func asUser(t *testing.T, uid int, do func()) {
+	t.Helper()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	set := func(uid int) {
+		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, ^uintptr(0), uintptr(uid), ^uintptr(0)); errno != 0 {
+			t.Skip("this user can't be another one: ", errno)
+		}
+	}
+	set(uid)
+	defer set(0)
+	do()
+}
+
+// connectAs is connect as an ordinary user.
+func (b testBus) connectAs(uid int) (client, server *net.UnixConn) {
+	b.t.Helper()
+	path := b.Addr().String()
+	if err := errors.Join(os.Chmod(filepath.Dir(path), 0o711), os.Chmod(path, 0o777)); err != nil {
+		b.t.Fatal(err)
+	}
+	asUser(b.t, uid, func() { client, server = b.connect() })
+	return client, server
+}
+
+// However many connections a user opens, of those of the machine's accounts it is known
+// where in a message they are.
+func TestUsersDoNotDisplaceConnectionsOfTheMachines(t *testing.T) {
+	h, bus := hear(t), listenAsBus(t)
+	client, server := bus.connect()
+	start := startUnit(t, 1, "a.service")
+	bus.send(client, server, start[:40])
+	for range 3 * 2048 { // of connections that are remembered
+		client, server := bus.connectAs(1000)
+		bus.send(client, server, start[:10])
+		if err := errors.Join(client.Close(), server.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bus.send(client, server, start[40:])
+	if diff := cmp.Diff([]string{"StartUnit 1"}, told(h.messages())); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// What root's bus announces to a user is not believed, but what it answers him is heard.
+// He can have it send him anything in the midst of a large message.
+func TestAnnouncementsToUsersAreNotBelieved(t *testing.T) {
+	h, bus := hear(t), listenAsBus(t)
+	signal := func(serial uint32) []byte {
+		return encoded(t, serial, &dbus.Message{Type: dbus.TypeSignal, Headers: map[dbus.HeaderField]dbus.Variant{
+			dbus.FieldPath:      dbus.MakeVariant(dbus.ObjectPath("/org/freedesktop/DBus")),
+			dbus.FieldInterface: dbus.MakeVariant("org.freedesktop.systemd1.Activator"),
+			dbus.FieldMember:    dbus.MakeVariant("ActivationRequest"),
+			dbus.FieldSender:    dbus.MakeVariant(dbuswire.BusName),
+		}}, "a.service")
+	}
+	client, server := bus.connectAs(1000)
+	bus.send(client, server, startUnit(t, 5, "a.service"))
+	bus.send(server, client, signal(7), answer(t, dbus.TypeMethodReply, 5))
+	client, server = bus.connect()
+	bus.send(server, client, signal(8))
+	want := []string{"StartUnit 5", "method_return to 5", "ActivationRequest 8"}
+	if diff := cmp.Diff(want, told(h.messages())); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // Nobody else's socket is that of a bus, by the path alone.
 func TestPathsAreComparedWhole(t *testing.T) {
 	h := hear(t)
