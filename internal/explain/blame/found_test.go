@@ -157,15 +157,21 @@ func TestARequestThatIsGrantedAfterAnotherRun(t *testing.T) {
 
 // A request that waits for a password may be what the manager acted upon while it started.
 func TestARequestThatWaitsWhileTheMachineStarts(t *testing.T) {
-	s := tell(t)
-	s.boot = event.ManagerBoot{UserspaceUS: 1}
-	s.user(41, "busctl")
-	s.ask(41, toBus, job("StartUnit", "foo.service"))
-	s.now += 1700
-	s.newJob("foo.service")
-	s.runs(foo())
-	s.service(42, "foo.service")
-	s.want("boot foo.service (inferred): other_asked foo.service pid 41")
+	for _, silent := range []bool{false, true} {
+		s := tell(t)
+		s.boot = event.ManagerBoot{UserspaceUS: 1}
+		s.user(41, "busctl")
+		m := job("StartUnit", "foo.service")
+		if silent {
+			m = silently(m)
+		}
+		s.ask(41, toBus, m)
+		s.now += 1700
+		s.newJob("foo.service")
+		s.runs(foo())
+		s.service(42, "foo.service")
+		s.want("boot foo.service (inferred): other_asked foo.service pid 41")
+	}
 }
 
 // What else may have started a unit while the machine started may not be seen any more: its
@@ -519,4 +525,17 @@ func TestADependencyThatWasThereBefore(t *testing.T) {
 		s.service(42, "back.service")
 		s.want(want)
 	}
+}
+
+// A restart without an answer may have had the job begin anew, where nothing is known of a
+// run before: the manager was asked late.
+func TestASilentRestartOfARunThatWasNotSeen(t *testing.T) {
+	s := tell(t)
+	s.caller(40, "systemctl", "start", "foo")
+	s.caller(41, "busctl")
+	s.newJobFor(s.ask(40, private, job("StartUnit", "foo.service")), "foo.service")
+	s.now += 100
+	s.ask(41, private, silently(job("RestartUnit", "foo.service")))
+	s.service(42, "foo.service")
+	s.want("command 40 cron.service (inferred): other_asked foo.service pid 41")
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/finding"
+	"github.com/nsblame/nsblame/internal/explain/request"
 )
 
 // A manager that has started queues the job for its default target, and with it
@@ -51,10 +52,24 @@ func (s *solver) notByBoot(f *facts) (finding.Reason, verdict) {
 	if e := s.mayBe(f); e != nil {
 		return finding.Reason{Code: finding.ReasonOtherAsked, Unit: f.unit, PID: e.PID()}, no
 	}
+	if e := waiting(f); e != nil {
+		return finding.Reason{Code: finding.ReasonOtherAsked, Unit: f.unit, PID: e.PID()}, no
+	}
 	if s.mayHaveMissed(f) {
 		return finding.Reason{Code: finding.ReasonMessagesLost, Unit: f.unit}, no
 	}
 	return finding.Reason{}, no
+}
+
+// waiting is a request that may have waited for leave until the run began, nil if there is
+// none.
+func waiting(f *facts) *request.Effect {
+	for i := range f.requests {
+		if e := &f.requests[i]; e.Sign == request.Unseen && e.MayWait(f.began()) {
+			return e
+		}
+	}
+	return nil
 }
 
 // mayBeBoot reports whether the start of the manager may have begun the run: it starts what

@@ -196,9 +196,9 @@ func (e *Effect) find(jobs []*Job, before uint64) bool {
 // under way begin anew (src/core/job.c, job_merge_into_installed and job_install).
 func (e *Effect) join(jobs []*Job, before uint64) {
 	e.Sign, e.Job = Joined, jobs[len(jobs)-1]
+	e.mayAgain = before == 0 && e.Restarts() && (e.accepted || e.silent && e.isTrusted())
 	if e.Restarts() && e.accepted {
 		e.Sign = Unseen // if nothing ran yet, the job began nothing anew
-		e.mayAgain = before == 0
 		if e.hadAnew(before) {
 			e.Sign, e.again = JobAnswered, true
 		}
