@@ -539,3 +539,26 @@ func TestASilentRestartOfARunThatWasNotSeen(t *testing.T) {
 	s.service(42, "foo.service")
 	s.want("command 40 cron.service (inferred): other_asked foo.service pid 41")
 }
+
+// A message that was lost right before a suspend may have been read after it.
+func TestALossBeforeASuspend(t *testing.T) {
+	for suspended, want := range map[bool]string{
+		true:  "boot foo.service (inferred): messages_lost foo.service",
+		false: "boot foo.service (manager)",
+	} {
+		s := tell(t)
+		s.see(&event.Loss{Kind: event.LossBus, Count: 1})
+		s.now += 9000
+		u := foo()
+		u.InactiveExitUS = (s.now + 1) * 1000
+		if suspended {
+			s.lag = 8500 * ms
+			u.InactiveExitUS -= 8_500_000
+		}
+		s.boot = event.ManagerBoot{UserspaceUS: 1}
+		s.units[u.Name] = u
+		s.now += 10
+		s.service(42, "foo.service")
+		s.want(want)
+	}
+}

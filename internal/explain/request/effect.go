@@ -383,6 +383,7 @@ func (t *Tracker) HasJob(q *Request, unit string, begun, before, ended uint64) b
 // MayHaveMissed reports whether somebody may have asked a manager for something in a
 // time without that being in the stream: root, or with byName anybody who calls a name.
 func (t *Tracker) MayHaveMissed(owner Owner, byName bool, from, until uint64) bool {
+	from -= min(from, t.suspended(from, until))
 	for _, at := range t.lost[owner.Manager] {
 		if at+maxFlightNS >= from {
 			return true
