@@ -163,6 +163,10 @@ func TestASlowBus(t *testing.T) {
 		{"the name lost its owner meanwhile", func(s *story, _ sentMessage) {
 			s.fromBus(1, ownerChanged("org.example.foo", ":1.5", ""))
 		}, doubted},
+		{"the bus did something else long after it", func(s *story, _ sentMessage) {
+			s.now += 200
+			s.fromBus(1, ownerChanged("org.example.other", "", ":1.6"))
+		}, "command 43 cron.service (kernel)"},
 		{"the same process", func(s *story, _ sentMessage) { s.ask(43, toBus, call) }, doubted},
 	} {
 		t.Run(tc.about, func(t *testing.T) {
@@ -182,6 +186,35 @@ func TestASlowBus(t *testing.T) {
 			s.service(42, "foo.service")
 			s.want(tc.want)
 		})
+	}
+}
+
+// The only call is the cause, though the bus was slow to read it. If it was busy with
+// others meanwhile, it has read that call, and it came to nothing.
+func TestTheOnlyCallToASlowBus(t *testing.T) {
+	for _, tc := range []struct {
+		later uint64 // ms
+		busy  bool
+		want  string
+	}{
+		{1000, false, "command 41 cron.service (kernel)"},
+		{1500, false, "command 41 cron.service (inferred): slow_bus org.example.foo"},
+		{1500, true, "unknown (unknown): no_call org.example.foo"},
+		{31000, false, "unknown (unknown): no_call org.example.foo"},
+	} {
+		s := tell(t)
+		u := foo()
+		u.Names = []string{"foo.service", "dbus-org.example.foo.service"}
+		s.caller(41, "only")
+		s.ask(41, toBus, method("org.example.foo", "/", "org.example.foo", "Get"))
+		s.now += tc.later
+		if tc.busy {
+			s.fromBus(1, ownerChanged("org.example.other", "", ":1.6"))
+		}
+		s.fromBus(1, activation("dbus-org.example.foo.service"))
+		s.runs(u)
+		s.service(42, "foo.service")
+		s.want(tc.want)
 	}
 }
 

@@ -58,6 +58,9 @@ const (
 	// ReasonOtherAsked: PID asked for the same at about the same time, and may have
 	// been read first.
 	ReasonOtherAsked ReasonCode = "other_asked"
+	// ReasonSlowBus: the bus asked for the activation of BusName long after the call, and
+	// no later one was seen.
+	ReasonSlowBus ReasonCode = "slow_bus"
 	// ReasonNoEffectSeen: nothing shows that the request for Unit had an effect. It may
 	// have been refused unseen, or still be waiting.
 	ReasonNoEffectSeen ReasonCode = "no_effect_seen"

@@ -40,6 +40,8 @@ type activation struct {
 	// waiting has each call that is remembered.
 	waiting map[messageID]*call
 	owners  *bounded.Map[busName, nameOwner]
+	// heard has when each bus was last seen sending anything.
+	heard *bounded.Map[uint32, uint64]
 }
 
 func newActivation(t *Tracker) *activation {
@@ -159,6 +161,9 @@ func (s *stretch) isAmbiguous(at uint64) bool {
 }
 
 func (a *activation) take(m *message) bool {
+	if m.sent.FromBus {
+		defer func() { a.heard.Put(m.sent.Bus, m.at) }()
+	}
 	d := &m.dbus
 	switch {
 	case m.sent.FromBus && d.Type == dbuswire.Error:
@@ -391,6 +396,7 @@ func ActivationAlias(busName string) string { return activationPrefix + busName 
 // name, that is open until the manager has said it.
 func (a *activation) activate(r *Request) {
 	r.Activation, r.Known, r.pending = true, false, true
+	r.heard, _ = a.heard.Get(r.to.bus)
 	name, isAlias := strings.CutPrefix(r.Unit, activationPrefix)
 	if !isAlias {
 		return
@@ -420,6 +426,7 @@ func (t *Tracker) ResolveCaller(r *Request, name string) {
 		}
 		return c.at > r.At || old
 	})
+	late := c.late(r.At, r.heard)
 	onBrink := len(list) == 0 && s.before != nil && s.before.at+maxFlightNS >= r.At
 	switch {
 	case s.dropped != 0 && s.dropped+maxFlightNS >= r.At:
@@ -429,8 +436,13 @@ func (t *Tracker) ResolveCaller(r *Request, name string) {
 	case onBrink:
 		// sent before the name lost its owner, and read after it
 		t.calledBy(r, s.before, evidence.Inferred)
-	case len(list) == 0:
+	case len(list) == 0 && len(late) == 0:
 		unknown(finding.ReasonNoCall)
+	case len(list) == 0:
+		r.Waiting = len(late) - 1
+		t.calledBy(r, late[0], evidence.Inferred)
+		r.Doubt = finding.Reason{Code: finding.ReasonSlowBus, BusName: name}
+		r.competeWith(late[1:])
 	default:
 		r.Waiting = len(list) - 1
 		t.calledBy(r, list[0], r.Evidence)
@@ -440,21 +452,26 @@ func (t *Tracker) ResolveCaller(r *Request, name string) {
 		r.competeWith(list[1:])
 	}
 	if r.Known && r.Doubt.IsZero() {
-		r.competeWith(c.late(r.At))
+		r.competeWith(late)
 	}
 }
 
 // late are the calls that a bus would have read long before a time, and that nobody has
 // answered. A bus that is slow reads one of them first. For what was called before another
-// activation, that was.
-func (c *calls) late(at uint64) []*call {
+// activation, that was. A bus that was heard long after a call has read it: it turns to all
+// connections in turn.
+func (c *calls) late(at, heard uint64) []*call {
+	if c == nil {
+		return nil
+	}
 	var list []*call
 	for _, s := range c.stretches() {
 		for _, other := range s.list {
 			if s != c.at(at) && !s.lost {
 				break
 			}
-			if !other.answered && other.sent.conn != 0 && other.at+maxFlightNS < at && other.at+maxSlowNS >= at {
+			read := other.answered || other.at+maxFlightNS < heard
+			if !read && other.sent.conn != 0 && other.at+maxFlightNS < at && other.at+maxSlowNS >= at {
 				list = append(list, other)
 			}
 		}
@@ -498,4 +515,5 @@ func (a *activation) dealtWith(q *Request, _ string, before, _ uint64) Dealt {
 func (a *activation) forget() {
 	a.calls, a.waiting = make(map[busName]*calls), make(map[messageID]*call)
 	a.owners = bounded.NewMap[busName, nameOwner](maxNames)
+	a.heard = bounded.NewMap[uint32, uint64](maxNames)
 }

@@ -65,6 +65,9 @@ type Request struct {
 	called uint64
 	// older is the latest call that was too old to be the one, nil if there was none.
 	older *call
+	// heard is when the bus was last seen sending anything before it asked for an
+	// activation, 0 if it was not.
+	heard uint64
 	// failed is when the bus told the caller that nothing came of it, 0 if it did
 	// not.
 	failed uint64

@@ -34,6 +34,7 @@ var reasonWords = map[finding.ReasonCode]string{
 	finding.ReasonUnreadableMessage:      "a message of {who} that could not be read may have asked for {what} first",
 	finding.ReasonMessagesLost:           "messages were lost, and one of them may have asked for {what} first",
 	finding.ReasonOtherAsked:             "{who} asked for {what} at the same time, and may have been read first",
+	finding.ReasonSlowBus:                "the bus asked for the activation of {name} long after this call; no later one was seen",
 	finding.ReasonNoEffectSeen:           "nothing shows that the request for {what} had an effect: it may have been refused or still be waiting",
 	finding.ReasonJobWasThere:            "{unit} was asked for when a job for it was there already; who asked for that job was not seen",
 	finding.ReasonTriggerOrRequest:       "both {trigger} and a request of {who} may have started {unit}; which of the two came first is not known",
