@@ -198,7 +198,8 @@ func TestTheOnlyCallToASlowBus(t *testing.T) {
 		want  string
 	}{
 		{1000, false, "command 41 cron.service (kernel)"},
-		{1500, false, "command 41 cron.service (inferred): slow_bus org.example.foo"},
+		{4500, false, "command 41 cron.service (kernel)"},
+		{5500, false, "command 41 cron.service (inferred): slow_bus org.example.foo"},
 		{1500, true, "unknown (unknown): no_call org.example.foo"},
 		{31000, false, "unknown (unknown): no_call org.example.foo"},
 	} {

@@ -440,8 +440,12 @@ func (t *Tracker) ResolveCaller(r *Request, name string) {
 		unknown(finding.ReasonNoCall)
 	case len(list) == 0:
 		r.Waiting = len(late) - 1
-		t.calledBy(r, late[0], evidence.Inferred)
-		r.Doubt = finding.Reason{Code: finding.ReasonSlowBus, BusName: name}
+		if slices.Contains(s.list, late[0]) && late[0].at+maxBusyNS >= r.At {
+			t.calledBy(r, late[0], r.Evidence)
+		} else {
+			t.calledBy(r, late[0], evidence.Inferred)
+			r.Doubt = finding.Reason{Code: finding.ReasonSlowBus, BusName: name}
+		}
 		r.competeWith(late[1:])
 	default:
 		r.Waiting = len(list) - 1

@@ -16,8 +16,11 @@ const (
 	// maxFlightNS is how long after a message that is in the stream one that it stands
 	// for can have been read: see event.CallAgainNS.
 	maxFlightNS = maxUnreadNS + event.CallAgainNS
+	// maxBusyNS is how long a bus that was not seen sending anything may leave a call
+	// unread on a busy machine. Whoever made the only one is still the cause.
+	maxBusyNS = 5e9
 	// maxSlowNS is how long a message without an answer may be unread on a machine that
-	// is not itself. It is no cause then, but makes others doubtful.
+	// is not itself. Its cause is inferred then, and it makes others doubtful.
 	maxSlowNS = 30e9
 	// maxUnreadMessages is how many of them are remembered for each manager and owner.
 	maxUnreadMessages = 16
