@@ -164,7 +164,7 @@ func TestASlowBus(t *testing.T) {
 			s.fromBus(1, ownerChanged("org.example.foo", ":1.5", ""))
 		}, doubted},
 		{"the bus did something else long after it", func(s *story, _ sentMessage) {
-			s.now += 200
+			s.now += 400
 			s.fromBus(1, ownerChanged("org.example.other", "", ":1.6"))
 		}, "command 43 cron.service (kernel)"},
 		{"the same process", func(s *story, _ sentMessage) { s.ask(43, toBus, call) }, doubted},
@@ -176,9 +176,9 @@ func TestASlowBus(t *testing.T) {
 			s.caller(41, "first")
 			s.caller(43, "second")
 			first := s.ask(41, toBus, call)
-			s.now += 1000
+			s.now += 900
 			tc.then(s, first)
-			s.now += 1000
+			s.now += 1100
 			s.ask(43, toBus, call)
 			s.now += 500
 			s.fromBus(1, activation("dbus-org.example.foo.service"))

@@ -96,10 +96,9 @@ func (c *call) forget(event.Owner) {
 // activation for it was asked for. If the bus asks for one at the end of it, that is
 // because of the first call.
 type stretch struct {
-	// until is when it ended, 0 for the present one. lost is set if that was because the
-	// name lost its owner.
-	until uint64
-	lost  bool
+	// until is when it ended, 0 for the present one. lost is when the name lost its owner,
+	// which began it, 0 if something else did.
+	until, lost uint64
 	// list are the calls in it. Those that were answered with an error are taken out.
 	list []*call
 	// before is the last call shortly before the name lost its owner, nil if there
@@ -242,7 +241,9 @@ func (a *activation) ownerChanged(at uint64, name busName, from, to string) {
 		return
 	}
 	old := a.end(c, at)
-	old.lost = to == ""
+	if to == "" {
+		c.now.lost = at
+	}
 	if last := old.last(); to == "" && last != nil && at-last.at <= maxUnreadNS {
 		c.now.before, c.now.ambiguous = last, old.isAmbiguous(at)
 	}
@@ -426,7 +427,7 @@ func (t *Tracker) ResolveCaller(r *Request, name string) {
 		}
 		return c.at > r.At || old
 	})
-	late := c.late(r.At, r.heard)
+	late := s.late(r)
 	onBrink := len(list) == 0 && s.before != nil && s.before.at+maxFlightNS >= r.At
 	switch {
 	case s.dropped != 0 && s.dropped+maxFlightNS >= r.At:
@@ -440,7 +441,7 @@ func (t *Tracker) ResolveCaller(r *Request, name string) {
 		unknown(finding.ReasonNoCall)
 	case len(list) == 0:
 		r.Waiting = len(late) - 1
-		if slices.Contains(s.list, late[0]) && late[0].at+maxBusyNS >= r.At {
+		if late[0].at+maxBusyNS >= r.At {
 			t.calledBy(r, late[0], r.Evidence)
 		} else {
 			t.calledBy(r, late[0], evidence.Inferred)
@@ -450,8 +451,9 @@ func (t *Tracker) ResolveCaller(r *Request, name string) {
 	default:
 		r.Waiting = len(list) - 1
 		t.calledBy(r, list[0], r.Evidence)
-		if c := s.before; c != nil && c.sent.conn != 0 && !c.answered && c.at+maxFlightNS >= r.At {
-			list = append(list, c) // which may have been read after the name was lost
+		// which may have been read after the name was lost
+		if c := s.before; c != nil && c.sent.conn != 0 && !c.answered && c.mayBeUnread(r, s.lost) {
+			list = append(list, c)
 		}
 		r.competeWith(list[1:])
 	}
@@ -460,27 +462,20 @@ func (t *Tracker) ResolveCaller(r *Request, name string) {
 	}
 }
 
-// late are the calls that a bus would have read long before a time, and that nobody has
-// answered. A bus that is slow reads one of them first. For what was called before another
-// activation, that was. A bus that was heard long after a call has read it: it turns to all
-// connections in turn.
-func (c *calls) late(at, heard uint64) []*call {
-	if c == nil {
-		return nil
-	}
+// mayBeUnread reports whether the bus may not have read a call when it asked for an
+// activation, since it was not heard after a time. A bus turns to all connections in turn.
+func (c *call) mayBeUnread(r *Request, since uint64) bool {
+	return c.at+maxFlightNS >= r.At || r.heard <= since && c.at+maxSlowNS >= r.At
+}
+
+// late are the calls in a stretch that a bus would have read long before it asked for an
+// activation, and that nobody has answered. A bus that is slow reads one of them first.
+// One that was heard long after a call has read it.
+func (s *stretch) late(r *Request) []*call {
 	var list []*call
-	for _, s := range c.stretches() {
-		for _, other := range s.list {
-			if s != c.at(at) && !s.lost {
-				break
-			}
-			read := other.answered || other.at+maxFlightNS < heard
-			if !read && other.sent.conn != 0 && other.at+maxFlightNS < at && other.at+maxSlowNS >= at {
-				list = append(list, other)
-			}
-		}
-		if s == c.at(at) {
-			break
+	for _, c := range s.list {
+		if !c.answered && c.sent.conn != 0 && c.at+maxFlightNS < r.At && c.mayBeUnread(r, c.at+maxFlightNS) {
+			list = append(list, c)
 		}
 	}
 	return list
