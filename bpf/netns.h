@@ -42,8 +42,10 @@ struct {
 	__type(value, struct inflight);
 } inflight SEC(".maps");
 
-/* Set by the loader if a kretprobe sees the return of copy_net_ns. The kernel follows
- * a limited number of calls with each kretprobe, and leaves out further returns. */
+/* Set by the loader if the return of copy_net_ns is seen by a kretprobe or an fexit
+ * program. The kernel follows a limited number of calls with each kretprobe. It takes the
+ * fexit programs away from the calls under way when another tracer comes or goes
+ * (kernel/bpf/trampoline.c, bpf_tramp_image_put). */
 volatile bool may_miss_returns = false;
 
 /* Likewise for the returns of subsystems. */

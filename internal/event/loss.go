@@ -43,8 +43,11 @@ const (
 	// LossSkipped: runs of a probe that the kernel left out because the probe
 	// was already running on that CPU.
 	LossSkipped LossKind = "skipped"
-	// LossReturn: returns that the kernel's kretprobes left out. A creation is
-	// not shown, or the time that one of its subsystems took is missing.
+	// LossReturn: returns that the kernel left out. Its kretprobes follow a limited
+	// number of calls. Its fexit programs miss what is under way when another tracer
+	// attaches to the function or detaches (kernel/bpf/trampoline.c,
+	// bpf_tramp_image_put). A creation is not shown, or the time that one of its
+	// subsystems took is missing.
 	LossReturn LossKind = "return"
 	// LossBus: messages on the machine's buses, of which an owner had too many or that
 	// found no room in the buffer.

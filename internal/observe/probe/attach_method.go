@@ -95,7 +95,7 @@ const ipvsOperations = "ipvs_core_ops"
 
 // prepare sets what the BPF programs must know of how a group is attached.
 func (coll *collection) prepare(g group, m attachMethod) error {
-	if m != byKprobe || len(g.pairs) == 0 {
+	if m == byTracepoint || len(g.pairs) == 0 {
 		return nil
 	}
 	missable := coll.variables[bpfVarMayMissReturns]
@@ -105,7 +105,7 @@ func (coll *collection) prepare(g group, m attachMethod) error {
 	if err := missable.Set(true); err != nil {
 		return fmt.Errorf("set up the BPF programs: %w", err)
 	}
-	if g.probe != event.ProbeIPVS || kernel.HasModuleBTF(g.module) || coll.followsLoads() {
+	if m != byKprobe || g.probe != event.ProbeIPVS || kernel.HasModuleBTF(g.module) || coll.followsLoads() {
 		return nil
 	}
 	// 0 where symbols are hidden: then the size is not known.
