@@ -148,6 +148,15 @@ func unitState(ctx context.Context, s *session, name string, ran *ranUnit, room 
 
 // loadUnit has the manager load a unit that isn't.
 func loadUnit(ctx context.Context, s *session, name string, room *room) (event.UnitState, error) {
+	u, err := loadFile(ctx, s, name, room)
+	if err == nil && u.LoadState != "loaded" {
+		err = errNoUnit
+	}
+	return u, err
+}
+
+// loadFile has the manager read what it can of a unit's file.
+func loadFile(ctx context.Context, s *session, name string, room *room) (event.UnitState, error) {
 	first, err := s.send(getUnit("LoadUnit", name))
 	if err != nil {
 		return event.UnitState{}, err
@@ -156,11 +165,7 @@ func loadUnit(ctx context.Context, s *session, name string, room *room) (event.U
 	if err != nil {
 		return event.UnitState{}, err
 	}
-	u, err := unitAt(ctx, s, path, name, room)
-	if err == nil && u.LoadState != "loaded" {
-		err = errNoUnit
-	}
-	return u, err
+	return unitAt(ctx, s, path, name, room)
 }
 
 // unitAt asks for the properties of a unit's object.
