@@ -219,6 +219,26 @@ func TestTheOnlyCallToASlowBus(t *testing.T) {
 	}
 }
 
+// A call of shortly before the name was lost may be read by a slow bus before a later one.
+func TestACallBeforeTheNameWasLostAndASlowBus(t *testing.T) {
+	call := method("org.example.foo", "/", "org.example.foo", "Get")
+	s := tell(t)
+	u := foo()
+	u.Names = []string{"foo.service", "dbus-org.example.foo.service"}
+	s.caller(41, "first")
+	s.caller(43, "second")
+	s.ask(41, toBus, call)
+	s.now += 500
+	s.fromBus(1, ownerChanged("org.example.foo", ":1.5", ""))
+	s.now += 100
+	s.ask(43, toBus, call)
+	s.now += 1500
+	s.fromBus(1, activation("dbus-org.example.foo.service"))
+	s.runs(u)
+	s.service(42, "foo.service")
+	s.want("command 43 cron.service (inferred): other_asked org.example.foo pid 41")
+}
+
 // A request that was never sent, or is still waiting, is no cause days later.
 func TestARequestOfLongAgo(t *testing.T) {
 	for later, want := range map[uint64]string{

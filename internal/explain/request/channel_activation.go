@@ -430,7 +430,7 @@ func (t *Tracker) ResolveCaller(r *Request, name string) {
 	late := s.late(r)
 	onBrink := len(list) == 0 && s.before != nil && s.before.at+maxFlightNS >= r.At
 	switch {
-	case s.dropped != 0 && s.dropped+maxFlightNS >= r.At:
+	case s.dropped != 0 && (s.dropped+maxFlightNS >= r.At || len(list) == 0 && len(late) > 0):
 		unknown(finding.ReasonTooManyCalls)
 	case onBrink && s.ambiguous:
 		unknown(finding.ReasonAmbiguousCall)
@@ -447,19 +447,24 @@ func (t *Tracker) ResolveCaller(r *Request, name string) {
 			t.calledBy(r, late[0], evidence.Inferred)
 			r.Doubt = finding.Reason{Code: finding.ReasonSlowBus, BusName: name}
 		}
-		r.competeWith(late[1:])
+		r.competeWith(s.rivals(r, late))
 	default:
 		r.Waiting = len(list) - 1
 		t.calledBy(r, list[0], r.Evidence)
-		// which may have been read after the name was lost
-		if c := s.before; c != nil && c.sent.conn != 0 && !c.answered && c.mayBeUnread(r, s.lost) {
-			list = append(list, c)
-		}
-		r.competeWith(list[1:])
+		r.competeWith(s.rivals(r, list))
 	}
 	if r.Known && r.Doubt.IsZero() {
 		r.competeWith(late)
 	}
+}
+
+// rivals are those of a list behind the first, and the call that may have been read only
+// after the name was lost.
+func (s *stretch) rivals(r *Request, list []*call) []*call {
+	if c := s.before; c != nil && c.sent.conn != 0 && !c.answered && c.mayBeUnread(r, s.lost) {
+		list = append(list, c)
+	}
+	return list[1:]
 }
 
 // mayBeUnread reports whether the bus may not have read a call when it asked for an
