@@ -239,6 +239,29 @@ func TestACallBeforeTheNameWasLostAndASlowBus(t *testing.T) {
 	s.want("command 43 cron.service (inferred): other_asked org.example.foo pid 41")
 }
 
+// A bus lets nobody in before it has turned to those that it knows: what was sent before the
+// caller's process began was read before its call.
+func TestACallOlderThanTheCaller(t *testing.T) {
+	call := method("org.example.foo", "/", "org.example.foo", "Get")
+	for _, later := range []uint64{100, 1500} {
+		s := tell(t)
+		u := foo()
+		u.Names = []string{"foo.service", "dbus-org.example.foo.service"}
+		s.caller(41, "first")
+		s.ask(41, toBus, call)
+		s.now += 500
+		s.fromBus(1, ownerChanged("org.example.foo", ":1.5", ""))
+		s.now += 100
+		s.caller(43, "second")
+		s.ask(43, toBus, call)
+		s.now += later
+		s.fromBus(1, activation("dbus-org.example.foo.service"))
+		s.runs(u)
+		s.service(42, "foo.service")
+		s.want("command 43 cron.service (kernel)")
+	}
+}
+
 // A request that was never sent, or is still waiting, is no cause days later.
 func TestARequestOfLongAgo(t *testing.T) {
 	for later, want := range map[uint64]string{

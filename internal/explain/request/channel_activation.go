@@ -461,10 +461,16 @@ func (t *Tracker) ResolveCaller(r *Request, name string) {
 // rivals are those of a list behind the first, and the call that may have been read only
 // after the name was lost.
 func (s *stretch) rivals(r *Request, list []*call) []*call {
-	if c := s.before; c != nil && c.sent.conn != 0 && !c.answered && c.mayBeUnread(r, s.lost) {
+	if c := s.before; c != nil && c.sent.conn != 0 && !c.answered && c.mayBeUnread(r, s.lost) && !list[0].connectedAfter(c) {
 		list = append(list, c)
 	}
 	return list[1:]
+}
+
+// connectedAfter reports whether a call's process began after another call was sent. A bus
+// turns to each connection several times before it has let a new one in.
+func (c *call) connectedAfter(other *call) bool {
+	return c.caller.Process.ID.StartNS > other.at
 }
 
 // mayBeUnread reports whether the bus may not have read a call when it asked for an
