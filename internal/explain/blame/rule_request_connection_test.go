@@ -219,6 +219,31 @@ func TestTheOnlyCallToASlowBus(t *testing.T) {
 	}
 }
 
+// Of many calls to a slow bus the first is the cause. If it was one too many to be
+// remembered, none of the others is named.
+func TestTheFirstOfTooManyCallsToASlowBus(t *testing.T) {
+	for more, want := range map[int]string{
+		15: "command 41 cron.service (inferred): other_asked org.example.foo pid 43",
+		16: "unknown (unknown): too_many_calls org.example.foo",
+	} {
+		s := tell(t)
+		u := foo()
+		u.Names = []string{"foo.service", "dbus-org.example.foo.service"}
+		s.caller(41, "first")
+		s.caller(43, "second")
+		call := method("org.example.foo", "/", "org.example.foo", "Get")
+		s.ask(41, toBus, call)
+		for range more {
+			s.ask(43, toBus, call)
+		}
+		s.now += 1500
+		s.fromBus(1, activation("dbus-org.example.foo.service"))
+		s.runs(u)
+		s.service(42, "foo.service")
+		s.want(want)
+	}
+}
+
 // A call of shortly before the name was lost may be read by a slow bus before a later one.
 func TestACallBeforeTheNameWasLostAndASlowBus(t *testing.T) {
 	call := method("org.example.foo", "/", "org.example.foo", "Get")
