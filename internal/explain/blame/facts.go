@@ -111,8 +111,10 @@ func (f *facts) began() uint64 {
 // requestsFor finds the requests to start the unit that can have begun the run.
 func (s *solver) requestsFor(f *facts) {
 	began, stopped := f.began(), f.stopped()
-	list, early := s.requestsNaming(f, f.names())
-	var dismissed []*request.Request
+	list, dismissed, early := s.requestsNaming(f, f.names())
+	dismissed = slices.DeleteFunc(dismissed, func(q *request.Request) bool {
+		return s.requests.DealtWith(q, f.unit, began, stopped) == request.Certain
+	})
 	list = slices.DeleteFunc(list, func(q *request.Request) bool {
 		dealt := s.requests.DealtWith(q, f.unit, began, stopped)
 		if dealt == request.Presumed {
@@ -160,8 +162,9 @@ func (s *solver) resolveCallers(f *facts, list []*request.Request) {
 // A bus asks for an activation when the name has no owner. That run may still be
 // ending for its manager then. If the kernel saw the run's process end by then, the
 // request counts like any other. If the process only ended later, the request
-// counts where there is no other: then they are early.
-func (s *solver) requestsNaming(f *facts, names []string) (list []*request.Request, early bool) {
+// counts where there is no other: then they are early. Those that may have been read late
+// are no causes, but make others doubtful.
+func (s *solver) requestsNaming(f *facts, names []string) (list, late []*request.Request, early bool) {
 	until := f.window.until
 	if at := s.runs.firstSeen(f.run); at != 0 {
 		until = min(until, at)
@@ -176,13 +179,15 @@ func (s *solver) requestsNaming(f *facts, names []string) (list []*request.Reque
 			list = append(list, q)
 		case possiblyEarly:
 			brink = append(brink, q)
+		case unlikely:
+			late = append(late, q)
 		case withoutEffect:
 		}
 	}
 	if len(list) == 0 {
-		return brink, true
+		return brink, late, true
 	}
-	return list, false
+	return list, late, false
 }
 
 // effect says what a request can have had to do with the beginning of a run.
@@ -195,6 +200,9 @@ const (
 	// possiblyEarly: it can have, if the run before was over for the bus before it
 	// was for the manager.
 	possiblyEarly
+	// unlikely: it is older than the run before, which it most likely began, but the
+	// manager may have read it after that.
+	unlikely
 )
 
 // judge says what a request for a unit can have had to do with the beginning of a run of
@@ -211,6 +219,8 @@ func (s *solver) judge(f *facts, of string, q *request.Request) effect {
 		return possible
 	case q.Waits(f.began()): // and may have been granted at any time since
 		return possible
+	case q.At <= f.before.at && q.Restarts() && q.MayBeReadAfter(f.before.at):
+		return unlikely
 	case q.At <= f.before.at:
 		return withoutEffect
 	}

@@ -562,3 +562,52 @@ func TestALossBeforeASuspend(t *testing.T) {
 		s.want(want)
 	}
 }
+
+// Of two restarts that had one job begin anew, the one without an answer may have done so.
+func TestASilentRestartBesideOneThatIsAnswered(t *testing.T) {
+	for silent, want := range map[bool]string{
+		true:  "command 43 cron.service (inferred): other_asked foo.service pid 41",
+		false: "command 43 cron.service (kernel)",
+	} {
+		s := tell(t)
+		s.caller(40, "systemctl", "start", "foo")
+		s.caller(41, "busctl")
+		s.caller(43, "systemctl", "restart", "foo")
+		n := s.newJobFor(s.ask(40, private, job("StartUnit", "foo.service")), "foo.service")
+		if silent {
+			s.ask(41, private, silently(job("RestartUnit", "foo.service")))
+		}
+		last := s.ask(43, private, job("RestartUnit", "foo.service"))
+		s.runs(foo())
+		s.service(42, "foo.service")
+		s.accept(last, n)
+		u := foo()
+		u.InactiveEnterUS = s.now * 1000
+		s.runs(u)
+		s.service(44, "foo.service")
+		s.done = s.done[1:]
+		s.want(want)
+	}
+}
+
+// A restart without an answer may be read only when the run before has begun, and its job
+// is over.
+func TestASilentRestartThatIsReadLate(t *testing.T) {
+	s := tell(t)
+	s.caller(40, "systemctl", "start", "foo")
+	s.caller(41, "busctl")
+	s.caller(43, "systemctl", "restart", "foo")
+	n := s.newJobFor(s.ask(40, private, job("StartUnit", "foo.service")), "foo.service")
+	s.ask(41, private, silently(job("RestartUnit", "foo.service")))
+	last := s.ask(43, private, job("RestartUnit", "foo.service"))
+	s.runs(foo())
+	s.service(42, "foo.service")
+	s.says(40, "JobRemoved", n, "foo.service", "done")
+	s.newJobFor(last, "foo.service")
+	u := foo()
+	u.InactiveEnterUS = s.now * 1000
+	s.runs(u)
+	s.service(44, "foo.service")
+	s.done = s.done[1:]
+	s.want("command 43 cron.service (inferred): other_asked foo.service pid 41")
+}

@@ -65,7 +65,7 @@ func (s *solver) requestThrough(f *facts) *request.Effect {
 	var latest *request.Effect
 	var others []request.Effect
 	for _, d := range f.bringing() {
-		named, _ := s.requestsNaming(f, []string{d.Name})
+		named, _, _ := s.requestsNaming(f, []string{d.Name})
 		list := s.requests.EffectsThrough(f.owner, d.Name, f.unit, named, f.began())
 		for i := range list {
 			e := &list[i]

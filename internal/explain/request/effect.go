@@ -114,10 +114,12 @@ func effects(jobs []*Job, list []*Request, begun, before, ended uint64) []Effect
 		return found
 	}
 	// whoever made the job has begun the run before, and is not known to have joined it
-	found = slices.DeleteFunc(found, func(e Effect) bool { return e.Job != nil && e.Job.announced <= max(before, ended) && !e.again })
+	found = slices.DeleteFunc(found, func(e Effect) bool {
+		return e.Job != nil && e.Job.announced <= max(before, ended) && !e.again && !e.mayAgain
+	})
 	slices.SortStableFunc(found, func(x, y Effect) int { return btoi(y.joined()) - btoi(x.joined()) })
 	// whoever had it begin anew before that may have begun the run before
-	return slices.DeleteFunc(found, func(e Effect) bool { return e.again && e.answered <= before })
+	return slices.DeleteFunc(found, func(e Effect) bool { return (e.again || e.mayAgain) && e.accepted && e.answered <= before })
 }
 
 func btoi(b bool) int {

@@ -113,6 +113,11 @@ type busConn struct {
 // ReadFrom is from when on the manager may have read the request.
 func (r *Request) ReadFrom() uint64 { return max(r.At, r.passed) }
 
+// MayBeReadAfter reports whether the manager may only have read the request after a time.
+func (r *Request) MayBeReadAfter(at uint64) bool {
+	return !r.accepted && r.ReadFrom()+maxFlightNS >= at
+}
+
 // tryTypes are the types of job that restart what runs, and start nothing.
 var tryTypes = []string{"try-restart", "reload-or-try-restart"}
 
