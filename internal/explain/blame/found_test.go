@@ -611,3 +611,52 @@ func TestASilentRestartThatIsReadLate(t *testing.T) {
 	s.done = s.done[1:]
 	s.want("command 43 cron.service (inferred): other_asked foo.service pid 41")
 }
+
+// What a service calls while it starts is part of its start, also if the bus asks for the
+// name's service only when it is up.
+func TestACallFromAServiceThatStarts(t *testing.T) {
+	for late, want := range map[bool]string{
+		false: "command 41 cron.service (kernel)",
+		true:  "command 42 foo.service (kernel)",
+	} {
+		s := withHostnamed(t)
+		u := foo()
+		u.Type, u.PrivateNetwork = "notify", false
+		s.caller(41, "systemctl", "start", "foo")
+		s.newJobFor(s.ask(41, private, job("StartUnit", "foo.service")), "foo.service")
+		s.runs(u)
+		s.process(42, 1, "/system.slice/foo.service", "/usr/bin/foo", "foo")
+		call := func() { s.ask(42, toBus, getHostname()) }
+		if !late {
+			call()
+		}
+		s.now += 10
+		u = s.units["foo.service"]
+		u.ActiveEnterUS = s.now * 1000
+		s.units["foo.service"] = u
+		s.now += 10
+		if late {
+			call()
+		}
+		s.fromBus(1, activation("dbus-"+hostname1+".service"))
+		s.runs(hostnamed())
+		s.service(44, "systemd-hostnamed.service")
+		s.want(want)
+	}
+}
+
+// The runs of a unit are in the order of their forks, whatever was seen of them first.
+func TestRunsAreInTheOrderOfTheirForks(t *testing.T) {
+	key := unitKey{unit: "foo.service"}
+	first := run{unitKey: key, first: event.ProcessID{PID: 41, StartNS: 10}, at: 50}
+	second := run{unitKey: key, first: event.ProcessID{PID: 42, StartNS: 20}, at: 30}
+	m := newRuns()
+	m.note(second)
+	if before, ok := m.before(first); ok {
+		t.Errorf("%+v comes before the first run", before)
+	}
+	m.note(first)
+	if before, ok := m.before(second); !ok || !before.same(first) {
+		t.Errorf("%+v comes before the second run", before)
+	}
+}

@@ -146,7 +146,7 @@ func (s *solver) asked(f *facts, e *request.Effect) verdict {
 	s.out.Links = append(s.out.Links, finding.Link{
 		Kind: finding.KindAskedBy, Evidence: ev, Why: e.Doubt, Process: &c.Process, Ancestry: c.Ancestry,
 	})
-	return s.process(actor{process: &c.Process, ancestry: c.Ancestry, cut: c.Why}, e.At)
+	return s.process(actor{process: &c.Process, ancestry: c.Ancestry, cut: c.Why}, e.AskedAt())
 }
 
 // actedUpon is how it is known that a manager acted upon a request. That a user's

@@ -101,7 +101,7 @@ func (m runs) note(r run) {
 		return
 	}
 	list = append(slices.Clone(list), r)
-	slices.SortStableFunc(list, func(x, y run) int { return cmp.Compare(x.at, y.at) })
+	slices.SortStableFunc(list, func(x, y run) int { return cmp.Compare(x.began(), y.began()) })
 	list = list[max(0, len(list)-maxRuns):]
 	m.Put(r.unitKey, list, share(r.question()), uint64(len(list)*runSize+len(r.unit)))
 }
@@ -110,7 +110,7 @@ func (m runs) note(r run) {
 func (m runs) before(r run) (run, bool) {
 	list, _ := m.Get(r.unitKey)
 	for _, earlier := range slices.Backward(list) {
-		if earlier.at < r.at && !earlier.same(r) {
+		if earlier.began() < r.began() && !earlier.same(r) {
 			return earlier, true
 		}
 	}

@@ -113,6 +113,14 @@ type busConn struct {
 // ReadFrom is from when on the manager may have read the request.
 func (r *Request) ReadFrom() uint64 { return max(r.At, r.passed) }
 
+// AskedAt is when the caller sent it: for an activation, when he called the name.
+func (r *Request) AskedAt() uint64 {
+	if r.called != 0 {
+		return r.called
+	}
+	return r.At
+}
+
 // MayBeReadAfter reports whether the manager may only have read the request after a time.
 func (r *Request) MayBeReadAfter(at uint64) bool {
 	return !r.accepted && r.ReadFrom()+maxFlightNS >= at
