@@ -49,6 +49,8 @@ type window struct {
 	// exact is set if the manager gave that beginning. It notes it a moment after
 	// the first process was forked, which may have made its namespace by then.
 	exact bool
+	// over is set if the manager says that the run is over.
+	over bool
 }
 
 // holds reports whether a time is in the window.
@@ -60,16 +62,16 @@ func (s *solver) windowOf(f *facts) window {
 	// tells that the beginning behind it is this run's
 	checked := f.answer.sinceBoot(u.ConditionUS)
 	if begun == 0 || begun > f.at && u.MainPID != f.first.PID && (checked == 0 || checked > f.at) {
-		return window{until: f.at}
+		return window{until: f.at, over: begun != 0}
 	}
 	if s.unified && u.ControlGroupID != 0 && f.cgroup != 0 && u.ControlGroupID != uint64(f.cgroup) {
-		return window{until: f.at} // the answer is about a later run
+		return window{until: f.at, over: true} // the answer is about a later run
 	}
 	w := window{ended: f.answer.sinceBoot(u.InactiveEnterUS), until: min(begun, f.at), exact: true}
 	if w.ended > w.until {
 		// the run is over already; while it waits for an automatic restart, the
 		// beginning is that of the wait (src/core/service.c, service_enter_dead)
-		w.ended = 0
+		w.ended, w.over = 0, true
 	}
 	return w
 }
@@ -123,11 +125,12 @@ func (s *solver) requestsFor(f *facts) {
 		return dealt != request.NotDealt
 	})
 	s.resolveCallers(f, list)
-	f.requests = s.requests.Effects(f.owner, f.unit, list, began, f.before.began(), f.window.ended)
+	beginning := request.Beginning{At: began, Before: f.before.began(), Ended: f.window.ended, Over: f.window.over}
+	f.requests = s.requests.Effects(f.owner, f.unit, list, beginning)
 	for i := range f.requests {
 		f.requests[i].Early = early
 	}
-	f.dismissed = s.requests.Effects(f.owner, f.unit, dismissed, began, f.before.began(), f.window.ended)
+	f.dismissed = s.requests.Effects(f.owner, f.unit, dismissed, beginning)
 	for i := range f.dismissed {
 		f.dismissed[i].Dismissed = true
 		f.dismissed[i].Sign = min(f.dismissed[i].Sign, request.Unseen)

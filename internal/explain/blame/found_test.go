@@ -660,3 +660,40 @@ func TestRunsAreInTheOrderOfTheirForks(t *testing.T) {
 		t.Errorf("%+v comes before the second run", before)
 	}
 }
+
+// A job whose end nobody listened to may have been over when a timer began another run.
+func TestAJobWhoseEndWasNotHeard(t *testing.T) {
+	for _, tt := range []struct {
+		name        string
+		over, heard bool
+		want        string
+	}{
+		{"the run is over, and so is its job", true, false, "unknown (unknown): trigger_or_request foo.service foo.timer pid 41"},
+		{"the end of the job was heard", true, true, "command 41 cron.service (kernel)"},
+		{"the job is still there", false, false, "command 41 cron.service (kernel)"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := tell(t)
+			s.caller(41, "systemctl", "--no-block", "start", "foo")
+			n := s.newJobFor(s.ask(41, private, job("StartUnit", "foo.service")), "foo.service")
+			s.now += 500
+			u := foo()
+			u.Type, u.TriggeredBy = "oneshot", []string{"foo.timer"}
+			s.units["foo.timer"] = event.UnitState{Name: "foo.timer", SubState: "waiting", LastTriggerUS: s.now * 1000}
+			s.runs(u)
+			s.mute = true
+			s.service(42, "foo.service")
+			if tt.heard {
+				s.says(30, "JobRemoved", n, "foo.service", "done")
+			}
+			if tt.over {
+				u = s.units["foo.service"]
+				u.InactiveEnterUS = s.now * 1000
+				s.units["foo.service"] = u
+			}
+			s.mute = false
+			s.collect()
+			s.want(tt.want)
+		})
+	}
+}

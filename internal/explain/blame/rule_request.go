@@ -69,7 +69,11 @@ func (s *solver) otherCause(f *facts, e *request.Effect) (finding.Reason, verdic
 	if pid := s.requests.CallerBefore(e.Request); pid != 0 {
 		return finding.Reason{Code: finding.ReasonOtherAsked, BusName: e.BusName, PID: pid}, no
 	}
-	if d := s.requestThrough(f); d != nil && d.Request != e.Request && d.Sign.Shows() && (e.Since() == 0 || e.Since() >= d.Since()) {
+	since := e.Since()
+	if e.MayBeOver {
+		since = 0
+	}
+	if d := s.requestThrough(f); d != nil && d.Request != e.Request && d.Sign.Shows() && (since == 0 || since >= d.Since()) {
 		return finding.Reason{Code: finding.ReasonOtherAsked, Unit: f.unit, PID: d.PID()}, no
 	}
 	for _, d := range f.bringing() {
@@ -80,7 +84,7 @@ func (s *solver) otherCause(f *facts, e *request.Effect) (finding.Reason, verdic
 	if s.mayBeBoot(f) && f.window.ended == 0 && !f.ranBefore {
 		return triggerOr(f, f.bringing()[0].Name, e), no
 	}
-	timer, _, v := s.timerThrough(f, e.Since())
+	timer, _, v := s.timerThrough(f, since)
 	if v != blocked && timer == "" {
 		timer, v = s.unclearTrigger(f, e)
 	}
@@ -92,9 +96,9 @@ func (s *solver) otherCause(f *facts, e *request.Effect) (finding.Reason, verdic
 
 // unclearTrigger is a unit that may have begun the run before somebody asked for it, where
 // the manager's times do not tell: they are those of a later run, or of a time before the
-// machine was suspended. It is empty if there is none.
+// machine was suspended, or its job may be over by then. It is empty if there is none.
 func (s *solver) unclearTrigger(f *facts, e *request.Effect) (name string, v verdict) {
-	if f.window.exact && s.lagSince < e.At {
+	if f.window.exact && s.lagSince < e.At && !e.MayBeOver {
 		return "", no
 	}
 	return s.triggerSince(f, "", max(f.window.ended, e.At-min(e.At, maxTogetherNS)))

@@ -68,23 +68,42 @@ func (e *Effect) Since() uint64 {
 	return e.Job.announced
 }
 
-// Effects judges the requests that may have begun a run of a unit. begun is when it
-// began, before when the run before it did, 0 if there was none, and ended when that was
-// over, 0 if that is not known.
+// Beginning is when a run of a unit began, and what is known of the one before.
+type Beginning struct {
+	// At is when it began.
+	At uint64
+	// Before is when the run before it did, 0 if there was none. Ended is when that was
+	// over, 0 if that is not known.
+	Before, Ended uint64
+	// Over is set if the manager says that it is over, and with it the job that began it.
+	Over bool
+}
+
+// Effects judges the requests that may have begun a run of a unit.
 //
 // At any time a unit has one job. So the job that is there when a run begins has begun
 // it, and whoever asked for that job is the cause. A request that finds a job joins it.
-func (t *Tracker) Effects(owner Owner, unit string, list []*Request, begun, before, ended uint64) []Effect {
-	jobs := t.jobs.there(owner, unit, begun)
-	if begun-min(begun, ended) > maxFlightNS { // one to restart the unit goes on at once
-		jobs = slices.DeleteFunc(jobs, func(j *Job) bool { return j.mayBeOver(begun, ended) })
+func (t *Tracker) Effects(owner Owner, unit string, list []*Request, run Beginning) []Effect {
+	jobs := t.jobs.there(owner, unit, run.At)
+	if run.At-min(run.At, run.Ended) > maxFlightNS { // one to restart the unit goes on at once
+		jobs = slices.DeleteFunc(jobs, func(j *Job) bool { return j.mayBeOver(run.At, run.Ended) })
 	}
-	found := effects(jobs, list, begun, before, ended)
+	found := effects(jobs, list, run.At, run.Before, run.Ended)
 	for i := range found {
 		e := &found[i]
-		e.MayBeOver = e.Job != nil && e.Job.mayBeOver(begun, ended) && (before == 0 || before > e.Job.announced)
+		e.MayBeOver = e.Job != nil && e.Job.endUnheard(run)
 	}
 	return found
+}
+
+// endUnheard reports whether the job may have been over before a run began. Its end is said
+// to who listens then, maybe to nobody. So where it was not heard of a run that is over, it
+// may have come at any time.
+func (j *Job) endUnheard(run Beginning) bool {
+	if run.Ended == 0 {
+		return run.Over && j.over == 0
+	}
+	return j.mayBeOver(run.At, run.Ended) && (run.Before == 0 || run.Before > j.announced)
 }
 
 // EffectsThrough judges the requests for another unit that may have brought up a unit,
