@@ -697,3 +697,26 @@ func TestAJobWhoseEndWasNotHeard(t *testing.T) {
 		})
 	}
 }
+
+// Somebody else was given the job of a request, for a call that was lost or not read.
+func TestAStrangerIsGivenTheJob(t *testing.T) {
+	for _, other := range []bool{false, true} {
+		s := tell(t)
+		s.caller(41, "systemctl", "start", "foo")
+		asked := s.ask(41, private, job("StartUnit", "foo.service"))
+		n := s.newJob("foo.service")
+		given := n
+		if other {
+			given += 5
+		}
+		s.accept(sentMessage{pid: 40, serial: 2, conn: 9, socket: toBus}, given)
+		s.accept(asked, n)
+		s.runs(foo())
+		s.service(42, "foo.service")
+		if other {
+			s.want("command 41 cron.service (kernel)")
+		} else {
+			s.want("command 41 cron.service (inferred): other_asked foo.service pid 40")
+		}
+	}
+}

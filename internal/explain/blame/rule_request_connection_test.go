@@ -303,8 +303,8 @@ func TestARequestOfLongAgo(t *testing.T) {
 	}
 }
 
-// What cannot be read, or is lost, of one user makes another's call inferred, with the
-// reason, and nothing of a request with an answer of its own.
+// What cannot be read, or is lost, of somebody makes a call inferred, with the reason. A
+// request with an answer of its own is doubted for a loss of root's, who is many.
 func TestDoubtIsThatOfAConnectionAndItsOwner(t *testing.T) {
 	unread := func(s *story, pid uint32, conn uint64) {
 		s.see(&event.BusMessage{Sender: s.id(pid), Bus: 1, Path: toBus, PeerPID: 1, Conn: conn, Unread: event.UnreadSpliced, Size: 200})
@@ -324,7 +324,11 @@ func TestDoubtIsThatOfAConnectionAndItsOwner(t *testing.T) {
 		{"its own connection, by another process", func(s *story) { unread(s, 41, 1043) }, called, asked},
 		{"a loss of another's", func(s *story) { s.see(lost(1000)) }, "command 43 cron.service (inferred): messages_lost org.freedesktop.hostname1", asked},
 		{"a loss on others' buses", func(s *story) { s.see(&event.Loss{Kind: event.LossOtherBus, Count: 1}) }, called, asked},
-		{"a loss of its own", func(s *story) { s.see(lost(0)) }, called, asked},
+		{
+			"a loss of its own owner's", func(s *story) { s.see(lost(0)) },
+			"command 43 cron.service (inferred): messages_lost org.freedesktop.hostname1",
+			"command 43 cron.service (inferred): messages_lost foo.service",
+		},
 		{
 			"a loss of nobody's", func(s *story) { s.see(&event.Loss{Kind: event.LossBusUnread, Count: 1}) },
 			"command 43 cron.service (inferred): messages_lost org.freedesktop.hostname1",

@@ -33,6 +33,9 @@ type systemd struct {
 	given *bounded.Map[jobNumber, bool]
 	// called are the latest calls to managers.
 	called *bounded.Map[messageID, bool]
+	// strangers are by job those whom one was given for a call that is not known: it was
+	// lost, or could not be read.
+	strangers *bounded.Map[jobNumber, uint32]
 	// tried are the latest requests to restart what runs.
 	tried []attempt
 }
@@ -183,8 +186,12 @@ func (s *systemd) answered(m *message) {
 	list := requests.byMessage[id]
 	tries := slices.ContainsFunc(list, (*Request).OnlyRestarts)
 	called, _ := s.called.Get(id)
-	if job := dbuswire.RepliedJob(&m.dbus); job != 0 && !tries && called {
+	switch job := dbuswire.RepliedJob(&m.dbus); {
+	case job == 0 || tries:
+	case called:
 		s.given.Put(jobNumber{m.owner, job}, true)
+	case len(list) == 0:
+		s.strangers.Put(jobNumber{m.owner, job}, m.sent.PeerPID)
 	}
 	for i := len(list) - 1; i >= 0; i-- {
 		switch r := list[i]; {
@@ -389,4 +396,5 @@ func (s *systemd) forget() {
 	s.jobs = bounded.NewMap[Owner, *bounded.Map[string, []*Job]](maxManagers)
 	s.tried, s.called = nil, bounded.NewMap[messageID, bool](maxTries)
 	s.tries, s.given = bounded.NewMap[jobNumber, uint64](maxTries), bounded.NewMap[jobNumber, bool](maxTries)
+	s.strangers = bounded.NewMap[jobNumber, uint32](maxTries)
 }

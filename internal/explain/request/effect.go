@@ -254,12 +254,26 @@ func (t *Tracker) Doubt(e *Effect, all []Effect) {
 			return
 		}
 	}
+	if e.Doubt.IsZero() && e.Job != nil {
+		e.Doubt = t.strangerWith(e)
+	}
 	if e.Doubt.IsZero() && e.Sign == BusAsked && e.Job == nil {
 		e.Doubt = e.unheardBefore(all)
 	}
 	if e.Doubt.IsZero() && e.Request.Evidence == evidence.Kernel {
 		e.Doubt = t.hidden(e, read)
 	}
+}
+
+// strangerWith says who was given the job of a request, too, for a call that is not known.
+func (t *Tracker) strangerWith(e *Effect) finding.Reason {
+	pid, given := t.jobs.strangers.Get(jobNumber{e.Owner, e.Job.id})
+	if !given {
+		return finding.Reason{}
+	}
+	why := e.about(finding.ReasonOtherAsked)
+	why.PID = pid
+	return why
 }
 
 // mayHaveMade reports whether the request may be what the job of another one was made for:
@@ -332,7 +346,7 @@ func (t *Tracker) hidden(e *Effect, read uint64) finding.Reason {
 		return why
 	}
 	for owner, at := range t.lost[q.Owner.Manager] {
-		if owner.UID < minUserUID && (owner.IsZero() || owner != q.callersOwner()) && at+maxFlightNS >= q.At {
+		if owner.UID < minUserUID && at+maxFlightNS >= q.At {
 			return lost
 		}
 	}

@@ -152,14 +152,6 @@ func (t *Tracker) doubtOf(r *Request, with messageID, at, read uint64, could fun
 // ownerless stands for those of whom nobody knows whose they are.
 var ownerless = event.Owner{}
 
-// callersOwner is who answers for whoever asked.
-func (r *Request) callersOwner() event.Owner {
-	if r.Caller == nil {
-		return ownerless
-	}
-	return sharer(r.Caller.Process.Owner)
-}
-
 // about is a reason about what was asked for.
 func (r *Request) about(code finding.ReasonCode) finding.Reason {
 	if r.BusName != "" {
@@ -168,12 +160,11 @@ func (r *Request) about(code finding.ReasonCode) finding.Reason {
 	return finding.Reason{Code: code, Unit: r.Unit}
 }
 
-// lostSince reports whether messages of anybody but the caller's owner were lost after
-// a time. Of an owner's loss those of unknown owners may be a part.
+// lostSince reports whether messages of anybody were lost after a time. The caller's own
+// owner has other processes, too.
 func (t *Tracker) lostSince(r *Request, at uint64) bool {
-	own := r.callersOwner()
-	for owner, lost := range t.lost[r.Owner.Manager] {
-		if lost+maxFlightNS >= at && (owner.IsZero() || owner != own || own.IsZero()) {
+	for _, lost := range t.lost[r.Owner.Manager] {
+		if lost+maxFlightNS >= at {
 			return true
 		}
 	}
