@@ -51,7 +51,7 @@ func newQuestions(slept func(d, from, until uint64)) questions {
 }
 
 // known reports whether the manager knows the unit.
-func (a *answer) known() bool { return !a.missing && a.Why == "" }
+func (a *answer) known() bool { return a.Unit != nil && !a.missing && a.Why == "" }
 
 // sinceBoot is a time of the manager's clock in nanoseconds since boot, 0 where it
 // is not known. That clock stands still while the machine is suspended, so a time from

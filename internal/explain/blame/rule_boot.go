@@ -84,5 +84,16 @@ func (s *solver) mayBeBoot(f *facts) bool {
 
 // mayHaveMissed reports whether a request for the unit may not be in the stream.
 func (s *solver) mayHaveMissed(f *facts) bool {
-	return s.requests.MayHaveMissed(f.owner, f.state.BusName != "", max(s.since, f.window.ended, f.began()-min(f.began(), maxTogetherNS)), f.began())
+	whose := request.Granted
+	if f.state.BusName != "" {
+		whose = request.Anybody
+	}
+	return s.missed(f, whose)
+}
+
+// missed reports whether a request of somebody's may not be in the stream.
+func (s *solver) missed(f *facts, whose request.Whose) bool {
+	began := f.began()
+	from := max(s.since, f.window.ended, began-min(began, maxTogetherNS))
+	return s.requests.GivenToStranger(f.owner, f.unit, began) || s.requests.MayHaveMissed(f.owner, whose, from, began)
 }

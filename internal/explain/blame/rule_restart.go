@@ -3,6 +3,7 @@ package blame
 import (
 	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/finding"
+	"github.com/nsblame/nsblame/internal/explain/request"
 )
 
 // systemd restarts a service by itself when it ended and Restart= says so: it
@@ -12,8 +13,9 @@ import (
 // (flush_n_restarts).
 //
 // A request to restart the service ends the wait and starts it at once. The count stays
-// as it was then (service_stop), so it tells of an automatic restart only where nobody
-// asked for one.
+// as it was then (service_stop). So where the manager has given the count of the run
+// before, the two tell whether there was an automatic restart. Elsewhere it tells of one
+// only where nobody asked.
 
 // restartedMain recognises an automatic restart by the manager's own words: the
 // run that it counts is that of this very process.
@@ -42,8 +44,11 @@ func restartedByCount(s *solver, f *facts) verdict {
 // the meantime. Which of the two the manager came to first is not known then.
 func (s *solver) restartOrRequest(f *facts) verdict {
 	doubt := finding.Reason{Code: finding.ReasonRestartOrRequest, Unit: f.unit}
+	count := s.countSince(f)
 	e := s.best(f)
 	switch {
+	case count == stayed:
+		return no
 	case e != nil && e.Restarts() && e.Sign.Shows():
 		doubt.PID = e.PID()
 		e.Doubt = doubt
@@ -59,7 +64,41 @@ func (s *solver) restartOrRequest(f *facts) verdict {
 		}
 		return s.restart(f, doubt)
 	}
+	whose := request.Granted
+	if count == rose {
+		whose = request.System
+	}
+	if s.missed(f, whose) {
+		return s.restart(f, finding.Reason{Code: finding.ReasonMessagesLost, Unit: f.unit})
+	}
 	return s.restart(f, finding.Reason{})
+}
+
+// change says what has become of the manager's count of restarts since the run before.
+type change int
+
+const (
+	unclear change = iota
+	stayed
+	rose
+)
+
+// countSince compares the count of a run with that of the run before, where the manager
+// was asked about each while that was the latest.
+func (s *solver) countSince(f *facts) change {
+	if !f.ranBefore || f.state.MainPID == 0 || f.state.MainPID != f.first.PID {
+		return unclear
+	}
+	was, _ := s.answers.Get(f.before.question())
+	switch {
+	case !was.known() || was.Unit.Unit.MainPID != f.before.first.PID || was.Unit.Unit.MainPID == 0:
+		return unclear
+	case f.state.NRestarts == was.Unit.Unit.NRestarts:
+		return stayed
+	case f.state.NRestarts == was.Unit.Unit.NRestarts+1:
+		return rose
+	}
+	return unclear
 }
 
 func (s *solver) restart(f *facts, doubt finding.Reason) verdict {

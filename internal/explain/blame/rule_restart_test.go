@@ -65,7 +65,7 @@ func TestAStartWhileTheRestartIsAwaited(t *testing.T) {
 }
 
 // Who restarts a service that waits for its automatic restart starts it at once. The
-// manager's count of restarts stays as it was then.
+// manager's count of restarts stays as it was then, which shows that it was he.
 func TestARestartIsAskedForWhileTheAutomaticOneIsAwaited(t *testing.T) {
 	s := tell(t)
 	s.caller(40, "systemctl")
@@ -86,7 +86,7 @@ func TestARestartIsAskedForWhileTheAutomaticOneIsAwaited(t *testing.T) {
 	s.runs(u)
 	s.service(44, "foo.service")
 	s.want("command 40 cron.service (kernel)", "restart foo.service (manager)",
-		"command 41 cron.service (inferred): restart_or_request foo.service pid 41")
+		"command 41 cron.service (kernel)")
 }
 
 // Asked after three runs, the manager counts two restarts: none of the first run.
@@ -101,4 +101,51 @@ func TestTheCountIsOfTheLatestRun(t *testing.T) {
 	s.units["foo.service"], s.mute = u, false
 	s.collect()
 	s.want("unknown (unknown): nobody_asked foo.service", "restart foo.service (manager)", "restart foo.service (manager)")
+}
+
+// Somebody may have asked for a restart without that being in the stream. Then the count
+// tells more, if it is known of the run before.
+func TestARestartBesideALoss(t *testing.T) {
+	of := func(uid uint32) func(s *story) {
+		return func(s *story) {
+			s.see(&event.Loss{Kind: event.LossBus, Count: 1, Owner: event.Owner{UID: uid, PIDNamespace: 1}})
+		}
+	}
+	const lost = "restart foo.service (inferred): messages_lost foo.service"
+	for _, tt := range []struct {
+		name   string
+		counts [2]uint32
+		hides  func(s *story)
+		want   string
+	}{
+		{"nothing", [2]uint32{1, 2}, func(*story) {}, "restart foo.service (manager)"},
+		{"a loss of root's", [2]uint32{1, 2}, of(0), lost},
+		{"a loss of a user's", [2]uint32{1, 2}, of(1000), "restart foo.service (manager)"},
+		{"a loss of a user's, and the count of before is not known", [2]uint32{1, 3}, of(1000), lost},
+		{"the count has stayed", [2]uint32{1, 1}, of(0), "unknown (unknown): nobody_asked foo.service"},
+		{"a job that was given to a stranger", [2]uint32{1, 3}, func(s *story) {
+			s.accept(sentMessage{pid: 40, serial: 2, conn: 9, socket: toBus}, s.newJob("foo.service"))
+		}, lost},
+		{"a loss on users' own buses", [2]uint32{1, 3}, func(s *story) {
+			s.see(&event.Loss{Kind: event.LossOtherBus, Count: 1})
+		}, "restart foo.service (manager)"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := tell(t)
+			u := foo()
+			u.Restart = "always"
+			for i, n := range tt.counts {
+				pid := 42 + uint32(i)
+				u.NRestarts, u.MainPID = n, pid
+				if i == 1 {
+					s.now += 5000
+					tt.hides(s)
+				}
+				s.runs(u)
+				s.service(pid, "foo.service")
+			}
+			s.done = s.done[1:]
+			s.want(tt.want)
+		})
+	}
 }

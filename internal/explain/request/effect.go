@@ -415,18 +415,30 @@ func (t *Tracker) HasJob(q *Request, unit string, begun, before, ended uint64) b
 	return q.jobID != 0 && t.jobs.hasJob(q, unit, begun, before, ended)
 }
 
+// Whose says who may have asked for something without that being in the stream.
+type Whose int
+
+const (
+	// System: root, or a service.
+	System Whose = iota
+	// Granted: also a user who was given leave.
+	Granted
+	// Anybody: whoever calls a name.
+	Anybody
+)
+
 // MayHaveMissed reports whether somebody may have asked a manager for something in a
-// time without that being in the stream: root, or with byName anybody who calls a name.
-func (t *Tracker) MayHaveMissed(owner Owner, byName bool, from, until uint64) bool {
+// time without that being in the stream.
+func (t *Tracker) MayHaveMissed(owner Owner, whose Whose, from, until uint64) bool {
 	from -= min(from, t.suspended(from, until))
-	for _, at := range t.lost[owner.Manager] {
-		if at+maxFlightNS >= from {
+	for who, at := range t.lost[owner.Manager] {
+		if at+maxFlightNS >= from && (whose != System || who.UID < minUserUID) {
 			return true
 		}
 	}
 	for who, list := range t.unread[owner] {
-		if who.UID != 0 && !byName {
-			continue // he would have to be given leave
+		if who.UID != 0 && whose != Anybody {
+			continue // what a user is given shows
 		}
 		for i := range list {
 			if list[i].from <= until && list[i].at+maxFlightNS >= from {
@@ -435,6 +447,15 @@ func (t *Tracker) MayHaveMissed(owner Owner, byName bool, from, until uint64) bo
 		}
 	}
 	return false
+}
+
+// GivenToStranger reports whether the job that is there when a run of a unit begins was given
+// to somebody whose call is not known.
+func (t *Tracker) GivenToStranger(owner Owner, unit string, begun uint64) bool {
+	return slices.ContainsFunc(t.jobs.there(owner, unit, begun), func(j *Job) bool {
+		_, given := t.jobs.strangers.Get(jobNumber{owner, j.id})
+		return given
+	})
 }
 
 // Best returns the one of the requests that began the run, nil if none may have: the
