@@ -12,6 +12,7 @@
 //
 //   - What is named with evidence kernel or manager is true.
 //   - What is named as inferred is true, or a reason marks it as doubtful.
+//   - Nothing is doubted for what is lost on a user's own bus.
 //   - Two cases that docs/concepts.md says are not told apart are counted by themselves.
 //   - What can be known is known. A creation can be known if nothing was lost, cut or
 //     hostile, and if no second truth gives the same stream. The simulator decides that,
@@ -32,6 +33,7 @@
 //	manager.go, job.go, unit.go, trigger.go
 //	                    the manager
 //	adversity.go        loss, cuts, hostile senders, clocks
+//	elsewhere.go        a user's own bus and manager, and what is lost there
 //	truth.go, judge.go  what is true, and what is said
 //	shrink.go, run.go   many histories, and the smallest that fails
 package model

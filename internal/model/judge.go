@@ -22,13 +22,18 @@ const (
 	marked
 	// apart: it is not true, in a case that docs/concepts.md says is not told apart.
 	apart
+	// needless: something is doubted for a message that was lost or not read, but there is
+	// none on the machine's buses.
+	needless
 	// unmarked: what is named is not true, and only inferred.
 	unmarked
 	// wrong: it is not true, with evidence kernel or manager.
 	wrong
 )
 
-var verdictNames = map[verdict]string{right: "right", unknown: "unknown", marked: "marked", apart: "not told apart", unmarked: "unmarked", wrong: "wrong"}
+var verdictNames = map[verdict]string{
+	right: "right", unknown: "unknown", marked: "marked", apart: "not told apart", needless: "needless doubt", unmarked: "unmarked", wrong: "wrong",
+}
 
 // judged is an answer with the truth.
 type judged struct {
@@ -60,7 +65,11 @@ func carryOut(p *Plan, w *wire) *history {
 	for _, a := range h.given { // all that happened is known by now
 		made := *h.truth.creations[a.Creation.Netns.Serial]
 		made.late = a.late
-		h.judged = append(h.judged, judge(a.Attribution, h.truth.origin(&made)))
+		j := judge(a.Attribution, h.truth.origin(&made))
+		if !p.adverse() {
+			j.notInVain()
+		}
+		h.judged = append(h.judged, j)
 	}
 	if n := uint64(len(h.judged)); h.err == nil && n != h.stream.serial {
 		h.err = fmt.Errorf("%d of %d creations came out", n, h.stream.serial)
@@ -92,6 +101,15 @@ func judge(said *finding.Attribution, o origin) judged {
 	}
 	isFalse(!o.is(s), s.Evidence, s.Why, &j, "another origin")
 	return j
+}
+
+// notInVain notes that an answer is doubted for what was lost, in a history where nothing
+// was lost but on a user's own bus.
+func (j *judged) notInVain() {
+	code := j.said.Origin.Why.Code
+	if (code == finding.ReasonMessagesLost || code == finding.ReasonUnreadableMessage) && needless > j.verdict {
+		j.verdict, j.why = needless, "nothing was lost"
+	}
 }
 
 // isFalse notes that something is not true, if it is not.

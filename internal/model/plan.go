@@ -57,7 +57,8 @@ const (
 	doConnect
 	doEnd
 	doUnshare
-	doRun // systemd-run
+	doRun       // systemd-run
+	doElsewhere // on a user's own bus
 	doSuspend
 	doClock
 	doLose
@@ -68,7 +69,7 @@ const (
 )
 
 var actionNames = [actions]string{
-	"systemctl", "busctl", "call", "start by name", "timer elapses", "connect", "service ends", "unshare", "systemd-run", "suspend", "clock step",
+	"systemctl", "busctl", "call", "start by name", "timer elapses", "connect", "service ends", "unshare", "systemd-run", "elsewhere", "suspend", "clock step",
 	"lose", "cut", "hide", "hostile",
 }
 
@@ -202,6 +203,8 @@ func drawStep(rnd *rand.Rand, at uint64, adverse bool) Step {
 		s.Do, s.Unit = doEnd, pick(rnd, services)
 	case n < 96:
 		s.Do, s.Unit, s.Verb = doRun, fmt.Sprintf("run-%d.service", rnd.IntN(100)), "StartTransientUnit"
+	case n < 98:
+		s.Do, s.Unit = doElsewhere, pick(rnd, services)
 	default:
 		s.Do = doUnshare
 	}

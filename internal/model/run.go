@@ -135,8 +135,8 @@ func (t *Tally) String() string {
 		knowable, known = knowable+n, known+t.Known[k]
 		kinds = append(kinds, fmt.Sprintf("%s %s of %d", causeNames[k], percent(t.Known[k], n), n))
 	}
-	return fmt.Sprintf("%d histories, %d wrong, %d unmarked, %d not told apart, %s unknown (%s), of the knowable %s known (%s)",
-		t.Histories, t.Verdicts[wrong], t.Verdicts[unmarked], t.Verdicts[apart], percent(t.Verdicts[unknown], t.Creations), counts(t.Reasons),
+	return fmt.Sprintf("%d histories, %d wrong, %d unmarked, %d doubted needlessly, %d not told apart, %s unknown (%s), of the knowable %s known (%s)",
+		t.Histories, t.Verdicts[wrong], t.Verdicts[unmarked], t.Verdicts[needless], t.Verdicts[apart], percent(t.Verdicts[unknown], t.Creations), counts(t.Reasons),
 		percent(known, knowable), strings.Join(kinds, ", "))
 }
 
@@ -199,7 +199,7 @@ func (h *history) failure() string {
 
 // failure names the failure by its kind.
 func (j judged) failure() string {
-	if j.verdict == wrong || j.verdict == unmarked {
+	if j.verdict >= needless {
 		rule := ""
 		for _, l := range j.said.Links {
 			if l.Cause != nil && l.Kind == "because" {

@@ -17,6 +17,7 @@ type world struct {
 	processes *processes
 	stream    *stream
 	adversity *adversity
+	elsewhere *elsewhere
 	truth     *truth
 	net       *net
 	bus       *bus
@@ -77,6 +78,7 @@ func (w *world) boots() {
 		w.bus.logind = w.bus.join(logind)
 	}
 	w.agentBus, w.agentPrivate = w.bus.join(w.agent), w.net.connect(w.manager.private, w.agent)
+	w.elsewhere = newElsewhere(w, pid1)
 	w.install()
 }
 
@@ -215,6 +217,8 @@ func (w *world) do(s Step) {
 		}
 	case doUnshare:
 		w.unshare(w.somebody(s, "unshare"))
+	case doElsewhere:
+		w.elsewhere.do(s)
 	case doRun:
 		s.UID = 0
 		w.systemctl(s, w.somebody(s, "systemd-run", s.Unit))
