@@ -14,6 +14,8 @@ type socket struct {
 	path     string
 	listener *process
 	shown    bool
+	// read is when all that was sent to it so far will have been read.
+	read uint64
 }
 
 // conn is a connection to such a socket.
@@ -26,6 +28,8 @@ type conn struct {
 	serial uint32
 	// readAt is when each end has read what was sent so far: the client's is at true.
 	readAt map[bool]uint64
+	// letIn is when the bus has let the client in.
+	letIn  uint64
 	closed bool
 	// took is called with what comes back.
 	took func(m message, replyTo uint32)
@@ -145,8 +149,11 @@ func (n *net) read(c *conn, slowest uint64, take func()) { n.readBy(c, false, sl
 func (n *net) get(c *conn, take func()) { n.readBy(c, true, ms, take) }
 
 func (n *net) readBy(c *conn, client bool, slowest uint64, take func()) {
-	at := max(n.now+n.between(15*us, slowest), c.readAt[client]+us)
+	at := max(n.now+n.between(15*us, slowest), c.readAt[client]+us, c.letIn)
 	c.readAt[client] = at
+	if !client {
+		c.socket.read = max(c.socket.read, at)
+	}
 	n.at(at, take)
 }
 
@@ -195,9 +202,13 @@ func (b *bus) ownSerial() uint32 {
 	return b.serial
 }
 
-// join connects a client, which says Hello first.
+// join connects a client, which says Hello first. A bus turns to all connections that have
+// something for it before it turns to one that it has just accepted
+// (dbus/dbus-mainloop.c, _dbus_loop_iterate; dbus-broker src/util/dispatch.c,
+// dispatch_context_dispatch). So it reads what was sent before that first.
 func (b *bus) join(client *process) *conn {
 	c := b.connect(b.socket, client)
+	c.letIn = b.socket.read + us
 	b.unique++
 	c.unique = fmt.Sprintf(":1.%d", b.unique)
 	c.serial = 1
