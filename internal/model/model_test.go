@@ -24,7 +24,7 @@ func TestHistories(t *testing.T) {
 
 // A plan is the same each time, and so is what comes of it.
 func TestSameSeedSameHistory(t *testing.T) {
-	for seed := range uint64(20) {
+	for seed := range uint64(200) {
 		first, second := carryOut(Draw(seed), newWire()), carryOut(Draw(seed), newWire())
 		if a, b := first.story(""), second.story(""); a != b {
 			t.Fatalf("seed %d differs:\n%s\n%s", seed, a, b)

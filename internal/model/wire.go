@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"slices"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -78,8 +81,52 @@ func newTemplate(m message) template {
 	if err := d.EncodeTo(&buf, binary.LittleEndian); err != nil {
 		panic(fmt.Sprintf("message of the model %+v: %v", m, err)) // a mistake in this package
 	}
+	shuffleFields(buf.Bytes(), m)
 	mark := binary.LittleEndian.AppendUint32(nil, placeholder)
 	return template{raw: buf.Bytes(), replyAt: bytes.Index(buf.Bytes(), mark)}
+}
+
+// The fields of a header begin at fieldsAt. Each begins at a multiple of align.
+const (
+	fieldsAt = 16
+	align    = 8
+)
+
+// shuffleFields brings the fields of a message's header into an order that depends on the
+// message alone: senders have different ones, and godbus has any.
+func shuffleFields(raw []byte, m message) {
+	end := fieldsAt + int(binary.LittleEndian.Uint32(raw[fieldsAt-4:]))
+	var fields [][]byte
+	for at := fieldsAt; at < end; {
+		n := fieldLength(raw[at:end])
+		fields = append(fields, bytes.Clone(raw[at:at+n]))
+		at += (n + align - 1) &^ (align - 1)
+	}
+	slices.SortFunc(fields, func(a, b []byte) int { return int(a[0]) - int(b[0]) })
+	h := fnv.New64a()
+	fmt.Fprint(h, m)
+	rnd := rand.New(rand.NewPCG(h.Sum64(), 0))
+	rnd.Shuffle(len(fields), func(i, j int) { fields[i], fields[j] = fields[j], fields[i] })
+	clear(raw[fieldsAt:end])
+	at := fieldsAt
+	for _, f := range fields {
+		at = (at + align - 1) &^ (align - 1)
+		at += copy(raw[at:], f)
+	}
+	binary.LittleEndian.PutUint32(raw[fieldsAt-4:], uint32(at-fieldsAt))
+}
+
+// fieldLength is the length of the field at the beginning of some bytes: its code, the
+// signature of its value, and that.
+func fieldLength(raw []byte) int {
+	const value = 4 // behind the code and a signature of one letter
+	switch raw[2] {
+	case 'g':
+		return value + 1 + int(raw[value]) + 1
+	case 'u':
+		return value + 4
+	}
+	return value + 4 + int(binary.LittleEndian.Uint32(raw[value:])) + 1
 }
 
 // property is an element of the lists that StartTransientUnit takes.
