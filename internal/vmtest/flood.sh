@@ -31,3 +31,5 @@ grep '"type":"netns_create"' stream | sed -n 's/.*"origin":{\(.*\)/\1/p' | grep 
 echo "losses:"
 grep '"type":"loss"' stream | sed 's/.*"kind"/"kind"/; s/"count":[0-9]*,*//' | sort | uniq -c
 tail -n 1 stream
+# or the VM would wait for them
+pkill -u alice attacker
