@@ -169,8 +169,17 @@ func (im *image) at(id uint32) (r record, extra []byte, err error) {
 // nameSet is a set of names that tells quickly which it can't have.
 type nameSet struct {
 	names map[string]bool
-	// first has a bit for each pair of bytes that a name begins with.
+	// first has a bit for each start of a name, by its hash.
 	first [1 << 16 / 64]uint64
+}
+
+// startHash hashes the first four bytes of a name, which a NUL may end.
+func startHash(a, b, c, d byte) uint16 {
+	if c == 0 {
+		d = 0
+	}
+	start := uint32(a) | uint32(b)<<8 | uint32(c)<<16 | uint32(d)<<24
+	return uint16(start * 2654435761 >> 16)
 }
 
 func newNameSet(names []string) *nameSet {
@@ -180,19 +189,20 @@ func newNameSet(names []string) *nameSet {
 			continue
 		}
 		s.names[name] = true
-		pair := uint16(name[0]) | uint16(name[1])<<8
-		s.first[pair/64] |= 1 << (pair % 64)
+		start := name + "\x00\x00"
+		hash := startHash(start[0], start[1], start[2], start[3])
+		s.first[hash/64] |= 1 << (hash % 64)
 	}
 	return s
 }
 
 // mayHave reports whether a name that the text begins with can be in the set.
 func (s *nameSet) mayHave(text []byte) bool {
-	if len(text) < 2 {
-		return false
+	if len(text) < 4 { // at the end of the table
+		return true
 	}
-	pair := uint16(text[0]) | uint16(text[1])<<8
-	return s.first[pair/64]&(1<<(pair%64)) != 0
+	hash := startHash(text[0], text[1], text[2], text[3])
+	return s.first[hash/64]&(1<<(hash%64)) != 0
 }
 
 func (s *nameSet) has(name []byte) bool { return s.names[string(name)] }
