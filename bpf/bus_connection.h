@@ -63,22 +63,18 @@ struct pieces {
 STREAMS(pieces, 128, struct pieces);
 STREAMS(user_pieces, 128, struct pieces);
 
-/* What a new entry starts as. It is too large for the stack. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct pieces);
-} no_pieces SEC(".maps");
+ENOUGH_ZEROS(struct connection);
+ENOUGH_ZEROS(struct pieces);
 
 /* How many bytes of the authentication are looked at at once. */
-#define AUTH_CHUNK 128
+#define AUTH_CHUNK 132
 
 /* What a program is at work on. */
 struct sending {
 	struct stream_key key;
 	__u64 bus;
 	__u64 path[BUS_PATH / 8];
+	__u64 user; /* in that path, NOT_USER if it is the system's */
 	__u64 client; /* its socket */
 	__u32 peer;
 	__u32 owner; /* of the listener */
@@ -104,6 +100,7 @@ struct sending {
 enum sending_of {
 	OF_COPY,
 	OF_SPLICE,
+	OF_ENTRY, /* of the copy, where a kretprobe is told what it is about */
 	SENDINGS,
 };
 
@@ -119,7 +116,7 @@ static __noinline struct sending *this_sending(__u32 of)
 	return bpf_map_lookup_elem(&sendings, &of);
 }
 
-static __always_inline struct connection *find_stream(struct stream_key *key, __u32 ordinary)
+static __noinline struct connection *find_stream(struct stream_key *key, __u32 ordinary)
 {
 	return !ordinary ? bpf_map_lookup_elem(&connections, key) :
 				  bpf_map_lookup_elem(&user_connections, key);
@@ -128,15 +125,10 @@ static __always_inline struct connection *find_stream(struct stream_key *key, __
 /* Returns a new entry for a connection, NULL if there is no room. */
 static __always_inline struct connection *make_stream(struct stream_key *key, __u32 ordinary)
 {
-	__u32 zero = 0;
-	struct pieces *none = bpf_map_lookup_elem(&no_pieces, &zero); /* zeros, and enough */
-
-	if (!none)
-		return NULL;
 	if (!ordinary)
-		bpf_map_update_elem(&connections, key, none, BPF_NOEXIST);
+		bpf_map_update_elem(&connections, key, zeros(), BPF_NOEXIST);
 	else
-		bpf_map_update_elem(&user_connections, key, none, BPF_NOEXIST);
+		bpf_map_update_elem(&user_connections, key, zeros(), BPF_NOEXIST);
 	return find_stream(key, ordinary);
 }
 
@@ -148,22 +140,17 @@ static __always_inline void drop_stream(struct stream_key *key, __u32 ordinary)
 		bpf_map_delete_elem(&user_connections, key);
 }
 
-static __always_inline struct pieces *find_pieces(struct stream_key *key, __u32 ordinary)
+static __noinline struct pieces *find_pieces(struct stream_key *key, __u32 ordinary)
 {
 	return !ordinary ? bpf_map_lookup_elem(&pieces, key) : bpf_map_lookup_elem(&user_pieces, key);
 }
 
 static __always_inline struct pieces *make_pieces(struct stream_key *key, __u32 ordinary)
 {
-	__u32 zero = 0;
-	struct pieces *none = bpf_map_lookup_elem(&no_pieces, &zero);
-
-	if (!none)
-		return NULL;
 	if (!ordinary)
-		bpf_map_update_elem(&pieces, key, none, BPF_ANY);
+		bpf_map_update_elem(&pieces, key, zeros(), BPF_ANY);
 	else
-		bpf_map_update_elem(&user_pieces, key, none, BPF_ANY);
+		bpf_map_update_elem(&user_pieces, key, zeros(), BPF_ANY);
 	return find_pieces(key, ordinary);
 }
 

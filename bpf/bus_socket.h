@@ -44,19 +44,25 @@ static __always_inline __u64 user_of_path(const char *path, void *sun_path)
 	return NOT_USER;
 }
 
+/* True if the path that a socket is bound to begins as that of a bus, which next to none
+ * does. */
+static __always_inline bool may_be_bus(struct unix_address *addr)
+{
+	__u64 path;
+
+	return addr && !bpf_probe_read_kernel(&path, sizeof(path), (void *)addr + SUN_PATH) &&
+	       (path == WORD('/', 'r', 'u', 'n', '/', 'd', 'b', 'u') ||
+		path == WORD('/', 'v', 'a', 'r', '/', 'r', 'u', 'n') ||
+		path == WORD('/', 'r', 'u', 'n', '/', 's', 'y', 's') ||
+		path == WORD('/', 'r', 'u', 'n', '/', 'u', 's', 'e'));
+}
+
 /* Reads the path that a socket is bound to. True if it is that of a bus, or of a
  * manager. user is the one in it, NOT_USER if it is the system's. */
 static __always_inline bool is_bus(struct unix_address *addr, __u64 *path, __u64 *user)
 {
 	void *sun_path = (void *)addr + SUN_PATH;
 
-	if (!addr || bpf_probe_read_kernel(path, 8, sun_path))
-		return false;
-	if (path[0] != WORD('/', 'r', 'u', 'n', '/', 'd', 'b', 'u') &&
-	    path[0] != WORD('/', 'v', 'a', 'r', '/', 'r', 'u', 'n') &&
-	    path[0] != WORD('/', 'r', 'u', 'n', '/', 's', 'y', 's') &&
-	    path[0] != WORD('/', 'r', 'u', 'n', '/', 'u', 's', 'e'))
-		return false;
 	__builtin_memset(path, 0, BUS_PATH);
 	if (bpf_probe_read_kernel_str(path, BUS_PATH, sun_path) < 0)
 		return false;

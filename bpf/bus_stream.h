@@ -105,13 +105,17 @@ __noinline __u32 auth_byte(__u32 line, __u32 byte)
 	return at | (byte == '\r' ? LINE_RETURN : 0);
 }
 
-/* Looks for the line that ends the authentication in n bytes. Returns how many belong to
- * it, and from bit 16 on what auth_byte said of the last one. */
-__noinline __u32 scan_auth(__u64 text, __u32 n, __u32 line)
+/* How many bytes the verifier looks at. */
+#define AUTH_PART 12
+
+/* Looks for the line that ends the authentication in n bytes, or in the first ones.
+ * Returns how many belong to it, and from bit 16 on what auth_byte said of the last
+ * one. */
+__noinline __u32 scan_auth_part(__u64 text, __u32 n, __u32 line)
 {
 	__u32 i;
 
-	for (i = 0; i < AUTH_CHUNK; i++) {
+	for (i = 0; i < AUTH_PART; i++) {
 		__u8 byte = 0;
 
 		/* so that the end of the loop stays a constant: verifiers before 6.8 do
@@ -124,7 +128,23 @@ __noinline __u32 scan_auth(__u64 text, __u32 n, __u32 line)
 		if (line >= AUTH_ENDS)
 			return (i + 1) | line << 16;
 	}
-	return n | line << 16;
+	return i | line << 16;
+}
+
+/* Likewise, in all n bytes. */
+__noinline __u32 scan_auth(__u64 text, __u32 n, __u32 line)
+{
+	__u32 i, done = 0;
+
+	for (i = 0; i < AUTH_CHUNK / AUTH_PART; i++) {
+		__u32 result = scan_auth_part(text + done, n - done, line);
+
+		done += result & 0xffff;
+		line = result >> 16;
+		if (line >= AUTH_ENDS || done >= n)
+			break;
+	}
+	return done | line << 16;
 }
 
 __noinline int take_auth(__u32 of)
@@ -365,7 +385,7 @@ __noinline int next_span(__u32 of)
 
 /* Takes the next piece, message or line. Returns an enum taken. Each step is a function
  * that finds the connection again: the verifier looks at it once. */
-__noinline int take_next(__u32 of)
+static __always_inline int take_next(__u32 of)
 {
 	struct sending *s = this_sending(of);
 	struct connection *c;

@@ -79,6 +79,9 @@ __noinline __u64 systemd_v1_cgroup(__u64 css_set)
 	struct list_head *pos = BPF_CORE_READ(head, next);
 	int i;
 
+	/* not called then, but kernels before 6.8 verify it all the same */
+	if (cgroup_unified)
+		return 0;
 	for (i = 0; i < HIERARCHIES_MAX && pos && pos != head; i++) {
 		__u64 node = systemd_v1_node(untyped((void *)pos - bpf_core_field_offset(
 								  struct cgrp_cset_link, cgrp_link)));
@@ -130,12 +133,22 @@ __noinline __u64 step_cgroup(__u64 id, __u64 kernfs_node)
 	return len ? (__u64)parent : 0;
 }
 
+/* Goes up some steps, likewise. */
+__noinline __u64 step_cgroup_chunk(__u64 id, __u64 node)
+{
+	int i;
+
+	for (i = 0; i < PATH_CHUNK && node; i++)
+		node = step_cgroup(id, node);
+	return node;
+}
+
 static __always_inline void read_cgroup_path(struct cgroup_path *path, __u64 node)
 {
 	int i;
 
-	for (i = 0; i < PATH_DEPTH && node; i++)
-		node = step_cgroup(path->rec.id, node);
+	for (i = 0; i < PATH_DEPTH / PATH_CHUNK && node; i++)
+		node = step_cgroup_chunk(path->rec.id, node);
 	if (node)
 		path->rec.cut = 1;
 	path->complete = 1;
@@ -143,11 +156,11 @@ static __always_inline void read_cgroup_path(struct cgroup_path *path, __u64 nod
 
 /* Adds an entry for a path. Returns false if another CPU was first, or there is no
  * room. */
-static __always_inline bool add_cgroup_path(__u64 *id, void *blank, __u32 place)
+static __always_inline bool add_cgroup_path(__u64 *id, __u32 place)
 {
 	if (!take_room(TABLE_CGROUPS, place))
 		return false;
-	if (!bpf_map_update_elem(&cgroups, id, blank, BPF_NOEXIST))
+	if (!bpf_map_update_elem(&cgroups, id, zeros(), BPF_NOEXIST))
 		return true;
 	give_room(TABLE_CGROUPS, place);
 	return false;
@@ -157,16 +170,15 @@ static __always_inline bool add_cgroup_path(__u64 *id, void *blank, __u32 place)
 __noinline int hold_cgroup_path(__u64 kernfs_node, __u32 place)
 {
 	struct kernfs_node *kn = (void *)kernfs_node;
-	void *blank = zeros();
 	struct cgroup_path *path;
 	__u64 id;
 
-	if (!blank || !kn)
+	if (!kn)
 		return 0;
 	id = BPF_CORE_READ(kn, id);
 	path = find_cgroup_path(&id);
 	if (!path) {
-		bool first = add_cgroup_path(&id, blank, place);
+		bool first = add_cgroup_path(&id, place);
 
 		path = find_cgroup_path(&id);
 		if (!path) {

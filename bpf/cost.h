@@ -40,15 +40,13 @@ static __always_inline struct cost *cost_of_call(void)
 	struct inflight *call = this_call();
 	__u32 tid = this_thread();
 	struct cost *cost;
-	void *blank;
 
 	if (!call || call->net)
 		return NULL;
 	cost = bpf_map_lookup_elem(&costs, &tid);
 	if (cost && cost->rec.call_ns == call->start_ns)
 		return cost;
-	blank = zeros();
-	if (!blank || bpf_map_update_elem(&costs, &tid, blank, BPF_ANY))
+	if (bpf_map_update_elem(&costs, &tid, zeros(), BPF_ANY))
 		return NULL; /* send_cost finds that it is missing */
 	cost = bpf_map_lookup_elem(&costs, &tid);
 	if (cost)

@@ -184,25 +184,26 @@ __noinline __u64 message_size(__u64 head)
 	return fields > DBUS_FIELDS_SIZE_MAX || size > DBUS_SIZE_MAX ? 0 : size;
 }
 
-/* Walks the fields of the header for the two that decide. Their order is up to the
- * sender, and so is every length. have is how much of the message is there. Returns a
- * verdict. */
-__noinline int message_matters(__u64 head, __u64 have, __u32 to_bus)
-{
-	struct name member = {}, dest = {};
-	struct dbus_header h;
-	/* so that the verifier finds the first turn like all others */
-	__u64 member_at = untyped(NULL), dest_at = untyped(NULL);
-	__u64 off = sizeof(h), end;
-	int i, verdict;
+/* What find_names returns. Offsets are below 1 << NAME_BITS, for no message is larger. */
+#define NAME_BITS 28
+#define NAME_MASK ((1ULL << NAME_BITS) - 1)
+#define FIELDS_CUT (1ULL << (2 * NAME_BITS))
 
-	if (have < sizeof(h) || bpf_probe_read_kernel(&h, sizeof(h), (void *)head))
-		return IGNORED;
+/*
+ * Walks the fields of the header for the two that decide. Their order is up to the
+ * sender, and so is every length. have is how much of the message is there. Returns where
+ * the member begins, from bit NAME_BITS on the destination, 0 for none, and FIELDS_CUT if
+ * the header is not there whole, or was not understood.
+ */
+__noinline __u64 find_names(__u64 head, __u64 have)
+{
+	struct dbus_header h;
+	__u64 off = sizeof(h), end, names = untyped(NULL);
+	int i;
+
+	if (have > NAME_MASK || bpf_probe_read_kernel(&h, sizeof(h), (void *)head))
+		return FIELDS_CUT;
 	end = off + order(h.fields_len, h.endian);
-	if (h.type == DBUS_METHOD_RETURN || h.type == DBUS_ERROR)
-		return to_bus ? IGNORED : REPLY;
-	if (h.type != DBUS_METHOD_CALL && h.type != DBUS_SIGNAL)
-		return IGNORED;
 	for (i = 0; i < DBUS_FIELDS_MAX; i++) {
 		__u64 field;
 
@@ -212,15 +213,34 @@ __noinline int message_matters(__u64 head, __u64 have, __u32 to_bus)
 		if (!field)
 			break;
 		if (field >> FIELD_CODE == DBUS_FIELD_MEMBER)
-			member_at = off + 8;
+			names = (names & ~NAME_MASK) | (off + 8);
 		if (field >> FIELD_CODE == DBUS_FIELD_DESTINATION)
-			dest_at = off + 8;
+			names = (names & NAME_MASK) | (off + 8) << NAME_BITS;
 		off = (__u32)field;
 	}
-	if (to_bus && (off < end || end > have))
+	return off < end || end > have ? names | FIELDS_CUT : names;
+}
+
+/* Returns a verdict on a message of which have bytes are there. */
+__noinline int message_matters(__u64 head, __u64 have, __u32 to_bus)
+{
+	struct name member = {}, dest = {};
+	__u64 names, dest_at, end;
+	struct dbus_header h;
+	int verdict;
+
+	if (have < sizeof(h) || bpf_probe_read_kernel(&h, sizeof(h), (void *)head))
+		return IGNORED;
+	if (h.type == DBUS_METHOD_RETURN || h.type == DBUS_ERROR)
+		return to_bus ? IGNORED : REPLY;
+	if (h.type != DBUS_METHOD_CALL && h.type != DBUS_SIGNAL)
+		return IGNORED;
+	names = find_names(head, have);
+	if (to_bus && names & FIELDS_CUT)
 		return CALL_TO_NAME;
-	if (member_at)
-		bpf_probe_read_kernel_str(&member, sizeof(member), (void *)head + member_at);
+	dest_at = names >> NAME_BITS & NAME_MASK;
+	if (names & NAME_MASK)
+		bpf_probe_read_kernel_str(&member, sizeof(member), (void *)head + (names & NAME_MASK));
 	if (dest_at)
 		bpf_probe_read_kernel_str(&dest, sizeof(dest), (void *)head + dest_at);
 	if (h.type == DBUS_METHOD_CALL) {
@@ -231,7 +251,7 @@ __noinline int message_matters(__u64 head, __u64 have, __u32 to_bus)
 			verdict |= dest_at << DEST_SHIFT;
 		return verdict;
 	}
-	end = (end + 7) & ~7ULL;
+	end = (sizeof(h) + (__u64)order(h.fields_len, h.endian) + 7) & ~7ULL;
 	return signal_matters(&dest, &member, end + 8 <= have ? head + end : 0, to_bus);
 }
 

@@ -51,8 +51,6 @@ __noinline int may_send(__u32 place, __u32 others)
 	__u64 now = bpf_ktime_get_boot_ns(), cost = SEND_NS, until;
 	struct send_rate *rate;
 
-	if (!share)
-		return SEND_WHOLE;
 	rate = others ? &share->other_buses : &share->machines_bus;
 	if (place == PLACE_ROOT ||
 	    (share->owner.pid_ns == MACHINE_PID_NS && share->owner.uid < SYSTEM_UIDS))
@@ -98,7 +96,7 @@ __noinline int may_create(__u32 place)
 	struct share *share = share_of(place);
 	__u64 lately;
 
-	if (!share || used < size - size / 4)
+	if (used < size - size / 4)
 		return true;
 	turn_half(share, story_written());
 	lately = share->written[0] + share->written[1];
@@ -114,8 +112,6 @@ __noinline int note_written(__u32 place, __u64 since)
 	struct share *share = share_of(place);
 	__u64 now = story_written();
 
-	if (!share)
-		return 0;
 	turn_half(share, now);
 	__sync_fetch_and_add(&share->written[0], now - since);
 	return 0;

@@ -116,14 +116,61 @@ static __always_inline __u64 next_serial(__u64 now)
 	return cpu | (n ? n : 1ULL << 47 | (__u64)this_thread() << 20 | (now >> 10 & 0xfffff));
 }
 
+/* The cgroup of the creator. Whoever is not in the table holds its path for now. */
+__noinline __u64 take_creators_cgroup(__u32 known, __u32 place)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct process_key key = process_key(task);
+	struct process *p = known ? find_process(&key) : NULL;
+
+	return p ? p->cgroup : hold_cgroup(task, place);
+}
+
+/* Sends the creator and its ancestors. Returns how many found no room. */
+__noinline int publish_creator(__u32 known, __u64 cgroup)
+{
+	struct process_key key = process_key((void *)bpf_get_current_task());
+	int lost = known ? publish_lineage(key.start_ns, key.pid, RING_STORY) : 0;
+
+	publish_cgroup(cgroup, RING_STORY);
+	return lost;
+}
+
+enum follow {
+	FOLLOW_CREATOR = 1 << 0, /* what it becomes */
+	FOLLOW_CLONE = 1 << 1,	 /* its child */
+};
+
+/* Has what follows a creation be reported. This comes before the record is out, so that
+ * an exec cannot be missed. */
+__noinline int follow_creation(__u32 what, __u64 net, __u64 serial)
+{
+	struct process_key key = process_key((void *)bpf_get_current_task());
+	struct process *p = find_process(&key);
+	struct inflight *call = this_call();
+	__u32 tid = this_thread();
+
+	if (p && what & FOLLOW_CREATOR) {
+		watch(p);
+		p->enters = 1;
+	}
+	if (p && call && what & FOLLOW_CLONE) {
+		call->net = net;
+		call->serial = serial;
+		__sync_fetch_and_add(&p->cloning, 1);
+	} else {
+		bpf_map_delete_elem(&inflight, &tid); /* no child will come */
+	}
+	return 0;
+}
+
 PROBE_RESULT(create, copy_net_ns, 3, struct net *net)
 {
 	struct create_record rec;
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct net *old = net_of(task);
-	__u32 place, written;
+	__u32 known, place, written, follow = 0;
 	struct inflight *call;
-	struct process *p;
 	__u64 since;
 
 	if (net == old) /* no new one was asked for */
@@ -145,31 +192,20 @@ PROBE_RESULT(create, copy_net_ns, 3, struct net *net)
 	rec.tid = this_thread();
 	bpf_get_current_comm(rec.comm, sizeof(rec.comm));
 	rec.uid = task_uid(task);
-	p = find_or_note(task, &rec.creator);
-	if (p)
-		refresh(p, task);
-	place = place_of_task(task, p);
-	rec.cgroup = p ? p->cgroup : hold_cgroup(task, place);
+	known = meet_current();
+	place = place_of_current();
+	rec.cgroup = take_creators_cgroup(known, place);
 	since = story_written();
 	written = may_create(place);
-	if (written && p)
-		rec.ancestors_lost = publish_lineage(rec.creator.start_ns, rec.creator.pid, RING_STORY);
 	if (written)
-		publish_cgroup(rec.cgroup, RING_STORY);
-	if (!p)
+		rec.ancestors_lost = publish_creator(known, rec.cgroup);
+	if (!known)
 		release_cgroup_path(rec.cgroup);
-	/* before the record is out, so that its exec cannot be missed */
-	if (p && written && !rec.error && rec.call != CALL_CLONE) {
-		watch(p);
-		p->enters = 1;
-	}
-	if (p && call && !rec.error && rec.call != CALL_UNSHARE) {
-		call->net = (__u64)net;
-		call->serial = rec.serial;
-		__sync_fetch_and_add(&p->cloning, 1);
-	} else {
-		bpf_map_delete_elem(&inflight, &rec.tid); /* no child will come */
-	}
+	if (known && written && !rec.error && rec.call != CALL_CLONE)
+		follow |= FOLLOW_CREATOR;
+	if (known && !rec.error && rec.call != CALL_UNSHARE)
+		follow |= FOLLOW_CLONE;
+	follow_creation(follow, untyped(net), rec.serial);
 	if (!written) {
 		count_for(place, COUNT_LOST_CREATE);
 		return 0;

@@ -10,47 +10,53 @@
 
 #include "netns.h"
 
-/* The namespace that a thread is about to join, from entry to return. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1024);
-	__type(key, __u32);   /* thread */
-	__type(value, __u64); /* struct net */
-} joining SEC(".maps");
-
-PROBE_ENTRY(join, netns_install, void *nsset, struct ns_common *ns)
-{
-	__u64 net = net_with(untyped(ns));
-	__u32 tid = this_thread();
-
-	bpf_map_update_elem(&joining, &tid, &net, BPF_ANY);
-	return 0;
-}
-
-PROBE_RESULT(join, netns_install, 2, int error)
+static __always_inline int joined(void *ctx, struct ns_common *ns, int error)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	__u32 tid = this_thread();
-	__u64 *note = bpf_map_lookup_elem(&joining, &tid);
-	struct process_key key;
-	struct process *p;
-	__u64 net;
+	__u64 net = net_with(untyped(ns));
 
-	if (!note)
-		return 0;
-	net = *note;
-	bpf_map_delete_elem(&joining, &tid);
 	if (error || net == (__u64)net_of(task))
 		return 0;
 	report_leave(0);
 	if (!find_life(&net))
 		return 0;
-	key = process_key(task);
-	p = find_or_note(task, &key);
-	if (p)
-		refresh(p, task);
+	meet_current();
 	report_join(net, task, JOIN_SETNS);
 	return 0;
 }
+
+PROBE_PROGRAM(join_fexit, "fexit/netns_install", unsigned long long, joined, ctx, (void *)ctx[1], (int)ctx[2])
+
+/* The namespace that a thread is about to join, from entry to return: a kretprobe has no
+ * arguments. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);   /* thread */
+	__type(value, __u64); /* struct ns_common */
+} joining SEC(".maps");
+
+static __always_inline int begin_join(void *ctx, __u64 ns)
+{
+	__u32 tid = this_thread();
+
+	bpf_map_update_elem(&joining, &tid, &ns, BPF_ANY);
+	return 0;
+}
+
+static __always_inline int end_join(void *ctx, int error)
+{
+	__u32 tid = this_thread();
+	__u64 *note = bpf_map_lookup_elem(&joining, &tid), ns;
+
+	if (!note)
+		return 0;
+	ns = *note;
+	bpf_map_delete_elem(&joining, &tid);
+	return joined(ctx, (void *)ns, error);
+}
+
+PROBE_PROGRAM(join_kprobe, "kprobe/netns_install", struct pt_regs, begin_join, ctx, (__u64)PT_REGS_PARM2(ctx))
+PROBE_PROGRAM(join_kretprobe, "kretprobe/netns_install", struct pt_regs, end_join, ctx, (int)PT_REGS_RC(ctx))
 
 #endif

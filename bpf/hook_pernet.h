@@ -103,16 +103,15 @@ SEC("tp_btf/module_load")
 int BPF_PROG(module_comes, struct module *module)
 {
 	char name[MODULE_NAME] = {};
-	void *blank = zeros();
 	__u32 tid = this_thread();
 	struct load *load;
 
 	BPF_CORE_READ_STR_INTO(&name, module, name);
 	emit_module(name, false);
 	forget_load();
-	if (!blank || !BPF_CORE_READ(module, init))
+	if (!BPF_CORE_READ(module, init))
 		return 0;
-	if (!bpf_map_update_elem(&loads, &tid, blank, BPF_NOEXIST))
+	if (!bpf_map_update_elem(&loads, &tid, zeros(), BPF_NOEXIST))
 		__sync_fetch_and_add(&loading, 1);
 	load = bpf_map_lookup_elem(&loads, &tid);
 	if (!load) {
@@ -152,7 +151,6 @@ int BPF_PROG(module_inited)
 	__u32 tid = this_thread();
 	struct pernet_init_record *rec;
 	struct load *load;
-	struct process *p;
 	int i;
 
 	if (!loading)
@@ -167,11 +165,8 @@ int BPF_PROG(module_inited)
 	rec->by = process_key(task);
 	rec->tid = tid;
 	bpf_get_current_comm(rec->comm, sizeof(rec->comm));
-	p = find_or_note(task, &rec->by);
-	if (p) {
-		refresh(p, task);
+	if (meet_current())
 		rec->ancestors_lost = publish_lineage(rec->by.start_ns, rec->by.pid, RING_STORY);
-	}
 	for (i = 0; i < PASSES_MAX; i++) {
 		if (i >= load->passes)
 			break;

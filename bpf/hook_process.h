@@ -12,24 +12,26 @@
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
 {
-	struct process_key pkey, ckey;
+	struct process_key pkey, key;
 	struct process *p;
 	struct process c;
 
 	drop_missed_return();
 	pkey = process_key(parent);
-	ckey = process_key(child);
-	p = find_or_note(parent, &pkey);
+	p = find_or_note(&pkey);
 	if (BPF_CORE_READ(child, pid) != BPF_CORE_READ(child, tgid)) {
 		/* a thread, which may be born in a new namespace as well */
 		if (p) {
 			p->threaded = 1;
-			if (p->cloning)
-				report_child(p, child, &ckey);
+			if (p->cloning) {
+				key = process_key(child);
+				report_child(p, child, &key);
+			}
 		}
 		return 0;
 	}
 	__builtin_memset(&c, 0, sizeof(c));
+	c.key = process_key(child);
 	c.refs = 1;
 	c.version = 1;
 	if (p) {
@@ -52,7 +54,7 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	BPF_CORE_READ_STR_INTO(&c.comm, child, comm);
 	/* clone3 can put the child into another cgroup at once */
 	c.cgroup = hold_cgroup(child, c.place);
-	if (!add_process(&ckey, &c)) {
+	if (!add_process(&c)) {
 		count_for(c.place, COUNT_TABLE_FULL);
 		release_cgroup_path(c.cgroup);
 		return 0;
@@ -63,7 +65,7 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 		__sync_fetch_and_add(&p->refs, 1);
 	hold_program(&c.program);
 	if (p->cloning)
-		report_child(p, child, &ckey);
+		report_child(p, child, &c.key);
 	if (p->enters)
 		report_born_inside(parent, child);
 	return 0;
@@ -73,7 +75,7 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
 	struct process_key key = process_key(task);
-	struct process *p = find_or_note(task, &key);
+	struct process *p = find_or_note(&key);
 	__u32 tid = old_pid;
 	__u64 serial = 0;
 

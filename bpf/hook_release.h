@@ -158,7 +158,6 @@ static __always_inline void fill_releaser(struct release_record *rec, __u64 net,
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	__u32 flags = BPF_CORE_READ(task, flags);
-	struct process *p;
 
 	if (!in_task(task, stack))
 		return;
@@ -170,10 +169,8 @@ static __always_inline void fill_releaser(struct release_record *rec, __u64 net,
 	rec->by = process_key(task);
 	rec->tid = this_thread();
 	bpf_get_current_comm(rec->comm, sizeof(rec->comm));
-	p = find_or_note(task, &rec->by);
-	if (!p)
+	if (!meet_current())
 		return;
-	refresh(p, task);
 	if (flags & PF_EXITING)
 		take_end();
 	publish_lineage(rec->by.start_ns, rec->by.pid, RING_STORY);

@@ -126,26 +126,25 @@ static __always_inline void fill_record(struct bus_record *rec, struct sending *
 	rec->len = bpf_probe_read_kernel(rec->data, n, (void *)s->head) ? 0 : n;
 }
 
-/* Sends the sender, the listener, and what take_next has found. */
-__noinline int send_bus_record(__u32 of)
+/* Sends the sender, the listener, and what take_part has found. */
+__noinline int send_bus_record(__u32 of, int taken)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct sending *s = this_sending(of);
 	struct process_key key = {}, listener;
-	struct process *p = NULL;
+	__u32 unread, place, known = 0;
 	struct bus_record *rec;
-	__u32 unread, place;
 	__u64 now;
 
-	if (!s)
+	if (!s || !(taken & TAKEN_MESSAGE))
 		return 0;
 	unread = s->unread;
 	/* before 5.12 a thread of the kernel may send for somebody (io_uring) */
 	if (!(BPF_CORE_READ(task, flags) & PF_KTHREAD)) {
 		key = process_key(task);
-		p = find_or_note(task, &key);
+		known = meet_current();
 	}
-	place = place_of_task(task, p);
+	place = place_of_current();
 	switch (may_send(place, s->others)) {
 	case SEND_NOTHING:
 		return 0;
@@ -153,10 +152,8 @@ __noinline int send_bus_record(__u32 of)
 		s->unread = BUS_TOO_MANY;
 		break;
 	}
-	if (p) {
-		refresh(p, task);
+	if (known)
 		publish_lineage(key.start_ns, key.pid, RING_BUS);
-	}
 	listener = listener_of((void *)s->client);
 	if (listener.pid)
 		publish_lineage(listener.start_ns, listener.pid, RING_BUS);
@@ -207,48 +204,48 @@ __noinline int matters(__u32 of)
 	return 1;
 }
 
-/* Two calls, because the stack has no room for one within the other. */
-static __always_inline void deliver(__u32 of, int taken)
-{
-	if (taken & TAKEN_MESSAGE && matters(of))
-		send_bus_record(of);
-}
-
-/* Takes the next part, and reports it. Returns 0 if there is no more. A function of its
- * own, because older verifiers follow each way through a loop that calls functions. */
+/* Takes the next part. Returns an enum taken, with TAKEN_MESSAGE only for what is to be
+ * reported. A function of its own, because older verifiers follow each way through a loop
+ * that calls functions. */
 __noinline int take_part(__u32 of)
 {
 	int taken = take_next(of);
 
-	deliver(of, taken);
-	return taken & TAKEN_MORE;
+	return taken & TAKEN_MESSAGE && !matters(of) ? taken & ~TAKEN_MESSAGE : taken;
 }
 
-/* Reports that what there is was not read. */
+/* Reports that what there is was not read. That matters, whatever it is. */
 __noinline int refuse(__u32 of, __u32 why)
 {
-	deliver(of, stay_out(of, why));
+	send_bus_record(of, stay_out(of, why));
 	return 0;
 }
 
 /* --- the probes ----------------------------------------------------- */
 
+/* Reads the path that the socket of a bus is bound to. Returns 0 if it is none. A function
+ * of its own, as is what it is followed by: the verifier looks at it once. */
+__noinline int read_bus(__u64 address, __u32 of)
+{
+	struct sending *s = this_sending(of);
+
+	return s && is_bus((void *)address, s->path, &s->user);
+}
+
 /* What is found out about a socket that may be one end of a connection to a bus. */
 struct ends {
-	__u64 path[BUS_PATH / 8];
-	__u64 user;
 	struct unix_address *addr;
 	struct unix_sock *client;
 };
 
-static __always_inline bool is_of_bus(struct unix_sock *sk, struct ends *e)
+static __always_inline bool is_of_bus(struct unix_sock *sk, struct ends *e, __u32 of)
 {
 	e->client = sk;
 	e->addr = BPF_CORE_READ(sk, peer, addr);
-	if (is_bus(e->addr, e->path, &e->user))
+	if (may_be_bus(e->addr) && read_bus(untyped(e->addr), of))
 		return true;
 	e->addr = BPF_CORE_READ(sk, addr);
-	if (!is_bus(e->addr, e->path, &e->user))
+	if (!may_be_bus(e->addr) || !read_bus(untyped(e->addr), of))
 		return false;
 	e->client = BPF_CORE_READ(sk, peer);
 	return true;
@@ -262,44 +259,65 @@ static __always_inline struct unix_sock *unix_sender(struct sk_buff *skb)
 	return sk && BPF_CORE_READ(sk, __sk_common.skc_family) == AF_UNIX ? (void *)sk : NULL;
 }
 
-static __noinline struct sending *begin_sending(struct unix_sock *sk, struct ends *e, __u32 of)
+/* Returns 0 if whoever listens cannot be a bus. */
+__noinline int begin_sending(__u64 sock, __u64 client_sock, __u64 address, __u32 of)
 {
-	struct sock *client = (void *)e->client;
-	struct sending *s;
+	struct sock *client = (void *)client_sock;
+	struct sending *s = this_sending(of);
 
-	if (!may_listen(client, e->user))
-		return NULL;
-	s = this_sending(of);
-	if (!s)
-		return NULL;
+	if (!s || !may_listen(client, s->user))
+		return 0;
 	s->key.conn = connection_of(client);
-	s->key.from_bus = e->client != sk;
+	s->key.from_bus = client_sock != sock;
 	s->key.pad = 0;
-	s->client = (__u64)client;
-	s->bus = (__u64)e->addr;
-	__builtin_memcpy(s->path, e->path, sizeof(s->path));
-	s->peer = BPF_CORE_READ((struct sock *)sk, sk_peer_pid, numbers[0].nr);
+	s->client = client_sock;
+	s->bus = address;
+	s->peer = BPF_CORE_READ((struct sock *)sock, sk_peer_pid, numbers[0].nr);
 	s->owner = listener_owner(client);
 	s->others = !is_machines(client, s->owner);
 	s->ordinary = s->others || ordinary_user(client);
 	s->unread = BUS_READ;
 	s->fragments = s->nr_fragments = 0;
-	return s;
+	return 1;
+}
+
+/* What a program is at work on, if a socket is one end of a connection to a bus. */
+static __always_inline struct sending *sending_on(struct unix_sock *sk, __u32 of)
+{
+	struct ends e = {};
+
+	if (!is_of_bus(sk, &e, of) || !begin_sending(untyped(sk), untyped(e.client), untyped(e.addr), of))
+		return NULL;
+	return this_sending(of);
 }
 
 /* How many parts are taken of what is sent at once: fragments, messages, lines. */
 #define PARTS_MAX 96
 
+/* The verifier looks at so many. */
+#define PARTS_CHUNK 12
+
+/* Takes some parts, and reports them. Returns 0 if there is no more. */
+__noinline int take_parts(__u32 of)
+{
+	int i;
+
+	for (i = 0; i < PARTS_CHUNK; i++) {
+		int taken = take_part(of);
+
+		send_bus_record(of, taken);
+		if (!(taken & TAKEN_MORE))
+			return 0;
+	}
+	return 1;
+}
+
 static __always_inline int take_copy(struct unix_sock *sk, struct sk_buff *skb, struct iov_iter *from)
 {
 	struct msghdr *msg = (void *)from - bpf_core_field_offset(struct msghdr, msg_iter);
-	struct ends e = {};
-	struct sending *s;
+	struct sending *s = sending_on(sk, OF_COPY);
 	int i;
 
-	if (!is_of_bus(sk, &e))
-		return 0;
-	s = begin_sending(sk, &e, OF_COPY);
 	if (!s)
 		return 0;
 	s->skb = (__u64)skb;
@@ -316,8 +334,8 @@ static __always_inline int take_copy(struct unix_sock *sk, struct sk_buff *skb, 
 		s->len -= BPF_CORE_READ(skb, data_len);
 		s->nr_fragments = BPF_CORE_READ(info, nr_frags);
 	}
-	for (i = 0; i < PARTS_MAX; i++) {
-		if (!take_part(OF_COPY))
+	for (i = 0; i < PARTS_MAX / PARTS_CHUNK; i++) {
+		if (!take_parts(OF_COPY))
 			return 0;
 	}
 	if ((s->len || s->fragments < s->nr_fragments) && !s->key.from_bus)
@@ -367,7 +385,7 @@ static __always_inline int begin_copy(void *ctx, struct sk_buff *skb, struct iov
 	__u32 tid = this_thread();
 	struct ends e = {};
 
-	if (sk && is_of_bus(sk, &e))
+	if (sk && is_of_bus(sk, &e, OF_ENTRY))
 		bpf_map_update_elem(&copies, &tid, &copy, BPF_ANY);
 	return 0;
 }
@@ -393,13 +411,9 @@ PROBE_PROGRAM(sent_kretprobe, "kretprobe/skb_copy_datagram_from_iter", struct pt
  * change them until they are read. */
 static __always_inline int take_splice(struct unix_sock *sk, __u64 size)
 {
-	struct ends e = {};
-	struct sending *s;
+	struct sending *s = sending_on(sk, OF_SPLICE);
 
-	if (!is_of_bus(sk, &e) || e.client != sk)
-		return 0;
-	s = begin_sending(sk, &e, OF_SPLICE);
-	if (!s)
+	if (!s || s->key.from_bus)
 		return 0;
 	s->at = 0;
 	s->len = size;

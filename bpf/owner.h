@@ -20,8 +20,10 @@
 /* The machine's pid namespace (include/linux/proc_ns.h, PROC_PID_INIT_INO). */
 #define MACHINE_PID_NS 0xEFFFFFFCU
 
-/* User namespaces are not nested deeper (kernel/user_namespace.c, create_user_ns). */
-#define USER_NS_DEPTH 34
+/* User namespaces are not nested deeper than the product (kernel/user_namespace.c,
+ * create_user_ns). The verifier looks at one chunk only. */
+#define USER_NS_CHUNK 6
+#define USER_NS_CHUNKS 6
 
 /* The user namespace that contains one, 0 if that is right below the machine's. A function
  * of its own, so that the verifier looks at it once, and not in each turn of the loop. */
@@ -30,6 +32,21 @@ __noinline __u64 user_ns_above(__u64 user_ns)
 	struct user_namespace *ns = (void *)user_ns;
 
 	return BPF_CORE_READ(ns, level) > 1 ? (__u64)BPF_CORE_READ(ns, parent) : 0;
+}
+
+/* The outermost of a user namespace and some of those that contain it. */
+__noinline __u64 user_ns_chunk(__u64 user_ns)
+{
+	int i;
+
+	for (i = 0; i < USER_NS_CHUNK; i++) {
+		__u64 above = user_ns_above(user_ns);
+
+		if (!above)
+			break;
+		user_ns = above;
+	}
+	return user_ns;
 }
 
 /* The pid namespace right below the machine's that a task is in, NULL if it is in the
@@ -63,7 +80,7 @@ __noinline __u64 packed_owner(__u64 task_struct)
 	const struct cred *cred = BPF_CORE_READ(task, real_cred);
 	struct user_namespace *user_ns = BPF_CORE_READ(cred, user_ns);
 	struct pid_namespace *pid_ns = outermost_pid_ns(task);
-	__u64 outermost, above;
+	__u64 outermost;
 	int i;
 
 	if (pid_ns && made_by_root(pid_ns))
@@ -71,12 +88,8 @@ __noinline __u64 packed_owner(__u64 task_struct)
 	if (!BPF_CORE_READ(user_ns, level))
 		return (__u64)MACHINE_PID_NS << 32 | BPF_CORE_READ(cred, uid.val);
 	outermost = untyped(user_ns);
-	for (i = 0; i < USER_NS_DEPTH; i++) {
-		above = user_ns_above(outermost);
-		if (!above)
-			break;
-		outermost = above;
-	}
+	for (i = 0; i < USER_NS_CHUNKS; i++)
+		outermost = user_ns_chunk(outermost);
 	user_ns = (void *)outermost;
 	return (__u64)MACHINE_PID_NS << 32 | BPF_CORE_READ(user_ns, owner.val);
 }

@@ -12,6 +12,9 @@
 /* More components than this are cut and flagged. */
 #define PATH_DEPTH 32
 
+/* They are read in chunks of so many. The verifier looks at one chunk only. */
+#define PATH_CHUNK 8
+
 /*
  * Appends one component at off and returns the offset behind its NUL, or 0 if
  * it cannot be read. off must be below the buffer's bound for starts.

@@ -30,6 +30,7 @@ enum watch {
 };
 
 struct process {
+	struct process_key key; /* its own */
 	struct process_key parent;
 	struct program_key program;
 	__u64 cgroup;
@@ -70,11 +71,11 @@ static __noinline struct process *find_process(struct process_key *key)
 
 /* Adds a process to the table, and has its owner pay. Returns false if it is there
  * already, or there is no room. */
-static __always_inline bool add_process(struct process_key *key, struct process *p)
+static __always_inline bool add_process(struct process *p)
 {
 	if (!take_room(TABLE_PROCESSES, p->place))
 		return false;
-	if (!bpf_map_update_elem(&processes, key, p, BPF_NOEXIST))
+	if (!bpf_map_update_elem(&processes, &p->key, p, BPF_NOEXIST))
 		return true;
 	give_room(TABLE_PROCESSES, p->place);
 	return false;
@@ -298,24 +299,50 @@ static __always_inline bool keeps_dead(struct process *p)
 	return has_room(TABLE_PROCESSES, p->place);
 }
 
-/* Drops one hold on a process. If that was the last, or the process is not kept, drops
- * its hold on its parent, and so on up. */
+/* Holds are dropped in chunks of so many, likewise. */
+#define RELEASE_CHUNK 12
+
+/* Drops one hold on a process. If that was the last, or drop is set, drops its hold on
+ * its parent, and so on up. Returns the address of the process that is next, 0 at the
+ * end. */
+__noinline __u64 release_chunk(__u64 start_ns, __u32 pid, __u32 drop)
+{
+	struct process_key key = { .start_ns = start_ns, .pid = pid };
+	struct process *p;
+	int i;
+
+	for (i = 0; i < RELEASE_CHUNK; i++) {
+		struct process_key parent;
+
+		p = find_process(&key);
+		if (!p)
+			return 0;
+		parent = p->parent; /* changes only if it is gone */
+		if (!release_process(key.start_ns, key.pid, drop) || !parent.pid)
+			return 0;
+		drop = 0;
+		key = parent;
+	}
+	p = find_process(&key);
+	return p ? untyped(p) : 0;
+}
+
+/* Drops one hold on a process, and on whom that held. With keep, a process that its
+ * children hold stays. */
 static __always_inline void release(struct process_key key, bool keep)
 {
 	__u32 drop = !keep;
 	int i;
 
-	for (i = 0; i <= DEPTH_MAX; i++) {
-		struct process *p = find_process(&key);
-		struct process_key parent;
+	for (i = 0; i <= DEPTH_MAX / RELEASE_CHUNK; i++) {
+		__u64 next = release_chunk(key.start_ns, key.pid, drop);
 
-		if (!p)
-			break;
-		parent = p->parent; /* changes only if it is gone */
-		if (!release_process(key.start_ns, key.pid, drop) || !parent.pid)
+		/* it is there as long as it is held */
+		if (!next ||
+		    bpf_probe_read_kernel(&key, sizeof(key),
+					  (void *)next + __builtin_offsetof(struct process, key)))
 			break;
 		drop = 0;
-		key = parent;
 	}
 }
 
@@ -464,14 +491,14 @@ static __always_inline void refresh(struct process *p, struct task_struct *task)
 
 /* Describes a process whose fork was not seen. Its parent is the present one, and
  * marked as such. */
-static __always_inline void describe(struct process *p, struct task_struct *leader,
-				     struct process_key *key)
+static __always_inline void describe(struct process *p, struct task_struct *leader)
 {
 	__builtin_memset(p, 0, sizeof(*p));
+	p->key = process_key(leader);
 	p->parent = process_key(BPF_CORE_READ(leader, real_parent));
 	if (!p->parent.pid)
 		p->parent.start_ns = 0; /* the idle task is nobody's ancestor */
-	p->program.process = *key;
+	p->program.process = p->key;
 	p->refs = 1;
 	p->version = 1;
 	p->threaded = BPF_CORE_READ(leader, signal, nr_threads) > 1;
@@ -497,13 +524,13 @@ __noinline __u64 note_ancestor(__u64 task_struct, __u32 first, __u32 last)
 		return 0;
 	known = find_process(&key);
 	if (!known) {
-		describe(&p, leader, &key);
+		describe(&p, leader);
 		if (last && p.parent.pid) {
 			__builtin_memset(&p.parent, 0, sizeof(p.parent));
 			p.flags |= PROCESS_CUT;
 		}
 		p.refs += !first;
-		if (add_process(&key, &p))
+		if (add_process(&p))
 			return (__u64)BPF_CORE_READ(leader, real_parent);
 		/* another CPU was first, or there is no room */
 		release_cgroup_path(p.cgroup);
@@ -528,45 +555,70 @@ static __always_inline void note_ancestry(__u64 task)
 		task = note_ancestor(task, !i, i == ANCESTRY_MAX - 1);
 }
 
-/* Notes a process whose parent may be known. */
-__noinline int note_process(__u64 task_struct)
+/* Notes the current process if it is not known. Its parent may be. Returns 0 if there is no
+ * room. This and others are functions of their own because the verifier then looks at
+ * them once, and not for each way that leads there. */
+__noinline int note_current(void)
 {
-	struct task_struct *leader = BPF_CORE_READ((struct task_struct *)task_struct, group_leader);
-	struct process_key key = process_key(leader);
+	struct task_struct *leader = BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), group_leader);
 	struct process *parent;
 	struct process p;
 
-	describe(&p, leader, &key);
+	p.key = process_key(leader);
+	if (find_process(&p.key))
+		return 1;
+	describe(&p, leader);
 	parent = find_process(&p.parent);
 	if (!parent && p.parent.pid) {
 		__builtin_memset(&p.parent, 0, sizeof(p.parent));
 		p.flags |= PROCESS_CUT;
 	}
-	if (!add_process(&key, &p)) {
+	if (!add_process(&p)) {
 		release_cgroup_path(p.cgroup);
-		if (!find_process(&key))
-			count_for(p.place, COUNT_TABLE_FULL);
+		if (find_process(&p.key))
+			return 1;
+		count_for(p.place, COUNT_TABLE_FULL);
 		return 0;
 	}
 	if (parent)
 		__sync_fetch_and_add(&parent->refs, 1);
-	return 0;
+	return 1;
 }
 
-static __always_inline struct process *find_or_note(struct task_struct *task,
-						     struct process_key *key)
+__noinline int refresh_current(void)
 {
-	struct process *p = find_process(key);
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct process_key key = process_key(task);
+	struct process *p = find_process(&key);
+
+	if (p)
+		refresh(p, task);
+	return p != NULL;
+}
+
+/* Brings the record of the current process up to date, and makes one if there is none.
+ * Returns 0 if there is no room for one. */
+static __always_inline int meet_current(void)
+{
+	return note_current() && refresh_current();
+}
+
+/* Finds the current process, and notes it if it is not known. */
+static __always_inline struct process *find_or_note(struct process_key *current)
+{
+	struct process *p = find_process(current);
 
 	if (p)
 		return p;
-	note_process(untyped(task));
-	return find_process(key);
+	return note_current() ? find_process(current) : NULL;
 }
 
-/* The place of the owner of a task, which may not be in the table. */
-static __always_inline __u32 place_of_task(struct task_struct *task, struct process *p)
+/* The place of the owner of the current process, which may not be in the table. */
+__noinline __u32 place_of_current(void)
 {
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct process_key key = process_key(task);
+	struct process *p = find_process(&key);
 	struct owner owner;
 
 	if (p)

@@ -109,6 +109,17 @@ __noinline int step_exe(__u64 start_ns, __u32 pid, __u32 exec)
 	return len && parent != dentry;
 }
 
+/* Goes up some steps. Returns 0 at the end. */
+__noinline int step_exe_chunk(__u64 start_ns, __u32 pid, __u32 exec)
+{
+	int i;
+
+	for (i = 0; i < PATH_CHUNK; i++)
+		if (!step_exe(start_ns, pid, exec))
+			return 0;
+	return 1;
+}
+
 static __always_inline void read_argv(struct program_record *rec, struct mm_struct *mm)
 {
 	unsigned long start = BPF_CORE_READ(mm, arg_start);
@@ -150,8 +161,8 @@ static __always_inline void read_exe(struct program *program, struct program_key
 		return;
 	program->dentry = (__u64)dentry;
 	program->mnt = (__u64)vfsmnt - bpf_core_field_offset(struct mount, mnt);
-	for (i = 0; i < PATH_DEPTH; i++)
-		if (!step_exe(key->process.start_ns, key->process.pid, key->exec))
+	for (i = 0; i < PATH_DEPTH / PATH_CHUNK; i++)
+		if (!step_exe_chunk(key->process.start_ns, key->process.pid, key->exec))
 			return;
 	program->rec.flags |= PROGRAM_EXE_CUT;
 }
@@ -162,16 +173,13 @@ static __always_inline void keep_program(struct task_struct *task, struct progra
 					 __u32 place)
 {
 	struct mm_struct *mm = BPF_CORE_READ(task, mm);
-	void *blank = zeros();
 	struct program *program;
 
-	if (!blank)
-		return;
 	if (!take_room(TABLE_PROGRAMS, place)) {
 		count_for(place, COUNT_PROGRAM_FULL);
 		return;
 	}
-	if (add_program(key, blank)) {
+	if (add_program(key, zeros())) {
 		give_room(TABLE_PROGRAMS, place);
 		count_for(place, COUNT_PROGRAM_FULL);
 		return;

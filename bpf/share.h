@@ -26,7 +26,7 @@ enum place {
 	PLACE_ROOT,
 	PLACE_OTHERS,
 	PLACES_TAKEN, /* the first one for anybody */
-	PLACES = 1024,
+	PLACES = 1024, /* a power of two */
 };
 
 enum table {
@@ -52,23 +52,22 @@ struct share {
 	__u64 written[2]; /* bytes in that half, and in the one before */
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, PLACES);
-	__type(key, __u32);
-	__type(value, struct share);
-} shares SEC(".maps");
+/* A variable, not a map: the kernel replaces each lookup in a map by instructions, and
+ * copies the whole program for each. */
+struct share shares[PLACES] = {};
 
 /* How many entries each table has, set by the loader, and how many of them are used. */
 const volatile __u32 table_size[TABLES] = { 65536, 8192, 4096 };
 volatile __s64 table_used[TABLES] = {};
 
-/* In its caller: as a function it would need a stack of its own, at the end of a long
- * row of calls. */
+/* PLACES is a power of two. */
 static __always_inline struct share *share_of(__u32 place)
 {
-	return bpf_map_lookup_elem(&shares, &place);
+	__u64 i = place;
+
+	/* so that the compiler leaves the mask, by which the verifier sees a bound */
+	asm volatile("" : "+r"(i));
+	return &shares[i & (PLACES - 1)];
 }
 
 /* --- locks ---------------------------------------------------------- */
@@ -133,8 +132,6 @@ __noinline __u32 search_place(__u32 uid, __u32 pid_ns, __u32 vacant)
 		__u32 place = place_at(&owner, i);
 		struct share *share = share_of(place);
 
-		if (!share)
-			break;
 		if (vacant ? holds_nothing(share) : same_owner(&share->owner, &owner))
 			return place;
 	}
@@ -155,7 +152,7 @@ static __always_inline __u32 claim_place(__u32 uid, __u32 pid_ns)
 	if (place == PLACE_OTHERS) {
 		place = search_place(uid, pid_ns, true);
 		share = share_of(place);
-		if (share && place != PLACE_OTHERS) {
+		if (place != PLACE_OTHERS) {
 			__builtin_memset(share->lost, 0, sizeof(share->lost));
 			share->owner.uid = uid;
 			share->owner.pid_ns = pid_ns;
@@ -185,13 +182,11 @@ static __always_inline __u32 place_of(struct owner *owner)
 /* Counts what an owner is refused. */
 static __always_inline void count_for(__u32 place, __u32 which)
 {
-	struct share *share = share_of(place);
 	__u32 i = which & (COUNTERS_ROOM - 1);
 
 	asm volatile("" : "+r"(i)); /* so that the verifier sees its bound */
 	/* in this order: user space reads the sum first */
-	if (share)
-		__sync_fetch_and_add(&share->lost[i], 1);
+	__sync_fetch_and_add(&share_of(place)->lost[i], 1);
 	count(which);
 }
 
@@ -217,9 +212,7 @@ static __always_inline bool may_take(__u32 table, __u32 place, struct share *sha
 
 __noinline int has_room(__u32 table, __u32 place)
 {
-	struct share *share = share_of(place);
-
-	return share && may_take(bounded(table), place, share);
+	return may_take(bounded(table), place, share_of(place));
 }
 
 /* Takes an entry of a table for an owner. Whoever cannot put it in gives it back. */
@@ -228,7 +221,7 @@ __noinline int take_room(__u32 any_table, __u32 place)
 	__u32 table = bounded(any_table);
 	struct share *share = share_of(place);
 
-	if (!share || !may_take(table, place, share))
+	if (!may_take(table, place, share))
 		return false;
 	__sync_fetch_and_add(&share->held[table], 1);
 	__sync_fetch_and_add(&table_used[table], 1);
@@ -238,23 +231,17 @@ __noinline int take_room(__u32 any_table, __u32 place)
 __noinline int give_room(__u32 any_table, __u32 place)
 {
 	__u32 table = bounded(any_table);
-	struct share *share = share_of(place);
 
 	__sync_fetch_and_add(&table_used[table], -1);
-	if (share)
-		__sync_fetch_and_add(&share->held[table], -1);
+	__sync_fetch_and_add(&share_of(place)->held[table], -1);
 	return 0;
 }
 
 /* Moves an entry from one owner to another. It is not refused: it is there already. */
 static __always_inline void move_room(enum table table, __u32 from, __u32 to)
 {
-	struct share *old = share_of(from), *new = share_of(to);
-
-	if (old)
-		__sync_fetch_and_add(&old->held[table], -1);
-	if (new)
-		__sync_fetch_and_add(&new->held[table], 1);
+	__sync_fetch_and_add(&share_of(from)->held[table], -1);
+	__sync_fetch_and_add(&share_of(to)->held[table], 1);
 }
 
 #endif

@@ -405,6 +405,7 @@ const (
 
 type bpfProcess struct {
 	_        structs.HostLayout
+	Key      bpfProcessKey
 	Parent   bpfProcessKey
 	Program  bpfProgramKey
 	Cgroup   uint64
@@ -554,6 +555,7 @@ type bpfSending struct {
 	Key         bpfStreamKey
 	Bus         uint64
 	Path        [6]uint64
+	User        uint64
 	Client      uint64
 	Peer        uint32
 	Owner       uint32
@@ -572,8 +574,12 @@ type bpfSending struct {
 }
 
 type bpfShare struct {
-	_           structs.HostLayout
-	Owner       bpfOwner
+	_     structs.HostLayout
+	Owner struct {
+		_     structs.HostLayout
+		Uid   uint32
+		PidNs uint32
+	}
 	Held        [4]int64
 	Lost        [32]uint64
 	MachinesBus struct {
@@ -636,8 +642,6 @@ const (
 	bpfMapLives                = "lives"
 	bpfMapLoads                = "loads"
 	bpfMapLocks                = "locks"
-	bpfMapNoBytes              = "no_bytes"
-	bpfMapNoPieces             = "no_pieces"
 	bpfMapPieces               = "pieces"
 	bpfMapProcesses            = "processes"
 	bpfMapPrograms             = "programs"
@@ -646,7 +650,6 @@ const (
 	bpfMapReleases             = "releases"
 	bpfMapReportedCalls        = "reported_calls"
 	bpfMapSendings             = "sendings"
-	bpfMapShares               = "shares"
 	bpfMapStoryRecords         = "story_records"
 	bpfMapTeardowns            = "teardowns"
 	bpfMapUnfreed              = "unfreed"
@@ -678,7 +681,6 @@ const (
 	bpfProgIpvsFexit           = "ipvs_fexit"
 	bpfProgIpvsKprobe          = "ipvs_kprobe"
 	bpfProgIpvsKretprobe       = "ipvs_kretprobe"
-	bpfProgJoinFentry          = "join_fentry"
 	bpfProgJoinFexit           = "join_fexit"
 	bpfProgJoinKprobe          = "join_kprobe"
 	bpfProgJoinKretprobe       = "join_kretprobe"
@@ -739,9 +741,11 @@ const (
 	bpfVarMayMissInits         = "may_miss_inits"
 	bpfVarMayMissReturns       = "may_miss_returns"
 	bpfVarModulesRemoved       = "modules_removed"
+	bpfVarNoBytes              = "no_bytes"
 	bpfVarPageSize             = "page_size"
 	bpfVarPagesMappedAt        = "pages_mapped_at"
 	bpfVarPagesTold            = "pages_told"
+	bpfVarShares               = "shares"
 	bpfVarStopped              = "stopped"
 	bpfVarStoryHalf            = "story_half"
 	bpfVarTableSize            = "table_size"
@@ -818,7 +822,6 @@ type bpfProgramSpecs struct {
 	IpvsFexit           *ebpf.ProgramSpec `ebpf:"ipvs_fexit"`
 	IpvsKprobe          *ebpf.ProgramSpec `ebpf:"ipvs_kprobe"`
 	IpvsKretprobe       *ebpf.ProgramSpec `ebpf:"ipvs_kretprobe"`
-	JoinFentry          *ebpf.ProgramSpec `ebpf:"join_fentry"`
 	JoinFexit           *ebpf.ProgramSpec `ebpf:"join_fexit"`
 	JoinKprobe          *ebpf.ProgramSpec `ebpf:"join_kprobe"`
 	JoinKretprobe       *ebpf.ProgramSpec `ebpf:"join_kretprobe"`
@@ -890,8 +893,6 @@ type bpfMapSpecs struct {
 	Lives           *ebpf.MapSpec `ebpf:"lives"`
 	Loads           *ebpf.MapSpec `ebpf:"loads"`
 	Locks           *ebpf.MapSpec `ebpf:"locks"`
-	NoBytes         *ebpf.MapSpec `ebpf:"no_bytes"`
-	NoPieces        *ebpf.MapSpec `ebpf:"no_pieces"`
 	Pieces          *ebpf.MapSpec `ebpf:"pieces"`
 	Processes       *ebpf.MapSpec `ebpf:"processes"`
 	Programs        *ebpf.MapSpec `ebpf:"programs"`
@@ -900,7 +901,6 @@ type bpfMapSpecs struct {
 	Releases        *ebpf.MapSpec `ebpf:"releases"`
 	ReportedCalls   *ebpf.MapSpec `ebpf:"reported_calls"`
 	Sendings        *ebpf.MapSpec `ebpf:"sendings"`
-	Shares          *ebpf.MapSpec `ebpf:"shares"`
 	StoryRecords    *ebpf.MapSpec `ebpf:"story_records"`
 	Teardowns       *ebpf.MapSpec `ebpf:"teardowns"`
 	Unfreed         *ebpf.MapSpec `ebpf:"unfreed"`
@@ -922,9 +922,11 @@ type bpfVariableSpecs struct {
 	MayMissInits        *ebpf.VariableSpec `ebpf:"may_miss_inits"`
 	MayMissReturns      *ebpf.VariableSpec `ebpf:"may_miss_returns"`
 	ModulesRemoved      *ebpf.VariableSpec `ebpf:"modules_removed"`
+	NoBytes             *ebpf.VariableSpec `ebpf:"no_bytes"`
 	PageSize            *ebpf.VariableSpec `ebpf:"page_size"`
 	PagesMappedAt       *ebpf.VariableSpec `ebpf:"pages_mapped_at"`
 	PagesTold           *ebpf.VariableSpec `ebpf:"pages_told"`
+	Shares              *ebpf.VariableSpec `ebpf:"shares"`
 	Stopped             *ebpf.VariableSpec `ebpf:"stopped"`
 	StoryHalf           *ebpf.VariableSpec `ebpf:"story_half"`
 	TableSize           *ebpf.VariableSpec `ebpf:"table_size"`
@@ -968,8 +970,6 @@ type bpfMaps struct {
 	Lives           *ebpf.Map `ebpf:"lives"`
 	Loads           *ebpf.Map `ebpf:"loads"`
 	Locks           *ebpf.Map `ebpf:"locks"`
-	NoBytes         *ebpf.Map `ebpf:"no_bytes"`
-	NoPieces        *ebpf.Map `ebpf:"no_pieces"`
 	Pieces          *ebpf.Map `ebpf:"pieces"`
 	Processes       *ebpf.Map `ebpf:"processes"`
 	Programs        *ebpf.Map `ebpf:"programs"`
@@ -978,7 +978,6 @@ type bpfMaps struct {
 	Releases        *ebpf.Map `ebpf:"releases"`
 	ReportedCalls   *ebpf.Map `ebpf:"reported_calls"`
 	Sendings        *ebpf.Map `ebpf:"sendings"`
-	Shares          *ebpf.Map `ebpf:"shares"`
 	StoryRecords    *ebpf.Map `ebpf:"story_records"`
 	Teardowns       *ebpf.Map `ebpf:"teardowns"`
 	Unfreed         *ebpf.Map `ebpf:"unfreed"`
@@ -1003,8 +1002,6 @@ func (m *bpfMaps) Close() error {
 		m.Lives,
 		m.Loads,
 		m.Locks,
-		m.NoBytes,
-		m.NoPieces,
 		m.Pieces,
 		m.Processes,
 		m.Programs,
@@ -1013,7 +1010,6 @@ func (m *bpfMaps) Close() error {
 		m.Releases,
 		m.ReportedCalls,
 		m.Sendings,
-		m.Shares,
 		m.StoryRecords,
 		m.Teardowns,
 		m.Unfreed,
@@ -1036,9 +1032,11 @@ type bpfVariables struct {
 	MayMissInits        *ebpf.Variable `ebpf:"may_miss_inits"`
 	MayMissReturns      *ebpf.Variable `ebpf:"may_miss_returns"`
 	ModulesRemoved      *ebpf.Variable `ebpf:"modules_removed"`
+	NoBytes             *ebpf.Variable `ebpf:"no_bytes"`
 	PageSize            *ebpf.Variable `ebpf:"page_size"`
 	PagesMappedAt       *ebpf.Variable `ebpf:"pages_mapped_at"`
 	PagesTold           *ebpf.Variable `ebpf:"pages_told"`
+	Shares              *ebpf.Variable `ebpf:"shares"`
 	Stopped             *ebpf.Variable `ebpf:"stopped"`
 	StoryHalf           *ebpf.Variable `ebpf:"story_half"`
 	TableSize           *ebpf.Variable `ebpf:"table_size"`
@@ -1077,7 +1075,6 @@ type bpfPrograms struct {
 	IpvsFexit           *ebpf.Program `ebpf:"ipvs_fexit"`
 	IpvsKprobe          *ebpf.Program `ebpf:"ipvs_kprobe"`
 	IpvsKretprobe       *ebpf.Program `ebpf:"ipvs_kretprobe"`
-	JoinFentry          *ebpf.Program `ebpf:"join_fentry"`
 	JoinFexit           *ebpf.Program `ebpf:"join_fexit"`
 	JoinKprobe          *ebpf.Program `ebpf:"join_kprobe"`
 	JoinKretprobe       *ebpf.Program `ebpf:"join_kretprobe"`
@@ -1158,7 +1155,6 @@ func (p *bpfPrograms) Close() error {
 		p.IpvsFexit,
 		p.IpvsKprobe,
 		p.IpvsKretprobe,
-		p.JoinFentry,
 		p.JoinFexit,
 		p.JoinKprobe,
 		p.JoinKretprobe,

@@ -22,8 +22,8 @@ func TestBudget(t *testing.T) {
 	}{
 		{"none", settings{}, false, 25, 12, 8},
 		{"--no-bus", settings{}, true, 23, 10, 6},
-		{"--life, --record, --output json", settings{life: true}, false, 31, 18, 11},
-		{"--life --cost", settings{life: true, cost: true}, false, 36, 22, 12},
+		{"--life, --record, --output json", settings{life: true}, false, 30, 17, 11},
+		{"--life --cost", settings{life: true, cost: true}, false, 35, 21, 12},
 		{"--attach kprobe", settings{attach: AttachKprobe}, false, 26, 0, 0},
 		{"--life --attach kprobe", settings{life: true, attach: AttachKprobe}, false, 32, 0, 0},
 	} {

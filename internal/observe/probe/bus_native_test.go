@@ -37,7 +37,7 @@ import (
 // the order of sending.
 type heard struct {
 	reader *ringbuf.Reader
-	shares *ebpf.Map
+	shares *ebpf.Variable
 	t      *testing.T
 }
 
@@ -78,7 +78,7 @@ func hear(t *testing.T) *heard {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = reader.Close() })
-	return &heard{reader: reader, shares: coll.Maps[bpfMapShares], t: t}
+	return &heard{reader: reader, shares: coll.Variables[bpfVarShares], t: t}
 }
 
 // The kernel's verifier takes the programs on the buses, by each method.
@@ -115,9 +115,7 @@ func TestProgramsOnTheBusesLoad(t *testing.T) {
 // payForAll lets the owner of the tests send as much as if they took their time.
 func (h *heard) payForAll() {
 	h.t.Helper()
-	if err := h.shares.Put(uint32(bpfPlacePLACE_ROOT), &bpfShare{}); err != nil {
-		h.t.Fatal(err)
-	}
+	setShare(h.t, h.shares, uint32(bpfPlacePLACE_ROOT), bpfShare{})
 }
 
 // messages are what was reported until now.

@@ -219,17 +219,17 @@ func (l *lossDeltas) ofOwners(kind event.LossKind, counter bpfCounter, shares []
 
 // shares reads the table of owners, in memory that is shared with the kernel.
 func (coll *collection) shares() ([]bpfShare, error) {
-	memory, err := coll.maps[bpfMapShares].Memory()
-	if err != nil {
-		return nil, fmt.Errorf("read the table of owners: %w", err)
-	}
 	shares := make([]bpfShare, bpfPlacePLACES)
-	raw := unsafe.Slice((*byte)(unsafe.Pointer(&shares[0])), len(shares)*int(unsafe.Sizeof(shares[0])))
-	if _, err := memory.ReadAt(raw, 0); err != nil {
+	if err := coll.variables[bpfVarShares].Get(bytesOf(shares)); err != nil {
 		return nil, fmt.Errorf("read the table of owners: %w", err)
 	}
 	shares[bpfPlacePLACE_ROOT].Owner = bpfOwner{PidNs: machinePIDNamespace}
 	return shares, nil
+}
+
+// bytesOf are the bytes of shares, which have no padding.
+func bytesOf(shares []bpfShare) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(&shares[0])), len(shares)*int(unsafe.Sizeof(shares[0])))
 }
 
 // machinePIDNamespace is the inode number of the machine's pid namespace

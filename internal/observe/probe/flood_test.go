@@ -21,17 +21,11 @@ func TestASenderHasARate(t *testing.T) {
 	root := uint32(bpfPlacePLACE_ROOT)
 	var spent bpfShare
 	spent.MachinesBus.PaidNs = clock.Boot() + 10e9 // as if he had sent much more than he may
-	if err := h.shares.Put(root, &spent); err != nil {
-		t.Fatal(err)
-	}
+	setShare(t, h.shares, root, spent)
 	for i := range uint32(3) {
 		bus.send(client, server, startUnit(t, i+1, "a.service"))
 	}
-	var share bpfShare
-	if err := h.shares.Lookup(root, &share); err != nil {
-		t.Fatal(err)
-	}
-	if lost := share.Lost[bpfCounterCOUNT_LOST_BUS]; lost != 3 {
+	if lost := allShares(t, h.shares)[root].Lost[bpfCounterCOUNT_LOST_BUS]; lost != 3 {
 		t.Errorf("%d of 3 messages are counted", lost)
 	}
 	list := h.messages()
@@ -124,7 +118,24 @@ func (coll *collection) giveTo(t *testing.T, pid, place uint32, owner bpfOwner) 
 	}
 	share := bpfShare{Owner: owner}
 	share.Held[bpfTableTABLE_PROCESSES] = 1
-	if err := coll.maps[bpfMapShares].Update(unsafe.Pointer(&place), unsafe.Pointer(&share), ebpf.UpdateAny); err != nil {
+	setShare(t, coll.variables[bpfVarShares], place, share)
+}
+
+func allShares(t *testing.T, shares *ebpf.Variable) []bpfShare {
+	t.Helper()
+	all := make([]bpfShare, bpfPlacePLACES)
+	if err := shares.Get(bytesOf(all)); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// setShare sets what the owner at a place has, while nobody else changes anything.
+func setShare(t *testing.T, shares *ebpf.Variable, place uint32, share bpfShare) {
+	t.Helper()
+	all := allShares(t, shares)
+	all[place] = share
+	if err := shares.Set(bytesOf(all)); err != nil {
 		t.Fatal(err)
 	}
 }

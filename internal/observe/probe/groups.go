@@ -98,7 +98,7 @@ var groups = []group{
 		without: "when and by whom a namespace is given up is not seen",
 	},
 	{
-		probe: event.ProbeJoin, pairs: []string{"join"}, life: true,
+		probe: event.ProbeJoin, returns: []string{"join"}, life: true,
 		without: "who moves into a namespace by setns is not seen",
 	},
 	{
