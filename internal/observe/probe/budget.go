@@ -27,7 +27,7 @@ const budgetCPUs = 8
 // Budgets returns the bounds of all maps that a trace creates with its default buffer and
 // all that can be asked for, the largest first. It needs no rights.
 func Budgets() ([]Budget, error) {
-	spec, _, err := parseObject(func(string) bool { return false })
+	spec, _, err := parseObject(brief, func(string) bool { return false })
 	if err != nil {
 		return nil, err
 	}

@@ -78,7 +78,7 @@ func TestParseObject(t *testing.T) {
 	for _, set := range []settings{{}, {life: true, attach: AttachKprobe}, {life: true, cost: true}} {
 		coll := &collection{set: set, moduleProbes: newModuleProbes(groups, func(group) bool { return false })}
 		first := coll.firstChoice()
-		spec, targets, err := parseObject(func(program string) bool { return first[program] })
+		spec, targets, err := parseObject(brief, func(program string) bool { return first[program] })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,7 +109,7 @@ func TestParseObject(t *testing.T) {
 
 // A program that is not there is an error, not a program of none.
 func TestProgramThatIsNotThere(t *testing.T) {
-	spec, _, err := parseObject(func(string) bool { return false })
+	spec, _, err := parseObject(brief, func(string) bool { return false })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -92,12 +92,16 @@ func (coll *collection) loadPart(names []string) (*ebpf.Collection, error) {
 	if err != nil {
 		return nil, err
 	}
+	whole, _, err := parseObject(withLines, func(program string) bool { return slices.Contains(names, program) })
+	if err != nil {
+		return nil, err
+	}
 	spec := &ebpf.CollectionSpec{
-		Maps: coll.spec.Maps, Types: coll.spec.Types, ByteOrder: coll.spec.ByteOrder, Programs: make(map[string]*ebpf.ProgramSpec),
+		Maps: coll.spec.Maps, Types: whole.Types, ByteOrder: whole.ByteOrder, Programs: make(map[string]*ebpf.ProgramSpec),
 	}
 	for _, name := range names {
-		if spec.Programs[name], err = coll.program(name); err != nil {
-			return nil, err
+		if spec.Programs[name] = whole.Programs[name]; spec.Programs[name] == nil {
+			return nil, fmt.Errorf("there is no BPF program %s", name)
 		}
 	}
 	return ebpf.NewCollectionWithOptions(spec.Copy(), ebpf.CollectionOptions{

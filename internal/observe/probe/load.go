@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,7 +26,7 @@ import (
 // loader gives programs to the kernel. The library can do so, too, but only after
 // it has indexed all of the kernel's types, and with a BTF of its own for each
 // program; here they are relocated against the few types that they name, and
-// share one BTF.
+// share one BTF. A function that several programs call is relocated once.
 //
 // What fails here is tried again by the library, which says why.
 type loader struct {
@@ -33,6 +35,22 @@ type loader struct {
 	// described is the BTF of the programs' functions, which the verifier needs
 	// of those that it looks at by themselves.
 	described *btf.Builder
+	// prepared are the functions of all programs, by name.
+	functions map[string]*prepared
+}
+
+// prepared is a function as the kernel takes it, but for the calls in it.
+type prepared struct {
+	source asm.Instructions
+	code   []byte
+	calls  []functionCall
+	typeID btf.TypeID
+}
+
+// functionCall is one of another function.
+type functionCall struct {
+	at     int // in instructions of the kernel
+	callee string
 }
 
 // image is a program as the kernel takes it.
@@ -45,11 +63,14 @@ type image struct {
 
 // load loads programs: all of them or none.
 func (l *loader) load(specs []*ebpf.ProgramSpec) ([]*ebpf.Program, error) {
+	if err := l.prepare(specs); err != nil {
+		return nil, err
+	}
 	images := make([]*image, len(specs))
 	for i, spec := range specs {
-		im, err := l.prepare(spec)
+		im, err := l.link(spec)
 		if err != nil {
-			return nil, fmt.Errorf("prepare %s: %w", spec.Name, err)
+			return nil, fmt.Errorf("link %s: %w", spec.Name, err)
 		}
 		images[i] = im
 	}
@@ -85,41 +106,59 @@ func concurrently(n int, do func(i int)) {
 	all.Wait()
 }
 
-// prepare relocates a program and has it refer to the maps.
-func (l *loader) prepare(spec *ebpf.ProgramSpec) (*image, error) {
-	code := spec.Copy().Instructions
-	var relocations []*btf.CORERelocation
-	var relocated []*asm.Instruction
-	im := &image{spec: spec}
-	for iter := code.Iterate(); iter.Next(); {
-		if relocation := btf.CORERelocationMetadata(iter.Ins); relocation != nil {
-			relocations, relocated = append(relocations, relocation), append(relocated, iter.Ins)
-		}
-		if fn := btf.FuncMetadata(iter.Ins); fn != nil {
-			id, err := l.described.Add(fn)
-			if err != nil {
-				return nil, err
-			}
-			im.functions = binary.NativeEndian.AppendUint32(im.functions, uint32(iter.Offset))
-			im.functions = binary.NativeEndian.AppendUint32(im.functions, uint32(id))
-		}
-		if name := iter.Ins.Reference(); name != "" && iter.Ins.IsLoadFromMap() {
-			if l.maps[name] == nil {
-				return nil, fmt.Errorf("there is no map %s", name)
-			}
-			if err := iter.Ins.AssociateMap(l.maps[name]); err != nil {
-				return nil, err
+// prepare relocates all functions of programs and has them refer to the maps.
+func (l *loader) prepare(specs []*ebpf.ProgramSpec) error {
+	l.functions = make(map[string]*prepared)
+	var list []*prepared
+	for _, spec := range specs {
+		for name, source := range functionsIn(spec.Instructions) {
+			if l.functions[name] == nil {
+				l.functions[name] = &prepared{source: slices.Clone(source)}
+				list = append(list, l.functions[name])
 			}
 		}
 	}
-	if err := l.relocate(relocations, relocated, spec.ByteOrder); err != nil {
-		return nil, err
+	if err := l.relocate(list); err != nil {
+		return err
 	}
-	return im, errors.Join(im.marshal(code), im.find(l.types))
+	for _, fn := range list {
+		if err := l.encode(fn); err != nil {
+			return fmt.Errorf("prepare %s: %w", fn.source[0].Symbol(), err)
+		}
+	}
+	return nil
+}
+
+// order is that of the processors that nsblame is built for.
+var order = binary.LittleEndian
+
+// functionsIn yields the functions of a program, by name. The first one is the program's
+// own.
+func functionsIn(code asm.Instructions) iter.Seq2[string, asm.Instructions] {
+	return func(yield func(string, asm.Instructions) bool) {
+		for first, next := 0, 0; first < len(code); first = next {
+			next = first + 1
+			for next < len(code) && code[next].Symbol() == "" {
+				next++
+			}
+			if !yield(code[first].Symbol(), code[first:next]) {
+				return
+			}
+		}
+	}
 }
 
 // relocate adapts instructions to where this kernel has the members of its types.
-func (l *loader) relocate(relocations []*btf.CORERelocation, instructions []*asm.Instruction, order binary.ByteOrder) error {
+func (l *loader) relocate(list []*prepared) error {
+	var relocations []*btf.CORERelocation
+	var relocated []*asm.Instruction
+	for _, fn := range list {
+		for i := range fn.source {
+			if relocation := btf.CORERelocationMetadata(&fn.source[i]); relocation != nil {
+				relocations, relocated = append(relocations, relocation), append(relocated, &fn.source[i])
+			}
+		}
+	}
 	if len(relocations) == 0 {
 		return nil
 	}
@@ -128,20 +167,70 @@ func (l *loader) relocate(relocations []*btf.CORERelocation, instructions []*asm
 		return err
 	}
 	for i, fixup := range fixups {
-		if err := fixup.Apply(instructions[i]); err != nil {
+		if err := fixup.Apply(relocated[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (im *image) marshal(code asm.Instructions) error {
-	buf := bytes.NewBuffer(make([]byte, 0, code.Size()))
-	if err := code.Marshal(buf, im.spec.ByteOrder); err != nil {
+// encode writes a function as the kernel takes it. Calls are left for link.
+func (l *loader) encode(fn *prepared) error {
+	described := btf.FuncMetadata(&fn.source[0])
+	if described == nil {
+		return errors.New("it has no BTF")
+	}
+	var err error
+	if fn.typeID, err = l.described.Add(described); err != nil {
 		return err
 	}
-	im.code = buf.Bytes()
-	return nil
+	at := 0
+	for i := range fn.source {
+		ins := &fn.source[i]
+		name := ins.Reference()
+		switch {
+		case ins.IsFunctionCall():
+			fn.calls = append(fn.calls, functionCall{at, name})
+			*ins = ins.WithReference("")
+		case name != "" && ins.IsLoadFromMap():
+			if l.maps[name] == nil {
+				return fmt.Errorf("there is no map %s", name)
+			}
+			if err := ins.AssociateMap(l.maps[name]); err != nil {
+				return err
+			}
+		}
+		at += int(ins.Size()) / asm.InstructionSize
+	}
+	buf := bytes.NewBuffer(make([]byte, 0, fn.source.Size()))
+	err = fn.source.Marshal(buf, order)
+	fn.code = buf.Bytes()
+	return err
+}
+
+// link puts the functions of a program together.
+func (l *loader) link(spec *ebpf.ProgramSpec) (*image, error) {
+	im := &image{spec: spec, code: make([]byte, 0, spec.Instructions.Size())}
+	starts := make(map[string]int)
+	for name := range functionsIn(spec.Instructions) {
+		fn, start := l.functions[name], len(im.code)/asm.InstructionSize
+		starts[name] = start
+		im.functions = binary.NativeEndian.AppendUint32(im.functions, uint32(start))
+		im.functions = binary.NativeEndian.AppendUint32(im.functions, uint32(fn.typeID))
+		im.code = append(im.code, fn.code...)
+	}
+	for name, start := range starts {
+		for _, c := range l.functions[name].calls {
+			at := start + c.at
+			callee, ok := starts[c.callee]
+			if !ok {
+				return nil, fmt.Errorf("there is no function %s", c.callee)
+			}
+			const constant = 4 // where it is in an instruction
+			binary.NativeEndian.PutUint32(im.code[at*asm.InstructionSize+constant:], uint32(callee-at-1))
+		}
+	}
+	return im, im.find(l.types)
 }
 
 // find looks up what the program attaches to. A kprobe finds that by itself.

@@ -92,7 +92,7 @@ func newCollection(set settings) (*collection, error) {
 		moduleProbes: newModuleProbes(groups, isBuiltin),
 	}
 	first := coll.firstChoice()
-	spec, targets, err := parseObject(func(program string) bool { return first[program] })
+	spec, targets, err := parseObject(brief, func(program string) bool { return first[program] })
 	if err != nil {
 		return nil, err
 	}

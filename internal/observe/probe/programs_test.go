@@ -54,7 +54,8 @@ func BenchmarkProcessPrograms(b *testing.B) {
 }
 
 // Whoever may load a program for a kprobe need not be able to attach it. So the verifier
-// of this kernel, at least, can look at all of them.
+// of this kernel, at least, can look at all of them, as the loader and as the library
+// puts them together.
 func TestProgramsAreAccepted(t *testing.T) {
 	coll, err := newCollection(choose(Options{Life: true, Cost: true, Attach: AttachKprobe}, kernel.HierarchyUnified))
 	skipIfRefused(t, err)
@@ -65,7 +66,9 @@ func TestProgramsAreAccepted(t *testing.T) {
 		}
 		for _, choice := range coll.choices(g) {
 			if choice.module == "" && !choice.loads {
-				skipIfRefused(t, coll.load(choice.by(coll.methods(choice)[0])...))
+				names := choice.by(coll.methods(choice)[0])
+				skipIfRefused(t, coll.loadPicked(names))
+				skipIfRefused(t, coll.loadByLibrary(names))
 			}
 		}
 	}

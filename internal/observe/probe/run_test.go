@@ -20,14 +20,14 @@ import (
 // attaches to passes numbers then.
 func (coll *collection) runnable(t *testing.T, name string) *ebpf.Program {
 	t.Helper()
-	spec, err := coll.program(name)
+	whole, err := loadBpf()
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec = spec.Copy()
+	spec := whole.Programs[name]
 	spec.Type, spec.AttachType, spec.AttachTo = ebpf.RawTracepoint, ebpf.AttachNone, ""
 	loaded, err := ebpf.NewCollectionWithOptions(&ebpf.CollectionSpec{
-		Maps: coll.spec.Copy().Maps, Types: coll.spec.Types, ByteOrder: coll.spec.ByteOrder,
+		Maps: coll.spec.Copy().Maps, Types: whole.Types, ByteOrder: coll.spec.ByteOrder,
 		Programs: map[string]*ebpf.ProgramSpec{name: spec},
 	}, ebpf.CollectionOptions{MapReplacements: coll.maps})
 	skipIfRefused(t, kernel.Refused("load a program", err))
