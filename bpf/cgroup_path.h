@@ -97,8 +97,6 @@ static __always_inline struct kernfs_node *task_cgroup(struct task_struct *task)
 {
 	struct css_set *cset = BPF_CORE_READ(task, cgroups);
 
-	if (!cset)
-		return NULL;
 	if (cgroup_unified)
 		return BPF_CORE_READ(cset, dfl_cgrp, kn);
 	return (void *)systemd_v1_cgroup(untyped(cset));
@@ -223,10 +221,8 @@ static __always_inline __u64 hold_cgroup(struct task_struct *task, __u32 place)
 {
 	struct kernfs_node *kn = task_cgroup(task);
 
-	if (!kn)
-		return 0;
 	hold_cgroup_path(untyped(kn), place);
-	return BPF_CORE_READ(kn, id);
+	return BPF_CORE_READ(kn, id); /* 0 if there is none */
 }
 
 __noinline int publish_cgroup(__u64 id, enum ring ring)

@@ -76,6 +76,13 @@ static __always_inline __u64 untyped(void *pointer)
 	return number;
 }
 
+/* Zero, as a number that the verifier does not know. A value that is either this or something
+ * else that it does not know is one case for it, not two. */
+static __always_inline __u64 unknown_zero(void)
+{
+	return untyped(NULL);
+}
+
 static __always_inline __u32 this_thread(void)
 {
 	return (__u32)bpf_get_current_pid_tgid();

@@ -493,15 +493,21 @@ static __always_inline void refresh(struct process *p, struct task_struct *task)
  * marked as such. */
 static __always_inline void describe(struct process *p, struct task_struct *leader)
 {
+	__u64 start_ns, threaded = unknown_zero();
+
 	__builtin_memset(p, 0, sizeof(*p));
 	p->key = process_key(leader);
 	p->parent = process_key(BPF_CORE_READ(leader, real_parent));
+	start_ns = p->parent.start_ns;
 	if (!p->parent.pid)
-		p->parent.start_ns = 0; /* the idle task is nobody's ancestor */
+		start_ns = unknown_zero(); /* the idle task is nobody's ancestor */
+	p->parent.start_ns = start_ns;
 	p->program.process = p->key;
 	p->refs = 1;
 	p->version = 1;
-	p->threaded = BPF_CORE_READ(leader, signal, nr_threads) > 1;
+	if (BPF_CORE_READ(leader, signal, nr_threads) > 1)
+		threaded++;
+	p->threaded = threaded;
 	p->flags = PROCESS_PREEXISTING;
 	p->exec_id = exec_id(leader);
 	p->uid = task_uid(leader);
