@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/cilium/ebpf/asm"
 )
 
 // TestBudget counts what a start loads and attaches for each set of flags, with
@@ -35,6 +37,29 @@ func TestBudget(t *testing.T) {
 		if len(programs) != tc.programs || len(slow) != tc.slow || len(functions) != tc.functions {
 			t.Errorf("%s: %d programs, %d of them fentry and fexit on %d functions; the budget is %d, %d, %d:\n%q\n%q",
 				tc.flags, len(programs), len(slow), len(functions), tc.programs, tc.slow, tc.functions, programs, functions)
+		}
+	}
+}
+
+// TestSizeBudget bounds what makes programs expensive to load. For each lookup in a map
+// the kernel copies the whole program, and it looks at each instruction (docs/benchmarks.md).
+// A function that only finds an entry is one lookup, however often it is called.
+func TestSizeBudget(t *testing.T) {
+	const lookups, instructions = 13, 5900
+	spec, err := loadBpf()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, p := range spec.Programs {
+		found := 0
+		for _, ins := range p.Instructions {
+			if ins.IsBuiltinCall() && ins.Constant == int64(asm.FnMapLookupElem) {
+				found++
+			}
+		}
+		if found > lookups || len(p.Instructions) > instructions {
+			t.Errorf("%s has %d lookups in maps and %d instructions; the budget is %d and %d",
+				name, found, len(p.Instructions), lookups, instructions)
 		}
 	}
 }
