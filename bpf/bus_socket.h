@@ -100,27 +100,14 @@ static __always_inline bool may_listen(struct sock *client, __u64 user)
 	return !uid || uid == user || BPF_CORE_READ(cred, user_ns, level) > 0;
 }
 
-/* How deep user namespaces are nested at most (kernel/user_namespace.c). */
-#define USER_NAMESPACES_MAX 33
-
 /* The user who answers for the listener: the owner of the outermost user namespace
  * that it was in, else itself. */
 static __always_inline __u32 listener_owner(struct sock *client)
 {
 	const struct cred *cred = BPF_CORE_READ(client, sk_peer_cred);
 	struct user_namespace *ns = BPF_CORE_READ(cred, user_ns);
-	int i;
 
-	for (i = 0; i < USER_NAMESPACES_MAX; i++) {
-		int level = BPF_CORE_READ(ns, level);
-
-		if (level <= 0)
-			break;
-		if (level == 1)
-			return BPF_CORE_READ(ns, owner.val);
-		ns = BPF_CORE_READ(ns, parent);
-	}
-	return BPF_CORE_READ(cred, euid.val);
+	return BPF_CORE_READ(ns, level) > 0 ? owner_of_outermost(untyped(ns)) : BPF_CORE_READ(cred, euid.val);
 }
 
 /* True if the listener is the machine's root, outside of any container: its service

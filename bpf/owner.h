@@ -49,6 +49,16 @@ __noinline __u64 user_ns_chunk(__u64 user_ns)
 	return user_ns;
 }
 
+/* Whoever has made the outermost user namespace around one. */
+static __always_inline __u32 owner_of_outermost(__u64 user_ns)
+{
+	int i;
+
+	for (i = 0; i < USER_NS_CHUNKS; i++)
+		user_ns = user_ns_chunk(user_ns);
+	return BPF_CORE_READ((struct user_namespace *)user_ns, owner.val);
+}
+
 /* The pid namespace right below the machine's that a task is in, NULL if it is in the
  * machine's own. The array ends with the task's own namespace. */
 static __always_inline struct pid_namespace *outermost_pid_ns(struct task_struct *task)
@@ -80,18 +90,12 @@ __noinline __u64 packed_owner(__u64 task_struct)
 	const struct cred *cred = BPF_CORE_READ(task, real_cred);
 	struct user_namespace *user_ns = BPF_CORE_READ(cred, user_ns);
 	struct pid_namespace *pid_ns = outermost_pid_ns(task);
-	__u64 outermost;
-	int i;
 
 	if (pid_ns && made_by_root(pid_ns))
 		return (__u64)BPF_CORE_READ(pid_ns, ns.inum) << 32;
 	if (!BPF_CORE_READ(user_ns, level))
 		return (__u64)MACHINE_PID_NS << 32 | BPF_CORE_READ(cred, uid.val);
-	outermost = untyped(user_ns);
-	for (i = 0; i < USER_NS_CHUNKS; i++)
-		outermost = user_ns_chunk(outermost);
-	user_ns = (void *)outermost;
-	return (__u64)MACHINE_PID_NS << 32 | BPF_CORE_READ(user_ns, owner.val);
+	return (__u64)MACHINE_PID_NS << 32 | owner_of_outermost(untyped(user_ns));
 }
 
 static __always_inline struct owner owner_of(struct task_struct *task)
