@@ -18,7 +18,7 @@ func TestHistories(t *testing.T) {
 		t.Error("falls short: ", short)
 	}
 	for _, f := range failures {
-		t.Errorf("seed %d: %s\n%s", f.Seed, f.key, f.Text)
+		t.Errorf("seed %d: %s\n%s", f.Seed, f.Key, f.Text)
 	}
 }
 

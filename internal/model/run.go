@@ -160,7 +160,8 @@ type Failure struct {
 	Seed uint64
 	Plan *Plan
 	Text string
-	key  string
+	// Key names its kind.
+	Key string
 }
 
 // Run carries out the histories of seeds, from first on, and returns the first
@@ -179,7 +180,7 @@ func Run(first, n uint64, most int) (*Tally, []Failure) {
 		}
 		seen[key] = true
 		small := shrink(p, w, key)
-		failures = append(failures, Failure{Seed: seed, Plan: small, Text: carryOut(small, w).story(key), key: key})
+		failures = append(failures, Failure{Seed: seed, Plan: small, Text: carryOut(small, w).story(key), Key: key})
 	}
 	return t, failures
 }
@@ -235,11 +236,11 @@ func Missed(first, n uint64, most int) []Failure {
 			}
 			seen[key] = true
 			small := shrink(p, w, key)
-			list = append(list, Failure{Seed: seed, Plan: small, Text: carryOut(small, w).story(key), key: key})
+			list = append(list, Failure{Seed: seed, Plan: small, Text: carryOut(small, w).story(key), Key: key})
 		}
 	}
 	return list
 }
 
 // Print writes a failure as a story.
-func (f *Failure) Print(w io.Writer) { fmt.Fprintf(w, "--- seed %d: %s\n%s\n", f.Seed, f.key, f.Text) }
+func (f *Failure) Print(w io.Writer) { fmt.Fprintf(w, "--- seed %d: %s\n%s\n", f.Seed, f.Key, f.Text) }

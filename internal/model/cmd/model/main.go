@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -23,35 +25,37 @@ func main() {
 	os.Exit(run(*n, *seed, *workers, *most, *missed))
 }
 
+// chunk is how many histories a worker takes at a time. What failed of them is printed at
+// once.
+const chunk = 50_000
+
+// moreGarbage has the collector run less often: histories are small, and soon garbage.
+const moreGarbage = 800
+
 func run(n, seed uint64, workers, most, missed int) int {
+	debug.SetGCPercent(moreGarbage)
 	began := time.Now()
-	total := model.NewTally()
-	var failures []model.Failure
-	var mu sync.Mutex
+	r := &results{total: model.NewTally(), shown: make(map[string]bool), most: most}
+	var next atomic.Uint64
 	var wg sync.WaitGroup
-	share := n / uint64(workers)
-	for i := range uint64(workers) {
-		count := share
-		if i == uint64(workers)-1 {
-			count = n - share*i
-		}
+	for range workers {
 		wg.Go(func() {
-			t, f := model.Run(seed+i*share, count, most)
-			mu.Lock()
-			defer mu.Unlock()
-			total.Add(t)
-			failures = append(failures, f...)
+			for {
+				from := next.Add(chunk) - chunk
+				if from >= n {
+					return
+				}
+				r.add(model.Run(seed+from, min(chunk, n-from), most))
+			}
 		})
 	}
 	wg.Wait()
-	for i := range failures[:min(len(failures), most)] {
-		failures[i].Print(os.Stdout)
-	}
 	if missed > 0 {
 		for _, f := range model.Missed(seed, n, missed) {
 			f.Print(os.Stdout)
 		}
 	}
+	total := r.total
 	fmt.Print(total.Seeds())
 	fmt.Printf("%s, in %.1f s, %.0f histories a second and core\n", total.Details(), time.Since(began).Seconds(), float64(n)/used().Seconds())
 	short := total.Short()
@@ -59,10 +63,32 @@ func run(n, seed uint64, workers, most, missed int) int {
 		fmt.Println("falls short:", short)
 	}
 	fmt.Println(total)
-	if len(failures) > 0 || short != "" {
+	if len(total.Failed) > 0 || short != "" {
 		return 1
 	}
 	return 0
+}
+
+// results are those of all workers.
+type results struct {
+	mu    sync.Mutex
+	total *model.Tally
+	// shown are the kinds of failures that were printed, of which there are most at most.
+	shown map[string]bool
+	most  int
+}
+
+// add takes in the results of a chunk.
+func (r *results) add(t *model.Tally, failures []model.Failure) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.total.Add(t)
+	for i := range failures {
+		if f := &failures[i]; !r.shown[f.Key] && len(r.shown) < r.most {
+			r.shown[f.Key] = true
+			f.Print(os.Stdout)
+		}
+	}
 }
 
 // used is the time of processors that was used: there may be others on the machine.
