@@ -115,10 +115,10 @@ func (s *solver) requestsFor(f *facts) {
 	began, stopped := f.began(), f.stopped()
 	list, dismissed, early := s.requestsNaming(f, f.names())
 	dismissed = slices.DeleteFunc(dismissed, func(q *request.Request) bool {
-		return s.requests.DealtWith(q, f.unit, began, stopped) == request.Certain
+		return s.requests.DealtWith(q, f.names(), began, stopped) == request.Certain
 	})
 	list = slices.DeleteFunc(list, func(q *request.Request) bool {
-		dealt := s.requests.DealtWith(q, f.unit, began, stopped)
+		dealt := s.requests.DealtWith(q, f.names(), began, stopped)
 		if dealt == request.Presumed {
 			dismissed = append(dismissed, q)
 		}
@@ -268,7 +268,7 @@ func (s *solver) askedBy(f *facts, at uint64) bool {
 	stopped := f.stopped()
 	return slices.ContainsFunc(s.requests.Of(f.owner, f.names(), 0, at), func(q *request.Request) bool {
 		mayMatter := q.At > f.before.at || q.MayWait(at) || q.Restarts() && q.At+maxTogetherNS > f.before.at || s.requests.MayHaveBegunAnew(q, f.unit, f.began())
-		return mayMatter && s.requests.DealtWith(q, f.unit, f.first.StartNS, stopped) != request.Certain
+		return mayMatter && s.requests.DealtWith(q, f.names(), f.first.StartNS, stopped) != request.Certain
 	})
 }
 

@@ -720,3 +720,22 @@ func TestAStrangerIsGivenTheJob(t *testing.T) {
 		}
 	}
 }
+
+// Of two requests without an answer either may have had the first job, and the other one the
+// next.
+func TestTwoSilentRequestsAndTwoJobs(t *testing.T) {
+	s := tell(t)
+	s.caller(40, "busctl")
+	s.caller(41, "busctl")
+	s.ask(40, private, silently(job("StartUnit", "foo.service")))
+	s.ask(41, private, silently(job("RestartUnit", "foo.service")))
+	n := s.newJob("foo.service")
+	s.says(30, "JobRemoved", n, "foo.service", "done")
+	s.newJob("foo.service")
+	s.units["foo.socket"] = event.UnitState{Name: "foo.socket", SubState: "running", StateChangeUS: (s.now + 50) * 1000}
+	u := foo()
+	u.TriggeredBy = []string{"foo.socket"}
+	s.runs(u)
+	s.service(42, "foo.service")
+	s.want("unknown (unknown): job_was_there foo.service pid 40")
+}

@@ -57,9 +57,9 @@ type channel interface {
 	// channel alone, so that no other one needs to see it.
 	take(m *message) bool
 	// dealtWith reports whether what was seen shows that a request for a unit was dealt
-	// with before a time. stopped is when a job to stop the unit can have made it
+	// with before a time. names are the unit's, its own first. stopped is when a job to stop the unit can have made it
 	// inactive, 0 if none can.
-	dealtWith(q *Request, unit string, before, stopped uint64) Dealt
+	dealtWith(q *Request, names []string, before, stopped uint64) Dealt
 	// forget drops what was seen.
 	forget()
 }

@@ -515,7 +515,7 @@ func (r *Request) competeWith(others []*call) {
 
 // dealtWith reports whether the bus gave up on the request before a time. What the
 // manager refused never had an effect, also if that is heard only after the fork.
-func (a *activation) dealtWith(q *Request, _ string, before, _ uint64) Dealt {
+func (a *activation) dealtWith(q *Request, _ []string, before, _ uint64) Dealt {
 	if q.refused || q.failed != 0 && q.failed < before {
 		return Certain
 	}

@@ -345,24 +345,24 @@ func (s *systemd) announced(owner Owner, unit string, at uint64) []*Job {
 // dealtWith reports whether the request's job was over before a time. Where its job is
 // not known, it reports whether any job of the unit was, which was not there only to be
 // cancelled by the request.
-func (s *systemd) dealtWith(q *Request, unit string, before, stopped uint64) Dealt {
+func (s *systemd) dealtWith(q *Request, names []string, before, stopped uint64) Dealt {
 	dealt := NotDealt
-	for _, j := range s.of(q.Owner, unit) {
+	for _, j := range s.of(q.Owner, names[0]) {
 		switch {
 		case j.over <= q.At || j.over >= before:
 		case q.jobID == j.id:
 			return Certain
 		case q.jobID == 0 && !q.canBeAnswered() && !j.gaveWayTo(q, stopped):
-			dealt = max(dealt, s.had(q, j))
+			dealt = max(dealt, s.had(q, j, names))
 		}
 	}
 	return dealt
 }
 
 // had tells how certain it is that a request without an answer had a job by the end of
-// that. The manager may have read it later, if the job was there before it or was made for
-// another request, or have granted it when somebody had given a password.
-func (s *systemd) had(q *Request, j *Job) Dealt {
+// that. The manager may have read it later, if the job was there before it or may have been
+// made for another request, or have granted it when somebody had given a password.
+func (s *systemd) had(q *Request, j *Job, names []string) Dealt {
 	switch {
 	case !q.isTrusted():
 		return Presumed
@@ -370,8 +370,22 @@ func (s *systemd) had(q *Request, j *Job) Dealt {
 		return Certain
 	case j.announced < q.At || j.result == "canceled" || s.wasGiven(j, q.Owner) || s.mayDoNothing(q.Owner, j):
 		return Presumed
+	case s.madeForAnother(j, q, names):
+		return Presumed
 	}
 	return Certain
+}
+
+// madeForAnother reports whether a job may have been made for another request for the unit
+// than one, which has no answer either, and had no job before that one was made. A bus asks
+// for an activation only when the one before is over.
+func (s *systemd) madeForAnother(j *Job, than *Request, names []string) bool {
+	list := s.tracker.Of(than.Owner, names, j.announced-min(j.announced, maxFlightNS), j.announced)
+	return slices.ContainsFunc(list, func(r *Request) bool {
+		hadOne := func(other *Job) bool { return other.announced >= r.At && other.announced < than.At }
+		return r != than && r.jobID == 0 && r.isTrusted() && !(r.Activation && than.Activation) &&
+			!slices.ContainsFunc(s.of(than.Owner, names[0]), hadOne)
+	})
 }
 
 // wasGiven reports whether a call was answered with a job, but one to restart what runs.

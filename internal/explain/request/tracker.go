@@ -131,12 +131,12 @@ func (t *Tracker) Of(owner Owner, names []string, after, until uint64) []*Reques
 	return slices.DeleteFunc(list, func(r *Request) bool { return !t.goesToManager(r) })
 }
 
-// DealtWith reports whether a request for a unit was dealt with before a time. stopped
-// is when a job to stop the unit can have made it inactive, 0 if none can.
-func (t *Tracker) DealtWith(q *Request, unit string, before, stopped uint64) Dealt {
+// DealtWith reports whether a request for a unit was dealt with before a time. names are
+// the unit's, its own first. stopped is when a job to stop the unit can have made it inactive, 0 if none can.
+func (t *Tracker) DealtWith(q *Request, names []string, before, stopped uint64) Dealt {
 	dealt := NotDealt
 	for _, c := range t.channels {
-		dealt = max(dealt, c.dealtWith(q, unit, before, stopped))
+		dealt = max(dealt, c.dealtWith(q, names, before, stopped))
 	}
 	return dealt
 }

@@ -31,7 +31,7 @@ func (l *listener) take(m *message) bool {
 	return m.dbus.Serial >= l.from
 }
 
-func (l *listener) dealtWith(q *Request, _ string, before, _ uint64) Dealt {
+func (l *listener) dealtWith(q *Request, _ []string, before, _ uint64) Dealt {
 	if q.sent.serial >= l.from && q.At < before {
 		return Certain
 	}
@@ -59,7 +59,7 @@ func TestFurtherChannels(t *testing.T) {
 		t.Errorf("the second channel saw %v", got)
 	}
 	for serial, want := range map[uint32]Dealt{1: NotDealt, 5: Certain} {
-		if got := tr.DealtWith(&Request{sent: messageID{serial: serial}}, "", 1, 0); got != want {
+		if got := tr.DealtWith(&Request{sent: messageID{serial: serial}}, nil, 1, 0); got != want {
 			t.Errorf("request %d: %v", serial, got)
 		}
 	}
