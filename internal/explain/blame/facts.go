@@ -110,6 +110,11 @@ func (f *facts) began() uint64 {
 	return f.at
 }
 
+// beginning is what the requests for the unit are held against.
+func (f *facts) beginning() request.Beginning {
+	return request.Beginning{At: f.began(), Before: f.before.began(), Ended: f.window.ended, Over: f.window.over}
+}
+
 // requestsFor finds the requests to start the unit that can have begun the run.
 func (s *solver) requestsFor(f *facts) {
 	began, stopped := f.began(), f.stopped()
@@ -125,7 +130,7 @@ func (s *solver) requestsFor(f *facts) {
 		return dealt != request.NotDealt
 	})
 	s.resolveCallers(f, list)
-	beginning := request.Beginning{At: began, Before: f.before.began(), Ended: f.window.ended, Over: f.window.over}
+	beginning := f.beginning()
 	f.requests = s.requests.Effects(f.owner, f.unit, list, beginning)
 	for i := range f.requests {
 		f.requests[i].Early = early

@@ -739,3 +739,41 @@ func TestTwoSilentRequestsAndTwoJobs(t *testing.T) {
 	s.service(42, "foo.service")
 	s.want("unknown (unknown): job_was_there foo.service pid 40")
 }
+
+// The job of the other unit, and that of this one which was made with it, were over long
+// before a timer began the run.
+func TestARequestForAnotherUnitWhoseJobsAreOver(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		own   bool // the end of the unit's own job is heard
+		timer bool
+		want  string
+	}{
+		{"its job is over", true, true, "timer front.timer (manager)"},
+		{"only the other unit's job is over", false, true, "unknown (unknown): trigger_or_request back.service front.timer pid 41"},
+		{"no timer has elapsed", false, false, "command 41 cron.service (manager)"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := tell(t)
+			back := event.UnitState{Name: "back.service", Type: "simple", PrivateNetwork: true, Dependents: []event.UnitDependent{{Name: "front.service", Dependency: "WantedBy"}}}
+			s.units["front.service"] = event.UnitState{Name: "front.service", Type: "simple", TriggeredBy: []string{"front.timer"}}
+			s.caller(41, "systemctl", "restart", "front")
+			n := s.newJobFor(s.ask(41, private, job("RestartUnit", "front.service")), "front.service")
+			if tt.own {
+				s.says(41, "JobNew", n+1, "back.service")
+				s.says(41, "JobRemoved", n+1, "back.service", "done")
+			}
+			back.InactiveEnterUS = s.now * 1000
+			s.says(41, "JobRemoved", n, "front.service", "done")
+			s.now += 500
+			front := event.UnitState{Name: "front.timer", SubState: "waiting"}
+			if tt.timer {
+				front.LastTriggerUS = s.now * 1000
+			}
+			s.units["front.timer"] = front
+			s.runs(back)
+			s.service(42, "back.service")
+			s.want(tt.want)
+		})
+	}
+}

@@ -53,7 +53,7 @@ func (s *solver) timerOr(f *facts, e *request.Effect) (name string, v verdict) {
 	if found != yes {
 		return "", found
 	}
-	return s.elapsedTimer(f, &other.Unit.Unit, e.Since())
+	return s.elapsedTimer(f, &other.Unit.Unit, sinceOf(e))
 }
 
 // requestThrough is the latest request for another unit that can have brought this one
@@ -66,7 +66,7 @@ func (s *solver) requestThrough(f *facts) *request.Effect {
 	var others []request.Effect
 	for _, d := range f.bringing() {
 		named, _, _ := s.requestsNaming(f, []string{d.Name})
-		list := s.requests.EffectsThrough(f.owner, d.Name, f.unit, named, f.began())
+		list := s.requests.EffectsThrough(f.owner, d.Name, f.unit, named, f.beginning())
 		for i := range list {
 			e := &list[i]
 			if d.Dependency == partOf && !e.Restarts() {

@@ -69,10 +69,7 @@ func (s *solver) otherCause(f *facts, e *request.Effect) (finding.Reason, verdic
 	if pid := s.requests.CallerBefore(e.Request); pid != 0 {
 		return finding.Reason{Code: finding.ReasonOtherAsked, BusName: e.BusName, PID: pid}, no
 	}
-	since := e.Since()
-	if e.MayBeOver {
-		since = 0
-	}
+	since := sinceOf(e)
 	if d := s.requestThrough(f); d != nil && d.Request != e.Request && d.Sign.Shows() && (since == 0 || since >= d.Since()) {
 		return finding.Reason{Code: finding.ReasonOtherAsked, Unit: f.unit, PID: d.PID()}, no
 	}
@@ -92,6 +89,15 @@ func (s *solver) otherCause(f *facts, e *request.Effect) (finding.Reason, verdic
 		return finding.Reason{}, v
 	}
 	return triggerOr(f, timer, e), no
+}
+
+// sinceOf is since when the job of a request is known to be there until a run begins, 0 if it
+// may be over by then.
+func sinceOf(e *request.Effect) uint64 {
+	if e.MayBeOver {
+		return 0
+	}
+	return e.Since()
 }
 
 // unclearTrigger is a unit that may have begun the run before somebody asked for it, where

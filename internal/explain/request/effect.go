@@ -109,15 +109,29 @@ func (j *Job) endUnheard(run Beginning) bool {
 // EffectsThrough judges the requests for another unit that may have brought up a unit,
 // which depends on it. The jobs for both are made at once, and either may be over first
 // (src/core/transaction.c, transaction_activate_jobs).
-func (t *Tracker) EffectsThrough(owner Owner, other, unit string, list []*Request, begun uint64) []Effect {
-	own := t.jobs.there(owner, unit, begun)
-	all := effects(t.jobs.announced(owner, other, begun), list, begun, 0, 0)
-	return slices.DeleteFunc(all, func(e Effect) bool {
-		madeWith := func(j *Job) bool {
-			return j.announced >= e.At && (e.Job == nil || j.announced <= e.Job.announced+maxFlightNS && (e.Job.over == 0 || j.announced <= e.Job.over))
+func (t *Tracker) EffectsThrough(owner Owner, other, unit string, list []*Request, run Beginning) []Effect {
+	own := t.jobs.there(owner, unit, run.At)
+	all := effects(t.jobs.announced(owner, other, run.At), list, run.At, 0, 0)
+	all = slices.DeleteFunc(all, func(e Effect) bool {
+		switch {
+		case e.Sign == Joined:
+			return true
+		case len(own) > 0:
+			return !slices.ContainsFunc(own, e.madeWith)
 		}
-		return e.Sign == Joined || len(own) > 0 && !slices.ContainsFunc(own, madeWith)
+		return slices.ContainsFunc(t.jobs.of(owner, unit), func(j *Job) bool { return e.madeWith(j) && j.over != 0 && j.over < run.At })
 	})
+	for i := range all {
+		e := &all[i]
+		e.MayBeOver = e.Job != nil && (e.Job.over != 0 && e.Job.over < run.At || e.Job.endUnheard(Beginning{At: run.At, Ended: run.Ended, Over: run.Over}))
+	}
+	return all
+}
+
+// madeWith reports whether a job of a unit may have been made with that of the request for
+// another one.
+func (e *Effect) madeWith(j *Job) bool {
+	return j.announced >= e.At && (e.Job == nil || j.announced <= e.Job.announced+maxFlightNS && (e.Job.over == 0 || j.announced <= e.Job.over))
 }
 
 func effects(jobs []*Job, list []*Request, begun, before, ended uint64) []Effect {
