@@ -115,6 +115,21 @@ func (f *facts) beginning() request.Beginning {
 	return request.Beginning{At: f.began(), Before: f.before.began(), Ended: f.window.ended, Over: f.window.over}
 }
 
+// restartedJob is a request that may have had the job that began the run begin anew, nil if
+// there is none. Then another run was ended for it.
+func (f *facts) restartedJob() *request.Effect {
+	for _, list := range [][]request.Effect{f.requests, f.dismissed} {
+		for i := range list {
+			e := &list[i]
+			endKnown := f.window.exact && !f.window.over
+			if e.MayHaveBegunAnew() && !(endKnown && f.window.ended < e.Since()) {
+				return e
+			}
+		}
+	}
+	return nil
+}
+
 // requestsFor finds the requests to start the unit that can have begun the run.
 func (s *solver) requestsFor(f *facts) {
 	began, stopped := f.began(), f.stopped()

@@ -721,25 +721,6 @@ func TestAStrangerIsGivenTheJob(t *testing.T) {
 	}
 }
 
-// Of two requests without an answer either may have had the first job, and the other one the
-// next.
-func TestTwoSilentRequestsAndTwoJobs(t *testing.T) {
-	s := tell(t)
-	s.caller(40, "busctl")
-	s.caller(41, "busctl")
-	s.ask(40, private, silently(job("StartUnit", "foo.service")))
-	s.ask(41, private, silently(job("RestartUnit", "foo.service")))
-	n := s.newJob("foo.service")
-	s.says(30, "JobRemoved", n, "foo.service", "done")
-	s.newJob("foo.service")
-	s.units["foo.socket"] = event.UnitState{Name: "foo.socket", SubState: "running", StateChangeUS: (s.now + 50) * 1000}
-	u := foo()
-	u.TriggeredBy = []string{"foo.socket"}
-	s.runs(u)
-	s.service(42, "foo.service")
-	s.want("unknown (unknown): job_was_there foo.service pid 40")
-}
-
 // The job of the other unit, and that of this one which was made with it, were over long
 // before a timer began the run.
 func TestARequestForAnotherUnitWhoseJobsAreOver(t *testing.T) {
@@ -776,4 +757,63 @@ func TestARequestForAnotherUnitWhoseJobsAreOver(t *testing.T) {
 			s.want(tt.want)
 		})
 	}
+}
+
+// A restart without an answer that found the job of a timer, or of the boot, may have had
+// that begin anew. Only the end of a run before this one would show that.
+func TestASilentRestartOfWhatSomethingElseBegan(t *testing.T) {
+	for _, tt := range []struct {
+		name        string
+		boot, ended bool
+		want        string
+	}{
+		{"a timer", false, false, "timer foo.timer (manager)"},
+		{"a timer, and a run has ended", false, true, "timer foo.timer (inferred): trigger_or_request foo.service foo.timer pid 41"},
+		{"the boot", true, false, "boot foo.service (manager)"},
+		{"the boot, and a run has ended", true, true, "boot foo.service (inferred): other_asked foo.service pid 41"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := tell(t)
+			s.caller(41, "busctl")
+			u := foo()
+			if tt.boot {
+				s.boot = event.ManagerBoot{UserspaceUS: 1}
+			} else {
+				u.TriggeredBy = []string{"foo.timer"}
+				s.units["foo.timer"] = event.UnitState{Name: "foo.timer", SubState: "waiting", LastTriggerUS: s.now*1000 + 500}
+			}
+			s.newJob("foo.service")
+			s.ask(41, private, silently(job("RestartUnit", "foo.service")))
+			s.runs(u)
+			s.mute = true
+			s.service(42, "foo.service")
+			if tt.ended {
+				u = s.units["foo.service"]
+				u.InactiveEnterUS = s.now * 1000
+				s.units["foo.service"] = u
+			}
+			s.mute = false
+			s.collect()
+			s.want(tt.want)
+		})
+	}
+}
+
+// Of two requests without an answer either may have had the first job, and the other one the
+// next.
+func TestTwoSilentRequestsAndTwoJobs(t *testing.T) {
+	s := tell(t)
+	s.caller(40, "busctl")
+	s.caller(41, "busctl")
+	s.ask(40, private, silently(job("StartUnit", "foo.service")))
+	s.ask(41, private, silently(job("RestartUnit", "foo.service")))
+	n := s.newJob("foo.service")
+	s.says(30, "JobRemoved", n, "foo.service", "done")
+	s.newJob("foo.service")
+	s.units["foo.socket"] = event.UnitState{Name: "foo.socket", SubState: "running", StateChangeUS: (s.now + 50) * 1000}
+	u := foo()
+	u.TriggeredBy = []string{"foo.socket"}
+	s.runs(u)
+	s.service(42, "foo.service")
+	s.want("unknown (unknown): job_was_there foo.service pid 40")
 }

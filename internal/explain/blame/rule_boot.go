@@ -52,6 +52,9 @@ func (s *solver) notByBoot(f *facts) (finding.Reason, verdict) {
 	if e := s.mayBe(f); e != nil {
 		return finding.Reason{Code: finding.ReasonOtherAsked, Unit: f.unit, PID: e.PID()}, no
 	}
+	if e := f.restartedJob(); e != nil {
+		return finding.Reason{Code: finding.ReasonOtherAsked, Unit: f.unit, PID: e.PID()}, no
+	}
 	if e := waiting(f); e != nil {
 		return finding.Reason{Code: finding.ReasonOtherAsked, Unit: f.unit, PID: e.PID()}, no
 	}

@@ -64,6 +64,10 @@ func (s *solver) restartOrRequest(f *facts) verdict {
 		}
 		return s.restart(f, doubt)
 	}
+	if e := f.restartedJob(); e != nil {
+		doubt.PID = e.PID()
+		return s.restart(f, doubt)
+	}
 	whose := request.Granted
 	if count == rose {
 		whose = request.System

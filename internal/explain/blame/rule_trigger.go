@@ -67,6 +67,9 @@ func (s *solver) triggerDoubt(f *facts, name string) (finding.Reason, verdict) {
 	case other != "":
 		return finding.Reason{Code: finding.ReasonOtherTrigger, Unit: f.unit, Trigger: other}, no
 	}
+	if e := f.restartedJob(); e != nil {
+		return triggerOr(f, name, e), no
+	}
 	return finding.Reason{}, no
 }
 

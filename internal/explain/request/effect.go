@@ -290,6 +290,9 @@ func (t *Tracker) strangerWith(e *Effect) finding.Reason {
 	return why
 }
 
+// MayHaveBegunAnew reports whether the request found a job, and may have had that begin anew.
+func (e *Effect) MayHaveBegunAnew() bool { return e.mayAgain && e.joined() }
+
 // mayHaveMade reports whether the request may be what the job of another one was made for:
 // it has a sign of its own, or its answer is still to come, or it was dismissed. The answer
 // to one may be heard before the run is looked at, and that to the other behind it.
