@@ -91,12 +91,16 @@ func (s *solver) mayHaveMissed(f *facts) bool {
 	if f.state.BusName != "" {
 		whose = request.Anybody
 	}
-	return s.missed(f, whose)
+	return s.missed(f, whose, s.mattersFrom(f))
 }
 
-// missed reports whether a request of somebody's may not be in the stream.
-func (s *solver) missed(f *facts, whose request.Whose) bool {
-	began := f.began()
-	from := max(s.since, f.window.ended, began-min(began, maxTogetherNS))
-	return s.requests.GivenToStranger(f.owner, f.unit, began) || s.requests.MayHaveMissed(f.owner, whose, from, began)
+// mattersFrom is from when on what somebody asks for may have begun the run.
+func (s *solver) mattersFrom(f *facts) uint64 {
+	return max(s.since, f.window.ended, f.began()-min(f.began(), maxTogetherNS))
+}
+
+// missed reports whether a request that somebody has made since a time may not be in the
+// stream.
+func (s *solver) missed(f *facts, whose request.Whose, from uint64) bool {
+	return s.requests.GivenToStranger(f.owner, f.unit, f.began()) || s.requests.MayHaveMissed(f.owner, whose, from, f.began())
 }

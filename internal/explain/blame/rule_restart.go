@@ -68,11 +68,14 @@ func (s *solver) restartOrRequest(f *facts) verdict {
 		doubt.PID = e.PID()
 		return s.restart(f, doubt)
 	}
-	whose := request.Granted
-	if count == rose {
+	whose, from := request.Granted, s.mattersFrom(f)
+	switch {
+	case count == rose:
 		whose = request.System
+	case f.ranBefore: // which may have taken its time to end
+		from = max(s.since, f.before.began())
 	}
-	if s.missed(f, whose) {
+	if s.missed(f, whose, from) {
 		return s.restart(f, finding.Reason{Code: finding.ReasonMessagesLost, Unit: f.unit})
 	}
 	return s.restart(f, finding.Reason{})

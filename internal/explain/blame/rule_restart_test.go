@@ -122,6 +122,14 @@ func TestARestartBesideALoss(t *testing.T) {
 		{"a loss of root's", [2]uint32{1, 2}, of(0), lost},
 		{"a loss of a user's", [2]uint32{1, 2}, of(1000), "restart foo.service (manager)"},
 		{"a loss of a user's, and the count of before is not known", [2]uint32{1, 3}, of(1000), lost},
+		{"a loss while the run before went on", [2]uint32{1, 3}, func(s *story) {
+			of(1000)(s)
+			s.now += 20_000
+		}, lost},
+		{"the same, and the count tells", [2]uint32{1, 2}, func(s *story) {
+			of(0)(s)
+			s.now += 20_000
+		}, "restart foo.service (manager)"},
 		{"the count has stayed", [2]uint32{1, 1}, of(0), "unknown (unknown): nobody_asked foo.service"},
 		{"a job that was given to a stranger", [2]uint32{1, 3}, func(s *story) {
 			s.accept(sentMessage{pid: 40, serial: 2, conn: 9, socket: toBus}, s.newJob("foo.service"))
