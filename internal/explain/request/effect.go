@@ -436,11 +436,11 @@ func (t *Tracker) HasJob(q *Request, unit string, begun, before, ended uint64) b
 type Whose int
 
 const (
-	// System: root, or a service.
+	// System is root, or a service.
 	System Whose = iota
-	// Granted: also a user who was given leave.
+	// Granted is also a user who was given leave.
 	Granted
-	// Anybody: whoever calls a name.
+	// Anybody is whoever calls a name.
 	Anybody
 )
 
