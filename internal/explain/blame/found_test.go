@@ -817,3 +817,40 @@ func TestTwoSilentRequestsAndTwoJobs(t *testing.T) {
 	s.service(42, "foo.service")
 	s.want("unknown (unknown): job_was_there foo.service pid 40")
 }
+
+// A bus may ask for a service that runs already, and has yet to ask for its name. What it
+// asked for is over when the service has that.
+func TestAnActivationWhoseNameHasAnOwner(t *testing.T) {
+	for owned, want := range map[bool]string{
+		true:  "socket systemd-hostnamed.socket (manager)",
+		false: "command 41 cron.service (inferred)",
+	} {
+		const name, socket = "systemd-hostnamed.service", "systemd-hostnamed.socket"
+		s := withHostnamed(t)
+		s.caller(40, "systemctl", "start", name)
+		s.caller(41, "hostnamectl")
+		s.newJobFor(s.ask(40, private, job("StartUnit", name)), name)
+		s.ask(41, toBus, getHostname())
+		s.runs(hostnamed())
+		s.service(42, name)
+		s.fromBus(1, activation("dbus-"+hostname1+".service"))
+		if owned {
+			s.fromBus(1, ownerChanged(hostname1, "", ":1.9"))
+		}
+		s.now += 3000
+		s.see(&event.Process{ID: s.id(42), Parent: s.id(1), Cgroup: s.cgroups["/system.slice/"+name], Exited: true, ExitNS: s.now * ms})
+		u := hostnamed()
+		u.TriggeredBy = []string{socket}
+		u.InactiveEnterUS = s.now * 1000
+		s.now += 2000
+		if owned {
+			s.units[socket] = event.UnitState{Name: socket, SubState: "running", StateChangeUS: (s.now + 50) * 1000}
+		} else {
+			u.TriggeredBy = nil
+		}
+		s.runs(u)
+		s.service(44, name)
+		s.done = s.done[1:]
+		s.want(want)
+	}
+}

@@ -40,6 +40,8 @@ type activation struct {
 	// waiting has each call that is remembered.
 	waiting map[messageID]*call
 	owners  *bounded.Map[busName, nameOwner]
+	// asked are the latest requests of each bus for each name.
+	asked *bounded.Map[busName, *Request]
 	// heard has when each bus was last seen sending anything.
 	heard *bounded.Map[uint32, uint64]
 }
@@ -235,6 +237,9 @@ func (a *activation) ownerChanged(at uint64, name busName, from, to string) {
 		a.owners.Put(name, nameOwner{free: true, lost: from})
 	default:
 		a.owners.Put(name, nameOwner{owner: to})
+		if r, _ := a.asked.Get(name); r != nil && r.owned == 0 {
+			r.owned = at
+		}
 	}
 	c := a.calls[name]
 	if c == nil {
@@ -403,6 +408,7 @@ func (a *activation) activate(r *Request) {
 		return
 	}
 	a.tracker.ResolveCaller(r, strings.TrimSuffix(name, ".service"))
+	a.asked.Put(busName{r.to.bus, r.BusName}, r)
 	if c := a.calls[busName{r.to.bus, r.BusName}]; c != nil {
 		a.end(c, r.At) // those that come later wait for the same start
 	}
@@ -513,17 +519,24 @@ func (r *Request) competeWith(others []*call) {
 	}
 }
 
-// dealtWith reports whether the bus gave up on the request before a time. What the
-// manager refused never had an effect, also if that is heard only after the fork.
+// dealtWith reports whether the bus gave up on the request before a time, or the name had an
+// owner by then. What the manager refused never had an effect, also if that is heard only
+// after the fork.
 func (a *activation) dealtWith(q *Request, _ []string, before, _ uint64) Dealt {
-	if q.refused || q.failed != 0 && q.failed < before {
+	switch {
+	case q.refused, q.failed != 0 && q.failed < before:
+		return Certain
+	case q.owned == 0 || q.owned >= before:
+		return NotDealt
+	case before-q.At > maxFlightNS:
 		return Certain
 	}
-	return NotDealt
+	return Presumed // the manager may have read it when that owner was gone
 }
 
 func (a *activation) forget() {
 	a.calls, a.waiting = make(map[busName]*calls), make(map[messageID]*call)
 	a.owners = bounded.NewMap[busName, nameOwner](maxNames)
 	a.heard = bounded.NewMap[uint32, uint64](maxNames)
+	a.asked = bounded.NewMap[busName, *Request](maxNames)
 }

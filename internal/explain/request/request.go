@@ -71,6 +71,8 @@ type Request struct {
 	// failed is when the bus told the caller that nothing came of it, 0 if it did
 	// not.
 	failed uint64
+	// owned is when the name that was to be activated got an owner, 0 if it did not.
+	owned uint64
 	// refused is set if the manager told the bus that nothing came of it.
 	refused bool
 	// pending is set until the bus name is known, by which the caller is found.
