@@ -108,7 +108,8 @@ func (e extInfo) hideSections(hidden map[string]bool) {
 	}
 }
 
-// keepSections moves what is told of other sections to the front, and returns its length.
+// keepSections moves what there is about other sections to the front, and returns its
+// length.
 func (e extInfo) keepSections(info []byte, hidden map[string]bool) uint32 {
 	if len(info) < 4 {
 		return uint32(len(info))
