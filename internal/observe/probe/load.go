@@ -136,14 +136,15 @@ var order = binary.LittleEndian
 // own.
 func functionsIn(code asm.Instructions) iter.Seq2[string, asm.Instructions] {
 	return func(yield func(string, asm.Instructions) bool) {
-		for first, next := 0, 0; first < len(code); first = next {
-			next = first + 1
+		for first := 0; first < len(code); {
+			next := first + 1
 			for next < len(code) && code[next].Symbol() == "" {
 				next++
 			}
 			if !yield(code[first].Symbol(), code[first:next]) {
 				return
 			}
+			first = next
 		}
 	}
 }
