@@ -202,7 +202,8 @@ func (b *bus) ownSerial() uint32 {
 	return b.serial
 }
 
-// join connects a client, which says Hello first. A bus turns to all connections that have
+// join connects a client, which says Hello first. Those who use a library for it send nothing
+// else until the bus has let them in (letIn). A bus turns to all connections that have
 // something for it before it turns to one that it has just accepted
 // (dbus/dbus-mainloop.c, _dbus_loop_iterate; dbus-broker src/util/dispatch.c,
 // dispatch_context_dispatch). So it reads what was sent before that first.
@@ -213,6 +214,18 @@ func (b *bus) join(client *process) *conn {
 	c.unique = fmt.Sprintf(":1.%d", b.unique)
 	c.serial = 1
 	return c
+}
+
+// letIn has a client do something once the bus has let it in: libdbus and sd-bus keep what is
+// to be sent until the bus has answered AUTH (dbus/dbus-transport.c,
+// _dbus_transport_get_is_authenticated; src/libsystemd/sd-bus/sd-bus.c, sd_bus_send), and a
+// call that blocks until it has answered Hello.
+func (b *bus) letIn(c *conn, do func()) {
+	if c.letIn <= b.now {
+		do()
+		return
+	}
+	b.at(c.letIn, do)
 }
 
 // send is a message of a client's.

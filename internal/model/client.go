@@ -64,10 +64,11 @@ func (w *world) systemctl(s Step, p *process) {
 // busctl asks it over the bus.
 func (w *world) busctl(s Step, p *process) {
 	c := w.link(p, false)
-	serial := c.serial + 1
-	w.awaits(s, p, c, serial)
-	w.second(s, p)
-	w.bus.send(c, managerCall(s.Verb, s.Unit, s.flags()))
+	w.bus.letIn(c, func() {
+		w.awaits(s, p, c, c.serial+1)
+		w.second(s, p)
+		w.bus.send(c, managerCall(s.Verb, s.Unit, s.flags()))
+	})
 }
 
 // awaits has a client end once it has what it waits for: the reply, or the end of
@@ -94,6 +95,11 @@ func (w *world) awaits(s Step, p *process, c *conn, serial uint32) {
 // call calls a service by its name.
 func (w *world) call(s Step, p *process, m message) {
 	c := w.link(p, false)
+	w.bus.letIn(c, func() { w.callOn(c, s, p, m) })
+}
+
+// callOn does so on a connection.
+func (w *world) callOn(c *conn, s Step, p *process, m message) {
 	serial := c.serial + 1
 	t := &nameCalled{name: s.Unit, conn: c, at: w.now}
 	w.truth.calls = append(w.truth.calls, t)
@@ -117,7 +123,7 @@ func (w *world) second(s Step, p *process) {
 	}
 	c := w.bus.join(p)
 	c.serial = pick(w.rnd, []uint32{1, 2})
-	w.bus.send(c, nameCall("org.example.nobody", 0))
+	w.bus.letIn(c, func() { w.bus.send(c, nameCall("org.example.nobody", 0)) })
 }
 
 // nameCalled is a call to a name, as the truth keeps it.
