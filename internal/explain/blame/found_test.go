@@ -1,6 +1,7 @@
 package blame
 
 import (
+	"encoding/binary"
 	"testing"
 
 	"github.com/godbus/dbus/v5"
@@ -853,4 +854,141 @@ func TestAnActivationWhoseNameHasAnOwner(t *testing.T) {
 		s.done = s.done[1:]
 		s.want(want)
 	}
+}
+
+// A request to restart another unit if it runs says nothing of a unit's job. Under an alias it
+// may be one for the unit.
+func TestATryRestartOfAnotherUnit(t *testing.T) {
+	for _, tt := range []struct {
+		name, unit string
+		silent     bool
+		want       string
+	}{
+		{"it is answered with its own job", "bar.service", false, "command 40 cron.service (kernel)"},
+		{"the other unit has a job of its own", "bar.service", true, "command 40 cron.service (kernel)"},
+		{"it may be an alias", "alias.service", true, "command 41 cron.service (inferred): other_asked foo.service pid 40"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := tell(t)
+			s.caller(41, "systemctl", "--no-block", "start", "foo")
+			s.newJobFor(s.ask(41, private, job("StartUnit", "foo.service")), "foo.service") // whose end nobody hears
+			s.now += 5000
+			s.caller(43, "systemctl", "try-restart")
+			try := job("TryRestartUnit", tt.unit)
+			if tt.silent {
+				try = silently(try)
+			}
+			r := s.ask(43, private, try)
+			n := s.newJob("bar.service")
+			if !tt.silent {
+				s.accept(r, n)
+			}
+			s.caller(40, "busctl")
+			s.ask(40, toBus, silently(job("StartUnit", "foo.service")))
+			s.newJob("foo.service")
+			s.runs(foo())
+			s.service(42, "foo.service")
+			s.want(tt.want)
+		})
+	}
+}
+
+// The manager may read a request that wants no answer before what a bus asks for, also if that
+// was sent first.
+func TestASilentRequestBehindAnActivation(t *testing.T) {
+	const name = "systemd-hostnamed.service"
+	for _, tt := range []struct {
+		name            string
+		launcher, later bool
+		want            string
+	}{
+		{"dbus-broker's launcher asks", true, false, "command 41 cron.service (inferred): other_asked " + hostname1 + " pid 40"},
+		{"dbus-daemon asks", false, false, "command 41 cron.service (inferred): other_asked " + hostname1 + " pid 40"},
+		{"long after", false, true, "command 41 cron.service (kernel)"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := withHostnamed(t)
+			s.process(21, 1, "/system.slice/dbus-broker.service", "/usr/bin/dbus-broker-launch", "dbus-broker-launch")
+			s.caller(40, "systemctl", "--no-block", "start", name)
+			s.caller(41, "hostnamectl")
+			s.ask(41, toBus, getHostname())
+			start := job("StartUnit", "dbus-"+hostname1+".service")
+			var r sentMessage
+			if tt.launcher {
+				r = s.ask(21, toBus, start)
+			} else {
+				s.fromBus(1, activation("dbus-"+hostname1+".service"))
+			}
+			if tt.later {
+				s.now += 3000
+			}
+			s.ask(40, private, silently(job("StartUnit", name)))
+			if tt.launcher {
+				s.accept(r, 5) // a job that nobody was heard to be given before
+			}
+			s.runs(hostnamed())
+			s.service(42, name)
+			s.want(tt.want)
+		})
+	}
+}
+
+// A restart without an answer may be read only when another request's job for the unit is
+// over: one of a timer's for another unit, which brings this one up.
+func TestASilentRestartThatIsReadAfterADependency(t *testing.T) {
+	const doubted = "boot back.service (inferred): other_asked back.service pid 41"
+	for _, tt := range []struct {
+		name          string
+		passed, front bool
+		want          string
+	}{
+		{"the bus passes it on when the job is there", true, false, doubted},
+		{"the job came with the other unit's", false, true, doubted},
+		{"it came alone", false, false, "boot back.service (manager)"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := tell(t)
+			s.boot = event.ManagerBoot{UserspaceUS: 1}
+			s.caller(41, "busctl")
+			restart := silently(job("RestartUnit", "back.service"))
+			socket := private
+			if tt.passed {
+				socket = toBus
+			}
+			asked := s.ask(41, socket, restart)
+			if tt.front {
+				s.newJob("front.service")
+			}
+			n := s.newJob("back.service")
+			if tt.passed {
+				s.passedOn(asked, restart)
+			}
+			s.says(30, "JobRemoved", n, "back.service", "done")
+			s.newJob("back.service")
+			s.runs(event.UnitState{Name: "back.service", Type: "simple", PrivateNetwork: true})
+			s.service(42, "back.service")
+			s.want(tt.want)
+		})
+	}
+}
+
+// passedOn is a call that the bus passes on to the manager, with the number of its sender's.
+func (s *story) passedOn(sent sentMessage, m *dbus.Message) {
+	data := encode(s.t, m)
+	binary.LittleEndian.PutUint32(data[8:], sent.serial)
+	s.see(&event.BusMessage{Sender: s.id(20), Bus: 1, Path: toBus, FromBus: true, PeerPID: 1, Conn: 9, Copied: true, Size: uint32(len(data)), Data: data})
+}
+
+// A person's own program may send its call before the bus has let it in, and so before the bus
+// has read an older one.
+func TestACallThatDoesNotWaitForTheBus(t *testing.T) {
+	s := withHostnamed(t)
+	s.caller(41, "first")
+	s.ask(41, toBus, getHostname())
+	s.fromBus(1, ownerChanged(hostname1, ":1.5", ""))
+	s.user(43, "own-program")
+	s.ask(43, toBus, getHostname())
+	s.fromBus(1, activation("dbus-"+hostname1+".service"))
+	s.service(42, "systemd-hostnamed.service")
+	s.want("command 43 session-3.scope (inferred): other_asked " + hostname1 + " pid 41")
 }

@@ -156,7 +156,7 @@ func TestAnActivationThatFailedIsBlamedForNothing(t *testing.T) {
 	} {
 		s := withHostnamed(t)
 		u := hostnamed()
-		u.InactiveExitUS = 200 * 1000
+		u.InactiveExitUS = 3200 * 1000
 		s.units["systemd-hostnamed.service"] = u
 		s.caller(41, "hostnamectl")
 		s.send(41, toBus, getHostname())
@@ -164,12 +164,13 @@ func TestAnActivationThatFailedIsBlamedForNothing(t *testing.T) {
 		failure := refusal()
 		failure.Headers[dbus.FieldSender] = dbus.MakeVariant(sender)
 		s.fromBus(41, failure)
+		s.now = 3000
 		s.caller(42, "systemctl")
 		s.send(42, private, job("StartUnit", "systemd-hostnamed.service"))
 		if sender == "org.freedesktop.DBus" {
 			s.newJob("systemd-hostnamed.service")
 		}
-		s.now = 200
+		s.now = 3200
 		s.service(43, "systemd-hostnamed.service")
 		s.want(want)
 	}

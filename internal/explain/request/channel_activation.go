@@ -474,9 +474,13 @@ func (s *stretch) rivals(r *Request, list []*call) []*call {
 }
 
 // connectedAfter reports whether a call's process began after another call was sent. A bus
-// turns to each connection several times before it has let a new one in.
+// turns to each connection several times before it has let a new one in, and the libraries
+// of clients send no call before that (libdbus and sd-bus wait for the answer to AUTH, and
+// to Hello before a call that blocks). So the other call was read before this one was sent.
+// A person's own program may send all at once.
 func (c *call) connectedAfter(other *call) bool {
-	return c.caller.Process.ID.StartNS > other.at
+	p := &c.caller.Process
+	return p.ID.StartNS > other.at && p.Owner.UID < minUserUID
 }
 
 // mayBeUnread reports whether the bus may not have read a call when it asked for an

@@ -36,13 +36,16 @@ type systemd struct {
 	// strangers are by job those whom one was given for a call that is not known: it was
 	// lost, or could not be read.
 	strangers *bounded.Map[jobNumber, uint32]
-	// tried are the latest requests to restart what runs.
+	// tried are the latest requests to restart what runs that have no answer.
 	tried []attempt
 }
 
-// attempt is a request to restart a manager's unit if it runs.
+// attempt is a request to restart a manager's unit if it runs. The unit may be named by an
+// alias.
 type attempt struct {
 	owner Owner
+	unit  string
+	sent  messageID
 	at    uint64
 }
 
@@ -172,7 +175,7 @@ func (s *systemd) startJob(m *message) bool {
 		}
 		s.tracker.remember(r)
 		if r.OnlyRestarts() {
-			s.tried = append(s.tried[max(0, len(s.tried)+1-maxTried):], attempt{r.Owner, r.At})
+			s.tried = append(s.tried[max(0, len(s.tried)+1-maxTried):], attempt{r.Owner, r.Unit, r.sent, r.At})
 		}
 	}
 	return true
@@ -185,6 +188,7 @@ func (s *systemd) answered(m *message) {
 	id := idOf(m.sent, m.sent.PeerPID, m.dbus.ReplySerial)
 	list := requests.byMessage[id]
 	tries := slices.ContainsFunc(list, (*Request).OnlyRestarts)
+	s.tried = slices.DeleteFunc(s.tried, func(a attempt) bool { return tries && a.sent == id })
 	called, _ := s.called.Get(id)
 	switch job := dbuswire.RepliedJob(&m.dbus); {
 	case job == 0 || tries:
@@ -284,7 +288,7 @@ func (s *systemd) there(owner Owner, unit string, at uint64) []*Job {
 	}
 	slices.SortStableFunc(list, func(x, y *Job) int { return cmp.Compare(x.announced, y.announced) })
 	for i := len(list) - 1; i >= 0; i-- {
-		if !s.mayDoNothing(owner, list[i]) {
+		if !s.mayDoNothing(owner, unit, list[i]) {
 			older := slices.DeleteFunc(slices.Clone(list[:i]), func(j *Job) bool { return j.over == 0 })
 			return append(older, list[i:]...)
 		}
@@ -294,13 +298,19 @@ func (s *systemd) there(owner Owner, unit string, at uint64) []*Job {
 
 // mayDoNothing reports whether a job was made for a request to restart what runs, or may
 // have been for one without an answer.
-func (s *systemd) mayDoNothing(owner Owner, j *Job) bool {
+func (s *systemd) mayDoNothing(owner Owner, unit string, j *Job) bool {
 	if at, tried := s.tries.Get(jobNumber{owner, j.id}); tried && j.announced >= at {
 		return true
 	}
 	return !s.wasGiven(j, owner) && slices.ContainsFunc(s.tried, func(a attempt) bool {
-		return a.owner == owner && a.at <= j.announced && j.announced-a.at <= maxFlightNS
+		return a.owner == owner && s.mayName(a, unit) && a.at <= j.announced && j.announced-a.at <= maxFlightNS
 	})
+}
+
+// mayName reports whether an attempt may be one for a unit. What has jobs of its own is no
+// alias.
+func (s *systemd) mayName(a attempt, unit string) bool {
+	return a.unit == unit || len(s.of(a.owner, a.unit)) == 0
 }
 
 // hasJob reports whether a request's own job, which was new after it, is there when a run
@@ -368,9 +378,9 @@ func (s *systemd) had(q *Request, j *Job, names []string) Dealt {
 		return Presumed
 	case j.over-q.At > maxFlightNS:
 		return Certain
-	case j.announced < q.At || j.result == "canceled" || s.wasGiven(j, q.Owner) || s.mayDoNothing(q.Owner, j):
+	case j.announced < q.ReadFrom() || j.result == "canceled" || s.wasGiven(j, q.Owner) || s.mayDoNothing(q.Owner, names[0], j):
 		return Presumed
-	case s.madeForAnother(j, q, names):
+	case s.madeForAnother(j, q, names), s.mayHaveCome(j, q, names[0]):
 		return Presumed
 	}
 	return Certain
@@ -386,6 +396,30 @@ func (s *systemd) madeForAnother(j *Job, than *Request, names []string) bool {
 		return r != than && r.jobID == 0 && r.isTrusted() && !(r.Activation && than.Activation) &&
 			!slices.ContainsFunc(s.of(than.Owner, names[0]), hadOne)
 	})
+}
+
+// maxApartNS is how long after one job of a transaction another one is announced. The manager
+// does nothing else meanwhile (src/core/manager.c, manager_dispatch_dbus_queue).
+const maxApartNS = 10e6
+
+// mayHaveCome reports whether a job may have been made with one for another unit, which was
+// announced right before or after it and has a lower number, and the request may have had the
+// next job.
+func (s *systemd) mayHaveCome(j *Job, q *Request, unit string) bool {
+	next := func(other *Job) bool { return other.announced > j.announced && other.announced-q.At <= maxFlightNS }
+	if !slices.ContainsFunc(s.of(q.Owner, unit), next) {
+		return false
+	}
+	units, _ := s.jobs.Get(q.Owner)
+	cameWith := func(other *Job) bool { return j.mayComeWith(other) && max(j.announced, other.announced)-min(j.announced, other.announced) <= maxApartNS }
+	return slices.ContainsFunc(units.Keys(), func(other string) bool {
+		return other != unit && slices.ContainsFunc(s.of(q.Owner, other), cameWith)
+	})
+}
+
+// mayComeWith reports whether a job may be one of the transaction of another unit's job.
+func (j *Job) mayComeWith(other *Job) bool {
+	return other.announced != 0 && other.by == j.by && other.id < j.id && together(other.announced, j.announced)
 }
 
 // wasGiven reports whether a call was answered with a job, but one to restart what runs.

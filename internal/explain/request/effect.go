@@ -262,7 +262,10 @@ func (t *Tracker) Doubt(e *Effect, all []Effect) {
 	}
 	for i := range all {
 		other := &all[i]
-		if other.Request != e.Request && (other.mayHaveMade(e) && other.couldPrecede(e, read, t.suspended(other.At, read)) || other.mayHaveHadAnew(e)) {
+		if other.Request == e.Request {
+			continue
+		}
+		if other.mayHaveMade(e) && other.couldPrecede(e, read, t.suspended(other.At, read)) || other.mayHaveHadAnew(e) || other.mayHaveReplaced(e) {
 			e.Doubt = e.about(finding.ReasonOtherAsked)
 			e.Doubt.PID = other.process().PID
 			return
@@ -309,22 +312,38 @@ func (e *Effect) mayHaveHadAnew(other *Effect) bool {
 	return e.Job == other.Job && (e.mayAgain || e.again && other.again)
 }
 
+// mayHaveReplaced reports whether the request has a newer job than another one, which may have
+// begun the run: that of the other one may be over, without that having been heard.
+func (e *Effect) mayHaveReplaced(other *Effect) bool {
+	return e.Job != nil && other.Job != nil && e.Job.announced > other.Job.announced && e.Sign.Shows() && !e.OnlyRestarts()
+}
+
 // awaitsAnswer reports whether the answer to a request is still to come.
 func (e *Effect) awaitsAnswer() bool { return e.Sign == Unseen && e.canBeAnswered() && !e.accepted }
 
-// unheardBefore says who asked right before a bus did, and wanted no answer or has none
-// yet. His job would be announced, but that may come after the run has begun.
+// unheardBefore says who asked at about the time at which a bus did, and wanted no answer or
+// has none yet. His job would be announced, but that may come after the run has begun. The
+// manager reads each connection in order, but which of them first is up to it.
 func (e *Effect) unheardBefore(all []Effect) finding.Reason {
 	for i := range all {
 		other := &all[i]
 		silent := other.Sign == Unseen && !other.canBeAnswered() && other.isTrusted()
-		if (silent || other.awaitsAnswer()) && other.At < e.At && e.At-other.At <= maxFlightNS {
+		if (silent || other.awaitsAnswer()) && other.mayBeReadBefore(e.Request) {
 			why := e.about(finding.ReasonOtherAsked)
 			why.PID = other.PID()
 			return why
 		}
 	}
 	return finding.Reason{}
+}
+
+// mayBeReadBefore reports whether the manager may have read one request before another one
+// that it read in good time.
+func (r *Request) mayBeReadBefore(other *Request) bool {
+	if r.At < other.At {
+		return other.At-r.At <= maxFlightNS
+	}
+	return r.At <= other.ReadFrom()+maxFlightNS && !r.sent.sameConnection(other.sent)
 }
 
 // couldPrecede reports whether a request can have been read before another one, which
@@ -384,7 +403,7 @@ func (t *Tracker) MadeWith(e *Effect, other string) bool {
 		return false
 	}
 	return slices.ContainsFunc(t.jobs.of(e.Owner, other), func(j *Job) bool {
-		return j.announced != 0 && j.by == e.Job.by && j.id < e.Job.id && (j.over == 0 || j.over >= e.At) && together(j.announced, e.Job.announced)
+		return e.Job.mayComeWith(j) && (j.over == 0 || j.over >= e.At)
 	})
 }
 
@@ -396,7 +415,7 @@ func together(x, y uint64) bool { return max(x, y)-min(x, y) <= maxFlightNS }
 func (t *Tracker) JobSince(owner Owner, unit string, begun, ended uint64) uint64 {
 	since := uint64(0)
 	for _, j := range t.jobs.there(owner, unit, begun) {
-		if j.mayBeOver(begun, ended) || t.jobs.mayDoNothing(owner, j) {
+		if j.mayBeOver(begun, ended) || t.jobs.mayDoNothing(owner, unit, j) {
 			return 0
 		}
 		since = j.announced
