@@ -1,6 +1,7 @@
 package systemd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,6 +53,8 @@ type Client struct {
 	busNotBefore atomic.Int64
 	// files reads a unit's files; as the manager's user where that is a user.
 	files *fileReads
+	// timeout is answerTimeout if it is 0.
+	timeout time.Duration
 }
 
 // System returns a client of the system's manager, pid 1. The bus comes first: on
@@ -312,7 +315,7 @@ func systemBusRuns() bool {
 // Where that was given up or took too long, the context's cause is the error,
 // not what came of it in the connection.
 func (c *Client) ask(ctx context.Context, question func(context.Context, *session, credentials) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, errTime)
+	ctx, cancel := context.WithTimeoutCause(ctx, cmp.Or(c.timeout, answerTimeout), errTime)
 	defer cancel()
 	var errs []error
 	first := c.bus != nil && c.busRuns() && time.Now().UnixNano() >= c.busNotBefore.Load()
