@@ -411,7 +411,9 @@ func (s *systemd) mayHaveCome(j *Job, q *Request, unit string) bool {
 		return false
 	}
 	units, _ := s.jobs.Get(q.Owner)
-	cameWith := func(other *Job) bool { return j.mayComeWith(other) && max(j.announced, other.announced)-min(j.announced, other.announced) <= maxApartNS }
+	cameWith := func(other *Job) bool {
+		return j.mayComeWith(other) && max(j.announced, other.announced)-min(j.announced, other.announced) <= maxApartNS
+	}
 	return slices.ContainsFunc(units.Keys(), func(other string) bool {
 		return other != unit && slices.ContainsFunc(s.of(q.Owner, other), cameWith)
 	})
