@@ -992,3 +992,25 @@ func TestACallThatDoesNotWaitForTheBus(t *testing.T) {
 	s.service(42, "systemd-hostnamed.service")
 	s.want("command 43 session-3.scope (inferred): other_asked " + hostname1 + " pid 41")
 }
+
+// A request without an answer may have made the job before a timer began what brings the unit
+// up. Nobody heard of a job.
+func TestASilentRequestBeforeATimerOfAnotherUnit(t *testing.T) {
+	for asked, want := range map[bool]string{
+		true:  "unknown (unknown): trigger_or_request back.service front.timer pid 41",
+		false: "timer front.timer (manager)",
+	} {
+		s := tell(t)
+		back := event.UnitState{Name: "back.service", Type: "simple", PrivateNetwork: true, Dependents: []event.UnitDependent{{Name: "front.service", Dependency: "WantedBy"}}}
+		s.units["front.service"] = event.UnitState{Name: "front.service", Type: "simple", TriggeredBy: []string{"front.timer"}}
+		s.caller(41, "systemctl", "--no-block", "start", "back")
+		if asked {
+			s.ask(41, private, silently(job("StartUnit", "back.service")))
+		}
+		s.now += 16
+		s.units["front.timer"] = event.UnitState{Name: "front.timer", SubState: "waiting", LastTriggerUS: s.now * 1000}
+		s.runs(back)
+		s.service(42, "back.service")
+		s.want(want)
+	}
+}

@@ -131,6 +131,11 @@ func dependencyOfTimer(s *solver, f *facts) verdict {
 	if v == blocked {
 		return blocked
 	}
+	if e := s.mayBe(f); e != nil && e.Since() == 0 {
+		if why = triggerOr(f, timer, e); e.Trusted() {
+			return s.unknown(why)
+		}
+	}
 	s.because(evidence.Manager, finding.Dependency{Of: d.Name, Property: d.Dependency}, d.Name)
 	return s.triggeredBy(f, timer, evidence.Manager, why)
 }
