@@ -122,9 +122,12 @@ func (r *runner) course(trace func() error) (err error) {
 	}
 	defer func() { err = errors.Join(err, r.collect()) }()
 	for _, c := range r.s.Conditions {
-		if err := r.script(&c.Script); err != nil {
+		switch err := r.script(&c.Script); {
+		case isNo(err):
 			r.outcome.Skipped = c.Reason
 			return nil
+		case err != nil:
+			return fmt.Errorf("skip-unless: %w", err)
 		}
 	}
 	defer func() { err = errors.Join(err, r.cleanUp()) }()
@@ -137,6 +140,13 @@ func (r *runner) course(trace func() error) (err error) {
 		return err
 	}
 	return trace()
+}
+
+// isNo reports whether a script ended by itself and said no. One that did not end in time,
+// or could not be run, has said nothing.
+func isNo(err error) bool {
+	var exit *exec.ExitError
+	return errors.As(err, &exit) && exit.Exited()
 }
 
 func (r *runner) makeDirs() error {
