@@ -287,6 +287,25 @@ func TestACallOlderThanTheCaller(t *testing.T) {
 	}
 }
 
+// A person's program may send all at once, before the bus has let it in.
+func TestACallOlderThanAPersonsProgram(t *testing.T) {
+	s := tell(t)
+	u := foo()
+	u.Names = []string{"foo.service", "dbus-org.example.foo.service"}
+	call := method("org.example.foo", "/", "org.example.foo", "Get")
+	s.caller(41, "first")
+	s.ask(41, toBus, call)
+	s.now += 500
+	s.fromBus(1, ownerChanged("org.example.foo", ":1.5", ""))
+	s.now += 100
+	s.user(43, "second")
+	s.ask(43, toBus, call)
+	s.fromBus(1, activation("dbus-org.example.foo.service"))
+	s.runs(u)
+	s.service(42, "foo.service")
+	s.want("command 43 session-3.scope (inferred): other_asked org.example.foo pid 41")
+}
+
 // A request that was never sent, or is still waiting, is no cause days later.
 func TestARequestOfLongAgo(t *testing.T) {
 	for later, want := range map[uint64]string{

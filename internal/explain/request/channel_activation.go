@@ -480,7 +480,7 @@ func (s *stretch) rivals(r *Request, list []*call) []*call {
 // A person's own program may send all at once.
 func (c *call) connectedAfter(other *call) bool {
 	p := &c.caller.Process
-	return p.ID.StartNS > other.at && p.Owner.UID < minUserUID
+	return p.ID.StartNS > other.at && !p.Unresolved && p.UID < minUserUID && p.Owner.UID < minUserUID
 }
 
 // mayBeUnread reports whether the bus may not have read a call when it asked for an
