@@ -19,10 +19,14 @@
 #   make test-matrix  all scenarios on each release in each way to attach, and
 #                   a table of the verdicts; RUN, RELEASES and ATTACH narrow it,
 #                   KEEP as above, TABLE=file keeps the table
+#   make test-kubernetes  nsblame beside a kubelet with good and bad pods, which
+#                   is built for it; KEEP as above
+#   make corpus-kubernetes  what that left in KEEP, into the corpus and examples
 #   make test-sample  what of the matrix is part of make test
 #   make corpus     the recordings of scenarios that go test replays, made anew:
 #                   only on purpose, for it changes all their golden files;
-#                   RUN=regexp adds or replaces some of Debian 12
+#                   RUN=regexp adds or replaces some of Debian 12, or of the
+#                   containers of Debian 13
 #   make test-arm64  nsblame on kernels for arm64
 #   make bench      what nsblame costs, beside what one would use in its place:
 #                   a table; RUNS="bookworm:instructions trixie:wall" narrows
@@ -89,7 +93,7 @@ CORPUS_ALSO  = bullseye trixie sid
 RACED        = ^(hostnamectl|record-command|trigger-timer)$$
 
 .PHONY: all build man install demo test vms checks vet unit race fuzz flood model generate check-generated lint prose scenarios \
-	corpus test-matrix test-sample test-arm64 test-race bench deps deps-vm deps-arm64 deps-bpf deps-race
+	corpus corpus-kubernetes test-matrix test-kubernetes test-sample test-arm64 test-race bench bench-report deps deps-vm deps-arm64 deps-bpf deps-race deps-browser deps-terminal
 all: build
 
 build:
@@ -153,7 +157,7 @@ vet:
 unit: $(GOTEST)
 	$(GOTEST) --format pkgname-and-test-fails -- ./...
 
-race: deps-race $(GOTEST)
+race: deps-race deps-browser deps-terminal $(GOTEST)
 	CGO_ENABLED=1 $(GOTEST) --format pkgname-and-test-fails -- -race -timeout 30m ./...
 
 fuzz:
@@ -199,6 +203,15 @@ scenarios: deps-vm
 test-matrix: deps-vm
 	$(VMTEST) matrix -run '$(RUN)' -cells '$(CELLS)' $(if $(KEEP),-keep '$(KEEP)') $(if $(TABLE),-table '$(TABLE)')
 
+test-kubernetes: deps-vm
+	$(VMTEST) test -drafts -boot kubernetes $(if $(KEEP),-keep '$(KEEP)')
+
+# What test-kubernetes left in KEEP.
+corpus-kubernetes:
+	$(VMTEST) corpus -add -from '$(KEEP)' -to $(CORPUS)/trixie
+	cp $(CORPUS)/trixie/kubernetes.kubernetes.avro examples/kubernetes.avro
+	@echo 'now: $(GO) test ./cmd/nsblame -run Corpus -update, and read what git diff says'
+
 test-sample: deps-vm
 	$(VMTEST) matrix -run '$(SAMPLE)' -cells '$(SAMPLE_CELLS)' $(if $(KEEP),-keep '$(KEEP)')
 
@@ -206,13 +219,20 @@ corpus: deps-vm
 	@set -eu; tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
 	$(VMTEST) test -run '$(RUN)' -keep "$$tmp/bookworm"; \
 	if [ -n '$(RUN)' ]; then \
-		$(VMTEST) corpus -add -from "$$tmp/bookworm" -to $(CORPUS)/bookworm; exit; \
+		for boot in "$$tmp"/bookworm/*/; do case $$boot in \
+			*-auto/) ;; \
+			*) $(VMTEST) corpus -add -from "$$tmp/bookworm" -to $(CORPUS)/bookworm; break ;; \
+		esac; done; \
+		[ ! -e "$$tmp/bookworm/trixie-auto" ] || \
+			$(VMTEST) corpus -add -from "$$tmp/bookworm/trixie-auto" -to $(CORPUS)/trixie; \
+		exit; \
 	fi; \
 	$(VMTEST) matrix -run '$(SAMPLE)' -cells '$(CORPUS_ALSO:=:auto)' -keep "$$tmp"; \
 	$(VMTEST) corpus -from "$$tmp/bookworm" -to $(CORPUS)/bookworm; \
 	for release in $(CORPUS_ALSO); do \
 		$(VMTEST) corpus -from "$$tmp/$$release-auto" -to $(CORPUS)/$$release; \
-	done
+	done; \
+	$(VMTEST) corpus -add -from "$$tmp/bookworm/trixie-auto" -to $(CORPUS)/trixie
 	@echo 'now: $(GO) test ./cmd/nsblame -run Corpus -update, and read what git diff says'
 
 test-arm64: deps-vm deps-arm64
@@ -221,6 +241,11 @@ test-arm64: deps-vm deps-arm64
 bench: deps-vm
 	$(VMTEST) bench -runs '$(RUNS)' $(if $(TABLE),-table '$(TABLE)') -- $(METER)
 	$(GO) test -run NONE -bench ProcessPrograms -benchtime 2000x ./internal/observe/probe
+	$(MAKE) bench-report
+
+# A report of a million creations, on one core: the time, and what it takes in memory.
+bench-report:
+	$(GO) test -run NONE -bench 'Report$$' -benchtime 1x -timeout 1h ./cmd/nsblame
 
 # Linked statically, for the guest has a C library of its own.
 test-race: deps-vm deps-race
@@ -229,7 +254,7 @@ test-race: deps-vm deps-race
 		-o "$$tmp/nsblame" ./cmd/nsblame; \
 	$(VMTEST) test -nsblame "$$tmp/nsblame" -run '$(RACED)' $(if $(KEEP),-keep '$(KEEP)')
 
-deps: deps-vm deps-arm64 deps-bpf deps-race
+deps: deps-vm deps-arm64 deps-bpf deps-race deps-browser deps-terminal
 deps-vm:
 	@internal/vmtest/install.sh vm
 deps-arm64:
@@ -238,3 +263,7 @@ deps-bpf:
 	@internal/vmtest/install.sh bpf
 deps-race:
 	@internal/vmtest/install.sh race
+deps-browser:
+	@internal/vmtest/install.sh browser
+deps-terminal:
+	@internal/vmtest/install.sh terminal

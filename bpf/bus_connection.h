@@ -41,29 +41,50 @@ struct stream_key {
 	__u32 pad;
 };
 
-/* What ordinary users may open has tables of its own: their connections, and all those to
- * buses that are not the machine's. Anybody can open any number, and the oldest entry goes. */
-#define STREAMS(name, entries, type_of_value)        \
-	struct {                                     \
-		__uint(type, BPF_MAP_TYPE_LRU_HASH); \
-		__uint(max_entries, entries);        \
-		__type(key, struct stream_key);      \
-		__type(value, type_of_value);        \
-	} name SEC(".maps")
+/*
+ * What ordinary users may open has tables of its own: their connections, and all those to
+ * buses that are not the machine's. Anybody can open any number. So each owner has some
+ * places, and a stream may be in few of those: it takes one from an older stream of its own
+ * owner, and from nobody else. As many owners as in share.h can fill theirs at once.
+ */
+#define OWNERS_AT_ONCE 32
+#define STREAMS_EACH 64 /* a power of two, as the next one */
+#define PIECES_EACH 4
+#define PLACES_EACH_MAY_TAKE 4
 
-STREAMS(connections, 2048, struct connection);
-STREAMS(user_connections, 2048, struct connection);
+/* A place of an owner. */
+struct user_key {
+	struct owner owner;
+	__u32 place;
+};
+
+struct user_stream {
+	struct connection connection;
+	__u64 id;
+};
 
 /* The beginning of a message that comes in pieces, until it is complete. There is more
  * room than needed, so that a mask contents the verifier. */
 struct pieces {
+	__u64 conn;
 	__u8 data[2 * BUS_DATA];
 };
 
-STREAMS(pieces, 128, struct pieces);
-STREAMS(user_pieces, 128, struct pieces);
+#define STREAMS(name, entries, type_of_key, type_of_value) \
+	struct {                                           \
+		__uint(type, BPF_MAP_TYPE_LRU_HASH);       \
+		__uint(max_entries, entries);              \
+		__type(key, type_of_key);                  \
+		__type(value, type_of_value);              \
+	} name SEC(".maps")
+
+STREAMS(connections, 2048, struct stream_key, struct connection);
+STREAMS(user_connections, OWNERS_AT_ONCE *STREAMS_EACH, struct user_key, struct user_stream);
+STREAMS(pieces, 128, struct stream_key, struct pieces);
+STREAMS(user_pieces, OWNERS_AT_ONCE *PIECES_EACH, struct user_key, struct pieces);
 
 ENOUGH_ZEROS(struct connection);
+ENOUGH_ZEROS(struct user_stream);
 ENOUGH_ZEROS(struct pieces);
 
 /* How many bytes of the authentication are looked at at once. */
@@ -80,6 +101,9 @@ struct sending {
 	__u32 owner; /* of the listener */
 	__u32 others; /* set if the bus is not the machine's */
 	__u32 ordinary; /* set if it is not, or an ordinary user has connected */
+	__u32 has_place; /* then set if its stream has a place */
+	struct user_key stream; /* which it is, or that it may take */
+	struct user_key pieces; /* and that of its pieces */
 
 	__u64 skb;
 	__u32 fragments; /* that are behind the span, of nr_fragments */
@@ -100,6 +124,8 @@ struct sending {
 enum sending_of {
 	OF_COPY,
 	OF_SPLICE,
+	OF_ENGINE,
+	OF_ENGINE_SPLICE,
 	OF_ENTRY, /* of the copy, where a kretprobe is told what it is about */
 	SENDINGS,
 };
@@ -116,42 +142,107 @@ static __noinline struct sending *this_sending(__u32 of)
 	return bpf_map_lookup_elem(&sendings, &of);
 }
 
-static __noinline struct connection *find_stream(struct stream_key *key, __u32 ordinary)
+/* A number for a stream, never 0. */
+static __always_inline __u64 stream_id(struct sending *s)
 {
-	return !ordinary ? bpf_map_lookup_elem(&connections, key) :
-				  bpf_map_lookup_elem(&user_connections, key);
+	return s->key.conn * 2 + s->key.from_bus + 1;
+}
+
+/* What is in the place of a user's stream. */
+static __noinline struct user_stream *in_place(struct sending *s)
+{
+	return bpf_map_lookup_elem(&user_connections, &s->stream);
+}
+
+/* Looks for the place of a user's stream. If it has none, that is the one that it may take:
+ * a free one, or else the first of those where it may be. */
+__noinline int search_place_of_stream(__u32 of)
+{
+	struct sending *s = this_sending(of);
+	__u32 found, first;
+	__u64 id;
+	int i;
+
+	if (!s || !s->ordinary)
+		return 0;
+	id = stream_id(s);
+	s->has_place = true;
+	found = first = (id * 0x9E3779B97F4A7C15ULL) >> 58; /* spreads what is numbered in a row */
+	for (i = 0; i < PLACES_EACH_MAY_TAKE; i++) {
+		struct user_stream *u;
+
+		s->stream.place = (first + i) & (STREAMS_EACH - 1);
+		u = in_place(s);
+		if (!u)
+			found = s->stream.place;
+		else if (u->id == id)
+			return 0;
+	}
+	s->has_place = false;
+	s->stream.place = found;
+	return 0;
+}
+
+/* Two sends of one owner at the same moment may take the same place. Then one of them is out
+ * of step, which is reported as his. */
+static __noinline struct connection *find_stream(struct sending *s)
+{
+	if (!s->ordinary)
+		return bpf_map_lookup_elem(&connections, &s->key);
+	return s->has_place ? (void *)in_place(s) : NULL;
+}
+
+static __noinline int put_stream(struct sending *s)
+{
+	struct user_stream *u;
+
+	if (!s->ordinary)
+		return bpf_map_update_elem(&connections, &s->key, zeros(), BPF_NOEXIST);
+	bpf_map_update_elem(&user_connections, &s->stream, zeros(), BPF_ANY);
+	s->has_place = true;
+	u = in_place(s);
+	if (u)
+		u->id = stream_id(s);
+	return 0;
 }
 
 /* Returns a new entry for a connection, NULL if there is no room. */
-static __always_inline struct connection *make_stream(struct stream_key *key, __u32 ordinary)
+static __always_inline struct connection *make_stream(struct sending *s)
 {
-	if (!ordinary)
-		bpf_map_update_elem(&connections, key, zeros(), BPF_NOEXIST);
-	else
-		bpf_map_update_elem(&user_connections, key, zeros(), BPF_NOEXIST);
-	return find_stream(key, ordinary);
+	put_stream(s);
+	return find_stream(s);
 }
 
-static __always_inline void drop_stream(struct stream_key *key, __u32 ordinary)
+/* Drops a stream that was found. */
+static __noinline int drop_stream(struct sending *s)
 {
-	if (!ordinary)
-		bpf_map_delete_elem(&connections, key);
-	else
-		bpf_map_delete_elem(&user_connections, key);
+	if (!s->ordinary)
+		return bpf_map_delete_elem(&connections, &s->key);
+	return bpf_map_delete_elem(&user_connections, &s->stream);
 }
 
-static __noinline struct pieces *find_pieces(struct stream_key *key, __u32 ordinary)
+static __noinline struct pieces *pieces_at(struct sending *s)
 {
-	return !ordinary ? bpf_map_lookup_elem(&pieces, key) : bpf_map_lookup_elem(&user_pieces, key);
+	return !s->ordinary ? bpf_map_lookup_elem(&pieces, &s->key) :
+			      bpf_map_lookup_elem(&user_pieces, &s->pieces);
 }
 
-static __always_inline struct pieces *make_pieces(struct stream_key *key, __u32 ordinary)
+/* Returns the pieces of a stream, with fresh set an empty one: an older stream of the same
+ * owner may lose its own for it. */
+static __always_inline struct pieces *find_pieces(struct sending *s, bool fresh)
 {
-	if (!ordinary)
-		bpf_map_update_elem(&pieces, key, zeros(), BPF_ANY);
-	else
-		bpf_map_update_elem(&user_pieces, key, zeros(), BPF_ANY);
-	return find_pieces(key, ordinary);
+	struct pieces *p;
+
+	if (fresh && !s->ordinary)
+		bpf_map_update_elem(&pieces, &s->key, zeros(), BPF_ANY);
+	else if (fresh)
+		bpf_map_update_elem(&user_pieces, &s->pieces, zeros(), BPF_ANY);
+	p = pieces_at(s);
+	if (p && fresh)
+		p->conn = s->key.conn;
+	if (p && p->conn != s->key.conn)
+		p = NULL;
+	return p;
 }
 
 /* --- answers -------------------------------------------------------- */
@@ -168,9 +259,9 @@ __noinline int await_answer(__u32 of)
 		return 0;
 	if (h.type != DBUS_METHOD_CALL || h.flags & DBUS_NO_REPLY_EXPECTED)
 		return 0;
-	c = find_stream(&s->key, s->ordinary);
+	c = find_stream(s);
 	if (!c)
-		c = make_stream(&s->key, s->ordinary);
+		c = make_stream(s);
 	if (c)
 		c->awaited[c->next++ & (AWAITED - 1)] = order(h.serial, h.endian);
 	return 0;
@@ -186,33 +277,46 @@ static __always_inline bool awaits_answers(struct connection *c)
 	return any;
 }
 
-/* True if that is the answer to a message that was reported, and the first one. */
-__noinline int is_awaited(__u32 of)
+/* True if that is the answer to a message that was sent over a stream. */
+static __always_inline bool answers(struct sending *s, struct connection *c)
 {
-	struct sending *s = this_sending(of);
-	struct stream_key key = {};
-	struct connection *c;
-	__u32 serial;
+	__u32 serial = reply_serial(s->head, s->have);
 	int i;
 
-	if (!s)
-		return 0;
-	key.conn = s->key.conn; /* the direction to the bus */
-	c = find_stream(&key, s->ordinary);
-	if (!c)
-		return 0;
-	serial = reply_serial(s->head, s->have);
 	if (!serial)
-		return 0;
+		return false;
 	for (i = 0; i < AWAITED; i++) {
 		if (c->awaited[i] != serial)
 			continue;
 		c->awaited[i] = 0;
 		if (c->step == IN_STEP && !c->left && !c->kept && !awaits_answers(c))
-			drop_stream(&key, s->ordinary);
-		return 1;
+			drop_stream(s);
+		return true;
 	}
-	return 0;
+	return false;
+}
+
+/* True if that is the answer to a message that was reported, and the first one. */
+__noinline int is_awaited(__u32 of)
+{
+	struct sending *s = this_sending(of);
+	__u32 place, has_place;
+	struct connection *c;
+	bool is = false;
+
+	if (!s || !s->key.from_bus)
+		return 0;
+	place = s->stream.place;
+	has_place = s->has_place;
+	s->key.from_bus = 0; /* the direction in which it was asked */
+	search_place_of_stream(of);
+	c = find_stream(s);
+	if (c)
+		is = answers(s, c);
+	s->key.from_bus = 1;
+	s->stream.place = place;
+	s->has_place = has_place;
+	return is;
 }
 
 #endif

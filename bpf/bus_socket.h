@@ -83,66 +83,78 @@ static __always_inline bool is_bus(struct unix_address *addr, __u64 *path, __u64
 	       path[3] == WORD('_', 's', 'o', 'c', 'k', 'e', 't', 0);
 }
 
-/*
- * True if whoever listens may be what the path stands for: root, or the user in it.
- * The kernel notes on the client's socket who it was when it began to listen
- * (net/unix/af_unix.c, unix_listen and unix_stream_connect). In a user namespace
- * anybody can be root and have a /run of his own, as containers do. User space judges
- * that.
- */
-static __always_inline bool may_listen(struct sock *client, __u64 user)
-{
-	const struct cred *cred = BPF_CORE_READ(client, sk_peer_cred);
-	__u32 uid = BPF_CORE_READ(cred, euid.val);
+/* Set beside a user who answers for somebody in a user namespace. */
+#define IN_USER_NS (1ULL << 32)
 
-	if (!cred) /* no stream */
-		return false;
-	return !uid || uid == user || BPF_CORE_READ(cred, user_ns, level) > 0;
-}
-
-/* The user who answers for the listener: the owner of the outermost user namespace
- * that it was in, else itself. */
-static __always_inline __u32 listener_owner(struct sock *client)
+/* The user who answers for one end of a connection, by what the kernel has noted on the
+ * socket of the other: the owner of the outermost user namespace that it was in, else
+ * itself. */
+__noinline __u64 user_behind(__u64 sock)
 {
-	const struct cred *cred = BPF_CORE_READ(client, sk_peer_cred);
+	const struct cred *cred = BPF_CORE_READ((struct sock *)sock, sk_peer_cred);
 	struct user_namespace *ns = BPF_CORE_READ(cred, user_ns);
 
-	return BPF_CORE_READ(ns, level) > 0 ? owner_of_outermost(untyped(ns)) : BPF_CORE_READ(cred, euid.val);
+	if (!cred) /* no stream */
+		return NOT_USER;
+	if (BPF_CORE_READ(ns, level) > 0)
+		return owner_of_outermost((__u64)ns) | IN_USER_NS;
+	return BPF_CORE_READ(cred, euid.val);
 }
 
-/* True if the listener is the machine's root, outside of any container: its service
- * manager or its bus, or what root runs in their place. owner is the listener's. */
-static __always_inline bool is_machines(struct sock *client, __u32 owner)
+/*
+ * True if a listener may be what the path stands for: root, or the user in it. The kernel
+ * notes who it was when it began to listen (net/unix/af_unix.c, unix_listen and
+ * unix_stream_connect). In a user namespace anybody can be root and have a /run of his
+ * own, as containers do. User space judges that.
+ */
+static __always_inline bool may_listen(__u64 listener, __u64 user)
 {
-	return !owner && !BPF_CORE_READ(client, sk_peer_pid, level);
+	return listener != NOT_USER && (!listener || listener == user || listener & IN_USER_NS);
 }
 
-/* True if an ordinary user has connected: none of the machine's accounts, or somebody in
- * a user namespace. The kernel notes on the bus's socket who it was. */
-static __always_inline bool ordinary_user(struct sock *client)
+/* True for an ordinary user: none of the machine's accounts, or somebody in a user
+ * namespace. */
+static __always_inline bool ordinary_user(__u64 user)
 {
-	struct sock *accepted = (void *)BPF_CORE_READ((struct unix_sock *)client, peer);
-	const struct cred *cred = BPF_CORE_READ(accepted, sk_peer_cred);
-
-	return !cred || BPF_CORE_READ(cred, euid.val) >= SYSTEM_UIDS ||
-	       BPF_CORE_READ(cred, user_ns, level) > 0;
+	return user >= SYSTEM_UIDS;
 }
 
-/* The process that began to listen, zero if it is gone. */
-static __always_inline struct process_key listener_of(struct sock *client)
+/* The container that a process is in, by its outermost pid namespace. 0 if that is the
+ * machine's. */
+static __always_inline __u32 pid_ns_of(struct pid *pid)
+{
+	struct upid *second;
+
+	if (!BPF_CORE_READ(pid, level))
+		return 0;
+	second = (void *)pid + bpf_core_field_offset(struct pid, numbers) +
+		 bpf_core_type_size(struct upid);
+	return BPF_CORE_READ(second, ns, ns.inum);
+}
+
+/* The process that began to listen, by its first thread, NULL if it is gone. It is noted on
+ * the listening socket, too. */
+static __always_inline struct task_struct *listening_task(struct sock *client)
 {
 	__u64 type = bpf_core_enum_value(enum pid_type, PIDTYPE_TGID);
 	struct pid *pid = BPF_CORE_READ(client, sk_peer_pid);
-	struct process_key none = {};
 	struct hlist_node *link;
 
 	if (!pid || bpf_probe_read_kernel(&link, sizeof(link),
 					   (void *)pid + bpf_core_field_offset(struct pid, tasks) +
 						   type * bpf_core_type_size(struct hlist_head)) ||
 	    !link)
-		return none;
-	return process_key((void *)link - bpf_core_field_offset(struct task_struct, pid_links) -
-			   type * bpf_core_type_size(struct hlist_node));
+		return NULL;
+	return (void *)link - bpf_core_field_offset(struct task_struct, pid_links) -
+	       type * bpf_core_type_size(struct hlist_node);
+}
+
+static __always_inline struct process_key listener_of(struct sock *client)
+{
+	struct task_struct *task = listening_task(client);
+	struct process_key none = {};
+
+	return task ? process_key(task) : none;
 }
 
 /* A connection is known by the client's socket. 0 if that is closed. */
@@ -153,5 +165,27 @@ static __always_inline __u64 connection_of(struct sock *client)
 
 	return socket ? BPF_CORE_READ(whole, vfs_inode.i_ino) : 0;
 }
+
+/* The unix socket that a message is charged to, NULL if it is none. */
+static __always_inline struct unix_sock *unix_sender(struct sk_buff *skb)
+{
+	struct sock *sk = BPF_CORE_READ(skb, sk);
+
+	return sk && BPF_CORE_READ(sk, __sk_common.skc_family) == AF_UNIX ? (void *)sk : NULL;
+}
+
+/* A copy into a socket, from its entry to its return: a kretprobe has no arguments. One for
+ * a container engine has no from. */
+struct copying {
+	__u64 skb;
+	__u64 from;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, INFLIGHT_MAX);
+	__type(key, __u32); /* the thread */
+	__type(value, struct copying);
+} copies SEC(".maps");
 
 #endif

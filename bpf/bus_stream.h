@@ -59,9 +59,9 @@ __noinline int stay_out(__u32 of, __u32 why)
 
 	if (!s)
 		return TAKEN_ALL;
-	c = find_stream(&s->key, s->ordinary);
+	c = find_stream(s);
 	if (!c)
-		c = make_stream(&s->key, s->ordinary);
+		c = make_stream(s);
 	if (c) {
 		c->step = STAYS_OUT;
 		c->unread = why;
@@ -156,7 +156,7 @@ __noinline int take_auth(__u32 of)
 
 	if (!s)
 		return TAKEN_ALL;
-	c = find_stream(&s->key, s->ordinary);
+	c = find_stream(s);
 	if (!c)
 		return TAKEN_ALL;
 	n = s->len;
@@ -174,7 +174,7 @@ __noinline int take_auth(__u32 of)
 		c->step = IN_STEP;
 		c->line = LINE_START;
 		if (!awaits_answers(c))
-			drop_stream(&s->key, s->ordinary);
+			drop_stream(s);
 	}
 	return TAKEN_MORE;
 }
@@ -211,7 +211,7 @@ static __always_inline int take_rest(struct sending *s, struct connection *c)
 	c->left -= n;
 	pass(s, n);
 	if (!c->left && !awaits_answers(c))
-		drop_stream(&s->key, s->ordinary);
+		drop_stream(s);
 	return TAKEN_MORE;
 }
 
@@ -225,7 +225,7 @@ static __always_inline int take_whole(struct sending *s, struct connection *c, _
 	if (size == s->have)
 		return TAKEN_MESSAGE | TAKEN_MORE;
 	if (!c && s->key.conn) /* else nobody is there any more */
-		c = make_stream(&s->key, s->ordinary);
+		c = make_stream(s);
 	if (c) {
 		c->step = IN_STEP;
 		c->left = size - s->have;
@@ -245,12 +245,12 @@ __noinline int take_piece(__u32 of)
 
 	if (!s)
 		return TAKEN_ALL;
-	c = find_stream(&s->key, s->ordinary);
+	c = find_stream(s);
 	if (!c)
 		return TAKEN_ALL;
 	want = !c->size ? sizeof(struct dbus_header) : c->size < BUS_DATA ? c->size : BUS_DATA;
 	kept = c->kept & (BUS_DATA - 1);
-	p = kept ? find_pieces(&s->key, s->ordinary) : make_pieces(&s->key, s->ordinary);
+	p = find_pieces(s, !kept);
 	n = want - kept;
 	if (n > s->len)
 		n = s->len;
@@ -278,7 +278,7 @@ __noinline int take_piece(__u32 of)
 	c->kept = 0;
 	c->size = 0;
 	if (!c->left && !awaits_answers(c))
-		drop_stream(&s->key, s->ordinary);
+		drop_stream(s);
 	return TAKEN_MESSAGE | TAKEN_MORE;
 }
 
@@ -291,7 +291,7 @@ __noinline int take_from_bus(__u32 of)
 
 	if (!s)
 		return TAKEN_ALL;
-	c = find_stream(&s->key, s->ordinary);
+	c = find_stream(s);
 	if (c && c->left)
 		return take_rest(s, c);
 	if (!s->at)
@@ -314,7 +314,7 @@ __noinline int take_start(__u32 of)
 
 	if (!s)
 		return TAKEN_ALL;
-	c = find_stream(&s->key, s->ordinary);
+	c = find_stream(s);
 	known = c && c->step == IN_STEP;
 	if (s->at && s->len >= sizeof(struct dbus_header))
 		size = message_size(s->at);
@@ -333,7 +333,7 @@ __noinline int take_start(__u32 of)
 		return TAKEN_MORE;
 	}
 	if (!c)
-		c = make_stream(&s->key, s->ordinary);
+		c = make_stream(s);
 	if (!c)
 		return tell_unread(s, c, BUS_TOO_MANY);
 	if (size || brief) {
@@ -397,7 +397,7 @@ static __always_inline int take_next(__u32 of)
 	s->unread = BUS_READ;
 	if (s->key.from_bus)
 		return take_from_bus(of);
-	c = find_stream(&s->key, s->ordinary);
+	c = find_stream(s);
 	if (!c)
 		return take_start(of);
 	if (c->step == STAYS_OUT)

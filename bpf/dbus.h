@@ -39,11 +39,6 @@ struct name {
 	__u64 word[NAME_WORDS];
 };
 
-/* Eight bytes of a string as the number that they are in memory. */
-#define WORD(a, b, c, d, e, f, g, h)                                                      \
-	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 | \
-	 (__u64)(f) << 40 | (__u64)(g) << 48 | (__u64)(h) << 56)
-
 #define FIRST(n) (~0ULL >> (8 * (8 - (n))))
 
 static __always_inline __u32 order(__u32 n, __u8 endian)

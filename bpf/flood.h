@@ -36,22 +36,40 @@ enum may_send {
 	SEND_WHOLE,
 };
 
-/* What is counted if a message is not sent, with others set for one on a bus that is not
- * the machine's. */
-static __always_inline __u32 lost_send(__u32 others)
+/* Where something is sent. Each has a rate of its own. */
+enum send_to {
+	TO_MACHINES_BUS,
+	TO_OTHER_BUS,
+	TO_ENGINE,
+	TO_SOCKET_UNIT, /* has that of engines */
+};
+
+/* What is counted if a message is not sent. */
+static __always_inline __u32 lost_send(__u32 to)
 {
-	return others ? COUNT_LOST_OTHER_BUS : COUNT_LOST_BUS;
+	if (to == TO_ENGINE)
+		return COUNT_LOST_ENGINE;
+	if (to == TO_SOCKET_UNIT)
+		return COUNT_LOST_CONNECT;
+	return to == TO_OTHER_BUS ? COUNT_LOST_OTHER_BUS : COUNT_LOST_BUS;
+}
+
+static __always_inline struct send_rate *rate_of(struct share *share, __u32 to)
+{
+	if (to == TO_ENGINE || to == TO_SOCKET_UNIT)
+		return &share->engines;
+	return to == TO_OTHER_BUS ? &share->other_buses : &share->machines_bus;
 }
 
 /* What may be sent of a message of an owner, who has this place. What is dropped is
  * counted as his. Two CPUs that ask at once may both get what one of them should. */
-__noinline int may_send(__u32 place, __u32 others)
+__noinline int may_send(__u32 place, __u32 to)
 {
 	struct share *share = share_of(place);
 	__u64 now = bpf_ktime_get_boot_ns(), cost = SEND_NS, until;
 	struct send_rate *rate;
 
-	rate = others ? &share->other_buses : &share->machines_bus;
+	rate = rate_of(share, to);
 	if (place == PLACE_ROOT ||
 	    (share->owner.pid_ns == MACHINE_PID_NS && share->owner.uid < SYSTEM_UIDS))
 		cost = SEND_NS_SYSTEM;
@@ -60,7 +78,7 @@ __noinline int may_send(__u32 place, __u32 others)
 		rate->paid_ns = until + cost;
 		return SEND_WHOLE;
 	}
-	count_for(place, lost_send(others));
+	count_for(place, lost_send(to));
 	if (now - rate->too_many_ns < TOO_MANY_NS)
 		return SEND_NOTHING;
 	rate->too_many_ns = now;

@@ -8,20 +8,30 @@
 #ifndef NSBLAME_HOOK_JOIN_H
 #define NSBLAME_HOOK_JOIN_H
 
-#include "netns.h"
+#include "plugin.h"
+
+/* Set by the loader if joins are asked for. */
+const volatile bool with_life = false;
 
 static __always_inline int joined(void *ctx, struct ns_common *ns, int error)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	__u64 net = net_with(untyped(ns));
+	__u64 net = net_with(untyped(ns)), serial;
+	struct life *life;
 
 	if (error || net == (__u64)net_of(task))
 		return 0;
-	report_leave(0);
-	if (!find_life(&net))
+	if (with_life)
+		report_leave(0);
+	life = find_life(&net);
+	if (!life)
 		return 0;
+	serial = life->serial;
 	meet_current();
-	report_join(net, task, JOIN_SETNS);
+	if (with_life)
+		report_join(net, task, JOIN_SETNS);
+	if (serial)
+		report_plugin(serial);
 	return 0;
 }
 

@@ -2,9 +2,10 @@
 /*
  * Requests to services, seen in what is sent on buses: method calls to a well-known
  * name, calls to systemd that start units, the answers to both, and the signals by
- * which a bus or a manager announces an activation, a job, or the owner of a name.
- * Everything else that is sent over unix sockets must leave here within a few
- * instructions.
+ * which a bus or a manager announces an activation, a job, or the owner of a name. Also
+ * requests to container engines, for a program of its own on the same function would have
+ * to be loaded and run, too. Everything else that is sent over unix sockets must leave here
+ * within a few instructions.
  *
  * What is heard is the kernel's copy: once it is complete, neither its bytes nor that
  * it is sent depend on the sender any more. Only if the other end is closed at that
@@ -13,7 +14,7 @@
 #ifndef NSBLAME_HOOK_REQUEST_H
 #define NSBLAME_HOOK_REQUEST_H
 
-#include "bus_stream.h"
+#include "engine.h"
 
 /* --- repeated calls ------------------------------------------------- */
 
@@ -251,31 +252,32 @@ static __always_inline bool is_of_bus(struct unix_sock *sk, struct ends *e, __u3
 	return true;
 }
 
-/* The unix socket that a message is charged to, NULL if it is none. */
-static __always_inline struct unix_sock *unix_sender(struct sk_buff *skb)
-{
-	struct sock *sk = BPF_CORE_READ(skb, sk);
-
-	return sk && BPF_CORE_READ(sk, __sk_common.skc_family) == AF_UNIX ? (void *)sk : NULL;
-}
-
 /* Returns 0 if whoever listens cannot be a bus. */
 __noinline int begin_sending(__u64 sock, __u64 client_sock, __u64 address, __u32 of)
 {
 	struct sock *client = (void *)client_sock;
+	__u64 listener = user_behind(client_sock), user;
 	struct sending *s = this_sending(of);
+	__u32 pid_ns;
 
-	if (!s || !may_listen(client, s->user))
+	if (!s || !may_listen(listener, s->user))
 		return 0;
 	s->key.conn = connection_of(client);
 	s->key.from_bus = client_sock != sock;
-	s->key.pad = 0;
 	s->client = client_sock;
 	s->bus = address;
 	s->peer = BPF_CORE_READ((struct sock *)sock, sk_peer_pid, numbers[0].nr);
-	s->owner = listener_owner(client);
-	s->others = !is_machines(client, s->owner);
-	s->ordinary = s->others || ordinary_user(client);
+	s->owner = listener;
+	pid_ns = pid_ns_of(BPF_CORE_READ(client, sk_peer_pid));
+	s->others = !!(s->owner | pid_ns);
+	user = user_behind((__u64)BPF_CORE_READ((struct unix_sock *)client, peer));
+	s->ordinary = s->others | ordinary_user(user);
+	/* root of each container has room of its own, nobody else has more */
+	s->stream.owner.uid = user;
+	s->stream.owner.pid_ns = s->stream.owner.uid ? 0 : pid_ns;
+	search_place_of_stream(of);
+	s->pieces = s->stream;
+	s->pieces.place &= PIECES_EACH - 1;
 	s->unread = BUS_READ;
 	s->fragments = s->nr_fragments = 0;
 	return 1;
@@ -348,7 +350,10 @@ static __always_inline int sent(void *ctx, struct sk_buff *skb, struct iov_iter 
 {
 	struct unix_sock *sk = error ? NULL : unix_sender(skb);
 
-	return sk ? take_copy(sk, skb, from) : 0;
+	if (!sk)
+		return 0;
+	hear_copy(sk, skb);
+	return take_copy(sk, skb, from);
 }
 
 /* Likewise, where the verifier knows the type of skb. Everything that is sent over sockets
@@ -359,24 +364,12 @@ static __always_inline int sent_typed(void *ctx, struct sk_buff *skb, struct iov
 
 	if (error || !sk || sk->__sk_common.skc_family != AF_UNIX)
 		return 0;
+	hear_copy((void *)sk, skb);
 	return take_copy((void *)sk, skb, from);
 }
 
 PROBE_PROGRAM(sent_fexit, "fexit/skb_copy_datagram_from_iter", unsigned long long, sent_typed, ctx, (void *)ctx[0],
 	      (void *)ctx[2], (int)ctx[4])
-
-/* A kretprobe has no arguments. */
-struct copying {
-	__u64 skb;
-	__u64 from;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, INFLIGHT_MAX);
-	__type(key, __u32); /* the thread */
-	__type(value, struct copying);
-} copies SEC(".maps");
 
 static __always_inline int begin_copy(void *ctx, struct sk_buff *skb, struct iov_iter *from)
 {
@@ -385,7 +378,8 @@ static __always_inline int begin_copy(void *ctx, struct sk_buff *skb, struct iov
 	__u32 tid = this_thread();
 	struct ends e = {};
 
-	if (sk && is_of_bus(sk, &e, OF_ENTRY))
+	if (sk && (is_of_bus(sk, &e, OF_ENTRY) || may_be_engine(BPF_CORE_READ(sk, peer, addr)) ||
+		   may_be_engine(BPF_CORE_READ(sk, addr))))
 		bpf_map_update_elem(&copies, &tid, &copy, BPF_ANY);
 	return 0;
 }
@@ -411,8 +405,10 @@ PROBE_PROGRAM(sent_kretprobe, "kretprobe/skb_copy_datagram_from_iter", struct pt
  * change them until they are read. */
 static __always_inline int take_splice(struct unix_sock *sk, __u64 size)
 {
-	struct sending *s = sending_on(sk, OF_SPLICE);
+	struct sending *s;
 
+	hear_splice(sk, size);
+	s = sending_on(sk, OF_SPLICE);
 	if (!s || s->key.from_bus)
 		return 0;
 	s->at = 0;

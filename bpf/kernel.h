@@ -88,15 +88,31 @@ struct path {
 	struct dentry *dentry;
 };
 
+typedef struct {
+	__s64 counter;
+} atomic64_t;
+
 struct file {
 	struct path f_path;
 	struct inode *f_inode;
 	void *private_data; /* of a socket its struct socket */
+	atomic64_t f_count; /* up to 6.12 */
+};
+
+/* The count of references less one. */
+typedef struct {
+	atomic64_t refcnt;
+} file_ref_t;
+
+struct file___v613 {
+	file_ref_t f_ref;
 };
 
 struct mm_struct {
 	unsigned long arg_start;
 	unsigned long arg_end;
+	unsigned long env_start;
+	unsigned long env_end;
 	struct file *exe_file;
 };
 
@@ -184,10 +200,6 @@ struct ns_common___v618 {
 struct ns_common___v7 {
 	__u64 ns_id;
 };
-
-typedef struct {
-	__s64 counter;
-} atomic64_t;
 
 struct netns_ipvs {
 	int gen;
@@ -287,6 +299,7 @@ struct sockaddr_un {
 };
 
 struct unix_address {
+	int len; /* of name */
 	struct sockaddr_un name[0];
 };
 
@@ -378,6 +391,7 @@ struct proto {
 
 struct sk_buff_head {
 	struct sk_buff *next;
+	__u32 qlen;
 };
 
 /* The descriptors in a message. */
@@ -407,6 +421,7 @@ struct unix_sock {
 
 struct socket {
 	struct unix_sock *sk; /* likewise */
+	struct file *file;
 };
 
 struct socket_alloc {

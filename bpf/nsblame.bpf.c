@@ -23,11 +23,13 @@
  *   program_image.h  what a process has called exec for
  *   process.h        processes
  *   netns.h          network namespaces, and who is in them
+ *   plugin.h         CNI plugins, and for which pod they work
  *   cost.h           what a creation is made of
  *   module.h         modules that are being loaded
  *   bus_socket.h     sockets of buses, and who listens there
  *   bus_connection.h connections to buses, and which answers matter
  *   bus_stream.h     what is sent over a connection, as a stream
+ *   engine.h         requests to container engines, and their sockets
  *
  * The hooks, programs and what they do:
  *   hook_process.h   fork, exec, exit, and a pass over what was there before
@@ -35,7 +37,8 @@
  *   hook_pernet.h    subsystems initialise their part of a namespace
  *   hook_release.h   a namespace is given up, and torn down
  *   hook_join.h      a thread moves into one
- *   hook_request.h   a service is asked for something on a bus
+ *   hook_request.h   a service or a container engine is asked for something
+ *   hook_connect.h   somebody connects to a socket unit, or to an engine
  */
 #include "hook_create.h"
 #include "hook_join.h"
@@ -43,6 +46,7 @@
 #include "hook_process.h"
 #include "hook_release.h"
 #include "hook_request.h"
+#include "hook_connect.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -59,10 +63,13 @@ union wire {
 	enum counter counter;
 	enum bus_flags bus_flags;
 	enum bus_unread bus_unread;
+	enum engine_flags engine_flags;
+	enum connect_to connect_to;
 	enum held held;
 	enum release_flags release_flags;
 	enum join_how join_how;
 	enum leave_flags leave_flags;
+	enum cni_flags cni_flags;
 	struct process_record process;
 	struct program_record program;
 	struct cgroup_record cgroup;
@@ -71,10 +78,13 @@ union wire {
 	struct child_record child;
 	struct followup_record followup;
 	struct bus_record bus;
+	struct engine_record engine;
+	struct connect_record connect;
 	struct release_record release;
 	struct free_record free;
 	struct join_record join;
 	struct leave_record leave;
+	struct cni_record cni;
 	struct cost_op cost_op;
 	struct cost_record cost;
 	struct module_record module;

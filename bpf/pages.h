@@ -17,8 +17,10 @@ const volatile __u64 page_size = 4096; /* set by the loader */
 /* Where page 0 of the table would be mapped, 0 while not known. */
 volatile __u64 pages_mapped_at = 0;
 
-/* How many caches of slabs are looked at. */
-#define CACHES_MAX 64
+/* How many caches of slabs are looked at, and how many slabs of each. A fresh machine has
+ * few that are only used in part. */
+#define CACHES_MAX 192
+#define SLABS_MAX 4
 
 /* oo has the order of a slab's pages above these bits (mm/slub.c, OO_SHIFT). */
 #define OO_SHIFT 16
@@ -30,25 +32,27 @@ static __always_inline struct kmem_cache_node *cache_node(struct kmem_cache *cac
 	return BPF_CORE_READ((struct kmem_cache___v7 *)cache, per_node[0].node);
 }
 
-/* What a slab of one page with free objects tells, 0 if there is none. */
-static __always_inline __u64 told_by(struct kmem_cache *cache)
+/* The slabs of a cache that are used in part, 0 if they have more than a page each. */
+static __always_inline __u64 partial_slabs(struct kmem_cache *cache)
 {
 	struct kmem_cache_node *node;
-	struct list_head *link, *head;
-	__u64 page, free;
 
 	if (BPF_CORE_READ(cache, oo.x) >> OO_SHIFT)
 		return 0;
 	node = cache_node(cache);
-	head = (void *)node + bpf_core_field_offset(struct kmem_cache_node, partial);
-	link = BPF_CORE_READ(node, partial.next);
-	if (!node || !link || link == head)
-		return 0;
+	return node ? (__u64)node + bpf_core_field_offset(struct kmem_cache_node, partial) : 0;
+}
+
+/* What a slab of one page with free objects tells, 0 if there are none. */
+static __always_inline __u64 told_by(__u64 link)
+{
+	__u64 page, free;
+
 	if (bpf_core_type_exists(struct slab)) {
-		page = (__u64)link - bpf_core_field_offset(struct slab, slab_list);
+		page = link - bpf_core_field_offset(struct slab, slab_list);
 		free = (__u64)BPF_CORE_READ((struct slab *)page, freelist);
 	} else {
-		page = (__u64)link - bpf_core_field_offset(struct page___v510, slab_list);
+		page = link - bpf_core_field_offset(struct page___v510, slab_list);
 		free = (__u64)BPF_CORE_READ((struct page___v510 *)page, freelist);
 	}
 	if (!free)
@@ -59,18 +63,25 @@ static __always_inline __u64 told_by(struct kmem_cache *cache)
 /* What the latest slab told. */
 volatile __u64 pages_told = 0;
 
-/* Asks a cache. Slabs change meanwhile, so two have to tell the same. Returns the next
- * cache, 0 once it is known. */
+/* Asks the slabs of a cache. Slabs change meanwhile, so two have to tell the same. Returns
+ * the next cache, 0 once it is known. */
 __noinline __u64 ask_cache(__u64 cache)
 {
-	__u64 now = told_by((void *)cache);
+	__u64 head = partial_slabs((void *)cache), link = head, now;
+	int i;
 
-	if (now && now == pages_told) {
-		pages_mapped_at = now;
-		return 0;
+	for (i = 0; i < SLABS_MAX && link; i++) {
+		link = (__u64)BPF_CORE_READ((struct list_head *)link, next);
+		if (!link || link == head)
+			break;
+		now = told_by(link);
+		if (now && now == pages_told) {
+			pages_mapped_at = now;
+			return 0;
+		}
+		if (now)
+			pages_told = now;
 	}
-	if (now)
-		pages_told = now;
 	return (__u64)BPF_CORE_READ((struct kmem_cache *)cache, list.next) -
 	       bpf_core_field_offset(struct kmem_cache, list);
 }

@@ -83,6 +83,11 @@ static __always_inline __u64 unknown_zero(void)
 	return untyped(NULL);
 }
 
+/* Eight bytes of a string as the number that they are in memory. */
+#define WORD(a, b, c, d, e, f, g, h)                                                      \
+	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 | \
+	 (__u64)(f) << 40 | (__u64)(g) << 48 | (__u64)(h) << 56)
+
 static __always_inline __u32 this_thread(void)
 {
 	return (__u32)bpf_get_current_pid_tgid();

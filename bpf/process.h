@@ -54,6 +54,8 @@ struct process {
 	__u8 threaded; /* it has, or had, more than one thread */
 	__u8 enters;   /* it came into a namespace, and has not called exec since */
 	__u8 became;   /* it has called exec since that is watched */
+	__u32 scanned; /* execs when its environment was looked at, see plugin.h */
+	__u32 pad;
 };
 
 struct {
@@ -162,7 +164,7 @@ __noinline int cut_ancestors(__u64 start_ns, __u32 pid)
 }
 
 /* Ancestors are sent in chunks of so many. The verifier looks at one chunk only. */
-#define CHUNK 16
+#define CHUNK 8
 
 #define MORE (1 << 16)
 

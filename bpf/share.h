@@ -48,6 +48,7 @@ struct share {
 	/* see flood.h */
 	struct send_rate machines_bus;
 	struct send_rate other_buses;
+	struct send_rate engines;
 	__u64 half;	  /* of the story's ring, counted from the first */
 	__u64 written[2]; /* bytes in that half, and in the one before */
 };

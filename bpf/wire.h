@@ -32,6 +32,9 @@ enum record_kind {
 	REC_COST,
 	REC_MODULE,
 	REC_PERNET_INIT,
+	REC_CNI,
+	REC_ENGINE,
+	REC_CONNECT,
 };
 
 /* Limits that user space must know, or must match. */
@@ -46,6 +49,8 @@ enum limit {
 	 * keeps, and one more. Further ones are reported once in CALL_AGAIN_NS. */
 	CALLS_REPORTED = 17,
 	CALL_AGAIN_NS = 100 * 1000 * 1000,
+	/* Paths of container engines' sockets. */
+	ENGINE_SOCKETS = 64,
 };
 
 /* A process for as long as the machine runs: (tgid, leader's start_boottime). */
@@ -269,6 +274,25 @@ struct join_record {
 	char comm[TASK_COMM_LEN];
 };
 
+enum cni_flags {
+	CNI_CUT = 1 << 0, /* a value, or variables, may be missing */
+};
+
+/* A process that has moved into a namespace is a CNI plugin, by its environment: the
+ * values of these variables, each ended by NUL. With CNI_CUT and none of them, it may be
+ * one. It follows the record of its join. */
+struct cni_record {
+	__u32 kind;
+	__u32 flags;
+	__u64 boot_ns;
+	__u64 serial;
+	struct process_key process;
+	char command[16];
+	char container[128];
+	char netns[128];
+	char args[640];
+};
+
 enum leave_flags {
 	LEAVE_ENDING = 1 << 0, /* the thread ends */
 };
@@ -372,6 +396,48 @@ struct bus_record {
 	__u8 data[BUS_DATA];  /* the beginning of one message */
 };
 
+/* How much is kept of a request to a container engine. ENGINE_PATH is that of struct
+ * sockaddr_un, rounded up. */
+#define ENGINE_DATA 2048
+#define ENGINE_PATH 112
+
+enum engine_flags {
+	ENGINE_GRPC = 1 << 0, /* a message of gRPC, otherwise a request of HTTP/1.1 */
+};
+
+/* Of data, only len bytes are sent. */
+struct engine_record {
+	__u32 kind;
+	__u32 flags;
+	__u64 boot_ns;
+	struct process_key sender;   /* zero if a thread of the kernel sent it */
+	struct process_key listener; /* who serves the socket, or listens if that is not known */
+	__u64 conn; /* the inode number of the client's socket, 0 if it is closed */
+	__u32 tid;
+	__u32 unread; /* enum bus_unread */
+	__u32 size;   /* of what was sent, or of the message's frame */
+	__u32 len;    /* bytes of data that are filled */
+	char path[ENGINE_PATH]; /* of the listening socket */
+	__u8 data[ENGINE_DATA]; /* the beginning */
+};
+
+/* Whose socket somebody connects to. */
+enum connect_to {
+	CONNECT_UNIT = 1, /* a service manager's, that waits for the first connection */
+	CONNECT_ENGINE,	  /* a container engine's, that is not in the table */
+};
+
+struct connect_record {
+	__u32 kind;
+	__u32 to; /* enum connect_to */
+	__u64 boot_ns;
+	struct process_key sender;   /* zero if a thread of the kernel connects */
+	struct process_key listener; /* who began to listen */
+	__u32 tid;
+	__u32 pad;
+	char path[ENGINE_PATH]; /* of the listening socket */
+};
+
 /* What was seen and what was lost. Each CPU counts for itself. */
 enum counter {
 	COUNT_SEEN,	    /* calls of copy_net_ns with CLONE_NEWNET */
@@ -385,6 +451,8 @@ enum counter {
 	COUNT_INFLIGHT_FULL,
 	COUNT_LOST_BUS,
 	COUNT_LOST_OTHER_BUS, /* of buses that are not the machine's */
+	COUNT_LOST_ENGINE, /* requests to container engines */
+	COUNT_LOST_CONNECT, /* connections to socket units */
 	COUNT_BUS_UNREAD, /* what a bus sent, and could not be read */
 	COUNT_RETURN_MISSED, /* a return that the kernel left out */
 	COUNT_LOST_ENDING, /* release and free records */

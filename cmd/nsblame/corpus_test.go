@@ -44,7 +44,7 @@ var corpusAnswers = []struct {
 	{"trace", []string{"replay"}},
 	{"tree", []string{"replay", "--tree", "--life"}},
 	{"json", []string{"replay", "--output", "json"}},
-	{"report", []string{"report"}},
+	{"report", []string{"report", "--all"}},
 	{"report-json", []string{"report", "--output", "json"}},
 }
 
@@ -53,6 +53,9 @@ var corpusAnswers = []struct {
 // the golden files alone, with the reason.
 func TestCorpus(t *testing.T) {
 	time.Local = time.UTC
+	if err := os.Unsetenv("COLUMNS"); err != nil { // a screen is 80 columns wide then
+		t.Fatal(err)
+	}
 	recordings := corpusRecordings(t)
 	if len(recordings) == 0 {
 		t.Fatal("no recordings: make corpus writes them")

@@ -17,9 +17,9 @@ import (
 	"github.com/nsblame/nsblame/internal/present/render"
 )
 
-const doctorHelp = `Check whether this machine can be traced. doctor shows what the kernel and the
-rights of this process allow, and how each probe attaches. For whatever is
-missing it names the remedy. It loads and attaches programs that do nothing, for
+const doctorHelp = `Check whether this machine can be traced. doctor gives the verdict, and then
+what to do about all that is missing. With --verbose it shows every check of the
+kernel and of the rights of this process, and how each probe attaches. It loads and attaches programs that do nothing, for
 a moment, and leaves nothing behind.
 
 The verdicts are:
@@ -32,6 +32,7 @@ The exit code is 0 where tracing is possible, 3 where it is not.`
 
 func newDoctorCmd() *cobra.Command {
 	output, color, attach := newOutputFlag(), newColorFlag(), newAttachFlag()
+	var verbose bool
 	cmd := &cobra.Command{
 		Use:               "doctor",
 		Short:             "Check whether this machine can be traced, and what is missing",
@@ -44,12 +45,18 @@ func newDoctorCmd() *cobra.Command {
 			if output.json() {
 				return d.finish(d.writeJSON(w))
 			}
-			return d.finish(d.writeText(w, color.on(w)))
+			text := d.brief(color.on(w), terminalWidth(w))
+			if verbose {
+				text = d.full(color.on(w))
+			}
+			_, err := io.WriteString(w, text)
+			return d.finish(err)
 		},
 	}
 	output.add(cmd)
 	color.add(cmd)
 	attach.add(cmd)
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "show every check, also those that are ok")
 	return cmd
 }
 
@@ -98,13 +105,13 @@ func (d diagnosis) verdict() string {
 	}
 	switch {
 	case len(blocking) > 0:
-		return "this machine cannot be traced, for want of: " + strings.Join(blocking, ", ")
+		return "nsblame cannot trace here. Missing: " + strings.Join(blocking, ", ")
 	case len(unclear) > 0:
-		return "this machine can perhaps be traced; not clear: " + strings.Join(unclear, ", ")
+		return "nsblame can perhaps trace here. Not clear: " + strings.Join(unclear, ", ")
 	case len(reduced) > 0:
-		return "this machine can be traced, but with less than all of: " + strings.Join(reduced, ", ")
+		return "nsblame can trace here, with less from: " + strings.Join(reduced, ", ")
 	}
-	return "this machine can be traced"
+	return "nsblame can trace here"
 }
 
 // inUTF8 returns s, escaped if JSON couldn't hold it.
@@ -140,17 +147,17 @@ func (d diagnosis) writeJSON(w io.Writer) error {
 	return writeJSON(w, answer.Verdict{Head: answer.NewHead("verdict"), Possible: d.blocker == nil, Text: d.verdict()})
 }
 
-func (d diagnosis) writeText(w io.Writer, color bool) error {
+// full is every check.
+func (d diagnosis) full(color bool) string {
 	t := table{color: color}
+	fmt.Fprintf(&t.text, "%s.\n\n", render.Sentence(d.verdict()))
 	for _, f := range d.all() {
 		t.width = max(t.width, len(f.Name))
 	}
 	t.section("kernel and rights", d.checks)
 	t.section("probes", d.probes)
 	t.section("systemd", d.manager)
-	fmt.Fprintf(&t.text, "\n%s.\n", render.Sentence(d.verdict()))
-	_, err := io.WriteString(w, t.text.String())
-	return err
+	return t.text.String()
 }
 
 // table lays findings out in columns.

@@ -20,23 +20,23 @@ func TestVerdict(t *testing.T) {
 		checks []kernel.Finding
 		want   string
 	}{
-		{"all well", []kernel.Finding{finding("a", kernel.OK, true)}, "this machine can be traced"},
+		{"all well", []kernel.Finding{finding("a", kernel.OK, true)}, "nsblame can trace here"},
 		{
 			"less",
 			[]kernel.Finding{finding("a", kernel.Degraded, false), finding("b", kernel.Missing, false)},
-			"this machine can be traced, but with less than all of: a, b",
+			"nsblame can trace here, with less from: a, b",
 		},
 		{
 			"unclear",
 			[]kernel.Finding{finding("a", kernel.Unknown, true), finding("b", kernel.Missing, false)},
-			"this machine can perhaps be traced; not clear: a",
+			"nsblame can perhaps trace here. Not clear: a",
 		},
 		{
 			"blocked",
 			[]kernel.Finding{finding("a", kernel.Unknown, true), finding("b", kernel.Missing, true)},
-			"this machine cannot be traced, for want of: b",
+			"nsblame cannot trace here. Missing: b",
 		},
-		{"an optional unknown", []kernel.Finding{finding("a", kernel.Unknown, false)}, "this machine can be traced"},
+		{"an optional unknown", []kernel.Finding{finding("a", kernel.Unknown, false)}, "nsblame can trace here"},
 	}
 	for _, tt := range tests {
 		if got := (diagnosis{checks: tt.checks}).verdict(); got != tt.want {
@@ -54,7 +54,9 @@ func TestDoctorText(t *testing.T) {
 		manager: []kernel.Finding{{Name: "systemd", Verdict: kernel.OK, Detail: "252"}},
 		probes:  []kernel.Finding{{Name: "__ip_vs_init", Verdict: kernel.Unknown, How: "fentry", Detail: "not \x1btried"}},
 	}
-	const want = `kernel and rights
+	const want = `nsblame cannot trace here. Missing: rights.
+
+kernel and rights
   ok        kernel        6.1
   missing   rights        none
                           -> be root
@@ -62,22 +64,59 @@ probes
   unknown   __ip_vs_init  fentry: not \x1btried (optional)
 systemd
   ok        systemd       252
-
-this machine cannot be traced, for want of: rights.
 `
-	var plain, colored strings.Builder
-	if err := d.writeText(&plain, false); err != nil {
-		t.Fatal(err)
+	if plain := d.full(false); plain != want {
+		t.Errorf("got\n%s\nwant\n%s", plain, want)
 	}
-	if plain.String() != want {
-		t.Errorf("got\n%s\nwant\n%s", plain.String(), want)
+	colored := d.full(true)
+	bare := strings.NewReplacer("\x1b[31m", "", "\x1b[32m", "", "\x1b[33m", "", "\x1b[0m", "").Replace(colored)
+	if bare != want || colored == want {
+		t.Errorf("in colour:\n%q", colored)
 	}
-	if err := d.writeText(&colored, true); err != nil {
-		t.Fatal(err)
+}
+
+// The verdict comes first, then what to do, once for all that it mends, and all fits
+// on one screen.
+func TestDoctorBrief(t *testing.T) {
+	d := diagnosis{
+		checks: []kernel.Finding{
+			{Name: "kernel", Verdict: kernel.OK, Detail: "6.1"},
+			{Name: "preemption", Verdict: kernel.Degraded, Detail: "tasks can lose the \x1bprocessor"},
+			{Name: "program:kprobe", Verdict: kernel.Missing, Detail: "no tracefs", Remedy: "mount it"},
+		},
+		probes: []kernel.Finding{
+			{Name: "copy_net_ns", Verdict: kernel.Missing, Required: true, Detail: strings.Repeat("long ", 200), Remedy: "be root, or give it the rights that it needs to trace"},
+			{Name: "netns_put", Verdict: kernel.Degraded, Detail: "refused", Remedy: "be root, or give it the rights that it needs to trace"},
+			{Name: "__put_net", Verdict: kernel.Degraded, Detail: "refused", Remedy: "be root, or give it the rights that it needs to trace"},
+		},
 	}
-	bare := strings.NewReplacer("\x1b[31m", "", "\x1b[32m", "", "\x1b[33m", "", "\x1b[0m", "").Replace(colored.String())
-	if bare != want || colored.String() == want {
-		t.Errorf("in colour:\n%q", colored.String())
+	d.probes[0].Detail = "refused"
+	const want = `nsblame cannot trace here. Missing: copy_net_ns.
+
+To do: be root, or give it the rights that it
+       needs to trace.
+  missing   copy_net_ns: refused
+  degraded  netns_put, __put_net
+
+To do: mount it.
+  missing   program:kprobe: no tracefs
+
+Nothing to do about:
+  degraded  preemption: tasks can lose the
+            \x1bprocessor
+
+1 of 6 checks are ok: nsblame doctor --verbose
+shows them.
+`
+	if got := d.brief(false, 48); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	for i := range 60 {
+		d.probes = append(d.probes, kernel.Finding{Name: "p", Verdict: kernel.Missing, Detail: strings.Repeat("long ", 200), Remedy: fmt.Sprint("do ", i)})
+	}
+	got := d.brief(true, 80)
+	if n := strings.Count(got, "\n"); n > maxBrief || n < maxBrief-1 || !strings.HasPrefix(got, "nsblame cannot trace here.") || !strings.Contains(got, "This is not all.") {
+		t.Errorf("%d lines:\n%s", n, got)
 	}
 }
 

@@ -31,6 +31,7 @@ func newDumpCmd() *cobra.Command {
 		Example: `  nsblame dump netns.avro
   nsblame dump netns.avro | grep '"type":"NetnsCreate"'
   ssh host nsblame record -o - --duration 1m | nsblame dump -`,
+		ValidArgsFunction: completeRecordings,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkFiles(args); err != nil {
 				return usage(cmd, err)

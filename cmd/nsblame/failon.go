@@ -19,15 +19,20 @@ condition on stderr. These conditions look at the creations that pass the
 filters:
   created            a namespace was created
   created-by=UNIT    a namespace was created in this unit
-  caused-by=UNIT     a creation, or a failed attempt, has its origin in this unit
+  caused-by=ORIGIN   a creation, or a failed attempt, has its origin in this unit;
+                     or in pod/POD, workload/NAME or container/ID
+  for-pod=POD        a creation, or a failed attempt, was for this pod
+  for-workload=NAME  one was for a pod of this Job, CronJob or Deployment
+  for-container=ID   one was for this container, by its id or its name
   failed             a creation failed
   leaked             a namespace was still alive at the end; exit code 3 where
                      the end of namespaces cannot be seen
   unknown            the origin of a creation is not known
 This condition looks at everything:
   lost               events were lost, or cannot be read
-UNIT may contain * ? [] as in a shell. It is a unit of the machine's own manager;
-user@UID/UNIT is one of a user's. If events were lost, a condition that might
+Names may contain * ? [] as in a shell. UNIT is a unit of the machine's own manager,
+and cron is cron.service; user@UID/UNIT is one of a user's. POD may be NAMESPACE/NAME, and the NAME of a
+workload KIND/NAME. If events were lost, a condition that might
 have been met counts as met.`
 
 // failOnFlag is --fail-on, a set of conditions.
@@ -60,10 +65,7 @@ func (f *failOnFlag) Set(s string) error {
 
 func (f *failOnFlag) add(cmd *cobra.Command) {
 	cmd.Flags().Var(f, "fail-on", "exit with code 4 if this was met: "+strings.Join(condition.Names, ", ")+"; repeatable")
-	complete := cobra.FixedCompletions(condition.Names, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace)
-	if err := cmd.RegisterFlagCompletionFunc("fail-on", complete); err != nil {
-		panic(err) // the flag was defined twice
-	}
+	complete(cmd, "fail-on", completeConditions)
 }
 
 // consumers judge the run by the conditions.

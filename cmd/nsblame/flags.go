@@ -40,8 +40,11 @@ func (c *choice) Set(s string) error {
 }
 
 // add defines the flag on a command, the values being completed by the shell.
-func (c *choice) add(cmd *cobra.Command, name, usage string) {
-	cmd.Flags().Var(c, name, usage)
+func (c *choice) add(cmd *cobra.Command, name, usage string) { c.addShort(cmd, name, "", usage) }
+
+// addShort is add with a letter that stands for the name.
+func (c *choice) addShort(cmd *cobra.Command, name, letter, usage string) {
+	cmd.Flags().VarP(c, name, letter, usage)
 	complete := cobra.FixedCompletions(c.allowed, cobra.ShellCompDirectiveNoFileComp)
 	if err := cmd.RegisterFlagCompletionFunc(name, complete); err != nil {
 		panic(err) // the flag was defined twice
@@ -58,14 +61,14 @@ func newOutputFlag() outputFlag {
 func (f *outputFlag) add(cmd *cobra.Command) {
 	usage := "output format; json has one object a line"
 	if slices.Contains(f.allowed, "markdown") {
-		usage = "output format; json is one object, markdown is for a ticket"
+		usage = "output format; json is one object, markdown is for a ticket, html a page to mail"
 	}
-	f.choice.add(cmd, "output", usage)
+	f.addShort(cmd, "output", "o", usage)
 }
 
 // newReportOutputFlag is --output for a verb that prints one document.
 func newReportOutputFlag() outputFlag {
-	return outputFlag{choice{value: "text", allowed: []string{"text", "json", "markdown"}}}
+	return outputFlag{choice{value: "text", allowed: []string{"text", "json", "markdown", "html"}}}
 }
 
 func (f *outputFlag) json() bool { return f.value == "json" }

@@ -147,6 +147,8 @@ func (f *flood) Next(context.Context) (event.Event, error) {
 func (f *flood) WakeAt(uint64)        {}
 func (f *flood) Ask(q event.Question) { f.asked = append(f.asked, q) }
 
+func (f *flood) AskContainer(event.ContainerQuestion) {}
+
 // heap is the size of the heap: what is in use, and the pages that it lies on.
 type heap struct{ used, pages uint64 }
 
@@ -172,7 +174,7 @@ func TestAFloodTakesNoMoreMemoryInItsSecondHalf(t *testing.T) {
 	}
 	f := newFlood(t)
 	collector := report.NewCollector()
-	src := engine.Record(f, discarded{writer}, redact.Mode(0), func() {})
+	src := engine.Record(f, discarded{writer}, redact.New(0, nil), func() {})
 	summary, err := engine.Run(t.Context(), src, engine.Options{Consumers: []finding.Consumer{
 		collector, judged{condition.NewJudge([]condition.Condition{{Name: condition.Leaked}})},
 	}})

@@ -110,17 +110,19 @@ func TestHostileFindings(t *testing.T) {
 			probes:  []kernel.Finding{{Name: name, Verdict: kernel.Missing, How: name, Required: true, Detail: name, Remedy: name}},
 			blocker: errors.New(name),
 		}
-		var text, json bytes.Buffer
-		if err := errors.Join(d.writeText(&text, false), d.writeJSON(&json)); err != nil {
+		var json bytes.Buffer
+		if err := d.writeJSON(&json); err != nil {
 			t.Fatal(err)
 		}
-		harmless(t, "text", text.String())
+		text := d.full(false)
+		harmless(t, "text", text)
+		harmless(t, "brief text", d.brief(false, 80))
 		harmless(t, "JSON", json.String())
 		if n := bytes.Count(json.Bytes(), []byte("\n")); n != 3 {
 			t.Errorf("%q: %d lines of JSON", name, n)
 		}
-		if n := strings.Count(text.String(), "\n"); n != 8 {
-			t.Errorf("%q: %d lines of text:\n%s", name, n, text.String())
+		if n := strings.Count(text, "\n"); n != 8 {
+			t.Errorf("%q: %d lines of text:\n%s", name, n, text)
 		}
 		var stderr bytes.Buffer
 		printError(&stderr, kernel.Unsupported(name, name, errors.New(name)))

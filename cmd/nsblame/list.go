@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,6 +35,13 @@ The age is exact if the creation was recorded. 2h+ means two hours at least.
 ~2h means that the oldest process in the namespace started two hours ago; it may
 have entered later.
 
+--leaked shows those that nobody is in: only a mount, an open file, a socket or a
+message holds them, or nothing visible. Some are meant to be so, as those
+of ip netns. Beside each stands what would free it, where a command is enough; list
+runs none. With --from, LAST USED BY is who moved in last.
+
+--older-than also counts ages that are at least so long, or inferred.
+
 A namespace that nothing visible holds is found in the kernel's own list. That
 list needs the same rights as tracing. An ordinary user sees what his own
 processes hold. list names what it could not see.`
@@ -43,18 +51,27 @@ type listOptions struct {
 	output outputFlag
 	color  colorFlag
 	tree   bool
+	wide   bool
 	from   []string
 	memory memoryFlag
+	leaked bool
+	older  time.Duration // 0: of any age
+	by     choice        // empty: one by one
 }
 
 func newListCmd() *cobra.Command {
-	opt := &listOptions{output: newOutputFlag(), color: newColorFlag(), memory: newMemoryFlag()}
+	opt := &listOptions{
+		output: newOutputFlag(), color: newColorFlag(), memory: newMemoryFlag(),
+		by: choice{allowed: []string{"pod", "creator"}},
+	}
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the network namespaces that exist, and what holds them",
 		Long:  listHelp,
 		Example: `  nsblame list
   nsblame list --tree --from netns.avro
+  nsblame list --leaked --older-than 10m
+  nsblame list --by pod
   nsblame list --output json | jq 'select(.unheld)'`,
 		Args:              noArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -66,19 +83,34 @@ func newListCmd() *cobra.Command {
 		},
 	}
 	cmd.Flags().SortFlags = false
+	cmd.Flags().BoolVar(&opt.leaked, "leaked", false, "only those that nobody is in, and what would free them")
+	cmd.Flags().Var((*durationFlag)(&opt.older), "older-than", "only those that have been there this long (90s, 10m, 2h, 1d)")
+	opt.by.add(cmd, "by", "count them by this, in place of a line for each")
 	opt.output.add(cmd)
 	cmd.Flags().BoolVar(&opt.tree, "tree", false, "show everything about each, in a block of lines")
+	cmd.Flags().BoolVar(&opt.wide, "wide", false, "print all of what is long, on one row, also on a terminal")
 	opt.color.add(cmd)
 	cmd.Flags().StringArrayVar(&opt.from, "from", nil, "look up creations in this recording, a `file`; repeatable, for the parts of one in order too")
+	complete(cmd, "from", completeRecordings)
 	opt.memory.add(cmd)
 	return cmd
 }
 
-var errFromStdin = errors.New("--from needs the name of a file")
+var (
+	errFromStdin = errors.New("--from needs the name of a file")
+	errOlder     = errors.New("--older-than must not be negative")
+	errByOnly    = errors.New("--by goes with neither --tree nor --output json: json has what to count")
+)
 
 func (o *listOptions) validate() error {
 	if o.tree && o.output.json() {
 		return errTreeJSON
+	}
+	if o.by.value != "" && (o.tree || o.output.json()) {
+		return errByOnly
+	}
+	if o.older < 0 {
+		return errOlder
 	}
 	for _, name := range o.from {
 		if name == "" || name == "-" {
@@ -109,16 +141,30 @@ func runList(ctx context.Context, opt *listOptions, cmd *cobra.Command) error {
 		return unlessStopped(ctx, err)
 	}
 	list := from.match(found)
-	w := cmd.OutOrStdout()
-	if opt.output.json() {
-		err = render.ListJSON(w, list)
-	} else {
-		err = render.ListText(w, cmd.ErrOrStderr(), list, opt.tree, opt.color.on(w))
-	}
-	if err != nil {
+	opt.choose(list)
+	if err := opt.write(cmd.OutOrStdout(), cmd.ErrOrStderr(), list); err != nil {
 		return err
 	}
 	return from.whole()
+}
+
+// choose drops the namespaces that are not asked for.
+func (o *listOptions) choose(list *render.List) {
+	list.Leaked = o.leaked
+	list.Namespaces = slices.DeleteFunc(list.Namespaces, func(n *inventory.Namespace) bool {
+		return o.leaked && !n.Leaked() || o.older > 0 && !n.OlderThan(uint64(o.older), list.NowNS)
+	})
+}
+
+func (o *listOptions) write(w, stderr io.Writer, list *render.List) error {
+	text := render.TextOptions{Tree: o.tree, Color: o.color.on(w), Width: terminalWidth(w), Wide: o.wide}
+	switch {
+	case o.output.json():
+		return render.ListJSON(w, list)
+	case o.by.value != "":
+		return render.ListGroups(w, stderr, list, render.GroupKey(o.by.value), text)
+	}
+	return render.ListText(w, stderr, list, text)
 }
 
 // unlessStopped is the error, unless it comes of the user's having ended the
@@ -253,6 +299,9 @@ func (r *recordings) find(inum uint32, cookie uint64) life.Match {
 		}
 		m := k.index.Find(inum, cookie)
 		if m.Attribution != nil {
+			if use, known := k.index.LastUse(m.Attribution); known {
+				m.LastUse = &use
+			}
 			return m
 		}
 		none = m

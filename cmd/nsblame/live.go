@@ -42,6 +42,7 @@ type liveFlags struct {
 	bufferSize byteSize
 	execWait   time.Duration
 	startWait  time.Duration
+	nameWait   time.Duration
 	noBus      bool
 	cost       bool
 	attach     attachFlag
@@ -56,22 +57,29 @@ const (
 	// defaultStartWait is DefaultTimeoutStartSec= of systemd: a unit that takes
 	// longer is ended.
 	defaultStartWait = 90 * time.Second
+	// defaultNameWait is longer than a CNI plugin takes to come: 1 to 4 s on a machine
+	// that is busy.
+	defaultNameWait = 5 * time.Second
 )
 
 func newLiveFlags() liveFlags {
-	return liveFlags{bufferSize: defaultBufferSize, attach: newAttachFlag(), life: true}
+	return liveFlags{
+		bufferSize: defaultBufferSize, attach: newAttachFlag(), life: true,
+		execWait: defaultExecWait, startWait: defaultStartWait, nameWait: defaultNameWait,
+	}
 }
 
 func (f *liveFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.DurationVar(&f.duration, "duration", 0, "end this long after the probes are attached (90s, 10m, 2h)")
+	flags.Var((*durationFlag)(&f.duration), "duration", "end this long after the probes are attached (90s, 10m, 2h, 1d)")
 	flags.StringVar((*string)(&f.readyFile), "ready-file", "", "create this `file` once the probes are attached, and remove it at the end")
 	flags.Var(&f.bufferSize, "buffer-size", "size of the buffer between kernel and nsblame, rounded up to a power of two (64K, 8M, 1G)")
-	flags.BoolVar(&f.noBus, "no-bus", false, "do not watch D-Bus: who asked for the start of a unit stays unknown")
+	flags.BoolVar(&f.noBus, "no-bus", false, "watch neither D-Bus nor the sockets of units and container engines: who asked for the start of a unit or a container stays unknown")
 	flags.BoolVar(&f.cost, "cost", false, costUsage(cmd))
 	f.attach.add(cmd)
-	flags.DurationVar(&f.execWait, "exec-wait", defaultExecWait, "wait at most this long for the exec that usually follows")
-	flags.DurationVar(&f.startWait, "start-wait", defaultStartWait, "wait at most this long for the exec of a process that a service manager starts")
+	flags.Var((*durationFlag)(&f.execWait), "exec-wait", "wait at most this long for the exec that usually follows")
+	flags.Var((*durationFlag)(&f.startWait), "start-wait", "wait at most this long for the exec of a process that a service manager starts")
+	flags.Var((*durationFlag)(&f.nameWait), "name-wait", "wait at most this long for the container or the pod that a container runtime made a namespace for")
 }
 
 // costUsage is the help for --cost, which also decides what a report shows.
@@ -86,6 +94,7 @@ var (
 	errDuration  = errors.New("--duration must be more than 0")
 	errExecWait  = errors.New("--exec-wait must not be negative")
 	errStartWait = errors.New("--start-wait must not be negative")
+	errNameWait  = errors.New("--name-wait must not be negative")
 	errReady     = errors.New("--ready-file needs the name of a file")
 )
 
@@ -99,6 +108,8 @@ func (f *liveFlags) validate(cmd *cobra.Command) error {
 		return errExecWait
 	case f.startWait < 0:
 		return errStartWait
+	case f.nameWait < 0:
+		return errNameWait
 	case given("ready-file") && f.readyFile == "":
 		return errReady
 	}
@@ -111,6 +122,7 @@ func attachLive(_ context.Context, f *liveFlags) (source, error) {
 		BufferSize: int(f.bufferSize),
 		ExecWait:   f.execWait,
 		StartWait:  f.startWait,
+		NameWait:   f.nameWait,
 		Version:    readVersion().Version,
 		NoBus:      f.noBus,
 		Cost:       f.cost,

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"time"
 
 	libcap "kernel.org/pub/linux/libs/security/libcap/cap"
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/unit"
+	"github.com/nsblame/nsblame/internal/observe/container"
 	"github.com/nsblame/nsblame/internal/observe/probe"
 	"github.com/nsblame/nsblame/internal/observe/systemd"
 )
@@ -19,11 +21,12 @@ import (
 // none meanwhile. Who won't wait sends a second signal.
 const lastAnswers = 5 * time.Second
 
-// machine is the running machine as a source: what the probes see, and what the
-// service managers say.
+// machine is the running machine as a source: what the probes see, what the service
+// managers say, and what the files of container runtimes say.
 type machine struct {
-	probes   *probe.Source
-	answerer *systemd.Answerer
+	probes     *probe.Source
+	answerer   *systemd.Answerer
+	containers *container.Answerer
 }
 
 // openMachine attaches the probes. See probe.Open for its errors.
@@ -34,8 +37,13 @@ func openMachine(opt probe.Options) (*machine, error) {
 	}
 	m := &machine{probes: probes}
 	m.answerer = systemd.NewAnswerer(m.answered)
+	m.containers = container.NewAnswerer(func(c *event.Container) { m.inject(c) })
 	return m, nil
 }
+
+// inject puts events into the stream. It fails only once the source is closed, when
+// nobody reads it.
+func (m *machine) inject(list ...event.Body) { _ = m.probes.Inject(list...) }
 
 // answered puts an answer into the stream. If the unit was started for a
 // connection over a unix socket, whose it was goes before it.
@@ -46,8 +54,7 @@ func (m *machine) answered(u *event.Unit) {
 		u.Peer = peer
 		list = append(facts, u)
 	}
-	// fails only once the source is closed, when nobody reads it
-	_ = m.probes.Inject(list...)
+	m.inject(list...)
 }
 
 // Next implements engine.Source. Once the probes are detached, answers that were
@@ -57,7 +64,11 @@ func (m *machine) Next(ctx context.Context) (event.Event, error) {
 	if !errors.Is(err, io.EOF) {
 		return ev, err
 	}
-	m.answerer.Wait(lastAnswers)
+	var wait sync.WaitGroup
+	for _, answers := range []func(time.Duration){m.answerer.Wait, m.containers.Wait} {
+		wait.Go(func() { answers(lastAnswers) })
+	}
+	wait.Wait()
 	return m.probes.Next(ctx)
 }
 
@@ -70,15 +81,20 @@ func (m *machine) WakeAt(bootNS uint64) { m.probes.WakeAt(bootNS) }
 // Ask implements engine.Source.
 func (m *machine) Ask(q event.Question) { m.answerer.Ask(q) }
 
+// AskContainer implements engine.Source.
+func (m *machine) AskContainer(q event.ContainerQuestion) { m.containers.Ask(q) }
+
 // Needs are the capabilities that are still needed when all is attached:
 // besides those of the probes, what it takes to reach the socket of another
-// user's manager, and to read that user's unit files as that user.
+// user's manager, to read that user's unit files as that user, and to read the files
+// of container runtimes.
 func (m *machine) Needs() []libcap.Value {
-	return append(m.probes.Needs(), libcap.DAC_OVERRIDE, libcap.SETUID, libcap.SETGID)
+	return append(m.probes.Needs(), libcap.DAC_OVERRIDE, libcap.DAC_READ_SEARCH, libcap.SETUID, libcap.SETGID)
 }
 
 // Close detaches the probes.
 func (m *machine) Close() error {
 	m.answerer.Close()
+	m.containers.Close()
 	return m.probes.Close()
 }

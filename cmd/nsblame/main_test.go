@@ -21,6 +21,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	libcap "kernel.org/pub/linux/libs/security/libcap/cap"
 
+	"github.com/nsblame/nsblame/internal/bench/busynode"
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/inventory"
 	"github.com/nsblame/nsblame/internal/observe/kernel"
@@ -41,6 +42,7 @@ func TestMain(m *testing.M) {
 
 func TestScript(t *testing.T) {
 	heedSignals(t)
+	busy := busyRecordings(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
@@ -53,6 +55,8 @@ func TestScript(t *testing.T) {
 			env.Setenv("RECORDINGS", recordings)
 			examples, err := filepath.Abs("../../examples")
 			env.Setenv("EXAMPLES", examples)
+			env.Setenv("BUSY", busy[0])
+			env.Setenv("BUSY2", busy[1])
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -61,6 +65,31 @@ func TestScript(t *testing.T) {
 			"waitfor":    cmdWaitFor,
 		},
 	})
+}
+
+// busyRecordings writes the recordings of two busy nodes.
+func busyRecordings(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	for i, node := range []string{"node1", "node2"} {
+		plan := busynode.Quick()
+		plan.Commands, plan.Node, plan.Number = 30, node, i
+		name := filepath.Join(t.TempDir(), node+".avro")
+		writeBusy(t, name, plan)
+		names = append(names, name)
+	}
+	return names
+}
+
+func writeBusy(tb testing.TB, name string, plan busynode.Plan) {
+	tb.Helper()
+	file, err := os.Create(name)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := errors.Join(busynode.Write(file, plan), file.Close()); err != nil {
+		tb.Fatal(err)
+	}
 }
 
 // heedSignals has the programs of scripts heed SIGINT and SIGHUP, also where this
@@ -117,6 +146,7 @@ func mainOnFakeKernel() {
 		}}
 	}
 	takeSurvey = fakeSurvey
+	listUnits = func() []string { return []string{"cron.service", "docker.service"} }
 	main()
 }
 
@@ -131,6 +161,9 @@ func fakeSurvey(_ context.Context, watched []string) (*survey.Survey, error) {
 	b.Occupant(4026531840, p, 1)
 	b.Mount(4026532000, inventory.Mount{Path: "/run/netns/blue", Own: true})
 	b.Occupant(4026532001, p, 2)
+	if os.Getenv("FAKE") == "pods" {
+		b.Container(4026532001, &event.Container{Name: "web", PodNamespace: "shop", PodName: "web-1"})
+	}
 	var list []inventory.Kernel
 	for _, inum := range []uint32{4026531840, 4026532000, 4026532001, 4026532002} {
 		list = append(list, inventory.Kernel{Inum: inum, References: 1, HasReferences: true})
@@ -186,9 +219,13 @@ func fakeStream(how string) []event.Event {
 	for i := range uint64(4) {
 		pid, now := uint32(100+i), (10+120*i)*second
 		at(now, process(pid, 10, 0, 1, "ip-job", "--once")...)
+		inum := 4026532000 + uint32(i)
+		if how == "twice" {
+			inum = 4026532000 + uint32(i/2)
+		}
 		at(now, &event.NetnsCreate{
 			Serial: i + 1, Creator: id(pid), TID: pid, Comm: "ip-job", Cgroup: 1, Call: event.CallUnshare,
-			Inum: 4026532000 + uint32(i), DurationNS: 3e6,
+			Inum: inum, DurationNS: 3e6,
 		}, &event.Exit{Process: id(pid)})
 		if how == "many" { // enough for several files: nothing of it compresses well
 			for j := range uint64(6000) {
@@ -252,6 +289,8 @@ func (f *fakeSource) Next(ctx context.Context) (event.Event, error) {
 func (f *fakeSource) WakeAt(uint64) {}
 
 func (f *fakeSource) Ask(event.Question) {}
+
+func (f *fakeSource) AskContainer(event.ContainerQuestion) {}
 
 func (f *fakeSource) Needs() []libcap.Value { return nil }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
@@ -74,6 +75,29 @@ func gather(stdout io.Writer) (flush func() error) {
 func isTerminal(w io.Writer) bool {
 	o, ok := w.(*output)
 	return ok && term.IsTerminal(int(o.file.Fd()))
+}
+
+// Terminals that don't say how wide they are have the width of a VT100.
+const (
+	defaultWidth = 80
+	minWidth     = 40
+	maxWidth     = 1000
+)
+
+// terminalWidth is how many cells a row of w has, and 0 where rows have no end: in a
+// file, or for a program that reads on. COLUMNS beats what the terminal says.
+func terminalWidth(w io.Writer) int {
+	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
+		return min(max(n, minWidth), maxWidth)
+	}
+	if !isTerminal(w) {
+		return 0
+	}
+	n, _, err := term.GetSize(int(w.(*output).file.Fd()))
+	if err != nil || n <= 0 {
+		n = defaultWidth
+	}
+	return min(max(n, minWidth), maxWidth)
 }
 
 // writeJSON writes v as one line.

@@ -8,8 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -20,6 +20,7 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/present/render"
 	"github.com/nsblame/nsblame/internal/stream/engine"
+	"github.com/nsblame/nsblame/internal/stream/redact"
 )
 
 const recordHelp = `Write the stream of events into a file until Ctrl-C, for --duration, or while
@@ -42,9 +43,9 @@ that ask nsblame to end are passed on to the command. The exit code is then:
 by itself. --rotate-files keeps only the latest ones.
 
 --redact hides things before they are written: all arguments of command lines
-and the machine's name. --redact=secrets hides arguments that look like secrets,
-which is a guess and can miss. --redact=names hides the machine's name only.
---redact=secrets,names does both.
+and names. --redact=secrets hides arguments that look like secrets, which is a
+guess and can miss. --redact=names hides the names of the machine, of containers
+and of pods, and labels. --redact=secrets,names does both.
 
 ` + failOnHelp
 
@@ -52,7 +53,7 @@ which is a guess and can miss. --redact=names hides the machine's name only.
 type recordOptions struct {
 	file        string
 	rotateSize  byteCount
-	rotateFiles uint
+	rotateFiles countFlag
 	redact      redactFlag
 	live        liveFlags
 	failOn      failOnFlag
@@ -79,7 +80,7 @@ func newRecordCmd() *cobra.Command {
 	flags.SortFlags = false
 	flags.StringVarP(&opt.file, "file", "o", "", "the `file` to write; - is stdout")
 	flags.Var(&opt.rotateSize, "rotate-size", "begin a new file at this size (64K, 100M, 2G)")
-	flags.UintVar(&opt.rotateFiles, "rotate-files", 0, "keep only this many files, the latest")
+	flags.Var(&opt.rotateFiles, "rotate-files", "keep only this many files, the latest")
 	opt.redact.add(cmd)
 	opt.live.add(cmd)
 	opt.failOn.add(cmd)
@@ -88,27 +89,34 @@ func newRecordCmd() *cobra.Command {
 
 var (
 	errNoOutput       = errors.New("-o FILE is missing: where to write to")
-	errRotateFiles    = errors.New("--rotate-files goes with --rotate-size, and must be 1 or more")
+	errFormatName     = errors.New("-o is the file to write: record prints nothing. To print, use trace -o; for a file of that name give a path, as in -o ./json")
+	errRotateFiles    = errors.New("--rotate-files goes with --rotate-size")
 	errRotateStdout   = errors.New("stdout can't be rotated")
 	errCommandTime    = errors.New("--duration doesn't go with a command: recording ends when that does")
 	errCommandStdout  = errors.New("-o - doesn't go with a command, which has stdout")
 	errStdoutTerminal = errors.New("-o - would write a recording to the terminal: redirect it, or name a file")
-	errCommandDash    = errors.New("a command goes behind --")
+	errRedactValue    = errors.New("--redact takes its value after =, as in --redact=secrets")
+	errCommandDash    = errors.New("a command goes after --")
 )
 
 func (o *recordOptions) validate(cmd *cobra.Command, args []string) error {
 	given := cmd.Flags().Changed
 	if len(args) > 0 && cmd.ArgsLenAtDash() != 0 {
+		if _, ok := redact.Parse(args[0]); ok && given("redact") {
+			return errRedactValue
+		}
 		return fmt.Errorf("unexpected argument %q: %w", args[0], errCommandDash)
 	}
 	if cmd.ArgsLenAtDash() == 0 && len(args) == 0 {
-		return errors.New("no command behind --")
+		return errors.New("no command after --")
 	}
 	o.command = args
 	switch {
 	case o.file == "":
 		return errNoOutput
-	case given("rotate-files") && (o.rotateFiles == 0 || o.rotateSize == 0):
+	case slices.Contains(newReportOutputFlag().allowed, o.file):
+		return errFormatName
+	case given("rotate-files") && o.rotateSize == 0:
 		return errRotateFiles
 	case o.rotateSize != 0 && o.file == "-":
 		return errRotateStdout
@@ -128,7 +136,7 @@ func runRecord(cmd *cobra.Command, opt *recordOptions) error {
 	var child *command
 	stderr := cmd.ErrOrStderr()
 	to := recordTarget{
-		file: opt.file, rotateSize: uint64(opt.rotateSize), rotateFiles: opt.rotateFiles,
+		file: opt.file, rotateSize: uint64(opt.rotateSize), rotateFiles: uint(opt.rotateFiles),
 		redact: opt.redact.mode, stdout: cmd.OutOrStdout(),
 	}
 	observed, err := opt.live.observe(cmd.Context(), func(ctx context.Context, live source, ready func() error) error {
@@ -147,7 +155,10 @@ func runRecord(cmd *cobra.Command, opt *recordOptions) error {
 				}
 				// not before: the command has the rights that nsblame was given
 				giveUp(live, stderr, rightsOver(child)...)
-				endProgress := showProgress(stderr, s)
+				endProgress := showLine(stderr, func() string {
+					events, bytes := s.writer.Written()
+					return fmt.Sprintf("recording: %d events, %d bytes, %d lost", events, bytes, s.lost.Load())
+				})
 				summary, err := engine.Run(ctx, src, engine.Options{Consumers: opt.consumers()})
 				endProgress()
 				if child != nil && err != nil {
@@ -301,36 +312,4 @@ func unwrapExec(err error) error {
 		return named.Err
 	}
 	return unwrapPath(err)
-}
-
-// progressPause is how often progress is shown.
-const progressPause = time.Second
-
-// showProgress shows what was recorded on a terminal, until the function that
-// it returns is called.
-func showProgress(w io.Writer, s *sink) (end func()) {
-	file, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
-		return func() {}
-	}
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		tick := time.NewTicker(progressPause)
-		defer tick.Stop()
-		for {
-			events, bytes := s.writer.Written()
-			fmt.Fprintf(w, "\r\x1b[Krecording: %d events, %d bytes, %d lost", events, bytes, s.lost.Load())
-			select {
-			case <-stop:
-				fmt.Fprint(w, "\r\x1b[K")
-				return
-			case <-tick.C:
-			}
-		}
-	}()
-	return func() {
-		close(stop)
-		<-stopped
-	}
 }

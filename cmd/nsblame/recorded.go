@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/nsblame/nsblame/internal/event"
@@ -34,6 +35,8 @@ type recorded struct {
 	// grows is set where the present file may still be written to.
 	grows  bool
 	stderr io.Writer
+	// done is how many bytes were read.
+	done atomic.Int64
 }
 
 // openRecorded opens the first of the files.
@@ -87,7 +90,7 @@ func (r *recorded) open(stdin io.Reader) (io.Reader, error) {
 		}
 		r.file = file
 	}
-	in := io.Reader(r.file)
+	in := io.Reader(&counter{r.file, &r.done})
 	if name == "-" {
 		in = &patient{ctx: r.ctx, r: in}
 	}
@@ -126,7 +129,7 @@ func (r *recorded) Next(ctx context.Context) (event.Event, error) {
 		}
 		if r.next == len(r.names) {
 			if r.reader.GoesOn() {
-				fmt.Fprintf(r.stderr, "nsblame: the recording goes on behind %s, in a file that was not given\n", render.Sentence(r.name()))
+				fmt.Fprintf(r.stderr, "nsblame: the recording goes on after %s, in a file that was not given\n", render.Sentence(r.name()))
 			}
 			return event.Event{}, io.EOF
 		}
@@ -149,6 +152,9 @@ func (r *recorded) WakeAt(uint64) {}
 
 // Ask implements engine.Source: the recording has the answers.
 func (r *recorded) Ask(event.Question) {}
+
+// AskContainer implements engine.Source, likewise.
+func (r *recorded) AskContainer(event.ContainerQuestion) {}
 
 // Close closes the file.
 func (r *recorded) Close() error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"strings"
@@ -35,13 +36,17 @@ func (f *redactFlag) Set(s string) error {
 
 func (f *redactFlag) add(cmd *cobra.Command) {
 	const name = "redact"
-	cmd.Flags().Var(f, name, "hide before anything is written: secrets (arguments that look like one), names (the machine's), or all (every argument, and names)")
+	cmd.Flags().Var(f, name, "hide before anything is written: secrets (arguments that look like one), names (of the machine, containers and pods), or all (every argument, and names)")
 	cmd.Flags().Lookup(name).NoOptDefVal = redact.All.String()
 	complete := cobra.FixedCompletions(redact.ModeNames(), cobra.ShellCompDirectiveNoFileComp)
 	if err := cmd.RegisterFlagCompletionFunc(name, complete); err != nil {
 		panic(err) // the flag was defined twice
 	}
 }
+
+// redactKeySize is the size of the key of a run, in bytes. It is kept nowhere: in two
+// runs, other words stand for the same names.
+const redactKeySize = 32
 
 // recordTarget is where a recording goes, and how.
 type recordTarget struct {
@@ -66,6 +71,8 @@ func recordTo(ctx context.Context, src source, ready func() error, to recordTarg
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	err = run(ctx, engine.Record(src, s, to.redact, stop), s)
+	key := make([]byte, redactKeySize)
+	_, _ = rand.Read(key) // never fails
+	err = run(ctx, engine.Record(src, s, redact.New(to.redact, key), stop), s)
 	return join(err, s.closeFile()) // closed already, but for an error
 }

@@ -41,8 +41,9 @@ func newReplayCmd() *cobra.Command {
 		Example: `  nsblame replay netns.avro --tree
   nsblame replay netns-*.avro --output json
   ssh host nsblame record -o - | nsblame replay -`,
+		ValidArgsFunction: completeRecordings,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := opt.validate(cmd, args); err != nil {
+			if err := opt.validate(args); err != nil {
 				return usage(cmd, err)
 			}
 			return opt.failOn.finish(runReplay(cmd.Context(), opt, args, cmd))
@@ -57,19 +58,19 @@ func newReplayCmd() *cobra.Command {
 }
 
 var (
-	errNoFile     = errors.New("which recording: the name of a file, or - for stdin")
+	errNoFile     = errors.New("FILE is missing: the name of a recording, or - for stdin")
 	errFollowMany = errors.New("--follow goes with one file")
 	errEmptyName  = errors.New("the name of a file is empty")
 )
 
-func (o *replayOptions) validate(cmd *cobra.Command, args []string) error {
+func (o *replayOptions) validate(args []string) error {
 	if err := checkFiles(args); err != nil {
 		return err
 	}
 	if o.follow && len(args) > 1 {
 		return errFollowMany
 	}
-	return o.printFlags.validate(cmd)
+	return o.printFlags.validate()
 }
 
 // checkFiles checks the names of the files of a recording.
@@ -95,11 +96,20 @@ func runReplay(ctx context.Context, opt *replayOptions, names []string, cmd *cob
 	}
 	defer func() { err = join(err, src.Close()) }()
 	src.limit(opt.memory)
+	unmatched := newUnmatched(opt.filter.engineFilter(), opt.failOn)
+	endProgress := func() {}
+	if !isTerminal(cmd.OutOrStdout()) { // else what is printed shows it
+		endProgress = showReading(cmd.ErrOrStderr(), src)
+	}
 	summary, err := engine.Run(ctx, src, engine.Options{
-		Consumers: append(opt.failOn.consumers(), opt.printer(cmd.OutOrStdout(), cmd.ErrOrStderr())),
+		Consumers: append(opt.failOn.consumers(), unmatched, opt.printer(cmd.OutOrStdout(), cmd.ErrOrStderr())),
 		Filter:    opt.filter.engineFilter(),
-		Count:     opt.count,
+		Count:     uint64(opt.count),
 	})
+	endProgress()
+	if err == nil {
+		unmatched.warn(cmd.ErrOrStderr())
+	}
 	if err != nil {
 		return err
 	}

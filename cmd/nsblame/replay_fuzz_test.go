@@ -86,7 +86,7 @@ func replayed(t *testing.T, file []byte) [6][]byte {
 	_, _ = judge.Verdict() // that it can't be judged is an answer
 	r := collector.Report()
 	for _, err := range []error{
-		render.ReportJSON(&out[3], r), render.ReportText(&out[4], r, false), render.ReportMarkdown(&out[5], r),
+		render.ReportJSON(&out[3], r), render.ReportText(&out[4], r, &render.ReportOptions{All: true}), render.ReportMarkdown(&out[5], r, &render.ReportOptions{}),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -105,6 +105,7 @@ type fuzzed struct{ *recording.Reader }
 func (r fuzzed) Next(context.Context) (event.Event, error) { return r.Reader.Next() }
 func (fuzzed) WakeAt(uint64)                               {}
 func (fuzzed) Ask(event.Question)                          {}
+func (fuzzed) AskContainer(event.ContainerQuestion)        {}
 
 var fuzzOptions = recording.Options{Stream: [16]byte{1}, Sync: [16]byte{2, 3, 4}}
 

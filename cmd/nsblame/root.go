@@ -1,10 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 const rootHelp = `nsblame shows who keeps creating network namespaces on this machine, and why.
@@ -39,13 +42,25 @@ func newRootCmd() *cobra.Command {
 		},
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
-	root.AddCommand(newTraceCmd(), newRecordCmd(), newReplayCmd(), newReportCmd(), newListCmd(), newDumpCmd(), newDoctorCmd(), newSchemaCmd(), newVersionCmd())
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, explainFlag(cmd, err)) })
+	root.AddCommand(newTraceCmd(), newRecordCmd(), newReplayCmd(), newReportCmd(), newTopCmd(), newExplainCmd(), newListCmd(), newDumpCmd(), newDoctorCmd(), newSchemaCmd(), newVersionCmd())
 	root.SetHelpCommand(newHelpCmd())
 	root.InitDefaultCompletionCmd("completion")
 	refuseWrongShell(root)
 	addManCmd(root)
 	return root
+}
+
+// explainFlag adds to an error of a flag what was probably meant.
+func explainFlag(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) || cmd.Flags().Lookup("output") == nil {
+		return err
+	}
+	if name := unknown.GetSpecifiedName(); slices.Contains(newReportOutputFlag().allowed, name) {
+		return fmt.Errorf("%w: the format is -o %s", err, name)
+	}
+	return err
 }
 
 // newHelpCmd replaces cobra's, which takes an unknown topic for a success.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -23,7 +24,9 @@ uses it: a child of systemd calls unshare before exec. Each line is therefore
 held back until that exec or the end of the process, --exec-wait at most. For a
 child of a service manager it is --start-wait. Lines come when they are ready,
 and nobody's waits for another. A later exec is not shown; the line then says
-so. With --exec-wait 0 --start-wait 0 nothing is held back.
+so. A namespace that a container runtime made waits for the name of its
+container or pod, --name-wait at most. A name that comes later is a line of its
+own. With --exec-wait 0 --start-wait 0 --name-wait 0 nothing is held back.
 
 --ready-file names a file that exists while the probes are attached. It holds
 the pid. A file left behind by an earlier run is removed at the start.
@@ -34,6 +37,10 @@ leave out. nsblame replay prints it again. An existing file is not overwritten.
 With --life, a line follows for each process that enters a namespace later.
 Another line follows when the namespace is gone: how long it lived, and who and
 what held it last. Visitors, such as a daemon's thread, are not shown.
+
+On a terminal, text is as wide as that: what is longer goes on below itself, and
+long command lines lose their middle. COLUMNS sets another width. In a file or a
+pipe each line is one row. With --wide, nothing is left out and nothing broken.
 
 JSON always has everything, so --tree and --life work with text only.
 
@@ -84,7 +91,6 @@ func (o *traceOptions) add(cmd *cobra.Command) {
 var (
 	errTreeJSON    = errors.New("--tree goes with --output text only: json has the whole chain in any case")
 	errLifeJSON    = errors.New("--life goes with --output text only: json has the ends in any case")
-	errCount       = errors.New("--count must be 1 or more")
 	errRecordName  = errors.New("--record needs the name of a file; stdout has what trace prints")
 	errRedactAlone = errors.New("--redact goes with --record only")
 )
@@ -101,7 +107,7 @@ func (o *traceOptions) validate(cmd *cobra.Command) error {
 	if err := o.live.validate(cmd); err != nil {
 		return err
 	}
-	return o.printFlags.validate(cmd)
+	return o.printFlags.validate()
 }
 
 // showsLives reports whether the output shows who joins a namespace and who held
@@ -114,8 +120,9 @@ type printFlags struct {
 	color  colorFlag
 	tree   bool
 	life   bool
+	wide   bool
 	filter filterFlags
-	count  uint64 // 0: any number
+	count  countFlag // 0: any number
 }
 
 func newPrintFlags() printFlags {
@@ -126,20 +133,19 @@ func (o *printFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.BoolVar(&o.tree, "tree", false, "print the whole chain of each creation")
 	flags.BoolVar(&o.life, "life", false, "also print who enters a namespace later, and its end")
+	flags.BoolVar(&o.wide, "wide", false, "print all of what is long, on one row, also on a terminal")
 	o.output.add(cmd)
 	o.color.add(cmd)
 	o.filter.add(cmd)
-	flags.Uint64Var(&o.count, "count", 0, "end after this many were printed")
+	flags.Var(&o.count, "count", "end after this many were printed")
 }
 
-func (o *printFlags) validate(cmd *cobra.Command) error {
+func (o *printFlags) validate() error {
 	switch {
 	case o.tree && o.output.json():
 		return errTreeJSON
 	case o.life && o.output.json():
 		return errLifeJSON
-	case cmd.Flags().Changed("count") && o.count == 0:
-		return errCount
 	}
 	return o.filter.validate()
 }
@@ -149,7 +155,9 @@ func (o *printFlags) printer(stdout, stderr io.Writer) finding.Consumer {
 	if o.output.json() {
 		return render.NewJSON(stdout)
 	}
-	return render.NewText(stdout, stderr, render.TextOptions{Tree: o.tree, Life: o.life, Color: o.color.on(stdout)})
+	return render.NewText(stdout, stderr, render.TextOptions{
+		Tree: o.tree, Life: o.life, Color: o.color.on(stdout), Width: terminalWidth(stdout), Wide: o.wide,
+	})
 }
 
 // runTrace prints the live stream until its end.
@@ -160,14 +168,21 @@ func runTrace(ctx context.Context, opt *traceOptions, stdout, stderr io.Writer) 
 		flush = gather(stdout)
 	}
 	run := func(ctx context.Context, src engine.Source, _ *sink) error {
+		if onTerminal(stderr) { // elsewhere a replay says the same to the byte
+			fmt.Fprintln(stderr, opt.live.watching())
+		}
+		unmatched := newUnmatched(opt.filter.engineFilter(), opt.failOn)
 		_, err := engine.Run(ctx, src, engine.Options{
-			Consumers: append(opt.failOn.consumers(), opt.printer(stdout, stderr)),
+			Consumers: append(opt.failOn.consumers(), unmatched, opt.printer(stdout, stderr)),
 			Flush:     flush,
 			Filter:    opt.filter.engineFilter(),
-			Count:     opt.count,
+			Count:     uint64(opt.count),
 		})
 		if flush != nil {
 			err = join(err, flush())
+		}
+		if err == nil {
+			unmatched.warn(stderr)
 		}
 		return err
 	}

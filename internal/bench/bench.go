@@ -64,6 +64,8 @@ var rows = []row{
 	{"kernel", "BPF programs within a creation, share of the time in copy_net_ns", "2 %", percent},
 	{"exec", "fork and exec of `true` in a loop, time to untraced", "1.02", ratio},
 	{"pingpong", "1 byte to and fro over a unix stream socket, time to untraced", "1.02", ratio},
+	{"poll", "a client of docker's that polls: a request and an answer, time to untraced", "", ratio},
+	{"status", "a client of containerd's that polls: a call by gRPC and an answer, time to untraced", "", ratio},
 	{"bus", "1,000 calls a second between strangers on the system bus, CPU of user space", "1 %", percent},
 	{"buses", "the same by four callers in turn", "1 %", percent},
 	{"wakeups", "10 s of idleness, times that it ran", "0", number},

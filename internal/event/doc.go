@@ -21,6 +21,9 @@
 //	join.go      NetnsJoin, NetnsLeave, NetnsJoinCount
 //	pernet.go    PernetInit
 //	bus.go       BusMessage
+//	connect.go   SocketConnect: what has a manager start a socket unit's service
+//	runtime.go   EngineRequest, CNI, Container: requests to container runtimes, and
+//	             what is known of containers
 //	unit.go      UnitState: what a service manager knows of a unit
 //	answer.go    Question, Unit: what a manager was asked and answered
 //	coverage.go  Coverage: which probes are live

@@ -32,6 +32,10 @@ type Host struct {
 	// service manager forked to start a unit; 0 in recordings of before, where
 	// it is ExecWaitNS.
 	StartWaitNS uint64
+	// NameWaitNS is how long a creation by a container runtime is held back until it
+	// is known for which container or pod it was made; 0 in recordings of before,
+	// where it is not waited for.
+	NameWaitNS uint64
 	// Redacted says what was hidden before it came into the stream: "all",
 	// "secrets", "names", "secrets,names", or empty for nothing. See package
 	// redact.

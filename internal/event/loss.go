@@ -54,11 +54,17 @@ const (
 	LossBus LossKind = "bus"
 	// LossOtherBus: the same for buses of users and of containers.
 	LossOtherBus LossKind = "other_bus"
+	// LossEngine: requests to container engines, of which an owner had too many or that
+	// found no room in the buffer.
+	LossEngine LossKind = "engine"
+	// LossConnect: connections to the sockets of socket units, of which an owner had too
+	// many or that found no room in the buffer.
+	LossConnect LossKind = "connect"
 	// LossBusUnread: messages from a bus whose bytes could not be read. Of those to a
 	// bus the stream has each, see Unread.
 	LossBusUnread LossKind = "bus_unread"
-	// LossBusSkipped: runs of the probe on the buses that the kernel left out,
-	// each of which may have missed a message.
+	// LossBusSkipped: runs of the probes on the buses, on container engines and on the
+	// sockets of units that the kernel left out. Each may have missed a message.
 	LossBusSkipped LossKind = "bus_skipped"
 	// LossEnding: releases and ends of namespaces whose record found no room in
 	// the buffer.
@@ -112,6 +118,10 @@ const (
 	HiddenInits
 	// HiddenOtherRequests: what was asked of a user's service over a bus.
 	HiddenOtherRequests
+	// HiddenEngineRequests: what was asked of a container engine.
+	HiddenEngineRequests
+	// HiddenConnections: who connected to the socket of a socket unit.
+	HiddenConnections
 )
 
 // hiddenAll is all of them.
@@ -140,8 +150,10 @@ var lossKinds = []lossKind{
 	{kind: LossReturn, hides: HiddenCreations | HiddenActors | HiddenCosts},
 	{kind: LossBus, hides: HiddenRequests | HiddenOtherRequests, buffered: true},
 	{kind: LossOtherBus, hides: HiddenOtherRequests, buffered: true},
+	{kind: LossEngine, hides: HiddenEngineRequests, buffered: true},
+	{kind: LossConnect, hides: HiddenConnections, buffered: true},
 	{kind: LossBusUnread, hides: HiddenRequests | HiddenOtherRequests},
-	{kind: LossBusSkipped, hides: HiddenRequests | HiddenOtherRequests},
+	{kind: LossBusSkipped, hides: HiddenRequests | HiddenOtherRequests | HiddenEngineRequests | HiddenConnections},
 	{kind: LossEnding, hides: HiddenEnds},
 	{kind: LossLife, hides: HiddenEnds},
 	{kind: LossCost, hides: HiddenCosts},
@@ -150,7 +162,7 @@ var lossKinds = []lossKind{
 	{kind: LossLoad, hides: HiddenInits},
 	{kind: LossRecord, hides: hiddenAll},
 	{kind: LossLineage, hides: HiddenActors | HiddenPrograms},
-	{kind: LossRequest, hides: HiddenRequests | HiddenOtherRequests},
+	{kind: LossRequest, hides: HiddenRequests | HiddenOtherRequests | HiddenEngineRequests | HiddenConnections},
 	{kind: LossWaiting, hides: HiddenPrograms},
 }
 

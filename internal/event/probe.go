@@ -45,10 +45,16 @@ const (
 	// Recordings of before have ProbeSend, which saw it in the sender's memory.
 	ProbeBus  Probe = "skb_copy_datagram_from_iter"
 	ProbeSend Probe = "unix_stream_sendmsg"
+	// ProbeEngines sees what is sent to container engines. It is on the same function
+	// as ProbeBus.
+	ProbeEngines Probe = "skb_copy_datagram_from_iter/engines"
 	// ProbeSendpage and ProbeSplice see that pages are handed over to a bus in place
 	// of a copy. Kernels have one of them, before 6.5 the former.
 	ProbeSendpage Probe = "unix_stream_sendpage"
 	ProbeSplice   Probe = "skb_splice_from_iter"
+
+	// ProbeConnect sees who connects to the sockets of socket units.
+	ProbeConnect Probe = "security_unix_stream_connect"
 
 	// ProbeModuleLoad sees modules come and go.
 	ProbeModuleLoad Probe = "module_load"
@@ -100,8 +106,10 @@ var probes = []probeRow{
 	{probe: ProbeJoin, shows: HiddenJoins},
 	{probe: ProbeBus, shows: HiddenRequests, bus: true},
 	{probe: ProbeSend, shows: HiddenRequests, bus: true},
+	{probe: ProbeEngines, shows: HiddenEngineRequests},
 	{probe: ProbeSendpage, shows: HiddenRequests},
 	{probe: ProbeSplice, shows: HiddenRequests},
+	{probe: ProbeConnect, shows: HiddenConnections},
 	{probe: ProbeModuleLoad, shows: HiddenInits},
 	{probe: ProbePernetInit, shows: HiddenInits},
 	{probe: ProbeConntrack, shows: HiddenCosts},

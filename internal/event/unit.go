@@ -113,6 +113,9 @@ type UnitState struct {
 	// TriggeredBy are the timer, socket, path and automount units that can
 	// start it.
 	TriggeredBy []string
+	// Listens are the paths of the unix sockets on which a socket unit listens for
+	// connections.
+	Listens []string
 	// LastTriggerUS is when a timer last elapsed.
 	LastTriggerUS uint64
 	// Dependents are the units that can have brought it up.

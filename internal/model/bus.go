@@ -216,10 +216,11 @@ func (b *bus) join(client *process) *conn {
 	return c
 }
 
-// letIn has a client do something once the bus has let it in: libdbus and sd-bus keep what is
-// to be sent until the bus has answered AUTH (dbus/dbus-transport.c,
-// _dbus_transport_get_is_authenticated; src/libsystemd/sd-bus/sd-bus.c, sd_bus_send), and a
-// call that blocks until it has answered Hello.
+// letIn has a client do something once the bus has let it in. libdbus opens a connection to a
+// bus by a call to Hello, and blocks until that is answered (dbus/dbus-bus.c,
+// dbus_bus_register). sd-bus keeps what is to be sent until the bus has answered AUTH, and a
+// call that blocks until it has answered Hello (src/libsystemd/sd-bus/sd-bus.c, sd_bus_send
+// and sd_bus_call, which waits in bus_ensure_running).
 func (b *bus) letIn(c *conn, do func()) {
 	if c.letIn <= b.now {
 		do()

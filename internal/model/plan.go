@@ -166,8 +166,8 @@ var (
 	tricks = []string{
 		"StartUnit", "RestartUnit", "StartTransientUnit", trickJobs, trickActivation, trickBus, trickOwnName, trickFlood,
 	}
-	timers  = []string{"job.timer", "job.timer", "front.timer", "worker.timer"}
-	sockets = []string{"lamp.socket", "lamp.socket", "echo.socket", "systemd-hostnamed.socket", "spool.path"}
+	timers  = []string{"job.timer", "job.timer", "front.timer", "worker.timer", "lamp.timer"}
+	sockets = []string{"lamp.socket", "lamp.socket", "echo.socket", "systemd-hostnamed.socket", "spool.path", "front.socket"}
 )
 
 // The bus names that can be activated.

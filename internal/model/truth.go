@@ -243,6 +243,9 @@ func (t *truth) doubt(r *run) string {
 		}
 	}
 	why := r.cause.root()
+	if why.kind == bySocket && r.cause.kind == byDependency {
+		return "a socket of another unit" // when it triggered is not kept
+	}
 	if t.plan.Booting && r.forked < start+6*sec && why.kind != byBoot && why.kind != byTimer && why.kind != byRequest && why.kind != byRestart {
 		return "boot" // may have started it as well
 	}

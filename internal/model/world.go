@@ -127,7 +127,7 @@ func (w *world) install() {
 	m.add(hostnamed, localed, tool, solo, job, front, back, lamp, crash, worker, broken, rescue, spool, skipped)
 	m.add(w.trigger(timer, "job.timer", job), w.trigger(timer, "front.timer", front), w.trigger(timer, "worker.timer", worker))
 	m.add(w.trigger(socketUnit, "lamp.socket", lamp), w.trigger(socketUnit, "echo.socket", echo))
-	m.add(w.trigger(socketUnit, "spool.path", spool))
+	m.add(w.trigger(socketUnit, "spool.path", spool), w.trigger(socketUnit, "front.socket", front), w.trigger(timer, "lamp.timer", lamp))
 	if w.plan.HostnamedSocket {
 		m.add(w.trigger(socketUnit, "systemd-hostnamed.socket", hostnamed))
 	}
@@ -266,6 +266,11 @@ func (w *world) WakeAt(bootNS uint64) {
 	if bootNS != 0 {
 		w.at(bootNS, func() { w.stream.put(w.now, &event.Clock{}) })
 	}
+}
+
+// AskContainer implements engine.Source. There are no containers.
+func (w *world) AskContainer(q event.ContainerQuestion) {
+	w.after(ms, func() { w.stream.put(w.now, &event.Container{Question: q, Why: "no such container"}) })
 }
 
 // Ask implements engine.Source.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nsblame/nsblame/internal/vmtest/image"
 	"github.com/nsblame/nsblame/internal/vmtest/scenario"
 )
 
@@ -24,6 +25,16 @@ type Boot struct {
 	Nsblame bool
 	// MemoryMiB is the size of its memory, if that is not to be the usual.
 	MemoryMiB int
+	// Image is the variant of the release's image that it boots, empty for the
+	// plain one.
+	Image string
+	// Tools are programs of the directory tools that the guest gets, each built once.
+	Tools []string
+	// Home is the release that it is for, where nobody asks for another. Empty stands
+	// for that of all others.
+	Home string
+	// Apart is set if its scenarios are run only where the boot is named.
+	Apart bool
 	// Lacking says of a release why it can't be booted so.
 	Lacking map[string]string
 }
@@ -43,6 +54,12 @@ var prepareEarly string
 // systemd 256 and 257 want the second to believe the first.
 const hybrid = "systemd.unified_cgroup_hierarchy=0 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"
 
+// What Debian 12 has of container engines is years older.
+var withoutContainers = map[string]string{
+	"bullseye": "container engines of Debian 13", "bookworm": "container engines of Debian 13",
+	"sid": "container engines of Debian 13",
+}
+
 var withoutVersion1 = map[string]string{"sid": "a systemd that knows cgroup version 1, which it gave up with 258"}
 
 // boots are all ways of booting, in the order in which the suite takes them.
@@ -60,6 +77,14 @@ var boots = []Boot{
 	{
 		Name: "busybox", About: "no systemd: busybox is the init",
 		Append: "VMTEST_INIT=/opt/vmtest/busybox/init", Prepare: prepareBusybox,
+	},
+	{
+		Name: "containers", About: "docker, containerd, podman, LXC and systemd-nspawn", Image: image.Containers,
+		Home: "trixie", MemoryMiB: 3072, Tools: []string{"crictl"}, Lacking: withoutContainers,
+	},
+	{
+		Name: "kubernetes", About: "containerd and a kubelet", Image: image.Containers, Apart: true,
+		Home: "trixie", MemoryMiB: 4096, Tools: []string{"crictl", "kubelet"}, Lacking: withoutContainers,
 	},
 }
 
@@ -124,4 +149,13 @@ func groupByBoot(scenarios []*scenario.Scenario, cpus int) []group {
 		}
 	}
 	return groups
+}
+
+// bootsOf are the boots of groups, some maybe several times.
+func bootsOf(groups []group) []Boot {
+	var all []Boot
+	for _, g := range groups {
+		all = append(all, g.boot)
+	}
+	return all
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 
 	"github.com/nsblame/nsblame/internal/vmtest/scenario"
 )
@@ -65,7 +64,7 @@ func Corpus(o CorpusOptions) ([]string, error) {
 
 // keptOut returns the scenarios that are not for the corpus.
 func keptOut() (map[string]bool, error) {
-	all, err := Scenarios(regexp.MustCompile(""))
+	all, err := allScenarios()
 	if err != nil {
 		return nil, err
 	}

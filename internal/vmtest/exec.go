@@ -16,7 +16,7 @@ import (
 // Exec runs a shell script in a fresh VM, passes on what it writes and returns
 // its exit code.
 func Exec(ctx context.Context, o Options, b Boot, e link.Exec, stdout, stderr io.Writer) (int, error) {
-	h, err := newHost(ctx, o)
+	h, err := newHost(ctx, o, []Boot{b})
 	if err != nil {
 		return 0, err
 	}

@@ -3,11 +3,13 @@
 # needs, on Debian 12 and its successors; elsewhere it says what to install.
 # It does nothing where all is there.
 #
-# usage: install.sh vm|arm64|bpf|race...
+# usage: install.sh vm|arm64|bpf|race|browser|terminal...
 #   vm     to build and boot VMs
 #   arm64  to boot a kernel for arm64, beside what vm is for
 #   bpf    to compile the kernel half
 #   race   to build Go with the race detector, which takes cgo
+#   browser  to look at pages of reports in the unit tests
+#   terminal  to test nsblame top on a terminal
 set -eu
 
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -37,6 +39,8 @@ lacking() {
 			has gcc || echo gcc
 			[ -e /usr/include/stdlib.h ] || echo libc6-dev
 			;;
+		browser) has chromium || has chromium-browser || has google-chrome || echo chromium ;;
+		terminal) has tmux || echo tmux ;;
 		*)
 			echo "install.sh: unknown part $part" >&2
 			exit 2

@@ -66,12 +66,80 @@ func Everywhere(cells []Cell, scenarios []*scenario.Scenario) []Part {
 	return parts
 }
 
+// AtHome has scenarios run in a cell, but those in the cell of another release whose
+// boots are for that one.
+func AtHome(cell Cell, scenarios []*scenario.Scenario) []Part {
+	var parts []Part
+	for _, s := range scenarios {
+		for home, boots := range homes(s, cell.Release) {
+			at := Cell{home, cell.Attach}
+			i := slices.IndexFunc(parts, func(p Part) bool { return p.Cell == at })
+			if i < 0 {
+				parts, i = append(parts, Part{Cell: at}), len(parts)
+			}
+			own := *s
+			own.Boots = boots
+			parts[i].Scenarios = append(parts[i].Scenarios, &own)
+		}
+	}
+	slices.SortStableFunc(parts, func(a, b Part) int { return cmp.Compare(a.Release, b.Release) })
+	return parts
+}
+
+// byCell makes one part of those for the same cell: each cell has a directory.
+func byCell(parts []Part) []Part {
+	var merged []Part
+	for _, p := range parts {
+		i := slices.IndexFunc(merged, func(m Part) bool { return m.Cell == p.Cell })
+		if i < 0 {
+			merged = append(merged, Part{p.Cell, slices.Clone(p.Scenarios)})
+			continue
+		}
+		for _, s := range p.Scenarios {
+			merged[i].add(s)
+		}
+	}
+	return merged
+}
+
+// add adds a scenario, or the boots that it needs if it is there already.
+func (p *Part) add(s *scenario.Scenario) {
+	i := slices.IndexFunc(p.Scenarios, func(old *scenario.Scenario) bool { return old.Name == s.Name })
+	if i < 0 {
+		p.Scenarios = append(p.Scenarios, s)
+		return
+	}
+	both := *p.Scenarios[i]
+	both.Boots = slices.Clone(both.Boots)
+	for _, boot := range s.Boots {
+		if !slices.Contains(both.Boots, boot) {
+			both.Boots = append(both.Boots, boot)
+		}
+	}
+	p.Scenarios[i] = &both
+}
+
+// homes are the releases that a scenario is run on, each with the boots there.
+func homes(s *scenario.Scenario, usual string) map[string][]string {
+	at := map[string][]string{}
+	for _, name := range s.Boots {
+		b, err := FindBoot(name)
+		if err != nil {
+			continue // see checkBoots
+		}
+		home := cmp.Or(b.Home, usual)
+		at[home] = append(at[home], name)
+	}
+	return at
+}
+
 // Matrix runs scenarios in cells. The VMs of all cells wait in one queue, for
 // more tasks to fill it if there are any.
 func Matrix(ctx context.Context, o SuiteOptions, parts []Part, out io.Writer, more ...Task) (Table, error) {
 	if err := o.buildPrograms(ctx); err != nil {
 		return Table{}, err
 	}
+	parts = byCell(parts)
 	out, o.Log = &turns{to: out}, &turns{to: o.Log}
 	o.shareCPUs()
 	suites := make([]*suite, len(parts))
@@ -99,9 +167,9 @@ func newSuite(o SuiteOptions, c Cell, out io.Writer) *suite {
 	if !o.only {
 		o.cell = c.String()
 		o.Dir = filepath.Join(o.Dir, c.Release+"-"+c.Attach)
-		if o.Keep != "" {
-			o.Keep = filepath.Join(o.Keep, c.Release+"-"+c.Attach)
-		}
+	}
+	if o.Keep != "" && c != o.home {
+		o.Keep = filepath.Join(o.Keep, c.Release+"-"+c.Attach)
 	}
 	return &suite{SuiteOptions: o, out: out}
 }

@@ -1,9 +1,12 @@
 package vmtest
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/nsblame/nsblame/internal/vmtest/scenario"
 )
 
 func TestCells(t *testing.T) {
@@ -55,5 +58,45 @@ skip(2): needs less
 	}
 	if got := table.Result().String(); got != "1 passed, 1 failed, 3 skipped" {
 		t.Error(got)
+	}
+}
+
+func TestAtHome(t *testing.T) {
+	here := Cell{"bookworm", "auto"}
+	parts := AtHome(here, []*scenario.Scenario{
+		{Name: "a", Boots: []string{"plain"}},
+		{Name: "b", Boots: []string{"containers"}},
+		{Name: "c", Boots: []string{"containers", "legacy"}},
+	})
+	var got []string
+	for _, p := range parts {
+		for _, s := range p.Scenarios {
+			got = append(got, fmt.Sprint(p.Cell, " ", s.Name, s.Boots))
+		}
+	}
+	want := []string{
+		"bookworm:auto a[plain]", "bookworm:auto c[legacy]", "trixie:auto b[containers]", "trixie:auto c[containers]",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestByCell(t *testing.T) {
+	here, there := Cell{"bookworm", "auto"}, Cell{"trixie", "auto"}
+	a, b := &scenario.Scenario{Name: "a", Boots: []string{"plain"}}, &scenario.Scenario{Name: "b", Boots: []string{"containers"}}
+	other := &scenario.Scenario{Name: "b", Boots: []string{"containers", "plain"}}
+	var got []string
+	for _, p := range byCell([]Part{{here, []*scenario.Scenario{a}}, {there, []*scenario.Scenario{b}}, {there, []*scenario.Scenario{a, other}}}) {
+		for _, s := range p.Scenarios {
+			got = append(got, fmt.Sprint(p.Cell, " ", s.Name, s.Boots))
+		}
+	}
+	want := []string{"bookworm:auto a[plain]", "trixie:auto b[containers plain]", "trixie:auto a[plain]"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if len(b.Boots) != 1 {
+		t.Errorf("what was given has changed: %v", b.Boots)
 	}
 }

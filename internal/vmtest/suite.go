@@ -34,8 +34,47 @@ var actors = []string{
 // unitFile is what nsblame ships for systemd.
 const unitFile = "contrib/systemd/nsblame-record.service"
 
-// Scenarios returns those whose names match, in order.
-func Scenarios(match *regexp.Regexp) ([]*scenario.Scenario, error) {
+// Choice says which scenarios are wanted.
+type Choice struct {
+	// Match is what their names match, nil for all.
+	Match *regexp.Regexp
+	// Boot is a way of booting that they need. If it is empty, they need any that
+	// is not apart from the others.
+	Boot string
+	// Drafts takes those, too, that are not part of the suite yet.
+	Drafts bool
+}
+
+// takes reports whether a scenario is wanted, and cuts its boots down to those wanted.
+func (c Choice) takes(s *scenario.Scenario) bool {
+	if c.Match != nil && !c.Match.MatchString(s.Name) || s.Draft != "" && !c.Drafts {
+		return false
+	}
+	s.Boots = slices.DeleteFunc(s.Boots, func(name string) bool {
+		if c.Boot != "" {
+			return name != c.Boot
+		}
+		b, err := FindBoot(name)
+		return err == nil && b.Apart
+	})
+	return len(s.Boots) > 0
+}
+
+// Scenarios returns those of a choice, in the order of their names.
+func Scenarios(choice Choice) ([]*scenario.Scenario, error) {
+	all, err := allScenarios()
+	if err != nil {
+		return nil, err
+	}
+	chosen := slices.DeleteFunc(all, func(s *scenario.Scenario) bool { return !choice.takes(s) })
+	if len(chosen) == 0 {
+		return nil, fmt.Errorf("no scenario matches %q, or only drafts do", choice.Match)
+	}
+	return chosen, nil
+}
+
+// allScenarios returns all that there are, drafts too.
+func allScenarios() ([]*scenario.Scenario, error) {
 	dir, err := fs.Sub(scenarioFiles, "scenarios")
 	if err != nil {
 		return nil, err
@@ -44,20 +83,11 @@ func Scenarios(match *regexp.Regexp) ([]*scenario.Scenario, error) {
 	if err != nil {
 		return nil, err
 	}
-	var chosen []*scenario.Scenario
-	for _, s := range all {
-		if match.MatchString(s.Name) {
-			chosen = append(chosen, s)
-		}
-	}
-	if len(chosen) == 0 {
-		return nil, fmt.Errorf("no scenario matches %q", match)
-	}
 	var errs []error
-	for _, s := range chosen {
+	for _, s := range all {
 		errs = append(errs, checkBoots(s))
 	}
-	return chosen, errors.Join(errs...)
+	return all, errors.Join(errs...)
 }
 
 // Result counts scenarios, each once for each boot that it is run under.
@@ -124,6 +154,7 @@ type SuiteOptions struct {
 
 	built bool   // the programs are, and are among the Files
 	only  bool   // there is one cell, which needs no name
+	home  Cell   // what is kept of it needs no directory of its own
 	cell  string // is put before the names of scenarios, where it matters
 }
 
@@ -141,8 +172,10 @@ func (o *SuiteOptions) shareCPUs() {
 // prints a verdict for each as it comes. The error is that of the VMs; whatever
 // the scenarios yielded until then is in the result.
 func Suite(ctx context.Context, o SuiteOptions, scenarios []*scenario.Scenario, out io.Writer) (Result, error) {
-	o.only = true
-	t, err := Matrix(ctx, o, []Part{{Cell{o.Release, o.attach()}, scenarios}}, out)
+	o.home = Cell{o.Release, o.attach()}
+	parts := AtHome(o.home, scenarios)
+	o.only = len(parts) == 1
+	t, err := Matrix(ctx, o, parts, out)
 	return t.Result(), err
 }
 
@@ -162,7 +195,7 @@ func (s *suite) prepare(ctx context.Context, scenarios []*scenario.Scenario) []T
 	err := os.MkdirAll(s.Dir, 0o755)
 	var h *host
 	if err == nil {
-		h, err = newHost(ctx, s.Options)
+		h, err = newHost(ctx, s.Options, bootsOf(groups))
 	}
 	if err != nil {
 		for _, g := range groups {

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,28 +58,52 @@ var errTimeout = errors.New("the VMs took too long")
 // host is what VMs are booted from.
 type host struct {
 	Options
-	image *image.Image
-	agent string
+	images map[string]*image.Image // by what of it boots, see Boot.Image
+	tools  map[string]string       // the files of Boot.Tools, by their names
+	agent  string
 }
 
-// newHost builds what is not there yet.
-func newHost(ctx context.Context, o Options) (*host, error) {
+// newHost builds what is not there yet and one of the boots needs.
+func newHost(ctx context.Context, o Options, boots []Boot) (*host, error) {
 	release, err := image.FindRelease(o.Release)
 	if err != nil {
 		return nil, err
 	}
-	if o.Bench {
-		release = release.ForBench()
+	h := &host{Options: o, images: map[string]*image.Image{}, tools: map[string]string{}}
+	for _, b := range boots {
+		if b.Lacking[o.Release] != "" {
+			continue
+		}
+		if err := h.get(ctx, release, b); err != nil {
+			return nil, err
+		}
 	}
-	img, err := image.Get(ctx, release, o.Log)
-	if err != nil {
+	h.agent = filepath.Join(o.Dir, "agent")
+	if err := buildStatic(ctx, h.agent, "internal/vmtest/guest"); err != nil {
 		return nil, err
 	}
-	agent := filepath.Join(o.Dir, "agent")
-	if err := buildStatic(ctx, agent, "internal/vmtest/guest"); err != nil {
-		return nil, err
+	return h, nil
+}
+
+// get gets the image and the tools of a boot.
+func (h *host) get(ctx context.Context, release image.Release, b Boot) (err error) {
+	if h.images[b.Image] == nil {
+		variant := release.As(b.Image)
+		if h.Bench {
+			variant = release.As(image.Bench)
+		}
+		if h.images[b.Image], err = image.Get(ctx, variant, h.Log); err != nil {
+			return err
+		}
 	}
-	return &host{Options: o, image: img, agent: agent}, nil
+	for _, name := range b.Tools {
+		if h.tools[name] == "" {
+			if h.tools[name], err = tool(ctx, name, h.Log); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // limited bounds what is done with VMs.
@@ -104,7 +129,11 @@ func (o *Options) cpus() int { return cmp.Or(o.CPUs, usualCPUs) }
 func (h *host) run(ctx context.Context, b Boot, plan *link.Plan, handle func(*link.Message) error) (*link.End, error) {
 	files := filepath.Join(h.Dir, "files.tar")
 	plan.Attach = h.attach()
-	if err := pack(files, h.agent, b, plan, h.Files); err != nil {
+	programs := slices.Clone(h.Files)
+	for _, name := range b.Tools {
+		programs = append(programs, h.tools[name])
+	}
+	if err := pack(files, h.agent, b, plan, programs); err != nil {
 		return nil, fmt.Errorf("pack files for the guest: %w", err)
 	}
 	read, write, err := os.Pipe()
@@ -117,10 +146,10 @@ func (h *host) run(ctx context.Context, b Boot, plan *link.Plan, handle func(*li
 	defer cancel()
 	console := consoleLog(h.Dir, b)
 	fmt.Fprintf(h.Log, "booting a VM with Debian %s (%s), attach %s: %s, %s\n", h.Release, machine.Accelerator(), plan.Attach, b.Name, b.About)
-	ended := make(chan error, 1)
+	ended, img := make(chan error, 1), h.images[b.Image]
 	go func() {
 		ended <- machine.Run(ctx, machine.Config{
-			Kernel: h.image.Kernel, Initrd: h.image.Initrd, Disk: h.image.Disk, Files: files,
+			Kernel: img.Kernel, Initrd: img.Initrd, Disk: img.Disk, Files: files,
 			Append:  strings.TrimSpace("init=" + image.Init + " " + b.Append),
 			Console: console, Results: write, MemoryMiB: cmp.Or(b.MemoryMiB, usualMemoryMiB), CPUs: h.cpus(), Counted: h.Counted,
 		})
@@ -181,8 +210,12 @@ func compileStatic(ctx context.Context, arch string, args ...string) error {
 	if err != nil {
 		return err
 	}
+	return compileIn(ctx, root, arch, args...)
+}
+
+func compileIn(ctx context.Context, dir, arch string, args ...string) error {
 	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = root
+	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, said)

@@ -2,11 +2,14 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -43,15 +46,23 @@ func repeat(n int, do func() error) error {
 
 func create() error { return spawn("/usr/bin/unshare", "-n", "true") }
 
-// pingpong sends a byte to and fro over a socket that listens on a path, as
+// pingpong sends something to and fro over a socket that listens on a path, as
 // services do. A process of its own answers. Neither informs the Go runtime of
 // its system calls, because the runtime's reaction would be measured, too.
 type pingpong struct {
-	near int
-	far  *exec.Cmd
+	near    int
+	message []byte
+	buf     []byte // for what comes back
+	far     *exec.Cmd
 }
 
-func newPingpong(path string) (*pingpong, error) {
+func newPingpong(path string, message []byte) (*pingpong, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, err
+	}
+	if err := os.RemoveAll(path); err != nil { // of the previous turn
+		return nil, err
+	}
 	listener, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
 		return nil, err
@@ -76,53 +87,91 @@ func newPingpong(path string) (*pingpong, error) {
 	defer func() { _ = file.Close() }()
 	far := exec.Command("/proc/self/exe", answerVerb, "3")
 	far.ExtraFiles, far.Stderr = []*os.File{file}, os.Stderr
-	return &pingpong{near, far}, far.Start()
+	return &pingpong{near, message, make([]byte, messageMax), far}, far.Start()
 }
 
 // answerVerb has meter send back what comes from a file.
 const answerVerb = "answer"
+
+// messageMax is how much is read at once.
+const messageMax = 1 << 12
 
 func answer(number string) error {
 	fd, err := strconv.Atoi(number)
 	if err != nil {
 		return err
 	}
+	buf := make([]byte, messageMax)
 	for {
-		if n, err := rawRead(fd); n == 0 || err != nil {
+		n, err := rawRead(fd, buf)
+		if n == 0 || err != nil {
 			return err
 		}
-		if err := rawWrite(fd); err != nil {
+		if err := rawWrite(fd, buf[:n]); err != nil {
 			return err
 		}
 	}
 }
 
-func rawRead(fd int) (int, error) {
-	var b [1]byte
-	n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), 1)
+func rawRead(fd int, buf []byte) (int, error) {
+	n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(buf))), uintptr(len(buf)))
 	if errno != 0 {
 		return 0, errno
 	}
 	return int(n), nil
 }
 
-func rawWrite(fd int) error {
-	b := [1]byte{'p'}
-	if _, _, errno := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), 1); errno != 0 {
+func rawWrite(fd int, data []byte) error {
+	n, _, errno := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(data))), uintptr(len(data)))
+	if errno != 0 {
 		return errno
+	}
+	if int(n) != len(data) {
+		return io.ErrShortWrite
 	}
 	return nil
 }
 
 func (p *pingpong) send() error {
-	if err := rawWrite(p.near); err != nil {
+	if err := rawWrite(p.near, p.message); err != nil {
 		return err
 	}
-	_, err := rawRead(p.near)
-	return err
+	for left := len(p.message); left > 0; {
+		n, err := rawRead(p.near, p.buf)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return io.ErrUnexpectedEOF
+		}
+		left -= n
+	}
+	return nil
 }
 
 func (p *pingpong) close() error { return errors.Join(unix.Close(p.near), p.far.Wait()) }
+
+// What clients that poll ask engines again and again, where engines listen.
+var polls = []struct {
+	row, path string
+	message   []byte
+}{
+	{"poll", "/run/docker.sock", []byte("GET /v1.45/containers/json HTTP/1.1\r\nHost: api.moby.localhost\r\nUser-Agent: Docker-Client/27.0 (linux)\r\n\r\n")},
+	{"status", "/run/containerd/containerd.sock", statusCall()},
+}
+
+// statusCall is a call of gRPC as a kubelet makes it to ask for the state of a
+// container: a frame of headers, which is an index into a table by then, and one of data.
+func statusCall() []byte {
+	id := bytes.Repeat([]byte("0123456789abcdef"), 4)
+	request := append([]byte{0x0a, byte(len(id))}, id...)
+	data := append([]byte{0, 0, 0, 0, byte(len(request))}, request...)
+	headers := bytes.Repeat([]byte{0xc0}, 12)
+	frame := func(kind, flags byte, content []byte) []byte {
+		return append([]byte{0, 0, byte(len(content)), kind, flags, 0, 0, 0, 1}, content...)
+	}
+	return append(frame(1, 4, headers), frame(0, 1, data)...)
+}
 
 // loopVerb has meter be one of the loops that create namespaces.
 const loopVerb = "create-loop"

@@ -84,11 +84,7 @@ func (m *meter) loops() error {
 func (m *meter) audit() error { return m.inTurn(m.chosen(auditd)) }
 
 func (m *meter) inTurn(tracers []*tracer) (err error) {
-	path := filepath.Join(dir, "socket")
-	if err := os.RemoveAll(path); err != nil { // of the previous turn
-		return err
-	}
-	p, err := newPingpong(path)
+	p, err := newPingpong(filepath.Join(dir, "socket"), []byte{'p'})
 	if err != nil {
 		return err
 	}
@@ -101,6 +97,14 @@ func (m *meter) inTurn(tracers []*tracer) (err error) {
 		{"pingpong", m.pingpongs, p.send, parts},
 		{"exec", m.execs, func() error { return spawn("/bin/true") }, 1},
 		{"create", m.creations, create, 1},
+	}
+	for _, poll := range polls {
+		p, err := newPingpong(poll.path, poll.message)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, p.close()) }()
+		loops = append(loops, loop{poll.row, m.pingpongs, p.send, parts})
 	}
 	// Once without measuring: the system is still starting.
 	for _, l := range loops {

@@ -40,11 +40,13 @@ func TestMain(m *testing.M) {
 }
 
 func TestPingpong(t *testing.T) {
-	p, err := newPingpong(filepath.Join(t.TempDir(), "socket"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(repeat(10, p.send), p.close()); err != nil {
-		t.Fatal(err)
+	for _, message := range [][]byte{{'p'}, statusCall()} {
+		p, err := newPingpong(filepath.Join(t.TempDir(), "socket"), message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(repeat(10, p.send), p.close()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

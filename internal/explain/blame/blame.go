@@ -12,6 +12,10 @@ import (
 // after the Tree has observed it, and every creation that the tree completes.
 type Blamer struct {
 	questions
+	containers
+	machines
+	engines
+	late
 	tree     *lineage.Tree
 	requests *request.Tracker
 	// creations and inits are those whose causes are not known yet.
@@ -25,6 +29,8 @@ type Blamer struct {
 	// busWhy says why they are not, empty if they are.
 	busSpokenOf bool
 	busWhy      string
+	// now is the latest time in the stream.
+	now uint64
 	// since is from when on the stream is whole. inGap is set after a part that
 	// could not be read, until the next event.
 	since uint64
@@ -38,7 +44,8 @@ type Blamer struct {
 func New(tree *lineage.Tree) *Blamer {
 	requests := request.New(tree)
 	return &Blamer{
-		questions: newQuestions(requests.Suspended), tree: tree, requests: requests, runs: newRuns(),
+		questions: newQuestions(requests.Suspended), containers: newContainers(),
+		machines: newMachines(), engines: newEngines(), late: newLate(), tree: tree, requests: requests, runs: newRuns(),
 		creations: newQueue(waitingBudget), inits: newQueue(initBudget),
 		ends: bounded.NewStore[event.ProcessID, *event.Process](endBudget),
 	}
@@ -49,10 +56,12 @@ func (b *Blamer) Observe(ev event.Event) {
 	if _, damage := ev.Body.(*event.Damage); b.inGap && !damage {
 		b.inGap, b.since = false, max(b.since, ev.BootNS)
 	}
+	b.now = max(b.now, ev.BootNS)
 	b.requests.Observe(ev)
 	switch body := ev.Body.(type) {
 	case *event.Host:
 		b.since, b.unified = ev.BootNS, body.CgroupHierarchy == "unified"
+		b.nameWait = body.NameWaitNS
 	case *event.Damage:
 		b.inGap = true
 	case *event.Coverage:
@@ -62,14 +71,49 @@ func (b *Blamer) Observe(ev event.Event) {
 		b.creations.answered(body.Question)
 		b.inits.answered(body.Question)
 	case *event.Process:
-		if body.Exited {
-			b.ends.Put(body.ID, body, bounded.ShareOf(body), endSize+uint64(len(body.Comm)))
-		}
+		b.process(body)
 	case *event.NetnsCreate:
 		b.askEarly(ev.BootNS, body)
+	default:
+		b.observeContainers(ev)
 	case *event.PernetInit:
 		l := b.pernetInit(ev.BootNS, body)
 		b.inits.add(&pending{creation: l.Creation, init: l})
+	}
+}
+
+// process takes in what a process has become.
+func (b *Blamer) process(p *event.Process) {
+	if p.ID.PID == 1 {
+		b.machine.PIDNamespace = p.Owner.PIDNamespace
+	}
+	if p.Exited {
+		b.ends.Put(p.ID, p, bounded.ShareOf(p), endSize+uint64(len(p.Comm)))
+	}
+}
+
+// observeContainers takes the next event if it has to do with containers.
+func (b *Blamer) observeContainers(ev event.Event) {
+	switch body := ev.Body.(type) {
+	case *event.Container:
+		b.tell(ev.BootNS, body)
+		b.news(keyOf(body.Question))
+	case *event.EngineRequest:
+		for _, id := range []event.ProcessID{body.Listener, body.Sender} {
+			p := b.tree.Process(id)
+			b.learnEngine(&p)
+		}
+	case *event.NetnsChild:
+		b.born(serial(body.Serial), body.Child)
+	case *event.NetnsJoin:
+		if body.How == event.JoinFork {
+			b.born(serial(body.Serial), body.Process)
+		}
+		b.movedIn(body)
+	case *event.NetnsRelease:
+		b.release(ev.BootNS, serial(body.Serial))
+	case *event.CNI:
+		b.calledPlugin(body)
 	}
 }
 
@@ -90,6 +134,7 @@ func (b *Blamer) heard() bool { return b.busSpokenOf && b.busWhy == "" }
 // the creation itself may have to wait for an exec.
 func (b *Blamer) askEarly(at uint64, n *event.NetnsCreate) {
 	p, ancestry, _ := b.tree.Lineage(n.Creator)
+	b.makes(at, n, &p, ancestry)
 	if r, ok := runOf(&p, ancestry, at); ok {
 		b.runs.note(r)
 		b.answer(r.question())
@@ -107,9 +152,14 @@ func (b *Blamer) Submit(list ...*lineage.Creation) {
 // were handed over. The others wait for answers, but those for which there is no room.
 func (b *Blamer) Ready() []*finding.Attribution {
 	var done []*finding.Attribution
+	b.creations.expire(b.now)
 	b.look(&b.creations, (*solver).creation, func(_ *pending, out *finding.Attribution) { done = append(done, out) })
 	return done
 }
+
+// Deadline is when the first creation waits no longer for what tells for whom it was made,
+// 0 if none waits.
+func (b *Blamer) Deadline() uint64 { return b.creations.waiting.Deadline() }
 
 // Flush takes all open questions for unanswered, and returns the creations that
 // still wait. It is for a stream that has ended.

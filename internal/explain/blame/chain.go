@@ -8,6 +8,7 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
+	"github.com/nsblame/nsblame/internal/explain/machinery"
 	"github.com/nsblame/nsblame/internal/explain/request"
 )
 
@@ -22,6 +23,11 @@ type solver struct {
 	steps int
 	// owner is the manager of the unit whose run is looked at.
 	owner request.Owner
+	// taken is the request for a pod that the creation is taken for the answer to, nil if
+	// it is none.
+	taken *request.EngineAsk
+	// atOnce is set if nothing is waited for.
+	atOnce bool
 }
 
 // actor is a process that made or asked for something.
@@ -33,9 +39,9 @@ type actor struct {
 }
 
 // solve builds a chain, and returns false if answers are missing.
-func (b *Blamer) solve(c *lineage.Creation, build func(*solver) verdict) (*finding.Attribution, bool) {
+func (b *Blamer) solve(c *lineage.Creation, build func(*solver) verdict) (*solver, bool) {
 	s := &solver{Blamer: b, out: finding.NewAttribution(c)}
-	return s.out, build(s) != blocked
+	return s, build(s) != blocked
 }
 
 // creator is the process that made the namespace.
@@ -47,6 +53,9 @@ func (s *solver) creator() actor {
 // creation builds the chain of a creation.
 func (s *solver) creation() verdict {
 	c := s.out.Creation
+	if m := s.use(serial(c.Netns.Serial)); m != nil {
+		return s.machinery(m)
+	}
 	byManager := c.ByManager()
 	if c.Process.CgroupUnknown {
 		return s.unknown(finding.Reason{Code: finding.ReasonCreatorUnplaced})
@@ -59,7 +68,7 @@ func (s *solver) creation() verdict {
 	case slices.ContainsFunc(c.Ancestry, request.IsUnitlessBus):
 		return s.unknown(finding.Reason{Code: finding.ReasonStartedByBus})
 	default:
-		return s.command(s.creator())
+		return s.outside(s.creator(), c.BootNS)
 	}
 	f, ok := s.facts(r)
 	if !ok {
@@ -81,7 +90,7 @@ func isBusDaemon(p lineage.Process) bool { return request.IsBusDaemon(&p) }
 func (s *solver) process(a actor, at uint64) verdict {
 	r, inService := runOf(a.process, a.ancestry, at)
 	if !inService {
-		return s.command(a)
+		return s.outside(a, at)
 	}
 	f, ok := s.facts(r)
 	if !ok {
@@ -100,6 +109,9 @@ func (s *solver) inService(f *facts, a actor) verdict {
 	case v == yes && s.steps < maxSteps:
 		return s.cause(f)
 	case !f.known && a.process.ID == f.first:
+		if v := transientTrigger(s, f); v != no {
+			return v
+		}
 		// the manager forked it, so it did not begin by itself
 		return s.unknown(s.whyUnknown(f))
 	}
@@ -161,7 +173,10 @@ func (s *solver) link(ev evidence.Evidence, cause finding.Cause, unitName string
 
 // command ends the chain with a process that asked, or acted by itself.
 func (s *solver) command(a actor) verdict {
-	pl := finding.Place(a.process)
+	if machinery.MayBeEngine(a.process) {
+		return s.unknown(finding.Reason{Code: finding.ReasonEngineUnread, PID: a.process.ID.PID})
+	}
+	pl := finding.PlaceBelow(a.process, a.ancestry)
 	s.origin(finding.Origin{
 		Trigger: finding.TriggerCommand, Process: a.process, Ancestry: a.ancestry, AncestryWhy: a.cut, Unit: pl.Unit, Placement: pl,
 	})

@@ -64,7 +64,7 @@ func (s *solver) windowOf(f *facts) window {
 	if begun == 0 || begun > f.at && u.MainPID != f.first.PID && (checked == 0 || checked > f.at) {
 		return window{until: f.at, over: begun != 0}
 	}
-	if s.unified && u.ControlGroupID != 0 && f.cgroup != 0 && u.ControlGroupID != uint64(f.cgroup) {
+	if s.unified && !f.below && u.ControlGroupID != 0 && f.cgroup != 0 && u.ControlGroupID != uint64(f.cgroup) {
 		return window{until: f.at, over: true} // the answer is about a later run
 	}
 	w := window{ended: f.answer.sinceBoot(u.InactiveEnterUS), until: min(begun, f.at), exact: true}
@@ -185,8 +185,8 @@ func (s *solver) resolveCallers(f *facts, list []*request.Request) {
 // A bus asks for an activation when the name has no owner. That run may still be
 // ending for its manager then. If the kernel saw the run's process end by then, the
 // request counts like any other. If the process only ended later, the request
-// counts where there is no other: then they are early. Those that may have been read late
-// are no causes, but make others doubtful.
+// counts where there is no other: then they are early, and one to start what ends is no
+// better. Those that are no causes, or may have been read late, make others doubtful.
 func (s *solver) requestsNaming(f *facts, names []string) (list, late []*request.Request, early bool) {
 	until := f.window.until
 	if at := s.runs.firstSeen(f.run); at != 0 {
@@ -195,7 +195,7 @@ func (s *solver) requestsNaming(f *facts, names []string) (list, late []*request
 	if forked := f.first.StartNS; forked != 0 {
 		until = min(until, forked) // which may be some time before the namespace is made
 	}
-	var brink []*request.Request
+	var brink, running []*request.Request
 	for _, q := range s.requests.Of(f.owner, names, 0, until) {
 		switch s.judge(f, names[0], q) {
 		case possible:
@@ -204,13 +204,15 @@ func (s *solver) requestsNaming(f *facts, names []string) (list, late []*request
 			brink = append(brink, q)
 		case unlikely:
 			late = append(late, q)
+		case inRun:
+			running = append(running, q)
 		case withoutEffect:
 		}
 	}
-	if len(list) == 0 {
-		return brink, late, true
+	if len(list) == 0 && len(brink) > 0 { // the run before was ending, also for the others
+		return brink, slices.Concat(late, running), true
 	}
-	return list, late, false
+	return list, slices.Concat(late, brink), false
 }
 
 // effect says what a request can have had to do with the beginning of a run.
@@ -226,6 +228,8 @@ const (
 	// unlikely: it is older than the run before, which it most likely began, but the
 	// manager may have read it after that.
 	unlikely
+	// inRun: it asks to start what was still running, for the manager at least.
+	inRun
 )
 
 // judge says what a request for a unit can have had to do with the beginning of a run of
@@ -255,7 +259,7 @@ func (s *solver) judge(f *facts, of string, q *request.Request) effect {
 		case afterRun && s.goneBy(f.before, f.at):
 			return possiblyEarly
 		}
-		return withoutEffect
+		return inRun
 	}
 	if q.OnlyRestarts() && s.wasOver(f, q.ReadFrom()) {
 		return withoutEffect

@@ -2,6 +2,7 @@ package blame
 
 import (
 	"encoding/binary"
+	"strings"
 	"testing"
 
 	"github.com/godbus/dbus/v5"
@@ -302,6 +303,53 @@ func TestACallBeforeASuspend(t *testing.T) {
 	}
 }
 
+// The same with several suspends: those before the call and behind it, and those that one
+// answer of the manager tells apart.
+func TestACallBeforeSeveralSuspends(t *testing.T) {
+	const doubted = "command 43 cron.service (inferred): other_asked org.freedesktop.hostname1 pid 41"
+	for _, tt := range []struct {
+		name     string
+		answered bool // the manager answered something between them
+		late     bool // the later call was sent before the last of them
+		first    uint64
+		want     string
+	}{
+		{"an answer between them", true, false, 20_000, doubted},
+		{"together they are too short", true, false, 2_000, "command 43 cron.service (kernel)"},
+		{"the other call between them", false, true, 38_000, doubted},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := withHostnamed(t)
+			s.caller(41, "hostnamectl")
+			s.caller(43, "hostnamectl")
+			s.ask(41, toBus, getHostname())
+			s.now += 20_000
+			s.lag = tt.first * ms
+			if tt.answered {
+				u := foo()
+				s.units[u.Name] = u
+				s.service(50, u.Name)
+				s.done = nil
+			}
+			if !tt.late {
+				s.now += 20_000
+			} else {
+				s.now += 18_000
+			}
+			s.ask(43, toBus, getHostname())
+			if tt.late {
+				s.now += 4_000
+			}
+			s.lag += 21_000 * ms
+			s.fromBus(1, activation("dbus-"+hostname1+".service"))
+			u := hostnamed()
+			s.units[u.Name] = u
+			s.service(42, u.Name)
+			s.want(tt.want)
+		})
+	}
+}
+
 // A request to restart a unit had its job begin anew while the first run was being started.
 // Nothing was seen of that run.
 func TestARestartOfARunThatWasNotSeen(t *testing.T) {
@@ -549,12 +597,12 @@ func TestALossBeforeASuspend(t *testing.T) {
 	} {
 		s := tell(t)
 		s.see(&event.Loss{Kind: event.LossBus, Count: 1})
-		s.now += 9000
+		s.now += 400_000
 		u := foo()
 		u.InactiveExitUS = (s.now + 1) * 1000
 		if suspended {
-			s.lag = 8500 * ms
-			u.InactiveExitUS -= 8_500_000
+			s.lag = 399_500 * ms
+			u.InactiveExitUS -= 399_500_000
 		}
 		s.boot = event.ManagerBoot{UserspaceUS: 1}
 		s.units[u.Name] = u
@@ -1012,5 +1060,431 @@ func TestASilentRequestBeforeATimerOfAnotherUnit(t *testing.T) {
 		s.runs(back)
 		s.service(42, "back.service")
 		s.want(want)
+	}
+}
+
+// A call for a job to stop a unit that wants no answer has a job, too. Its end is not that of
+// what a bus asked for: the manager may have read that behind it.
+func TestASilentStopBesideAnActivation(t *testing.T) {
+	const name = "systemd-hostnamed.service"
+	for _, tt := range []struct {
+		name, verb, unit string
+		want             string
+	}{
+		{"the unit is stopped", "StopUnit", name, "unknown (unknown): job_was_there " + name + " pid 41"},
+		{"by an alias", "StopUnit", "dbus-" + hostname1 + ".service", "unknown (unknown): job_was_there " + name + " pid 41"},
+		{"it is reloaded", "ReloadUnit", name, "unknown (unknown): job_was_there " + name + " pid 41"},
+		{"another unit is", "StopUnit", "foo.service", "socket systemd-hostnamed.socket (manager)"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := withHostnamed(t)
+			s.caller(40, "systemctl")
+			s.caller(41, "hostnamectl")
+			s.ask(41, toBus, getHostname())
+			s.fromBus(1, activation("dbus-"+hostname1+".service"))
+			s.newJob("foo.service")
+			s.now += 30 // which is too long for the jobs of one transaction
+			s.ask(40, private, silently(job(tt.verb, tt.unit)))
+			s.says(40, "JobRemoved", s.newJob(name), name, "done")
+			s.newJob(name)
+			u := hostnamed()
+			u.TriggeredBy = []string{"systemd-hostnamed.socket"}
+			s.units["systemd-hostnamed.socket"] = event.UnitState{Name: "systemd-hostnamed.socket", SubState: "running", StateChangeUS: (s.now + 500) * 1000}
+			s.runs(u)
+			s.service(42, name)
+			s.want(tt.want)
+		})
+	}
+}
+
+// The service is asked about in time, its timer only when that has elapsed again. Then it is
+// not known whether that elapsed right beside the request, too.
+func TestATimerThatElapsedAgainBesideARequest(t *testing.T) {
+	const doubted = "command 41 cron.service (inferred): trigger_or_request foo.service foo.timer pid 41"
+	for _, tt := range []struct {
+		name    string
+		through string // the unit that the timer starts
+		elapsed uint64 // ms after the request, 0 for never
+		want    string
+	}{
+		{"it has elapsed again", "foo.service", 5000, doubted},
+		{"it never has", "foo.service", 0, "command 41 cron.service (kernel)"},
+		{"it starts what brings the unit up", "front.service", 5000, "command 41 cron.service (inferred): trigger_or_request foo.service front.timer pid 41"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := tell(t)
+			u := foo()
+			u.Dependents = []event.UnitDependent{{Name: "front.service", Dependency: "WantedBy"}}
+			front := event.UnitState{Name: "front.service", Type: "simple"}
+			timer := event.UnitState{Name: strings.Replace(tt.through, ".service", ".timer", 1), SubState: "waiting"}
+			if tt.elapsed != 0 {
+				timer.LastTriggerUS = (s.now + tt.elapsed) * 1000
+			}
+			s.units[timer.Name] = timer
+			if tt.through == u.Name {
+				u.TriggeredBy = []string{timer.Name}
+			} else {
+				front.TriggeredBy = []string{timer.Name}
+			}
+			s.units[front.Name] = front
+			s.caller(41, "systemctl", "start", "foo")
+			r := s.ask(41, private, job("StartUnit", "foo.service"))
+			s.accept(r, s.newJob("foo.service"))
+			s.runs(u)
+			s.service(42, "foo.service")
+			s.want(tt.want)
+		})
+	}
+}
+
+// What a user's manager does with calls takes no room from what the system's did.
+func TestAUsersManagerAnswersManyCalls(t *testing.T) {
+	s := tell(t)
+	s.pidns = 1
+	s.caller(40, "systemctl", "start", "foo")
+	s.caller(43, "systemctl", "try-restart", "foo")
+	first := s.ask(40, private, job("StartUnit", "foo.service"))
+	second := s.ask(43, private, job("TryRestartUnit", "foo.service"))
+	s.accept(first, s.newJob("foo.service"))
+	s.accept(second, s.newJob("foo.service"))
+	flood(t, s, 1) // which makes the user's manager
+	own := func(i uint32, fromBus bool, m *dbus.Message) {
+		data := encode(t, m)
+		binary.LittleEndian.PutUint32(data[8:], i)
+		sent := &event.BusMessage{Sender: s.id(41), Bus: 3, Path: "/run/user/1000/bus", PeerPID: 100, Listener: s.id(100), Conn: 77, Copied: true, Size: uint32(len(data)), Data: data}
+		if fromBus {
+			sent.Sender, sent.PeerPID, sent.FromBus = s.id(100), 41, true
+		}
+		s.observe(sent)
+	}
+	for i := range uint32(2000) {
+		own(i+1, false, job("TryRestartUnit", "own.service"))
+		reply := &dbus.Message{Type: dbus.TypeMethodReply, Headers: map[dbus.HeaderField]dbus.Variant{dbus.FieldReplySerial: dbus.MakeVariant(i + 1)}}
+		own(i+1, true, withBody(reply, []any{jobPath(i + 1)}))
+	}
+	s.runs(foo())
+	s.service(42, "foo.service")
+	s.want("command 40 cron.service (kernel)")
+}
+
+// A request that waits for leave finds the job of a socket or path unit that triggers
+// meanwhile. It is answered with that job, as if it was its own.
+func TestARequestThatWaitsWhileAListenerTriggers(t *testing.T) {
+	const whole = "command 41 session-3.scope (kernel)"
+	doubted := func(by string) string {
+		return "command 41 session-3.scope (inferred): trigger_or_request lamp.service " + by + " pid 41"
+	}
+	for _, tt := range []struct {
+		name, by string
+		waits    uint64 // ms until there is a job
+		changed  bool   // the unit's state has changed since the request
+		through  bool   // the unit triggers another one, which brings this one up
+		want     string
+	}{
+		{"a path", "lamp.path", 2000, true, false, doubted("lamp.path")},
+		{"a socket", "lamp.socket", 2000, true, false, doubted("lamp.socket")},
+		{"an automount", "lamp.automount", 2000, true, false, doubted("lamp.automount")},
+		{"a socket of what brings the unit up", "front.socket", 2000, true, true, doubted("front.socket")},
+		{"one that did not change", "lamp.socket", 2000, false, false, whole},
+		{"the job comes at once", "lamp.socket", 5, true, false, whole},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := tell(t)
+			u := event.UnitState{Name: "lamp.service", Type: "simple", PrivateNetwork: true}
+			u.Dependents = []event.UnitDependent{{Name: "front.service", Dependency: "WantedBy"}}
+			front := event.UnitState{Name: "front.service", Type: "simple"}
+			if tt.through {
+				front.TriggeredBy = []string{tt.by}
+			} else {
+				u.TriggeredBy = []string{tt.by}
+			}
+			s.units["front.service"] = front
+			s.user(41, "busctl")
+			trigger := event.UnitState{Name: tt.by, SubState: "waiting", StateChangeUS: s.now * 1000}
+			r := s.ask(41, toBus, job("StartUnit", "lamp.service"))
+			s.now += tt.waits
+			n := s.newJob("lamp.service")
+			s.now += 50
+			s.accept(r, n)
+			if tt.changed {
+				trigger.SubState, trigger.StateChangeUS = "running", (s.now+50)*1000
+			}
+			s.units[tt.by] = trigger
+			s.runs(u)
+			s.service(42, "lamp.service")
+			s.want(tt.want)
+		})
+	}
+}
+
+// A timer elapsed, and a socket or path unit may have triggered before it. Who was there when
+// the job was made knows.
+func TestATimerBesideAListener(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		heard bool
+		state string
+		want  string
+	}{
+		{"nobody heard of the job", false, "running", "timer foo.timer (inferred): other_trigger foo.service foo.path"},
+		{"the job came when it had elapsed", true, "running", "timer foo.timer (manager)"},
+		{"the path unit did nothing", false, "waiting", "timer foo.timer (manager)"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := tell(t)
+			u := foo()
+			u.TriggeredBy = []string{"foo.path", "foo.timer"}
+			u.InactiveEnterUS = s.now * 1000
+			listener := event.UnitState{Name: "foo.path", SubState: tt.state, StateChangeUS: s.now * 1000}
+			s.now += 100
+			s.units["foo.timer"] = event.UnitState{Name: "foo.timer", LastTriggerUS: s.now * 1000}
+			if tt.heard {
+				s.newJob("foo.service")
+			}
+			if tt.state == "running" {
+				listener.StateChangeUS = (s.now + 50) * 1000
+			}
+			s.units["foo.path"] = listener
+			s.runs(u)
+			s.service(42, "foo.service")
+			s.want(tt.want)
+		})
+	}
+}
+
+// The same for a timer and a socket of what brings the unit up.
+func TestATimerBesideAListenerOfAnotherUnit(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		heard int // ms after the timer elapsed, 0 for never
+		state string
+		want  string
+	}{
+		{"nobody heard of the job", 0, "running", "timer front.timer (inferred): other_trigger back.service front.socket"},
+		{"the job came when it had elapsed", 1, "running", "timer front.timer (manager)"},
+		{"the job was there before it elapsed", -20, "running", "unknown (unknown): nobody_asked back.service"},
+		{"nobody connected", 0, "listening", "timer front.timer (manager)"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := tell(t)
+			s.units["front.service"] = event.UnitState{Name: "front.service", Type: "simple", TriggeredBy: []string{"front.timer", "front.socket"}}
+			s.now += 100
+			elapsed := s.now
+			if tt.heard != 0 {
+				s.now = uint64(int(elapsed) + tt.heard)
+				s.newJob("back.service")
+			}
+			s.now = elapsed + 10
+			s.units["front.timer"] = event.UnitState{Name: "front.timer", LastTriggerUS: elapsed * 1000}
+			listener := event.UnitState{Name: "front.socket", SubState: tt.state, StateChangeUS: 1000}
+			if tt.state == "running" {
+				listener.StateChangeUS = (s.now + 50) * 1000
+			}
+			s.units["front.socket"] = listener
+			s.runs(event.UnitState{Name: "back.service", Type: "simple", PrivateNetwork: true, Dependents: []event.UnitDependent{{Name: "front.service", Dependency: "WantedBy"}}})
+			s.service(42, "back.service")
+			s.want(tt.want)
+		})
+	}
+}
+
+// A bus passes on a request of which the sending could not be read. Whoever made it may have made
+// the job.
+func TestARequestThatOnlyTheBusPassesOnBesideAnother(t *testing.T) {
+	for passed, want := range map[bool]string{
+		true:  "command 41 cron.service (inferred): unreadable_message foo.service",
+		false: "command 41 cron.service (kernel)",
+	} {
+		s := tell(t)
+		s.caller(41, "systemctl", "start", "foo")
+		r := s.ask(41, private, job("StartUnit", "foo.service"))
+		if passed {
+			s.fromBus(1, silently(job("StartUnit", "foo.service")))
+		}
+		s.newJobFor(r, "foo.service")
+		s.runs(foo())
+		s.service(42, "foo.service")
+		s.want(want)
+	}
+}
+
+// The same where the unit was cut off. What is too long for a request is somebody's who wants
+// others to be doubted.
+func TestARequestThatTheBusPassesOnCutOff(t *testing.T) {
+	enqueue := method("org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "EnqueueUnitJob", "lamp.service", "start", "replace")
+	const doubted = "socket lamp.socket (inferred): messages_lost lamp.service"
+	for _, tt := range []struct {
+		m    *dbus.Message
+		size uint32
+		want string
+	}{
+		{job("StartUnit", "lamp.service"), 200, doubted},
+		{enqueue, 200, doubted},
+		{job("StartUnit", "lamp.service"), 5000, "socket lamp.socket (manager)"},
+		{getHostname(), 200, "socket lamp.socket (manager)"},
+	} {
+		s := tell(t)
+		data := encode(t, silently(tt.m))
+		body := int(binary.LittleEndian.Uint32(data[4:]))
+		s.see(&event.BusMessage{Sender: s.id(20), Bus: 1, Path: toBus, FromBus: true, PeerPID: 1, Conn: 9, Copied: true, Size: tt.size, Data: data[:len(data)-body]})
+		s.newJob("lamp.service")
+		s.units["lamp.socket"] = event.UnitState{Name: "lamp.socket", SubState: "running", StateChangeUS: (s.now + 50) * 1000}
+		s.runs(event.UnitState{Name: "lamp.service", Type: "simple", PrivateNetwork: true, TriggeredBy: []string{"lamp.socket"}})
+		s.service(42, "lamp.service")
+		s.want(tt.want)
+	}
+}
+
+// What a thread of the kernel sent for the manager is not believed. It hides whose job it was.
+func TestAJobThatAThreadOfTheKernelAnnounces(t *testing.T) {
+	for nameless, want := range map[bool]string{
+		true:  "command 41 cron.service (inferred): messages_lost " + hostname1,
+		false: "command 41 cron.service (kernel)",
+	} {
+		s := withHostnamed(t)
+		const name = "systemd-hostnamed.service"
+		s.caller(40, "busctl")
+		s.caller(41, "hostnamectl")
+		if nameless {
+			s.ask(40, toBus, job("StartUnit", name))
+		}
+		s.ask(41, toBus, getHostname())
+		s.fromBus(1, activation("dbus-"+hostname1+".service"))
+		m := signal("/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "JobNew", uint32(9), jobPath(9), name)
+		sent := &event.BusMessage{Bus: 1, Path: toBus, PeerPID: 1, Conn: 9, Copied: true, Data: encode(t, m)}
+		if sent.Size = uint32(len(sent.Data)); !nameless {
+			sent.Sender = s.id(1)
+		}
+		s.see(sent)
+		if nameless {
+			s.accept(sentMessage{pid: 40, serial: s.serials - 1, conn: 1040, socket: toBus}, 9)
+		}
+		s.runs(hostnamed())
+		s.service(42, name)
+		s.want(want)
+	}
+}
+
+// A request of which the unit could not be read may be granted long after. Whoever is answered
+// with the job then has made it.
+func TestACutRequestThatIsGrantedLate(t *testing.T) {
+	const doubted = "socket lamp.socket (inferred): messages_lost lamp.service"
+	enqueue := method("org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "EnqueueUnitJob", "lamp.service", "start", "replace")
+	for _, tt := range []struct {
+		name string
+		m    *dbus.Message
+		cut  int
+		want string
+	}{
+		{"cut before the unit", enqueue, 44, doubted},
+		{"cut before the type of job", enqueue, 22, doubted},
+		{"another method", job("StartUnit", "lamp.service"), 30, doubted},
+		{"a call that is whole", job("ReloadUnit", "lamp.service"), 0, "socket lamp.socket (manager)"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := tell(t)
+			s.user(41, "busctl")
+			s.serials++
+			data := encode(t, tt.m)
+			binary.LittleEndian.PutUint32(data[8:], s.serials)
+			s.see(&event.BusMessage{
+				Sender: s.id(41), TID: 41, Bus: 1, Path: toBus, PeerPID: 1, Conn: 9, Copied: true, Size: uint32(len(data)), Data: data[:len(data)-tt.cut],
+			})
+			s.now += 2300
+			s.newJobFor(sentMessage{pid: 41, serial: s.serials, conn: 9, socket: toBus}, "lamp.service")
+			s.units["lamp.socket"] = event.UnitState{Name: "lamp.socket", SubState: "running", StateChangeUS: (s.now + 50) * 1000}
+			s.runs(event.UnitState{Name: "lamp.service", Type: "simple", PrivateNetwork: true, TriggeredBy: []string{"lamp.socket"}})
+			s.service(42, "lamp.service")
+			s.want(tt.want)
+		})
+	}
+}
+
+// A request of which neither the sending nor the passing on was heard may be granted long after,
+// and nobody is answered if he wanted that.
+func TestALossLongBeforeALeave(t *testing.T) {
+	const doubted, sure = "socket lamp.socket (inferred): messages_lost lamp.service", "socket lamp.socket (manager)"
+	user, bus := event.Owner{UID: 1000, PIDNamespace: 1}, event.Owner{UID: 100, PIDNamespace: 1}
+	for _, tt := range []struct {
+		name string
+		of   []event.Owner
+		ago  uint64
+		want string
+	}{
+		{"of a user and of the bus", []event.Owner{user, bus}, 60_000, doubted},
+		{"of a service and of the bus", []event.Owner{{UID: 101, PIDNamespace: 1}, bus}, 60_000, doubted},
+		{"of nobody known", []event.Owner{{}}, 60_000, doubted},
+		{"too long ago", []event.Owner{user, bus}, 400_000, sure},
+		{"of the bus alone", []event.Owner{bus}, 60_000, sure},
+		{"of a user alone", []event.Owner{user}, 60_000, sure},
+		{"of root and of the bus", []event.Owner{{PIDNamespace: 1}, bus}, 60_000, sure},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := tell(t)
+			for _, of := range tt.of {
+				s.see(&event.Loss{Kind: event.LossBus, Count: 1, Owner: of})
+			}
+			s.now += tt.ago
+			s.newJob("lamp.service")
+			s.units["lamp.socket"] = event.UnitState{Name: "lamp.socket", SubState: "running", StateChangeUS: (s.now + 50) * 1000}
+			s.runs(event.UnitState{Name: "lamp.service", Type: "simple", PrivateNetwork: true, TriggeredBy: []string{"lamp.socket"}})
+			s.service(42, "lamp.service")
+			s.want(tt.want)
+		})
+	}
+}
+
+// A bus asks for a service that is being stopped, and somebody else does so, too. Either has
+// cancelled the stop.
+func TestAStartBesideAnActivationOfWhatIsBeingStopped(t *testing.T) {
+	const name = "systemd-hostnamed.service"
+	for _, tt := range []struct {
+		name  string
+		over  bool   // the job is over when it is looked at
+		start string // the unit that is asked for
+		want  string
+	}{
+		{"its job is still there", false, name, "command 43 cron.service (inferred): other_asked " + hostname1 + " pid 40"},
+		{"its job is over", true, name, "command 40 cron.service (inferred): other_asked " + name + " pid 43"},
+		{"another unit", false, "foo.service", "command 43 cron.service (inferred)"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := withHostnamed(t)
+			for pid := uint32(39); pid <= 43; pid++ {
+				if pid != 42 {
+					s.caller(pid, "systemctl")
+				}
+			}
+			s.newJobFor(s.ask(39, private, job("StartUnit", name)), name)
+			s.runs(hostnamed())
+			s.service(42, name)
+			s.says(39, "JobRemoved", s.jobs, name, "done")
+			s.fromBus(1, ownerChanged(hostname1, "", ":1.9"))
+			s.now += 3000
+			stop := s.newJobFor(s.ask(39, private, job("StopUnit", name)), name)
+			s.fromBus(1, ownerChanged(hostname1, ":1.9", ""))
+			s.ask(43, toBus, getHostname())
+			s.fromBus(1, activation("dbus-"+hostname1+".service"))
+			r := s.ask(40, private, job("StartUnit", tt.start))
+			s.says(30, "JobRemoved", stop, name, "canceled")
+			n := s.newJobFor(r, tt.start)
+			if tt.start != name {
+				s.newJob(name)
+			}
+			s.now++
+			s.see(&event.Process{ID: s.id(42), Parent: s.id(1), Cgroup: s.cgroups["/system.slice/"+name], Exited: true, ExitNS: s.now * ms})
+			u := hostnamed()
+			u.InactiveEnterUS = s.now * 1000
+			s.runs(u)
+			s.mute = true
+			s.service(44, name)
+			if tt.over {
+				s.says(30, "JobRemoved", n, name, "done")
+			}
+			s.mute = false
+			s.collect()
+			s.done = s.done[1:]
+			s.want(tt.want)
+		})
 	}
 }

@@ -56,7 +56,7 @@ func (s *solver) loading() verdict {
 	case !inService && slices.ContainsFunc(c.Ancestry, request.IsUnitlessBus):
 		return s.unknown(finding.Reason{Code: finding.ReasonStartedByBus})
 	case !inService:
-		return s.command(s.creator())
+		return s.outside(s.creator(), c.BootNS)
 	}
 	f, ok := s.facts(r)
 	switch {

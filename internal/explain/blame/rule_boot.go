@@ -2,6 +2,7 @@ package blame
 
 import (
 	"path"
+	"slices"
 
 	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/finding"
@@ -35,7 +36,7 @@ func booted(s *solver, f *facts) verdict {
 // socket or path unit triggered is not kept.
 func (s *solver) notByBoot(f *facts) (finding.Reason, verdict) {
 	for _, t := range f.state.TriggeredBy {
-		if kind := path.Ext(t); kind == ".socket" || kind == ".path" {
+		if slices.Contains(listeners, path.Ext(t)) {
 			return finding.Reason{Code: finding.ReasonTriggerOrBoot, Unit: f.unit, Trigger: t}, no
 		}
 	}
@@ -43,6 +44,9 @@ func (s *solver) notByBoot(f *facts) (finding.Reason, verdict) {
 		return finding.Reason{Code: finding.ReasonTriggerOrBoot, Unit: f.unit, Trigger: f.unit}, no
 	}
 	name, v := s.otherTrigger(f, "")
+	if v != blocked && name == "" { // of what brings the unit up
+		name, v = s.listenerSince(f, "", f.window.ended)
+	}
 	switch {
 	case v == blocked:
 		return finding.Reason{}, blocked

@@ -25,6 +25,16 @@ func TestTheBootIsDoubted(t *testing.T) {
 	}{
 		{"nothing", func(*story, *event.UnitState) {}, "boot foo.service (manager)"},
 		{"a socket", func(_ *story, u *event.UnitState) { u.TriggeredBy = []string{"foo.socket"} }, "boot foo.service (inferred): trigger_or_boot foo.service foo.socket"},
+		{"an automount", func(_ *story, u *event.UnitState) { u.TriggeredBy = []string{"foo.automount"} }, "boot foo.service (inferred): trigger_or_boot foo.service foo.automount"},
+		{"a socket of what brings it up", func(s *story, u *event.UnitState) {
+			s.broughtUpBy(u, event.UnitState{Name: "front.socket", SubState: "running", StateChangeUS: s.now * 1000})
+		}, "boot foo.service (inferred): trigger_or_boot foo.service front.socket"},
+		{"a socket of what brings it up, whose service is over", func(s *story, u *event.UnitState) {
+			s.broughtUpBy(u, event.UnitState{Name: "front.socket", SubState: "listening", StateChangeUS: (s.now + 5000) * 1000})
+		}, "boot foo.service (inferred): trigger_or_boot foo.service front.socket"},
+		{"a socket of what brings it up, to which nobody connected", func(s *story, u *event.UnitState) {
+			s.broughtUpBy(u, event.UnitState{Name: "front.socket", SubState: "listening", StateChangeUS: 5000})
+		}, "boot foo.service (manager)"},
 		{"a loss", func(s *story, _ *event.UnitState) { s.see(&event.Loss{Kind: event.LossBus, Count: 1}) }, "boot foo.service (inferred): messages_lost foo.service"},
 		{"a loss of a user's", func(s *story, _ *event.UnitState) {
 			s.see(&event.Loss{Kind: event.LossBus, Count: 1, Owner: event.Owner{UID: 1000, PIDNamespace: 1}})
@@ -44,6 +54,13 @@ func TestTheBootIsDoubted(t *testing.T) {
 			s.want(tt.want)
 		})
 	}
+}
+
+// broughtUpBy has another unit bring a unit up, for which there is a trigger.
+func (s *story) broughtUpBy(u *event.UnitState, trigger event.UnitState) {
+	u.Dependents = []event.UnitDependent{{Name: "front.service", Dependency: "WantedBy"}}
+	s.units["front.service"] = event.UnitState{Name: "front.service", Type: "simple", TriggeredBy: []string{trigger.Name}}
+	s.units[trigger.Name] = trigger
 }
 
 // Asked after a later run, the manager's times are not those of the run in question: its

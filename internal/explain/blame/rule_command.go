@@ -21,7 +21,10 @@ import (
 // for a main process right after an automatic restart. What a long-running daemon
 // does later is its own doing.
 func (s *solver) ranForIt(f *facts, p event.ProcessID) verdict {
-	if slices.ContainsFunc(f.requests, func(e request.Effect) bool { return e.Method == "StartTransientUnit" && e.Sign.Shows() }) {
+	if s.isLongUp(f) {
+		return no
+	}
+	if slices.ContainsFunc(f.requests, func(e request.Effect) bool { return e.Method == startTransient && e.Sign.Shows() }) {
 		return yes
 	}
 	if !f.known {
@@ -43,6 +46,26 @@ func (s *solver) ranForIt(f *facts, p event.ProcessID) verdict {
 	}
 	return no
 }
+
+// minOwnNS is how long after its start a service that somebody asked for does what it does
+// of its own accord.
+const minOwnNS = 60e9
+
+// isLongUp reports whether a transient service, or one that a call to a bus name started,
+// has run for so long that what it does now is its own doing. It does nothing while the machine
+// is suspended.
+func (s *solver) isLongUp(f *facts) bool {
+	isAskedFor := f.known && (f.state.Transient || f.state.BusName != "" && f.state.Type != "oneshot") ||
+		slices.ContainsFunc(f.requests, func(e request.Effect) bool { return e.Method == startTransient })
+	began := f.first.StartNS
+	if began == 0 && f.window.exact {
+		began = f.window.until
+	}
+	return isAskedFor && began != 0 && f.at > began+minOwnNS+s.requests.SuspendedBetween(began, f.at)
+}
+
+// startTransient is the method that makes a transient unit.
+const startTransient = "StartTransientUnit"
 
 // maxCrashNS is how soon after its start a service that is restarted again and
 // again creates its namespace, if that is part of the loop. What a daemon does

@@ -75,3 +75,53 @@ func TestAUnitThatIsGone(t *testing.T) {
 		"command 43 gone.service (kernel)",
 	)
 }
+
+// What a transient service does long after its start is its own doing, and so is what one
+// does that is older than the stream.
+func TestAServiceThatIsLongUp(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		after, lag uint64 // ms
+		want       string
+	}{
+		{"at once", 50_000, 0, "unknown (unknown): started_before run-1.service"},
+		{"later", 61_000, 0, "command 42 run-1.service (kernel)"},
+		{"after a suspend", 91_000, 90_000, "unknown (unknown): nobody_asked run-1.service"},
+		{"later, after a suspend", 151_000, 90_000, "command 42 run-1.service (kernel)"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := tell(t)
+			s.units["run-1.service"] = event.UnitState{Name: "run-1.service", Type: "simple", Transient: true, InactiveExitUS: s.now * 1000}
+			s.process(42, 1, "/system.slice/run-1.service", "/usr/bin/daemon", "daemon")
+			s.see(&event.Host{}) // the stream begins here
+			s.now += tt.after
+			s.lag = tt.lag * ms
+			s.create(42, "/system.slice/run-1.service")
+			s.want(tt.want)
+		})
+	}
+}
+
+// systemd-run --on-active=2: the timer and its service are gone when the manager is asked.
+func TestATransientTimerThatIsGone(t *testing.T) {
+	type property struct {
+		Name  string
+		Value dbus.Variant
+	}
+	transient := method("org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager",
+		"StartTransientUnit", "run-1.timer", "fail", []property{}, []struct {
+			Name string
+			Aux  []property
+		}{{Name: "run-1.service"}})
+	s := tell(t)
+	s.caller(41, "systemd-run", "--on-active=2", "unshare", "-n")
+	s.send(41, private, transient)
+	s.newJob("run-1.timer")
+	s.now += 2000
+	s.process(42, 1, "/system.slice/run-1.service", "/usr/bin/unshare", "unshare", "-n")
+	s.create(42, "/system.slice/run-1.service")
+	s.want("timer run-1.timer (inferred)")
+	if l := s.lastLink(); l.Process == nil || l.Process.ID.PID != 41 {
+		t.Errorf("%+v", l)
+	}
+}

@@ -127,9 +127,10 @@ func dependencyOfTimer(s *solver, f *facts) verdict {
 	if v == blocked || timer == "" {
 		return v
 	}
-	why, v := s.triggerDoubt(f, timer)
-	if v == blocked {
-		return blocked
+	a, _ := s.state(f.ask(timer)) // which is there, for it has elapsed
+	why, v := s.triggerOfJob(f, timer, a.sinceBoot(a.Unit.Unit.LastTriggerUS))
+	if v != yes {
+		return v
 	}
 	if e := s.mayBe(f); e != nil && e.Since() == 0 {
 		if why = triggerOr(f, timer, e); e.Trusted() {

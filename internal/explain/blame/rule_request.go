@@ -66,7 +66,7 @@ func triggerOr(f *facts, trigger string, e *request.Effect) finding.Reason {
 // otherCause says what else may have made the job that a request seems to have brought
 // about: whoever asked for a unit which brings this one up, or what else started that.
 func (s *solver) otherCause(f *facts, e *request.Effect) (finding.Reason, verdict) {
-	if pid := s.requests.CallerBefore(e.Request); pid != 0 {
+	if pid, called := s.requests.CallerBefore(e.Request); called {
 		return finding.Reason{Code: finding.ReasonOtherAsked, BusName: e.BusName, PID: pid}, no
 	}
 	since := sinceOf(e)
@@ -103,11 +103,18 @@ func sinceOf(e *request.Effect) uint64 {
 // unclearTrigger is a unit that may have begun the run before somebody asked for it, where
 // the manager's times do not tell: they are those of a later run, or of a time before the
 // machine was suspended, or its job may be over by then. It is empty if there is none.
+//
+// Each unit is asked about at a time of its own. So what is said of this one may be about the
+// run, while a timer tells of a later time, which hides an earlier one.
 func (s *solver) unclearTrigger(f *facts, e *request.Effect) (name string, v verdict) {
+	since := max(f.window.ended, e.At-min(e.At, maxTogetherNS))
 	if f.window.exact && s.lagSince < e.At && !e.MayBeOver {
-		return "", no
+		since = max(since, f.began())
 	}
-	return s.triggerSince(f, "", max(f.window.ended, e.At-min(e.At, maxTogetherNS)))
+	if name, v = s.triggerSince(f, "", since); name != "" || v == blocked || !e.CameLate() {
+		return name, v
+	}
+	return s.listenerSince(f, "", max(f.window.ended, e.At))
 }
 
 // requestedUnseen names who asked for the unit where nothing shows that this had an

@@ -287,6 +287,26 @@ func TestACallOlderThanTheCaller(t *testing.T) {
 	}
 }
 
+// dbus-broker's launcher asks a moment after the broker has read a call. So the call may have
+// been read before that of somebody who was let in meanwhile, and when the name was lost.
+func TestACallOlderThanTheCallerThroughALauncher(t *testing.T) {
+	call := method("org.example.foo", "/", "org.example.foo", "Get")
+	s := tell(t)
+	s.process(21, 1, "/system.slice/dbus-broker.service", "/usr/bin/dbus-broker-launch", "dbus-broker-launch")
+	u := foo()
+	u.Names = []string{"foo.service", "dbus-org.example.foo.service"}
+	s.caller(41, "first")
+	s.ask(41, toBus, call)
+	s.now += 200
+	s.caller(43, "second")
+	s.fromBus(1, ownerChanged("org.example.foo", ":1.5", ""))
+	s.ask(43, toBus, call)
+	s.newJobFor(s.ask(21, toBus, job("StartUnit", "dbus-org.example.foo.service")), "foo.service")
+	s.runs(u)
+	s.service(42, "foo.service")
+	s.want("command 43 cron.service (inferred): other_asked org.example.foo pid 41")
+}
+
 // A person's program may send all at once, before the bus has let it in.
 func TestACallOlderThanAPersonsProgram(t *testing.T) {
 	s := tell(t)

@@ -2,6 +2,7 @@ package blame
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/event"
@@ -32,12 +33,9 @@ func triggered(s *solver, f *facts) verdict {
 	if v != yes {
 		return v
 	}
-	if since := s.requests.JobSince(f.owner, f.unit, f.began(), f.window.ended); since != 0 && since < at {
-		return no // it found the job that something else had made
-	}
-	why, v := s.triggerDoubt(f, name)
-	if v == blocked {
-		return blocked
+	why, v := s.triggerOfJob(f, name, at)
+	if v != yes {
+		return v
 	}
 	if e := s.mayBe(f); e != nil && !madeByTrigger(e, at) {
 		if why = triggerOr(f, name, e); e.Trusted() {
@@ -73,6 +71,33 @@ func (s *solver) triggerDoubt(f *facts, name string) (finding.Reason, verdict) {
 	return finding.Reason{}, no
 }
 
+// triggerOfJob says what else may have begun a run for which a unit triggered at a time, no if
+// that only found the job that something else had made. Where nobody heard when the job was
+// made, that may have been another socket or path unit.
+func (s *solver) triggerOfJob(f *facts, name string, at uint64) (finding.Reason, verdict) {
+	since := s.requests.JobSince(f.owner, f.unit, f.began(), f.window.ended)
+	if since != 0 && since < at {
+		return finding.Reason{}, no
+	}
+	why, v := s.triggerDoubt(f, name)
+	if v == blocked || !why.IsZero() || since != 0 {
+		return why, yesUnless(v)
+	}
+	other, v := s.listenerSince(f, name, f.window.ended)
+	if other != "" {
+		why = finding.Reason{Code: finding.ReasonOtherTrigger, Unit: f.unit, Trigger: other}
+	}
+	return why, yesUnless(v)
+}
+
+// yesUnless is yes, unless something is blocked.
+func yesUnless(v verdict) verdict {
+	if v == blocked {
+		return blocked
+	}
+	return yes
+}
+
 // otherTrigger is a unit that may have begun the run, beside another one, empty if there is
 // none: a timer that elapsed since the run before was over, a timer of a unit that brings
 // this one up, or a unit that starts this one by its end. Only the latest such time is
@@ -83,41 +108,81 @@ func (s *solver) otherTrigger(f *facts, but string) (name string, v verdict) {
 
 // triggerSince is such a unit that acted after a time.
 func (s *solver) triggerSince(f *facts, but string, since uint64) (name string, v verdict) {
-	v = no
-	look := func(unitName string, at func(*event.UnitState) uint64) {
-		if unitName == but || name != "" {
-			return
-		}
-		a, found := s.state(f.ask(unitName))
-		switch {
-		case found == blocked:
-			v = blocked
-		case found == yes && a.atMost(at(&a.Unit.Unit)) > since, found == no && !f.window.exact:
-			name = unitName
-		}
-	}
-	timers := func(of []string) {
-		for _, t := range of {
-			if path.Ext(t) == ".timer" {
-				look(t, func(u *event.UnitState) uint64 { return u.LastTriggerUS })
-			}
-		}
-	}
-	timers(f.state.TriggeredBy)
+	look := lookout{solver: s, facts: f, but: but, since: since, v: no}
+	look.timers()
 	for _, d := range f.dependents(".service") {
-		switch {
-		case d.Dependency == onFailureOf || d.Dependency == onSuccessOf:
-			look(d.Name, func(u *event.UnitState) uint64 { return u.InactiveEnterUS })
-		case bringsUp[d.Dependency] && d.Dependency != partOf:
-			other, found := s.state(f.ask(d.Name))
-			if found == blocked {
-				v = blocked
-			} else if found == yes {
-				timers(other.Unit.Unit.TriggeredBy)
+		if d.Dependency == onFailureOf || d.Dependency == onSuccessOf {
+			look.at(d.Name, func(u *event.UnitState) uint64 { return u.InactiveEnterUS })
+		}
+	}
+	return look.name, look.v
+}
+
+// listeners are the kinds of triggers that don't keep when they triggered.
+var listeners = []string{".socket", ".path", ".automount"}
+
+// listenerSince is one of those that may have triggered the unit, or one that brings it up,
+// after a time, empty if there is none. It notes the time anew when its service runs, and
+// when that is over. So one that runs, or has changed since the run began, may have.
+func (s *solver) listenerSince(f *facts, but string, since uint64) (name string, v verdict) {
+	look := lookout{solver: s, facts: f, but: but, since: since, v: no}
+	look.triggers(unit.TriggeredAtUS, listeners...)
+	look.since = max(since, f.began())
+	look.triggers(func(u *event.UnitState) uint64 { return u.StateChangeUS }, listeners...)
+	return look.name, look.v
+}
+
+// lookout looks for a unit that acted after a time, beside another one.
+type lookout struct {
+	*solver
+	facts *facts
+	but   string
+	since uint64
+	// name is the unit that was found, and v blocked if the manager has yet to answer.
+	name string
+	v    verdict
+}
+
+// at looks at one unit, of which at is when it acted.
+func (l *lookout) at(name string, at func(*event.UnitState) uint64) {
+	if name == l.but || l.name != "" {
+		return
+	}
+	a, found := l.state(l.facts.ask(name))
+	switch {
+	case found == blocked:
+		l.v = blocked
+	case found == yes && a.atMost(at(&a.Unit.Unit)) > l.since, found == no && !l.facts.window.exact:
+		l.name = name
+	}
+}
+
+// timers looks at the timers of the unit, and of those that bring it up.
+func (l *lookout) timers() {
+	l.triggers(func(u *event.UnitState) uint64 { return u.LastTriggerUS }, ".timer")
+}
+
+// triggers looks at the triggers of some kinds.
+func (l *lookout) triggers(at func(*event.UnitState) uint64, kinds ...string) {
+	of := func(list []string) {
+		for _, t := range list {
+			if slices.Contains(kinds, path.Ext(t)) {
+				l.at(t, at)
 			}
 		}
 	}
-	return name, v
+	of(l.facts.state.TriggeredBy)
+	for _, d := range l.facts.dependents(".service") {
+		if !bringsUp[d.Dependency] || d.Dependency == partOf {
+			continue
+		}
+		other, found := l.state(l.facts.ask(d.Name))
+		if found == blocked {
+			l.v = blocked
+		} else if found == yes {
+			of(other.Unit.Unit.TriggeredBy)
+		}
+	}
 }
 
 // trigger returns the timer, socket or path unit that began the run, and when it
@@ -239,10 +304,42 @@ func (s *solver) triggeredBy(f *facts, name string, ev evidence.Evidence, why fi
 	s.because(ev, cause, name)
 	s.out.Links[len(s.out.Links)-1].Why = why
 	o := finding.Origin{Trigger: kind, Unit: name, Placement: placement(f.owner, name)}
-	if kind == finding.TriggerSocket && s.couldConnect(f, f.answer.Peer) {
+	switch {
+	case kind != finding.TriggerSocket:
+	case s.couldConnect(f, f.answer.Peer):
 		p, ancestry, why := s.tree.Lineage(f.answer.Peer)
 		o.Process, o.Ancestry, o.AncestryWhy = &p, ancestry, why
+	case cause.Connection == nil:
+		if s.connected(f, name, &o) == blocked {
+			return blocked
+		}
 	}
 	s.origin(o)
+	return yes
+}
+
+// connected adds who connected to a socket unit, where that was seen. With Accept=yes the
+// manager accepts each connection, and names the instance after it.
+func (s *solver) connected(f *facts, name string, o *finding.Origin) verdict {
+	a, v := s.state(f.ask(name))
+	if v != yes {
+		return v
+	}
+	until := f.began()
+	if forked := f.first.StartNS; forked != 0 {
+		until = min(until, forked) // which may be some time before the manager notes it
+	}
+	q := request.Connecting{Owner: f.owner, Unit: f.unit, Paths: a.Unit.Unit.Listens, After: f.before.at, Until: until}
+	if !f.ranBefore {
+		q.After = f.window.ended
+	}
+	c, ok := s.requests.Connected(q)
+	if !ok {
+		return no
+	}
+	s.out.Links = append(s.out.Links, finding.Link{
+		Kind: finding.KindAskedBy, Evidence: c.Evidence, Why: c.Doubt, Process: &c.Caller.Process, Ancestry: c.Caller.Ancestry,
+	})
+	o.Process, o.Ancestry, o.AncestryWhy = &c.Caller.Process, c.Caller.Ancestry, c.Caller.Why
 	return yes
 }

@@ -36,6 +36,7 @@ func rules() []rule {
 		{"device", deviceAppeared},
 		{"request without a sign", requestedUnseen},
 		{"only trigger", onlyTrigger},
+		{"transient trigger", transientTrigger},
 		{"unknown", notKnown},
 	}
 }

@@ -2,6 +2,7 @@ package blame
 
 import (
 	"cmp"
+	"path"
 	"slices"
 	"strings"
 
@@ -25,6 +26,8 @@ type run struct {
 	first event.ProcessID
 	// cgroup is where it runs.
 	cgroup event.CgroupID
+	// below is set if that is a cgroup below the unit's own.
+	below bool
 	// at is a time by which it had begun.
 	at uint64
 }
@@ -53,11 +56,15 @@ func (r run) ask(unit string) event.Question {
 	return event.Question{Unit: unit, Manager: r.owner.Manager, UID: r.owner.UID, Run: r.first, Cgroup: r.cgroup}
 }
 
-// runOf tells in which run of which service a process is, by its cgroup and the
+// runningTypes are the types of units that have processes and settings for them (man
+// systemd.exec).
+var runningTypes = []string{".service", ".socket", ".mount", ".swap"}
+
+// runOf tells in which run of which such unit a process is, by its cgroup and the
 // process below the manager from which it descends.
 func runOf(p *lineage.Process, ancestry []lineage.Process, at uint64) (run, bool) {
 	pl := finding.Place(p)
-	if !strings.HasSuffix(pl.Unit, ".service") || pl.Container != nil {
+	if !slices.Contains(runningTypes, path.Ext(pl.Unit)) || pl.Container != nil {
 		return run{}, false
 	}
 	own := request.Owner{Manager: pl.Manager}
@@ -69,6 +76,7 @@ func runOf(p *lineage.Process, ancestry []lineage.Process, at uint64) (run, bool
 	}
 	return run{
 		unitKey: unitKey{own, pl.Unit}, first: firstOf(p, ancestry, own), cgroup: p.CgroupID, at: at,
+		below: !strings.HasSuffix(p.Cgroup, "/"+pl.Unit) && !strings.HasSuffix(p.Cgroup, "/_"+pl.Unit), // escaped
 	}, true
 }
 

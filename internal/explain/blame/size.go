@@ -9,10 +9,17 @@ import (
 const (
 	waitingBudget = 6 << 20
 	initBudget    = 256 << 10
-	answerBudget  = 3 << 20
+	answerBudget  = 2 << 20
 	askedBudget   = 512 << 10
 	runBudget     = 1 << 20
 	endBudget     = 1 << 20
+
+	containerBudget = 384 << 10
+	inquiredBudget  = 64 << 10
+	madeBudget      = 768 << 10
+	latestBudget    = 128 << 10
+	enginesBudget   = 32 << 10
+	lateBudget      = 512 << 10
 )
 
 // Budgets returns the bounds of a Blamer.
@@ -24,6 +31,11 @@ func Budgets() []bounded.Budget {
 		{Name: "blame: questions", Bytes: 2 * askedBudget},
 		{Name: "blame: runs of units", Bytes: runBudget},
 		{Name: "blame: ends of processes", Bytes: endBudget},
+		{Name: "blame: facts of containers", Bytes: containerBudget},
+		{Name: "blame: questions about containers", Bytes: inquiredBudget},
+		{Name: "blame: runs of containers", Bytes: madeBudget + latestBudget},
+		{Name: "blame: engines of containers", Bytes: enginesBudget},
+		{Name: "blame: creations shown without whom they are for", Bytes: lateBudget},
 	}
 }
 
@@ -44,7 +56,23 @@ func share(q event.Question) event.Owner {
 	return bounded.ShareOfUser(0)
 }
 
+// shareOfNeed is whose share waiting for something takes up.
+func shareOfNeed(n need) event.Owner {
+	if q, ok := n.(event.Question); ok {
+		return share(q)
+	}
+	return bounded.ShareOfUser(0)
+}
+
 func sizeOfQuestion(q event.Question) uint64 { return questionSize + uint64(len(q.Unit)) }
+
+// containerSize is what an answer about a container takes in memory.
+func containerSize(a *event.Container) uint64 {
+	return bounded.Text([]string{
+		a.Question.Runtime, a.Question.Namespace, a.Question.ID, a.Question.Bundle, a.Why, a.Name, a.Image, a.RestartPolicy,
+		a.ComposeProject, a.ComposeService, a.PodNamespace, a.PodName, a.PodUID, a.Sandbox, a.NetnsPath,
+	})
+}
 
 // UnitSize is what an answer takes in memory.
 func UnitSize(u *event.Unit) uint64 {
@@ -55,7 +83,7 @@ func UnitSize(u *event.Unit) uint64 {
 	} {
 		size += uint64(len(text))
 	}
-	for _, list := range [][]string{s.Names, s.DropInPaths, s.JoinsNamespaceOf, s.Problems, s.TriggeredBy} {
+	for _, list := range [][]string{s.Names, s.DropInPaths, s.JoinsNamespaceOf, s.Problems, s.TriggeredBy, s.Listens} {
 		size += bounded.Text(list)
 	}
 	for i := range s.Settings {

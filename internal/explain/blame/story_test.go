@@ -34,14 +34,19 @@ type story struct {
 	loads   []*finding.PernetInit
 	uid     uint32 // of the processes that come next
 	mute    bool   // the manager does not answer
-	lag     uint64 // for how long the machine was suspended
+	deaf    bool   // the files of runtimes are not read
+	// containers are what those say, by id; asked are the questions about them.
+	containers map[string]event.Container
+	asked      []event.ContainerQuestion
+	fors       []*finding.NetnsFor
+	lag        uint64 // for how long the machine was suspended
 }
 
 const ms = 1_000_000
 
 func tell(t *testing.T) *story {
 	t.Helper()
-	s := &story{t: t, tree: lineage.NewTree(), cgroups: make(map[string]event.CgroupID), starts: make(map[uint32]uint64), units: make(map[string]event.UnitState), peers: make(map[string]event.ProcessID)}
+	s := &story{t: t, tree: lineage.NewTree(), cgroups: make(map[string]event.CgroupID), starts: make(map[uint32]uint64), units: make(map[string]event.UnitState), peers: make(map[string]event.ProcessID), containers: make(map[string]event.Container)}
 	s.blamer = New(s.tree)
 	s.see(&event.Host{})
 	s.see(&event.Coverage{Probe: event.ProbeBus, Live: true})
@@ -71,6 +76,8 @@ func (s *story) collect() {
 	for {
 		s.done = append(s.done, s.blamer.Ready()...)
 		s.loads = append(s.loads, s.blamer.PernetInits()...)
+		s.fors = append(s.fors, s.blamer.Fors()...)
+		s.lookUp()
 		asks := s.blamer.Asks()
 		if len(asks) == 0 {
 			return
@@ -82,6 +89,21 @@ func (s *story) collect() {
 		for _, q := range asks {
 			s.answer(q)
 		}
+	}
+}
+
+// lookUp answers the questions about containers.
+func (s *story) lookUp() {
+	for _, q := range s.blamer.ContainerAsks() {
+		s.asked = append(s.asked, q)
+		if s.deaf {
+			continue
+		}
+		a, ok := s.containers[q.ID]
+		if a.Question = q; !ok {
+			a.Why = "no such container"
+		}
+		s.see(&a)
 	}
 }
 
@@ -352,7 +374,7 @@ func (s *story) want(origins ...string) {
 // reason is a reason as a test writes it: its code and its fields.
 func reason(r finding.Reason) string {
 	fields := []string{string(r.Code)}
-	for _, f := range []string{r.Unit, r.BusName, r.Trigger, r.Text} {
+	for _, f := range []string{r.Unit, r.BusName, r.Container, r.Trigger, r.Text} {
 		if f != "" {
 			fields = append(fields, f)
 		}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/bounded"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
@@ -27,17 +26,27 @@ type pending struct {
 	tries    int
 }
 
+// need is what a creation may wait for: an answer, which is an event.Question or a
+// containerKey, or news of a namespace, which is a serial.
+type need any
+
+// serial names a namespace.
+type serial uint64
+
+// needSize is what a need takes in memory beside its place.
+const needSize = 80
+
 // queue has those that wait for answers. An answer has only those looked at that
 // asked for it.
 type queue struct {
-	waiting *bounded.Waiting[event.Question, *pending]
+	waiting *bounded.Waiting[need, *pending]
 	// due are those to be looked at next.
 	due   []*pending
 	order uint64
 }
 
 func newQueue(budget uint64) queue {
-	return queue{waiting: bounded.NewWaiting[event.Question, *pending](budget)}
+	return queue{waiting: bounded.NewWaiting[need, *pending](budget)}
 }
 
 // add takes in a new one, which is due at once.
@@ -47,10 +56,11 @@ func (q *queue) add(p *pending) {
 	q.due = append(q.due, p)
 }
 
-// answered makes due what waits for an answer.
-func (q *queue) answered(question event.Question) {
-	q.due = append(q.due, q.waiting.Take(question)...)
-}
+// answered makes due what waits for something.
+func (q *queue) answered(n need) { q.due = append(q.due, q.waiting.Take(n)...) }
+
+// expire makes due what waits no longer.
+func (q *queue) expire(now uint64) { q.due = append(q.due, q.waiting.Expire(now)...) }
 
 // all makes due whatever waits.
 func (q *queue) all() { q.due = append(q.due, q.waiting.TakeAll()...) }
@@ -76,29 +86,31 @@ func (q *queue) wait(p *pending, m *missing) []*pending {
 	if m.tooMany || p.tries >= maxTries {
 		return []*pending{p}
 	}
-	terms := bounded.Terms[event.Question]{Keys: m.questions, Order: p.order, Size: p.creation.Size()}
-	if len(m.questions) > 0 {
-		terms.Owner = share(m.questions[0])
+	terms := bounded.Terms[need]{Keys: m.needs, Deadline: m.until, Order: p.order, Size: p.creation.Size() + uint64(len(m.needs))*needSize}
+	if len(m.needs) > 0 {
+		terms.Owner = shareOfNeed(m.needs[0])
 	}
 	return q.waiting.Add(p, terms)
 }
 
 // missing is what a try to build a chain asked in vain.
 type missing struct {
-	questions []event.Question
+	needs []need
+	// until is when it is done without them, 0 if they come in any case.
+	until uint64
 	// tooMany is set if not all questions were put.
 	tooMany bool
 }
 
-// note notes a question that is open, and reports whether it may be put.
-func (m *missing) note(question event.Question) bool {
+// note notes something that is open, and reports whether it may be asked for.
+func (m *missing) note(n need) bool {
 	switch {
-	case slices.Contains(m.questions, question):
-	case len(m.questions) == maxMissing:
+	case slices.Contains(m.needs, n):
+	case len(m.needs) == maxMissing:
 		m.tooMany = true
 		return false
 	default:
-		m.questions = append(m.questions, question)
+		m.needs = append(m.needs, n)
 	}
 	return true
 }
@@ -108,8 +120,9 @@ func (m *missing) note(question event.Question) bool {
 func (b *Blamer) look(q *queue, build func(*solver) verdict, done func(*pending, *finding.Attribution)) {
 	for _, p := range q.take() {
 		b.missing = missing{}
-		if out, ok := b.solve(p.creation, build); ok {
-			done(p, out)
+		if s, ok := b.solve(p.creation, build); ok {
+			b.show(s.out, s.taken)
+			done(p, s.out)
 			continue
 		}
 		for _, crowded := range q.wait(p, &b.missing) {

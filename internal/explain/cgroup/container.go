@@ -1,6 +1,11 @@
 package cgroup
 
-import "strings"
+import (
+	"slices"
+	"strings"
+
+	"github.com/nsblame/nsblame/internal/event"
+)
 
 // The runtimes that a Container names.
 const (
@@ -24,6 +29,8 @@ const (
 	RuntimeNspawn = "systemd-nspawn"
 	// RuntimeLibvirtLXC is libvirt's own container driver.
 	RuntimeLibvirtLXC = "libvirt-lxc"
+	// RuntimeGarden is Cloud Foundry's Garden.
+	RuntimeGarden = "garden"
 )
 
 // Container is a container that a path names.
@@ -49,7 +56,7 @@ var markers = []struct {
 	monitor bool
 }{
 	{prefix: "docker-", runtime: RuntimeDocker},
-	{prefix: "cri-containerd-", runtime: RuntimeContainerd},
+	{prefix: "cri-containerd-", runtime: RuntimeContainerd, bare: true},
 	{prefix: "nerdctl-", runtime: RuntimeContainerd},
 	{prefix: "libpod-", runtime: RuntimePodman, bare: true},
 	{prefix: "libpod-payload-", runtime: RuntimePodman, bare: true}, // --cgroups=split
@@ -102,6 +109,7 @@ func (p *Placement) addContainersOf(w containerWalk, path string) {
 	// sit below what looked like the container.
 	var enclosing, outermost, current, monitor *Container
 	var around Claim // of the names in enclosing
+	var below, belowEnclosing string
 	for {
 		var c string
 		if c, path = cutComponent(path); c == "" {
@@ -112,7 +120,7 @@ func (p *Placement) addContainersOf(w containerWalk, path string) {
 			continue
 		}
 		if w.entered && supervisor(current, c) {
-			monitor, current = current, enclosing
+			monitor, current, below = current, enclosing, belowEnclosing
 			if outermost == monitor {
 				outermost = nil
 			}
@@ -130,6 +138,7 @@ func (p *Placement) addContainersOf(w containerWalk, path string) {
 			monitor = &f.Container
 		default:
 			enclosing, current, monitor, around = current, &f.Container, nil, w.claim
+			belowEnclosing, below = below, path
 			if outermost == nil {
 				outermost = current
 			}
@@ -138,9 +147,29 @@ func (p *Placement) addContainersOf(w containerWalk, path string) {
 		w.step(c, f)
 	}
 	p.Container, p.Monitor = current, monitor
+	if current != nil && monitor == nil {
+		p.GuestUnit = guestUnit(below)
+	}
 	if outermost != current {
 		p.Outer = outermost
 	}
+}
+
+// payloads are the levels that runtimes put between a container's own cgroup and what a
+// service manager in it makes: nspawn's, crun's, LXC's, and that of LXC's cgroup namespace.
+var payloads = []string{"payload", "container", "lxc.payload", "ns"}
+
+// guestUnit is the unit of a container's own service manager, by the path below the
+// container.
+func guestUnit(below string) string {
+	if c, rest := cutComponent(below); slices.Contains(payloads, c) {
+		below = rest
+	}
+	guest := parseUnits(below, event.Delegation{})
+	if names := guest.UnitNames(); len(names) > 0 {
+		return names[0]
+	}
+	return ""
 }
 
 // supervisor reports whether a runtime keeps its own process in the cgroup c
@@ -219,7 +248,7 @@ func (w *containerWalk) enterUser(c string) {
 // neither a container nor its monitor.
 func (w *containerWalk) read(c string) *found {
 	for _, rule := range [...]func(string) *found{
-		w.readMarked, w.readHexID, w.readNspawn, w.readMachine, w.readLXC, w.readBuildKit,
+		w.readMarked, w.readHexID, w.readNspawn, w.readMachine, w.readLXC, w.readBuildKit, w.readGarden,
 	} {
 		if f := rule(c); f != nil {
 			return f
@@ -233,6 +262,9 @@ func (w *containerWalk) readMarked(c string) *found {
 	name, scope := strings.CutSuffix(c, ".scope")
 	for _, m := range markers {
 		id, ok := strings.CutPrefix(name, m.prefix)
+		if ok && scope && m.runtime == RuntimeDocker && isStep(id) {
+			return &found{Container: Container{ID: id, Runtime: RuntimeBuildKit}}
+		}
 		if !ok || !isHexID(id) || !scope && !m.bare {
 			continue
 		}
@@ -250,6 +282,9 @@ func (w *containerWalk) readUnsplit(c string) *found {
 		return nil
 	}
 	mark, id, ok := strings.Cut(rest, ":")
+	if ok && mark == "docker" && isStep(id) {
+		return &found{Container: Container{ID: id, Runtime: RuntimeBuildKit}}
+	}
 	if !ok || !isHexID(id) {
 		return nil
 	}
@@ -361,6 +396,23 @@ func (w *containerWalk) readBuildKit(c string) *found {
 		return nil
 	}
 	return &found{Container: Container{ID: c, Runtime: RuntimeBuildKit}}
+}
+
+// isStep reports whether an id is one of a BuildKit step: 25 letters and digits
+// (identity.NewID of moby/buildkit).
+func isStep(id string) bool { return len(id) == 25 && all(id, isLowerAlnum) }
+
+// readGarden reads garden/HANDLE, and garden/good/HANDLE and garden/bad/HANDLE, by how
+// much of its share of the CPU a container uses. A handle is made of hexadecimal groups.
+func (w *containerWalk) readGarden(c string) *found {
+	shared := w.grandparent == "garden" && (w.parent == "good" || w.parent == "bad") && w.below == 2
+	if w.midway || !shared && (w.parent != "garden" || w.below != 1) {
+		return nil
+	}
+	if strings.Count(c, "-") != 4 || !all(strings.ReplaceAll(c, "-", ""), isLowerHex) {
+		return nil
+	}
+	return &found{Container: Container{ID: c, Runtime: RuntimeGarden}}
 }
 
 // readPod returns the pod that c is the cgroup of, "" if it is none's.

@@ -14,7 +14,7 @@ type Placement struct {
 	// cgroup escaping taken off and the escapes that belong to the name
 	// ("\x2d") left in. A slice is not a Unit: see Slice. Units of a systemd
 	// that runs within a container, or below a delegated unit, are not the
-	// host's and are not looked at.
+	// host's: see GuestUnit.
 	Unit string
 	// Manager is whose unit it is, empty without one.
 	Manager event.Manager
@@ -43,6 +43,10 @@ type Placement struct {
 	// from outside (conmon, lxc's monitor, nspawn's supervisor), nil for all
 	// others. They are not in that container.
 	Monitor *Container
+	// GuestUnit is the unit of the service manager in Container, in the terms of
+	// UnitNames: "nginx.service", "user@1000/app.service". It is the guest's word, and
+	// empty where the path shows none.
+	GuestUnit string
 }
 
 // Parse reads the path of a cgroup within its hierarchy, as of cgroup version

@@ -51,6 +51,7 @@ func TestParse(t *testing.T) {
 		c.Claim = Claim{Claimed: true, UID: 1000, HasUID: true}
 		return c
 	}
+	guest := func(unit string, p Placement) Placement { p.GuestUnit = unit; return p }
 	watching := func(p Placement, c *Container) Placement { p.Monitor = c; return p }
 
 	for _, tc := range []struct {
@@ -140,10 +141,10 @@ func TestParse(t *testing.T) {
 		// docker.
 		{"docker, cgroupfs", "/docker/" + idA, in(top, docker(idA))},
 		{"docker, systemd driver", "/system.slice/docker-" + idA + ".scope", in(system("system.slice", "docker-"+idA+".scope"), docker(idA))},
-		{"docker, container's own subtree", "/docker/" + idA + "/init.scope", in(top, docker(idA))},
+		{"docker, container's own subtree", "/docker/" + idA + "/init.scope", guest("init.scope", in(top, docker(idA)))},
 		{
 			"systemd in docker", "/system.slice/docker-" + idA + ".scope/system.slice/nginx.service",
-			in(system("system.slice", "docker-"+idA+".scope"), docker(idA)),
+			guest("nginx.service", in(system("system.slice", "docker-"+idA+".scope"), docker(idA))),
 		},
 		{
 			"docker, rootless", "/user.slice/user-1000.slice/user@1000.service/user.slice/docker-" + idA + ".scope",
@@ -247,12 +248,12 @@ func TestParse(t *testing.T) {
 
 		// LXC, LXD, Incus, Proxmox.
 		{"LXC, v1", "/lxc/web", in(top, lxc("web"))},
-		{"LXC 3.1", "/lxc.payload/web/init.scope", in(top, lxc("web"))},
-		{"LXC 4, LXD, Incus", "/lxc.payload.web/system.slice/cron.service", in(top, lxc("web"))},
+		{"LXC 3.1", "/lxc.payload/web/init.scope", guest("init.scope", in(top, lxc("web")))},
+		{"LXC 4, LXD, Incus", "/lxc.payload.web/system.slice/cron.service", guest("cron.service", in(top, lxc("web")))},
 		{"LXC 4, monitor", "/lxc.monitor.web", watching(top, lxc("web"))},
-		{"Proxmox", "/lxc/100/ns/init.scope", in(top, lxc("100"))},
+		{"Proxmox", "/lxc/100/ns/init.scope", guest("init.scope", in(top, lxc("100")))},
 		{"Proxmox, monitor", "/lxc.monitor/100", watching(top, lxc("100"))},
-		{"LXC, pattern lxc/%n", "/lxc/web/lxc.payload/init.scope", in(top, lxc("web"))},
+		{"LXC, pattern lxc/%n", "/lxc/web/lxc.payload/init.scope", guest("init.scope", in(top, lxc("web")))},
 		{"LXC, pattern lxc/%n, monitor", "/lxc/web/lxc.monitor", watching(top, lxc("web"))},
 		{"LXC, ordinary user, v1", "/user.slice/user-1000.slice/session-3.scope/lxc/web", in(session("3"), theirs(lxc("web")))},
 		{"LXC, ordinary user", "/user.slice/user-1000.slice/user@1000.service/app.slice/run-7.scope/lxc.payload.web", in(user("app.slice", "run-7.scope"), theirs(lxc("web")))},
@@ -262,11 +263,11 @@ func TestParse(t *testing.T) {
 		{"LXC without a name", "/lxc.payload.", top},
 
 		// systemd-nspawn and libvirt.
-		{"nspawn scope", "/machine.slice/machine-web.scope/payload/system.slice/cron.service", in(system("machine.slice", "machine-web.scope"), nspawn("web"))},
-		{"nspawn scope, v1", "/machine.slice/machine-web.scope/init.scope", in(system("machine.slice", "machine-web.scope"), nspawn("web"))},
+		{"nspawn scope", "/machine.slice/machine-web.scope/payload/system.slice/cron.service", guest("cron.service", in(system("machine.slice", "machine-web.scope"), nspawn("web")))},
+		{"nspawn scope, v1", "/machine.slice/machine-web.scope/init.scope", guest("init.scope", in(system("machine.slice", "machine-web.scope"), nspawn("web")))},
 		{"nspawn scope, escaped name", `/machine.slice/machine-my\x2dbox.scope/payload`, in(system("machine.slice", `machine-my\x2dbox.scope`), nspawn("my-box"))},
 		{"nspawn scope, supervisor", "/machine.slice/machine-web.scope/supervisor", watching(system("machine.slice", "machine-web.scope"), nspawn("web"))},
-		{"nspawn service, payload", "/machine.slice/systemd-nspawn@web.service/payload/init.scope", in(system("machine.slice", "systemd-nspawn@web.service"), nspawn("web"))},
+		{"nspawn service, payload", "/machine.slice/systemd-nspawn@web.service/payload/init.scope", guest("init.scope", in(system("machine.slice", "systemd-nspawn@web.service"), nspawn("web")))},
 		{"nspawn service, supervisor", "/machine.slice/systemd-nspawn@web.service/supervisor", watching(system("machine.slice", "systemd-nspawn@web.service"), nspawn("web"))},
 		{"nspawn service, starting", "/machine.slice/systemd-nspawn@web.service", system("machine.slice", "systemd-nspawn@web.service")},
 		{

@@ -20,7 +20,8 @@ func pathGen() *rapid.Generator[string] {
 			"lxc.payload.x", "lxc.monitor.x", "lxc.monitor", "libpod_parent", "kubepods", "burstable",
 			"pod0c1f3a5b7d9e4f60a1b2c3d4e5f60718", "default", "ecs", "buildkit", idA, idB,
 			"docker-" + idA + ".scope", "libpod-" + idB, "libpod-conmon-" + idA + ".scope",
-			"kubepods.slice:cri-containerd:" + idA, "",
+			"kubepods.slice:cri-containerd:" + idA, "", "cri-containerd-" + idB, "garden", "good",
+			"docker-khiqosr0x3n4b1k46wm2zkbtt.scope", "system.slice:docker:khiqosr0x3n4b1k46wm2zkbtt", "3a5bdc4f-1c3d-4a1e-5d9b-70f1", "ns",
 		}),
 		rapid.StringMatching(`[a-z@\\.:_-]{0,6}(\.service|\.slice|\.scope)?`),
 		rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 12), func(b []byte) string { return string(b) }),
@@ -59,6 +60,12 @@ func check(t interface{ Fatalf(string, ...any) }, path string, p Placement) {
 		if !strings.Contains(strings.ReplaceAll(path, "_", "-"), strings.ReplaceAll(c.Pod, "_", "-")) {
 			t.Fatalf("pod %q is not in %q", c.Pod, path)
 		}
+	}
+	if _, unit, _ := strings.Cut("/"+p.GuestUnit, "/"); !strings.Contains(path, unit[strings.LastIndexByte(unit, '/')+1:]) {
+		t.Fatalf("guest's unit %q is not in %q", p.GuestUnit, path)
+	}
+	if p.GuestUnit != "" && p.Container == nil {
+		t.Fatalf("unit %q of no guest in %q", p.GuestUnit, path)
 	}
 	if p.Outer != nil && p.Container == nil {
 		t.Fatalf("outer container without an inner one in %q", path)

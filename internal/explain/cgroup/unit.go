@@ -208,3 +208,5 @@ func isLowerHex(c byte) bool { return isDigit(c) || c >= 'a' && c <= 'f' }
 func isAlnum(c byte) bool {
 	return isDigit(c) || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
+
+func isLowerAlnum(c byte) bool { return isDigit(c) || c >= 'a' && c <= 'z' }

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nsblame/nsblame/internal/explain/cgroup"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 )
 
@@ -20,7 +19,8 @@ type Condition struct {
 	// Name is one of Names.
 	Name string
 	// Pattern is that of the unit, for those that take one. It is held against the
-	// names of cgroup.Placement.UnitNames.
+	// names of cgroup.Placement.UnitNames. For those on what a namespace is for it is
+	// that of the pod, the workload or the container.
 	Pattern string
 }
 
@@ -31,8 +31,15 @@ const (
 	Created = "created"
 	// CreatedBy: one was created in a unit that matches the pattern.
 	CreatedBy = "created-by"
-	// CausedBy: one, or a try that failed, has its origin in such a unit.
+	// CausedBy: one, or a try that failed, has its origin in such a unit, pod, workload
+	// or container (see finding.Attribution).
 	CausedBy = "caused-by"
+	// ForPod, ForWorkload and ForContainer: one, or a try that failed, was for such a
+	// pod, for a pod of such a workload, or for such a container (see
+	// finding.Attribution).
+	ForPod       = "for-pod"
+	ForWorkload  = "for-workload"
+	ForContainer = "for-container"
 	// Failed: a creation failed.
 	Failed = "failed"
 	// Leaked: a namespace was still alive at the end.
@@ -44,15 +51,17 @@ const (
 )
 
 // Names are the names of the conditions, with "=" if they take a pattern.
-var Names = []string{Created, CreatedBy + "=", CausedBy + "=", Failed, Leaked, Lost, Unknown}
+var Names = []string{Created, CreatedBy + "=", CausedBy + "=", ForPod + "=", ForWorkload + "=", ForContainer + "=", Failed, Leaked, Lost, Unknown}
 
 var (
 	errCondition = errors.New("not a condition")
-	errPattern   = errors.New("needs the name of a unit, or a pattern of it")
+	errPattern   = errors.New("needs a name, or a pattern of it")
 	errNoPattern = errors.New("takes no value")
+	errOrigin    = errors.New("is no unit: put pod/, workload/ or container/ in front of another name")
 )
 
-// Parse reads "created", "created-by=UNIT".
+// Parse reads "created", "created-by=UNIT". A unit's name is completed as by
+// finding.UnitPattern.
 func Parse(text string) (Condition, error) {
 	name, pattern, valued := strings.Cut(text, "=")
 	switch {
@@ -63,12 +72,35 @@ func Parse(text string) (Condition, error) {
 		if _, err := path.Match(pattern, ""); err != nil {
 			return Condition{}, err
 		}
+		if name == CausedBy && !isOrigin(pattern) {
+			return Condition{}, fmt.Errorf("%s=%s %w", name, pattern, errOrigin)
+		}
+		if c := (Condition{name, pattern}); c.OfUnit() {
+			unit, err := finding.UnitPattern(pattern)
+			if err != nil {
+				return Condition{}, err
+			}
+			pattern = unit
+		}
 	case !slices.Contains(Names, name):
 		return Condition{}, fmt.Errorf("%w: %s", errCondition, strings.Join(Names, ", "))
 	case valued:
 		return Condition{}, fmt.Errorf("%s %w", name, errNoPattern)
 	}
 	return Condition{Name: name, Pattern: pattern}, nil
+}
+
+// OfUnit reports whether the condition is on a unit.
+func (c Condition) OfUnit() bool {
+	kind, _, isPath := strings.Cut(c.Pattern, "/")
+	return c.Name == CreatedBy || c.Name == CausedBy && !(isPath && slices.Contains(finding.OriginKinds, kind))
+}
+
+// isOrigin reports whether a pattern can match an origin: what has a slash is of a
+// user's manager, or has one of the words in front. Anything else would never be met.
+func isOrigin(pattern string) bool {
+	kind, _, isPath := strings.Cut(pattern, "/")
+	return !isPath || strings.HasPrefix(kind, "user@") || strings.ContainsAny(kind, `*?[\\`) || slices.Contains(finding.OriginKinds, kind)
 }
 
 // String returns the condition as Parse reads it.
@@ -79,15 +111,6 @@ func (c Condition) String() string {
 	return c.Name + "=" + c.Pattern
 }
 
-// matches reports whether the name of a unit matches the pattern or equals it: a
-// name may hold what a pattern would escape.
-func (c Condition) matches(place *cgroup.Placement) bool {
-	return slices.ContainsFunc(place.UnitNames(), func(unit string) bool {
-		ok, err := path.Match(c.Pattern, unit)
-		return unit == c.Pattern || err == nil && ok
-	})
-}
-
 // about reports whether a creation meets the condition by itself.
 func (c Condition) about(k *finding.Attribution) bool {
 	created := k.Netns.Errno == 0
@@ -95,9 +118,15 @@ func (c Condition) about(k *finding.Attribution) bool {
 	case Created:
 		return created
 	case CreatedBy:
-		return created && c.matches(&k.Placement)
+		return created && finding.MatchUnit(c.Pattern, &k.Placement)
 	case CausedBy:
-		return c.matches(&k.Origin.Placement)
+		return k.CausedBy(c.Pattern)
+	case ForPod:
+		return k.ForPod(c.Pattern)
+	case ForWorkload:
+		return k.ForWorkload(c.Pattern)
+	case ForContainer:
+		return k.ForContainer(c.Pattern)
 	case Failed:
 		return !created
 	case Unknown:

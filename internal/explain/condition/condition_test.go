@@ -18,7 +18,9 @@ import (
 
 func TestParse(t *testing.T) {
 	for text, want := range map[string]string{
-		"created": "created", "created-by=a*.service": "created-by=a*.service", "caused-by=a=b": "caused-by=a=b",
+		"created": "created", "created-by=a*.service": "created-by=a*.service", "caused-by=a=b": "caused-by=a=b.service", "created-by=cron": "created-by=cron.service", "created-by=a,failed": "",
+		"for-pod=a/b": "for-pod=a/b", "caused-by=pod/a/b*": "caused-by=pod/a/b*", "caused-by=job/a": "",
+		"caused-by=user@1/a.service": "caused-by=user@1/a.service", "caused-by=*/*": "caused-by=*/*", "caused-by=shop/web": "", "for-pod": "", "for-workload=[": "", "for-container=a*": "for-container=a*",
 		"failed": "failed", "leaked": "leaked", "lost": "lost", "unknown": "unknown",
 		"": "", "Created": "", "created=": "", "created=x": "", "created-by": "", "created-by=": "", "caused-by=[": "", "x=y": "",
 	} {
@@ -239,6 +241,29 @@ func TestLeakedProperty(t *testing.T) {
 			rt.Fatal(diff)
 		}
 	})
+}
+
+// For whom a namespace is may become known after the creation was shown.
+func TestForWhom(t *testing.T) {
+	pod := &finding.For{Pod: &finding.Pod{Namespace: "shop", Name: "web-1"}}
+	create := func(s *story, serial uint64, whom *finding.For) *finding.Attribution {
+		k := &finding.Attribution{Creation: &lineage.Creation{Netns: event.NetnsCreate{Serial: serial}}, For: whom}
+		s.see(&k.Netns)
+		s.judged(k, true)
+		return k
+	}
+	s := judge(t, "for-pod=shop/web-*", "for-pod=db", "for-workload=web", "for-container=*")
+	create(s, 1, pod)
+	create(s, 2, nil)
+	s.see(end(2)).want("for-pod=shop/web-*: 1")
+
+	s = judge(t, "for-pod=web-1", "for-pod=db")
+	k := create(s, 1, &finding.For{})
+	s.see(end(1)).want("for-pod=web-1: 0, for_unknown 1", "for-pod=db: 0, for_unknown 1")
+	if err := s.Consume(&finding.NetnsFor{Created: k, For: pod}); err != nil {
+		t.Fatal(err)
+	}
+	s.want("for-pod=web-1: 1")
 }
 
 // Namespaces for which there is no room count as leaked, and are in doubt.

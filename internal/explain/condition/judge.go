@@ -44,8 +44,8 @@ type Judge struct {
 	// whole is set if the stream has its end.
 	whole bool
 	// unplaced counts the creations whose unit is not known, unknown those whose
-	// origin is not.
-	unplaced, unknown uint64
+	// origin is not, and forWhom those of which it is not known for whom they are.
+	unplaced, unknown, forWhom uint64
 }
 
 // NewJudge returns a Judge of these conditions.
@@ -65,6 +65,8 @@ func (j *Judge) Consume(f finding.Finding) error {
 		return j.observe(f.Event)
 	case *finding.Created:
 		j.created(f)
+	case *finding.NetnsFor:
+		j.becameKnown(f)
 	}
 	return nil
 }
@@ -131,9 +133,32 @@ func (j *Judge) created(c *finding.Created) {
 	if c.Origin.Trigger == finding.TriggerUnknown {
 		j.unknown++
 	}
+	if isUnknown(c.For) {
+		j.forWhom++
+	}
 	for i, cond := range j.conditions {
 		if cond.about(c.Attribution) {
 			j.counts[i]++
+		}
+	}
+}
+
+// isUnknown reports whether a namespace was made for somebody, and for whom is not known.
+func isUnknown(f *finding.For) bool { return f != nil && f.Pod == nil && f.Container == nil }
+
+// becameKnown takes in for whom a namespace was made that was selected before.
+func (j *Judge) becameKnown(f *finding.NetnsFor) {
+	now := *f.Created
+	now.For = f.For
+	if isUnknown(f.Created.For) && !isUnknown(f.For) && j.forWhom > 0 {
+		j.forWhom--
+	}
+	for i, cond := range j.conditions {
+		switch cond.Name {
+		case ForPod, ForWorkload, ForContainer:
+			if cond.about(&now) && !cond.about(f.Created) {
+				j.counts[i]++
+			}
 		}
 	}
 }
@@ -173,6 +198,8 @@ func (j *Judge) judge(c Condition, count uint64) Met {
 		m.Doubt = m.Doubt.or(UnitsUnknown, j.unplaced)
 	case CausedBy:
 		m.Doubt = m.Doubt.or(OriginsUnknown, j.unknown)
+	case ForPod, ForWorkload, ForContainer:
+		m.Doubt = m.Doubt.or(ForUnknown, j.forWhom)
 	}
 	return m
 }

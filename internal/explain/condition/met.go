@@ -39,6 +39,8 @@ const (
 	UnitsUnknown DoubtKind = "units_unknown"
 	// OriginsUnknown: the origin of Count creations is not known.
 	OriginsUnknown DoubtKind = "origins_unknown"
+	// ForUnknown: for whom Count creations were is not known.
+	ForUnknown DoubtKind = "for_unknown"
 )
 
 // or returns the doubt, or if there is none the one given, unless its count is 0.

@@ -109,6 +109,10 @@ func replyBody(reply []byte) (m Message, r reader, err error) {
 	return m, r, checkBody(m.Signature, body)
 }
 
+// Pairs is the type of a list of two texts each. The Texts of an [Arg] have them one
+// after the other.
+const Pairs = "a(ss)"
+
 // variant reads a variant, and keeps its value if it is wanted and there is room.
 func (r *reader) variant(wanted bool, room *Room) (arg Arg, kept bool, err error) {
 	kind, err := r.variantType()
@@ -116,6 +120,10 @@ func (r *reader) variant(wanted bool, room *Room) (arg Arg, kept bool, err error
 		return arg, false, err
 	}
 	switch {
+	case wanted && kind == Pairs:
+		arg.Signature = kind
+		arg.Texts, err = r.somePairs(room)
+		return arg, err == nil, err
 	case !wanted || argType(kind) != kind:
 		return arg, false, r.skip(kind, 1)
 	case kind == "as":
@@ -150,6 +158,32 @@ func (r *reader) someStrings(room *Room) ([]string, error) {
 			break
 		}
 		list = append(list, strings.Clone(s))
+	}
+	return list, nil
+}
+
+// somePairs reads an array of two strings each, as many whole ones as there is room for.
+func (r *reader) somePairs(room *Room) ([]string, error) {
+	end, err := r.array('(')
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	for r.pos < end {
+		if err := r.align(8); err != nil {
+			return nil, err
+		}
+		var pair [2]string
+		for i := range pair {
+			if pair[i], err = r.string('s'); err != nil {
+				return nil, err
+			}
+		}
+		if !room.takeInList(len(pair[0])) || !room.takeInList(len(pair[1])) {
+			r.pos = end
+			break
+		}
+		list = append(list, strings.Clone(pair[0]), strings.Clone(pair[1]))
 	}
 	return list, nil
 }

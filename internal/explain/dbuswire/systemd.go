@@ -53,6 +53,18 @@ var unitCalls = map[string]startCall{
 	"EnqueueJob":         {"ss", -1, 0, 1},
 }
 
+// otherManagerCalls and otherUnitCalls are methods that ask for jobs which start nothing.
+var (
+	otherManagerCalls = map[string]startCall{
+		"StopUnit":   {"ss", 0, -1, 1},
+		"ReloadUnit": {"ss", 0, -1, 1},
+	}
+	otherUnitCalls = map[string]startCall{
+		"Stop":   {"s", -1, -1, 0},
+		"Reload": {"s", -1, -1, 0},
+	}
+)
+
 // startingJobs are the types of job that can start a unit.
 var startingJobs = []string{
 	"start", "restart", "try-restart", "reload-or-start", "reload-or-restart", "reload-or-try-restart",
@@ -80,6 +92,35 @@ func StartJob(m *Message, owners ...string) (method string, units []string, mode
 	}
 	mode, _ = textArg(m, call.mode)
 	return m.Member, units, mode, true
+}
+
+// OtherJob tells whether m asks a systemd manager for jobs that start nothing, such as those
+// to stop units. It returns the units as StartJob does.
+func OtherJob(m *Message, owners ...string) (units []string, ok bool) {
+	if m.Type != MethodCall || m.HeaderTruncated || !toManager(m.Destination, owners) {
+		return nil, false
+	}
+	call, ok := otherCallOf(m)
+	if !ok || m.Signature != call.signature {
+		return nil, false
+	}
+	return call.units(m)
+}
+
+// otherCallOf is the call that m is, if it starts nothing. One whose type of job was not
+// captured may start something.
+func otherCallOf(m *Message) (call startCall, ok bool) {
+	if call, ok = startCallOf(m); ok {
+		return call, call.job >= 0 && call.job < len(m.Args) && !call.starts(m)
+	}
+	switch m.Interface {
+	case managerIface:
+		call, ok = otherManagerCalls[m.Member]
+		return call, ok && m.Path == managerPath
+	case unitIface:
+		call, ok = otherUnitCalls[m.Member]
+	}
+	return call, ok
 }
 
 // JobType returns the type of job that m asks for, which StartJob says is one to

@@ -129,6 +129,44 @@ func TestStartJob(t *testing.T) {
 	}
 }
 
+func TestOtherJob(t *testing.T) {
+	const hello = "/org/freedesktop/systemd1/unit/hello_2eservice"
+	enqueue := managerCall("EnqueueUnitJob", "sss", "a.service", "stop", "fail")
+	tests := map[string]struct {
+		w     wire
+		units string
+		ok    bool
+	}{
+		"StopUnit":                {managerCall("StopUnit", "ss", "a.service", "replace"), "a.service", true},
+		"ReloadUnit":              {managerCall("ReloadUnit", "ss", "a.service", "replace"), "a.service", true},
+		"EnqueueUnitJob stop":     {enqueue, "a.service", true},
+		"EnqueueUnitJob start":    {managerCall("EnqueueUnitJob", "sss", "a.service", "start", "fail"), "", false},
+		"EnqueueUnitJobMany stop": {managerCall("EnqueueUnitJobMany", "assst", []string{"a.service", "b.socket"}, "stop", "replace", uint64(0)), "a.service b.socket", true},
+		"StartUnit":               {managerCall("StartUnit", "ss", "a.service", "replace"), "", false},
+		"GetUnit":                 {managerCall("GetUnit", "s", "a.service"), "", false},
+		"Unit.Stop":               {unitCall("Stop", hello, "s", "replace"), "hello.service", true},
+		"Unit.EnqueueJob stop":    {unitCall("EnqueueJob", hello, "ss", "stop", "replace"), "hello.service", true},
+		"Unit.EnqueueJob restart": {unitCall("EnqueueJob", hello, "ss", "restart", "replace"), "", false},
+		"wrong arguments":         {managerCall("StopUnit", "s", "a.service"), "", false},
+		"no unit":                 {managerCall("StopUnit", "ss", "a", "fail"), "", false},
+		"another service":         {call(path(managerPath), iface(managerIface), member("StopUnit"), destination("org.example.A"), signature("ss")).args("a.service", "fail"), "", false},
+		"another object":          {call(path("/"), iface(managerIface), member("StopUnit"), destination(SystemdName), signature("ss")).args("a.service", "fail"), "", false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			m := mustParse(t, tt.w.marshal(t))
+			if units, ok := OtherJob(&m); strings.Join(units, " ") != tt.units || ok != tt.ok {
+				t.Errorf("got %q, %v", units, ok)
+			}
+		})
+	}
+	b := enqueue.marshal(t)
+	m := mustParse(t, b[:bytes.LastIndex(b, []byte("stop"))])
+	if units, ok := OtherJob(&m); ok {
+		t.Errorf("without a type of job it says %q", units)
+	}
+}
+
 // What is cut says no more and nothing else than the whole, and nothing at all
 // until the header is complete.
 func TestStartJobCut(t *testing.T) {

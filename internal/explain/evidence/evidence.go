@@ -13,6 +13,8 @@ const (
 	Kernel Evidence = "kernel"
 	// Manager: a service manager said so.
 	Manager Evidence = "manager"
+	// Runtime: a container runtime said so, in its files.
+	Runtime Evidence = "runtime"
 	// File: it stands in a unit file.
 	File Evidence = "file"
 	// Inferred: it follows from the order of times alone.
@@ -26,7 +28,7 @@ const (
 )
 
 // ladder has the kinds in the order of their strength.
-var ladder = []Evidence{Unknown, Claimed, Inferred, File, Manager, Kernel}
+var ladder = []Evidence{Unknown, Claimed, Inferred, File, Runtime, Manager, Kernel}
 
 // Strength is the place on the ladder: what is stronger is greater. It is 0 for
 // Unknown, and -1 for what is no evidence.

@@ -30,6 +30,10 @@ const (
 	// of one with OnSuccess=.
 	TriggerFailure Trigger = "failure"
 	TriggerSuccess Trigger = "success"
+	// TriggerPod: the kubelet runs a pod.
+	TriggerPod Trigger = "pod"
+	// TriggerGuest: the service manager in a container ran a unit of its own.
+	TriggerGuest Trigger = "guest"
 	// TriggerUnknown: the evidence ends before.
 	TriggerUnknown Trigger = "unknown"
 )
@@ -39,17 +43,23 @@ type Origin struct {
 	// Trigger is the kind of beginning.
 	Trigger Trigger
 	// Process is the process that asked or acted, with TriggerCommand; with
-	// TriggerSocket the peer, where it is known. Otherwise nil.
+	// TriggerSocket the peer, where it is known, with TriggerPod the kubelet.
+	// Otherwise nil.
 	Process *lineage.Process
 	// Ancestry are the ancestors of Process, nearest first; AncestryWhy says why it
 	// does not reach the root, if it does not.
 	Ancestry    []lineage.Process
 	AncestryWhy lineage.Cut
+	// Pod is the pod, with TriggerPod; Process is the kubelet then. Container is the
+	// container that is restarted, with TriggerRestart of a container. Otherwise nil.
+	Pod       *Pod
+	Container *Container
 	// Unit is the unit that Process runs in, or the timer, socket or path
-	// unit, or the service itself. Empty where there is none.
+	// unit, or the service itself. Empty where there is none. It is never the
+	// guest's, which stands in Placement.
 	Unit string
-	// Placement is where Process belongs, or for the others only Unit and its
-	// Manager.
+	// Placement is where Process belongs, with TriggerGuest where the guest's unit
+	// is, or for the others only Unit and its Manager.
 	Placement cgroup.Placement
 	// Evidence is that of the chain's weakest link.
 	Evidence evidence.Evidence
@@ -61,7 +71,7 @@ type Origin struct {
 // Attribution is a creation with its causes.
 type Attribution struct {
 	*lineage.Creation
-	// Placement is where the creator belongs by its cgroup.
+	// Placement is where the creator belongs, see PlaceBelow.
 	Placement cgroup.Placement
 	// Settings are the unit's settings that have to do with its network
 	// namespace.
@@ -73,6 +83,8 @@ type Attribution struct {
 	Links []Link
 	// Origin is where it began.
 	Origin Origin
+	// For says for whom it was made, nil if for nobody but the creator.
+	For *For
 }
 
 // UnitGaps is what is missing of an answer about a unit.
@@ -86,7 +98,7 @@ type UnitGaps struct {
 
 // NewAttribution returns a creation whose causes are not known.
 func NewAttribution(c *lineage.Creation) *Attribution {
-	return &Attribution{Creation: c, Placement: Place(&c.Process), Origin: Origin{Trigger: TriggerUnknown, Evidence: evidence.Unknown}}
+	return &Attribution{Creation: c, Placement: PlaceBelow(&c.Process, c.Ancestry), Origin: Origin{Trigger: TriggerUnknown, Evidence: evidence.Unknown}}
 }
 
 // Place reads what a process's cgroup says.
@@ -99,6 +111,27 @@ func Place(p *lineage.Process) cgroup.Placement {
 	default:
 		return cgroup.ParseDelegated(p.Cgroup, p.CgroupDelegated)
 	}
+}
+
+// PlaceBelow is Place for a process with these ancestors, nearest first. A process can
+// leave the cgroup of its container, but not its pid namespace. So one that is in another
+// pid namespace than pid 1 is in the container of its nearest ancestor that has one.
+func PlaceBelow(p *lineage.Process, ancestry []lineage.Process) cgroup.Placement {
+	pl := Place(p)
+	if pl.Container != nil || pl.Unit != "" || pl.Monitor != nil || p.CgroupUnknown || len(ancestry) == 0 {
+		return pl
+	}
+	root := ancestry[len(ancestry)-1].Owner.PIDNamespace
+	if own := p.Owner.PIDNamespace; own == 0 || root == 0 || own == root {
+		return pl
+	}
+	for i := range ancestry {
+		if c := Place(&ancestry[i]).Container; c != nil && !c.Claimed {
+			pl.Container = c
+			break
+		}
+	}
+	return pl
 }
 
 // Cut reports whether something of the creation is incomplete because it was

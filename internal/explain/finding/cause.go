@@ -2,6 +2,7 @@ package finding
 
 import (
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/cgroup"
 	"github.com/nsblame/nsblame/internal/explain/unit"
 )
 
@@ -22,6 +23,10 @@ const (
 	CodeBoot           Code = "boot"
 	CodeFailure        Code = "failure"
 	CodeSuccess        Code = "success"
+	CodeEngine         Code = "engine_request"
+	CodeContainer      Code = "container_restart"
+	CodeEngineStart    Code = "engine_start"
+	CodeGuestUnit      Code = "guest_unit"
 )
 
 // Cause is what a Link says: one of the types of this file. Strings in it may
@@ -106,6 +111,53 @@ type Boot struct {
 	// Manager is ManagerSystem for the machine's own.
 	Manager event.Manager
 }
+
+// EngineRequest is a request to a container engine.
+type EngineRequest struct {
+	// Engine is who was asked, Call what for.
+	Engine event.Engine
+	Call   event.EngineCall
+	// Container is the container as the request names it, empty if it names none.
+	Container string
+	// Pod is the pod that was asked for, with event.EngineRunSandbox.
+	Pod *Pod
+}
+
+// ContainerRestart says that a container was restarted by its restart policy.
+type ContainerRestart struct {
+	// Container is the container, with its policy.
+	Container Container
+	// Ended is how the run before ended (event.Process.ExitCode), nil if that was not
+	// seen.
+	Ended *uint32
+}
+
+// EngineStart says that an engine brought a container up when it started itself.
+type EngineStart struct {
+	// Engine is the engine, Container the container.
+	Engine    event.Engine
+	Container Container
+}
+
+// GuestUnit says that the service manager in a container ran one of its own units. Who
+// asked that manager is not followed.
+type GuestUnit struct {
+	Container cgroup.Container
+	// Unit is as in cgroup.Placement.GuestUnit.
+	Unit string
+}
+
+// Code implements Cause.
+func (GuestUnit) Code() Code { return CodeGuestUnit }
+
+// Code implements Cause.
+func (EngineRequest) Code() Code { return CodeEngine }
+
+// Code implements Cause.
+func (ContainerRestart) Code() Code { return CodeContainer }
+
+// Code implements Cause.
+func (EngineStart) Code() Code { return CodeEngineStart }
 
 // Code implements Cause.
 func (Setting) Code() Code { return CodeSetting }

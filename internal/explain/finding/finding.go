@@ -9,7 +9,7 @@ package finding
 import "github.com/nsblame/nsblame/internal/event"
 
 // Finding is one of the types of this package that a run of the engine yields,
-// by pointer: Observed, Created, Joined, Ended, PernetInit, Lost, Covered,
+// by pointer: Observed, Created, NetnsFor, Joined, Ended, PernetInit, Lost, Covered,
 // Damaged or Summary. The set is closed.
 type Finding interface{ finding() }
 

@@ -75,8 +75,28 @@ const (
 	ReasonTriggerOrBoot ReasonCode = "trigger_or_boot"
 	// ReasonOtherTrigger: Trigger can have begun the run of Unit as well.
 	ReasonOtherTrigger ReasonCode = "other_trigger"
+	// ReasonOtherConnected: PID connected to a socket of Unit at about the same time, and
+	// may have had it started.
+	ReasonOtherConnected ReasonCode = "other_connected"
 	// ReasonKernelSender: a thread of the kernel sent the request for somebody.
 	ReasonKernelSender ReasonCode = "kernel_sender"
+	// ReasonEngineNotHeard: requests to the engine that made Container were not heard;
+	// Text says why not.
+	ReasonEngineNotHeard ReasonCode = "engine_not_heard"
+	// ReasonEngineUnread: the program of PID could not be read, and by its name it is a
+	// container engine, which acts for somebody.
+	ReasonEngineUnread ReasonCode = "engine_unread"
+	// ReasonNoEngineRequest: no request for Container was seen.
+	ReasonNoEngineRequest ReasonCode = "no_engine_request"
+	// ReasonSeveralPods: the engine had been asked for several pods, and which of them
+	// it made the namespace for is not known.
+	ReasonSeveralPods ReasonCode = "several_pods"
+	// ReasonPolicyOrRequest: Container had ended just before, so its restart policy may
+	// have begun it anew as well as whoever asked.
+	ReasonPolicyOrRequest ReasonCode = "policy_or_request"
+	// ReasonSeveralBuilds: several builds were under way, and which of them Container is
+	// a step of is not known.
+	ReasonSeveralBuilds ReasonCode = "several_builds"
 )
 
 // Reason says why a chain ends, or why something is not known. Without a Code
@@ -87,6 +107,8 @@ type Reason struct {
 	Unit string
 	// BusName is the well-known name that it is about.
 	BusName string
+	// Container is the container that it is about, by name or id.
+	Container string
 	// Trigger is a unit that may have been the cause instead.
 	Trigger string
 	// PID is a process that may have been, 0 if it is not known or not said.

@@ -12,6 +12,10 @@ const (
 	attributionSize = 640
 	linkSize        = 192
 	settingSize     = 88
+	forSize         = 128
+	podSize         = 256 // with its workload
+	labelSize       = 32
+	containerSize   = 144
 )
 
 // Size is what an attribution takes in memory, with the creation. Strings that it
@@ -28,11 +32,37 @@ func (c *Attribution) Size() uint64 {
 		s := &c.Settings[i]
 		size += settingSize + uint64(len(s.Value)+len(s.File))
 	}
+	if f := c.For; f != nil {
+		size += forSize + f.Pod.size() + f.Container.size() + uint64(len(f.Why.Text))
+	}
 	return size
 }
 
+// size is what a pod takes. It is 0 for none.
+func (p *Pod) size() uint64 {
+	if p == nil {
+		return 0
+	}
+	size := podSize + uint64(len(p.Namespace)+len(p.Name)+len(p.UID)+len(p.Source)+len(p.Manifests))
+	for _, l := range p.Labels {
+		size += labelSize + uint64(len(l.Key)+len(l.Value))
+	}
+	if p.Workload != nil {
+		size += uint64(len(p.Workload.Name))
+	}
+	return size
+}
+
+// size is what a container takes. It is 0 for none.
+func (c *Container) size() uint64 {
+	if c == nil {
+		return 0
+	}
+	return containerSize + uint64(len(c.ID)+len(c.Namespace)+len(c.Name)+len(c.Image)+len(c.ComposeProject)+len(c.ComposeService))
+}
+
 func (o *Origin) size() uint64 {
-	size := lineage.SizeOf(o.Ancestry) + bounded.Text([]string{o.Unit, o.Why.Text, o.Why.Unit})
+	size := lineage.SizeOf(o.Ancestry) + bounded.Text([]string{o.Unit, o.Why.Text, o.Why.Unit}) + o.Pod.size() + o.Container.size()
 	if o.Process != nil {
 		size += o.Process.Size()
 	}

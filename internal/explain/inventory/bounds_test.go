@@ -20,6 +20,10 @@ func size(inv *Inventory) int {
 	for _, ns := range inv.Namespaces {
 		for i := range ns.Mounts {
 			n += len(ns.Mounts[i].Path)
+			process(&ns.Mounts[i].Process)
+		}
+		for i := range ns.Containers {
+			n += len(ns.Containers[i].Name) + len(ns.Containers[i].Image)
 		}
 		for i := range ns.Places {
 			n += len(ns.Places[i].Cgroup)
@@ -49,6 +53,17 @@ func TestAnInventoryHasABound(t *testing.T) {
 			for i := range 40 {
 				b.Mount(inum, Mount{Path: fmt.Sprint("/", inum, "/", i, long)})
 			}
+		}},
+		{"who sees mounts", func(b *Builder, inum uint32) {
+			for i := range 40 {
+				b.Mount(inum, Mount{Path: fmt.Sprint("/", inum, "/", i), Process: cgroup})
+			}
+		}},
+		{"containers", func(b *Builder, inum uint32) {
+			for range maxContainers {
+				b.Container(inum, &event.Container{Name: long + long, Image: long + long})
+			}
+			b.Mount(inum, Mount{Path: "/x"})
 		}},
 		{"cgroups", func(b *Builder, inum uint32) {
 			for i := range uint32(40) {

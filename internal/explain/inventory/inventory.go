@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/cgroup"
 )
 
 // Bounds of what is listed of one namespace. What goes beyond is counted.
@@ -77,6 +78,8 @@ type Mount struct {
 	MountInum uint32
 	// Own is set if that is nsblame's own mount namespace.
 	Own bool
+	// Process is one that sees the mount, if Own is not set.
+	Process Process
 	// Others counts further views with a mount of it at this path: other mount
 	// namespaces, or other roots in the same one.
 	Others uint64
@@ -126,6 +129,9 @@ type Namespace struct {
 	// MountCount counts the paths at which it is mounted.
 	Mounts     []Mount
 	MountCount uint64
+	// Containers are what the files of their runtimes say about containers that have
+	// processes in it, in the order of Places.
+	Containers []event.Container
 	// Age is how long it is known to exist.
 	Age Age
 	// Unheld is set if two looks found nothing that holds it.
@@ -445,13 +451,45 @@ func (b *Builder) Mount(inum uint32, m Mount) {
 	case !known:
 		n.MountCount++
 		b.mounts[key] = len(n.Mounts)
+		b.keepCgroup(&m.Process)
 		n.Mounts = append(n.Mounts, m)
 	case i != unlisted:
 		kept := &n.Mounts[i]
 		kept.Others++
 		if m.Own && !kept.Own {
-			kept.Own, kept.MountInum = true, m.MountInum
+			kept.Own, kept.MountInum, kept.Process = true, m.MountInum, Process{}
 		}
+	}
+}
+
+// maxContainers bounds the containers of a namespace about which something is kept. Those
+// of a pod share one namespace.
+const maxContainers = 4
+
+// ContainersOf returns the containers that have processes in a namespace and whose names
+// are the machine's. Of users' own, and of those within containers, no file tells.
+func (n *Namespace) ContainersOf() []cgroup.Container {
+	var list []cgroup.Container
+	for _, place := range n.Places {
+		c := cgroup.ParseDelegated(place.Cgroup, place.Delegated).Container
+		if c == nil || c.Claimed || slices.Contains(list, *c) {
+			continue
+		}
+		if list = append(list, *c); len(list) == maxContainers {
+			break
+		}
+	}
+	return list
+}
+
+// Container adds what the files of its runtime say about a container that has processes
+// in a namespace.
+func (b *Builder) Container(inum uint32, c *event.Container) {
+	n := b.at(inum)
+	texts := len(c.Name) + len(c.Image) + len(c.RestartPolicy) + len(c.ComposeProject) + len(c.ComposeService) +
+		len(c.PodNamespace) + len(c.PodName) + len(c.PodUID) + len(c.Sandbox) + len(c.NetnsPath)
+	if len(n.Containers) < maxContainers && b.room(texts) {
+		n.Containers = append(n.Containers, *c)
 	}
 }
 
@@ -524,6 +562,11 @@ func (b *Builder) Describe(complete func(*Process)) {
 		for _, files := range [][]File{n.Files, n.Sockets, n.Messages} {
 			for i := range files {
 				b.describe(&files[i].Process, complete)
+			}
+		}
+		for i := range n.Mounts {
+			if m := &n.Mounts[i]; !m.Own && m.Process.ID.PID != 0 {
+				b.describe(&m.Process, complete)
 			}
 		}
 	}

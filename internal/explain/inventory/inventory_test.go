@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -31,6 +32,49 @@ func inums(inv *Inventory) []uint32 {
 		list = append(list, n.Inum)
 	}
 	return list
+}
+
+// The containers in a namespace are those whose names are the machine's.
+func TestContainers(t *testing.T) {
+	id := func(c string) string { return strings.Repeat(c, 64) }
+	b := NewBuilder()
+	for i, path := range []string{
+		"/system.slice/docker-" + id("a") + ".scope", "/system.slice/docker-" + id("a") + ".scope/init",
+		"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" + id("b") + ".scope", "/system.slice/cron.service",
+		"/system.slice/docker-" + id("c") + ".scope",
+	} {
+		b.Occupant(7, process(uint32(i+2), uint64(i), path), 1)
+	}
+	var found []string
+	for _, n := range b.Build(now).Namespaces {
+		for _, c := range n.ContainersOf() {
+			found = append(found, c.Runtime+" "+c.ID[:1])
+		}
+	}
+	if diff := cmp.Diff([]string{"docker a", "docker c"}, found); diff != "" {
+		t.Errorf("containers (-want +got):\n%s", diff)
+	}
+	for i := range maxContainers + 3 {
+		b.Container(7, &event.Container{Name: fmt.Sprint("c", i)})
+	}
+	if list := b.Build(now).Namespaces[0].Containers; len(list) != maxContainers || list[0].Name != "c0" {
+		t.Errorf("%+v", list)
+	}
+}
+
+// Who sees a mount is kept only where nsblame does not.
+func TestMountsOfOthers(t *testing.T) {
+	b := NewBuilder()
+	b.Mount(3, Mount{Path: "/run/netns/blue", MountInum: 8, Process: process(9, 0, "/system.slice/exporter.service")})
+	b.Mount(4, Mount{Path: "/run/netns/red", MountInum: 8, Process: process(9, 0, "/system.slice/exporter.service")})
+	b.Mount(3, Mount{Path: "/run/netns/blue", MountInum: 7, Own: true})
+	list := b.Build(now).Namespaces
+	if m := list[0].Mounts[0]; m.Process.ID.PID != 0 || !m.Own || m.MountInum != 7 {
+		t.Errorf("%+v", m)
+	}
+	if m := list[1].Mounts[0]; m.Process.ID.PID != 9 {
+		t.Errorf("%+v", m)
+	}
 }
 
 func TestUnheld(t *testing.T) {

@@ -26,13 +26,15 @@ type Index struct {
 	sees, gaps bool
 	// ended is set if the stream was ended in good order.
 	ended bool
+	// uses are the last who moved into a namespace of alive, where there is room.
+	uses map[uint64]Use
 	// byInum are the creations in alive, from the first look-up on.
 	byInum map[uint32][]*finding.Attribution
 }
 
 // NewIndex returns an empty Index.
 func NewIndex() *Index {
-	return &Index{alive: bounded.NewStore[uint64, *finding.Attribution](indexBudget)}
+	return &Index{alive: bounded.NewStore[uint64, *finding.Attribution](indexBudget), uses: make(map[uint64]Use)}
 }
 
 // Consume takes the next finding of the run that reads the stream.
@@ -42,8 +44,47 @@ func (x *Index) Consume(f finding.Finding) error {
 		x.observe(f.Event)
 	case *finding.Created:
 		x.created(f.Attribution)
+	case *finding.Joined:
+		x.joined(f)
 	}
 	return nil
+}
+
+// Use is who moved into a namespace, and when.
+type Use struct {
+	// BootNS is when it was, nanoseconds since boot.
+	BootNS uint64
+	// PID and Comm are the process's, with the name after its exec.
+	PID  uint32
+	Comm string
+}
+
+// maxUses bounds how many uses are kept: each takes less than 100 bytes.
+const maxUses = 4096
+
+// joined takes who moved in.
+func (x *Index) joined(j *finding.Joined) {
+	serial := j.Netns.Serial
+	_, known := x.uses[serial]
+	if _, alive := x.alive.Get(serial); !alive || !known && len(x.uses) >= maxUses {
+		return
+	}
+	now := &j.Process
+	if now.Exec != nil {
+		now = now.Exec
+	}
+	x.uses[serial] = Use{BootNS: j.BootNS, PID: j.Process.ID.PID, Comm: now.Comm}
+}
+
+// LastUse is who moved last into the namespace of a creation that Find has found.
+func (x *Index) LastUse(c *finding.Attribution) (u Use, known bool) {
+	u, known = x.uses[c.Netns.Serial]
+	return u, known
+}
+
+func (x *Index) gone(serial uint64) {
+	x.alive.Delete(serial)
+	delete(x.uses, serial)
 }
 
 func (x *Index) observe(ev event.Event) {
@@ -62,9 +103,9 @@ func (x *Index) observe(ev event.Event) {
 			x.alive.Put(b.Serial, nil, shareOf(b), 0)
 		}
 	case *event.NetnsRelease:
-		x.alive.Delete(b.Serial)
+		x.gone(b.Serial)
 	case *event.NetnsFree:
-		x.alive.Delete(b.Serial)
+		x.gone(b.Serial)
 	case *event.End:
 		x.ended = true
 	case *event.Loss:
@@ -123,6 +164,8 @@ type Match struct {
 	Attribution *finding.Attribution
 	By          By
 	Why         Unmatched
+	// LastUse is who moved in last, nil if the recording has nobody.
+	LastUse *Use
 }
 
 // Ended reports whether the stream was ended in good order, so that nothing can

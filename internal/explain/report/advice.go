@@ -42,6 +42,23 @@ const (
 	// AdviceInspectContainersOf: look at the container for which Program does it.
 	AdviceInspectContainersOf AdviceCode = "inspect_containers_of"
 
+	// AdviceSeeGuest: look within a container of Program, whose service manager runs
+	// Service.
+	AdviceSeeGuest AdviceCode = "see_guest"
+	// AdviceSeePod: see by its events why Pod needs a sandbox, maybe again and again.
+	AdviceSeePod AdviceCode = "see_pod"
+	// AdviceChangeManifest: change the file that the kubelet has Pod from.
+	AdviceChangeManifest AdviceCode = "change_manifest"
+	// AdviceChangeWorkload: change how often the workload of Pod makes pods.
+	AdviceChangeWorkload AdviceCode = "change_workload"
+	// AdviceFixContainer: mend what makes Container end, which Program restarts; User
+	// is whose it is, if HasUser.
+	AdviceFixContainer AdviceCode = "fix_container"
+	// AdviceStopRestarting: likewise, have Program no longer restart it.
+	AdviceStopRestarting AdviceCode = "stop_restarting"
+	// AdviceRunWithin: run commands in a container of Program that stays.
+	AdviceRunWithin AdviceCode = "run_within"
+
 	// AdviceFixFailure: find out why Unit ends; Restart is how it is restarted, nil
 	// where that is not known.
 	AdviceFixFailure AdviceCode = "fix_failure"
@@ -82,6 +99,9 @@ type Advice struct {
 	BusName string
 	// Program is a container runtime.
 	Program string
+	// Pod and Container are those that it is about, nil if it is about none.
+	Pod       *finding.Pod
+	Container *finding.Container
 	// User is a user, if HasUser.
 	User    uint32
 	HasUser bool

@@ -4,9 +4,8 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
-	"io"
 	"slices"
+	"strconv"
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/bounded"
@@ -21,44 +20,86 @@ const maxDamage = 16
 
 // Collector makes a Report of the findings of a run.
 type Collector struct {
-	report      Report
-	groups      *bounded.Store[digest, *group]
-	found       uint64 // the number of causes so far
-	similar     map[digest]int
+	report   Report
+	groups   *bounded.Store[digest, *group]
+	found    uint64 // the number of causes so far
+	similar  map[digest]int
+	families map[digest]*family
+	// floors bound how often a cause of an owner's may have come before it was counted.
+	floors      map[event.Owner]uint64
+	by          By
+	window      Window
 	pernetInits map[digest]int // their places in the report
 	// alive are the namespaces that exist, gone those that were released.
 	alive, gone *bounded.Store[uint64, *life]
+	// plugins are the CNI plugins that ran last.
+	plugins *bounded.Store[event.ProcessID, bool]
 	// forgotten counts the namespaces whose end is not followed, without room for them.
 	forgotten uint64
 	endings   *event.Coverage
 	created   uint64
 	begun     bool
 	costing   costing
+	// watches is set if what causes did lately is kept.
+	watches bool
+	// pictured is set if lives are kept, livesSize is what they take.
+	pictured  bool
+	livesSize uint64
 	suspects
 }
 
 // group is a cause in the making.
 type group struct {
 	Cause
-	key, like      digest
-	order          uint64 // its place among those found
-	dropped        bool   // there was no room
-	moments        recurring
-	life, teardown series
-	// runBy, containers and occupants become the tallies of the cause.
-	runBy, containers, occupants tallying
-	spent                        map[string]*series
-	costing                      costing
-	example                      int // the strength of its evidence
-	exampleSize                  uint64
+	// key is that of the cause, like that of it without the arguments of its command,
+	// shape that without their values.
+	key, like, shape digest
+	owner            event.Owner
+	order            uint64 // its place among those found
+	dropped          bool   // there was no room
+	place            *place
+	before           uint64 // bounds what came before it was counted
+	moments          recurring
+	life, teardown   series
+	lives            Lives
+	// runBy, beneficiaries, containers and occupants become the tallies of the cause.
+	runBy, beneficiaries, containers, occupants, variants, hosts tallying
+	// pods are for whom it was done; different and arguments are the command lines of
+	// a merged cause.
+	pods        names
+	different   distinct
+	arguments   []Pattern
+	spent       map[string]*series
+	costing     costing
+	example     int // the strength of its evidence
+	exampleSize uint64
+	watched     *watched // nil unless the collector watches
 }
+
+// place leads to a cause, and is all that is left of one that was merged or dropped: a
+// life that refers to it must not keep what a cause takes.
+type place struct {
+	group *group // nil if there is none any more
+	into  *place // that of the cause that it became a part of
+}
+
+// end is the place of the cause that this one has become a part of, or itself.
+func (p *place) end() *place {
+	for p.into != nil {
+		p = p.into
+	}
+	return p
+}
+
+// leave has what led to a cause lead elsewhere, or nowhere if into is nil.
+func (p *place) leave(into *place) { p.group, p.into = nil, into }
 
 // life is a namespace between its creation and its end.
 type life struct {
 	owner             event.Owner
 	created, released uint64
-	// group is the cause, once that is known.
-	group *group
+	// place leads to the cause, once that is known.
+	place *place
 	// teardown is how long it took to be freed, if freed.
 	teardown uint64
 	freed    bool
@@ -67,6 +108,9 @@ type life struct {
 	// noticed counts who moved in by the notices of it, awaited those of them
 	// whose fate is not known yet; joins counts all, as the kernel did.
 	noticed, awaited, joins uint32
+	// logID is the number in the line of older kernels, if logged.
+	logID  int32
+	logged bool
 }
 
 // NewCollector returns one that has seen nothing.
@@ -75,9 +119,12 @@ func NewCollector() *Collector {
 		report:      Report{Gaps: Gaps{Lost: make(map[event.LossKind]uint64)}},
 		groups:      bounded.NewStore[digest, *group](causeBudget),
 		similar:     make(map[digest]int),
+		families:    make(map[digest]*family),
+		floors:      make(map[event.Owner]uint64),
 		pernetInits: make(map[digest]int),
 		alive:       bounded.NewStore[uint64, *life](aliveBudget),
 		gone:        bounded.NewStore[uint64, *life](goneBudget),
+		plugins:     bounded.NewStore[event.ProcessID, bool](pluginBudget),
 		suspects:    newSuspects(),
 	}
 	c.groups.Drop = func(_ digest, g *group) { c.ungroup(g) }
@@ -88,10 +135,12 @@ func NewCollector() *Collector {
 // ungroup takes back a cause for which there is no room any more.
 func (c *Collector) ungroup(g *group) {
 	c.report.Ungrouped += g.Count
-	if c.similar[g.like]--; c.similar[g.like] == 0 {
-		delete(c.similar, g.like)
-	}
-	*g = group{dropped: true} // lives may still refer to it
+	c.unlike(g)
+	c.leaveFamily(g)
+	c.raise(g.owner, g.before+g.Count)
+	c.livesSize -= g.lives.size()
+	g.place.leave(nil)
+	*g = group{dropped: true}
 }
 
 // life finds a namespace, nil if it is not followed.
@@ -116,7 +165,8 @@ func (c *Collector) RankCosts() { c.report.Costed = true }
 func (c *Collector) observe(ev event.Event) {
 	r := &c.report
 	r.Until = max(r.Until, ev.BootNS)
-	if !c.begun {
+	// a damaged beginning has no time
+	if _, damaged := ev.Body.(*event.Damage); !c.begun && !(damaged && ev.BootNS == 0) {
 		c.begun, r.From = true, ev.BootNS
 	}
 	switch b := ev.Body.(type) {
@@ -148,6 +198,10 @@ func (c *Collector) observe(ev event.Event) {
 			l.noticed++
 			l.awaited++
 		}
+	case *event.CNI:
+		if b.Command != "" {
+			c.plugins.Put(b.Process, true, event.Owner{}, pluginSize)
+		}
 	case *event.NetnsJoinCount:
 		if l := c.life(b.Serial); l != nil {
 			l.joins = b.Joins
@@ -168,6 +222,9 @@ func (c *Collector) observe(ev event.Event) {
 func (c *Collector) coverage(b *event.Coverage) {
 	if b.Probe == event.ProbeRelease {
 		c.endings = b
+	}
+	if b.Probe == event.ProbeEngines {
+		c.suspects.heardEngines = b.Live
 	}
 	dead := &c.report.Gaps.Dead
 	*dead = slices.DeleteFunc(*dead, func(old event.Coverage) bool { return old.Probe == b.Probe })
@@ -192,7 +249,7 @@ func (c *Collector) add(created *finding.Created) {
 	k := created.Attribution
 	c.involve(k)
 	r := &c.report
-	if !created.Selected {
+	if !created.Selected || !c.inWindow(k.BootNS) {
 		r.FilteredOut++
 		c.forget(k.Netns.Serial)
 		return
@@ -216,6 +273,9 @@ func (c *Collector) add(created *finding.Created) {
 		return
 	}
 	g.add(k, pressed)
+	if c.watches {
+		g.watch(k)
+	}
 	if measured {
 		g.costing.add(&k.Netns)
 	}
@@ -227,36 +287,53 @@ func (c *Collector) add(created *finding.Created) {
 		c.forget(k.Netns.Serial)
 		return
 	}
-	if l := c.life(k.Netns.Serial); l != nil {
-		l.group = g
+	l := c.life(k.Netns.Serial)
+	c.tried(g, k, l)
+	if l != nil {
+		l.place = g.place
 		c.countLife(k.Netns.Serial, l)
 	}
 }
 
 // countLife counts a life that is over with its cause, once both are known.
 func (c *Collector) countLife(serial uint64, l *life) {
-	if l.group == nil {
+	if l.place == nil {
 		return
 	}
-	if l.group.dropped {
+	g := l.group()
+	if g == nil {
 		c.forget(serial)
 		return
 	}
 	if l.released != 0 && !l.counted {
 		l.counted = true
-		l.group.life.add(l.released - min(l.created, l.released))
+		lived := l.released - min(l.created, l.released)
+		g.life.add(lived)
+		if g.watched != nil {
+			g.watched.ended(serial, lived)
+		}
+		c.live(g, Life{Created: l.created, Ended: l.released, LogID: l.logID, Logged: l.logged})
 	}
 	if l.freed && l.awaited == 0 {
 		if l.teardown != 0 {
-			l.group.teardown.add(l.teardown)
+			g.teardown.add(l.teardown)
 		}
-		l.group.Unreported += l.unreported()
+		g.Unreported += l.unreported()
 		c.forget(serial)
 	} else if l.counted {
 		// only its teardown and its joins are still to come: it goes first
 		c.alive.Delete(serial)
 		c.gone.Put(serial, l, l.owner, lifeSize)
 	}
+}
+
+// group is the cause, nil if it is not known or there was no room for it.
+func (l *life) group() *group {
+	if l.place == nil {
+		return nil
+	}
+	l.place = l.place.end()
+	return l.place.group
 }
 
 // unreported is how many moved in without a notice.
@@ -269,19 +346,27 @@ func (c *Collector) joined(j *finding.Joined) {
 		return
 	}
 	l.awaited -= min(l.awaited, 1)
+	g := l.group()
 	switch p := &j.Process; {
-	case l.group == nil || l.group.dropped:
-	case !j.Occupant():
-		l.group.Visits++
+	case g == nil:
+	case !j.Occupant() || c.isPlugin(p.ID):
+		g.Visits++
 	case p.Exec != nil:
-		l.group.occupants.add(occupant(p.Exec, j))
+		g.occupants.add(occupant(p.Exec, j))
 	default:
-		l.group.occupants.add(occupant(p, j))
+		g.occupants.add(occupant(p, j))
 	}
-	if g := l.group; g != nil && !g.dropped {
+	if g != nil {
 		c.groups.Resize(g.key, g.size())
 	}
 	c.countLife(j.Netns.Serial, l)
+}
+
+// isPlugin reports whether a process is a CNI plugin: it sets the namespace up and
+// leaves, however long that takes.
+func (c *Collector) isPlugin(id event.ProcessID) bool {
+	_, is := c.plugins.Get(id)
+	return is
 }
 
 // occupant is the command line of a process that moved in, or its name where
@@ -297,39 +382,108 @@ func occupant(p *lineage.Process, j *finding.Joined) []string {
 // one is cut.
 func (c *Collector) group(k *finding.Attribution, pressed bool) *group {
 	cause, key, like := identify(k)
+	if c.by != ByCause {
+		cause, key, like = c.by.identify(k, &cause)
+	}
 	if g, known := c.groups.Get(key); known {
 		return g
 	}
 	if brief, isCut := lineage.Brief(cause.Command); pressed && isCut {
 		cause.Command, cause.CommandTruncated = brief, true
 	}
+	shape := digestOf([]string{string(like[:]), strconv.Itoa(len(cause.Command))})
+	if m := c.variant(shape, cause.Command); m != nil {
+		return m
+	}
 	c.found++
-	g := &group{Cause: cause, key: key, like: like, order: c.found, spent: make(map[string]*series), example: -1}
+	g := newGroup(cause)
+	g.key, g.like, g.shape, g.order, g.owner = key, like, shape, c.found, share(k)
+	g.before = c.floor(g.owner)
 	c.similar[like]++
-	c.groups.Put(key, g, share(k), g.size())
+	c.joinFamily(g)
+	c.makeRoom(g)
+	c.groups.Put(key, g, g.owner, g.size())
 	return g
+}
+
+func newGroup(cause Cause) *group {
+	cause.Errors, cause.Evidence = make(map[uint32]uint64), make(map[evidence.Evidence]uint64)
+	g := &group{Cause: cause, spent: make(map[string]*series), example: -1}
+	g.place = &place{group: g}
+	return g
+}
+
+// maxFloors bounds the owners whose floors are kept apart.
+const maxFloors = 1 << 10
+
+// raise notes that a cause of an owner's was dropped that may have come so often.
+func (c *Collector) raise(owner event.Owner, count uint64) {
+	if _, known := c.floors[owner]; !known && len(c.floors) >= maxFloors {
+		owner = event.Owner{}
+	}
+	c.floors[owner] = max(c.floors[owner], count)
+}
+
+// floor bounds how often a cause of an owner's that seems new may have come before.
+func (c *Collector) floor(owner event.Owner) uint64 {
+	return max(c.floors[owner], c.floors[event.Owner{}])
+}
+
+// makeRoom drops those causes that are the least frequent, if a new one finds no room:
+// a quarter of those of the owner who has the most. What comes often stays ("Space-Saving",
+// see tallying), and a cause that comes anew may have come as often as the dropped ones.
+func (c *Collector) makeRoom(g *group) {
+	if c.groups.Bytes()+g.size() < causeBudget*7/8 {
+		return
+	}
+	bytes, of := make(map[event.Owner]uint64), make(map[event.Owner][]*group)
+	c.groups.All(func(_ digest, g *group) {
+		bytes[g.owner] += g.size()
+		of[g.owner] = append(of[g.owner], g)
+	})
+	var most event.Owner
+	for owner, n := range bytes {
+		if n > bytes[most] || n == bytes[most] && owner.Compare(most) < 0 {
+			most = owner
+		}
+	}
+	list := of[most]
+	if len(list) < minDropped {
+		return // a few large ones: the store drops what it must
+	}
+	slices.SortFunc(list, func(a, b *group) int {
+		return cmp.Or(cmp.Compare(a.Count+a.before, b.Count+b.before), cmp.Compare(a.order, b.order))
+	})
+	for _, rare := range list[:len(list)/4] {
+		c.groups.Delete(rare.key)
+		c.ungroup(rare)
+	}
 }
 
 // digest stands for what makes a cause, which can be of any length.
 type digest [sha256.Size]byte
 
 // digestOf is the digest of lists of texts. No two lists have the same.
-func digestOf(lists ...[]string) (d digest) {
-	h := sha256.New()
-	var length [8]byte
-	number := func(n int) {
-		binary.LittleEndian.PutUint64(length[:], uint64(n))
-		h.Write(length[:])
-	}
+func digestOf(lists ...[]string) digest {
+	size := 0
 	for _, list := range lists {
-		number(len(list))
+		size += 8
 		for _, text := range list {
-			number(len(text))
-			_, _ = io.WriteString(h, text) // a hash never fails
+			size += 8 + len(text)
 		}
 	}
-	h.Sum(d[:0])
-	return d
+	var room [1 << 10]byte
+	b := room[:0]
+	if size > len(room) {
+		b = make([]byte, 0, size)
+	}
+	for _, list := range lists {
+		b = binary.LittleEndian.AppendUint64(b, uint64(len(list)))
+		for _, text := range list {
+			b = append(binary.LittleEndian.AppendUint64(b, uint64(len(text))), text...)
+		}
+	}
+	return sha256.Sum256(b)
 }
 
 // identify reads out of an attribution what makes its root cause: where it began and
@@ -339,13 +493,14 @@ func identify(k *finding.Attribution) (cause Cause, key, like digest) {
 	o := &k.Origin
 	cause = Cause{
 		Trigger: o.Trigger, Origin: unitRef(&o.Placement), Creator: unitRef(&k.Placement), Settings: decisive(k),
-		Errors: make(map[uint32]uint64), Evidence: make(map[evidence.Evidence]uint64),
+		Guest: guestName(&o.Placement), Whom: whom(k),
 	}
 	p, ancestry, place := o.Process, o.Ancestry, &o.Placement
 	var own []string
 	switch {
 	case o.Trigger == finding.TriggerUnknown:
 		cause.Why = o.Why.Renamed(k.Placement.Unit, cause.Creator.Unit)
+		cause.Why.Container = "" // one cause may make many
 		// what is known is who created it, and what that became
 		p, ancestry, place = &k.Process, k.Ancestry, &k.Placement
 		if p.Exec != nil {
@@ -356,14 +511,21 @@ func identify(k *finding.Attribution) (cause Cause, key, like digest) {
 	}
 	if p != nil {
 		cause.Command, cause.CommandTruncated = command(p, ancestry, place), p.ArgvTruncated
+		cause.Command = ownID(cause.Command, k.For)
 		cause.UID, cause.HasUID = p.UID, !p.Unresolved
 		if len(p.Argv) == 0 || p.ArgvInherited {
 			cause.Comm = p.Comm
 		}
-		own = append(own, cause.Comm, fmt.Sprint(p.UID))
+		if o.Trigger == finding.TriggerUnknown && k.For != nil {
+			// a runtime's machinery: its arguments are this container's alone
+			cause.Command, cause.CommandTruncated, cause.Comm = machinery(p), false, ""
+		}
+		own = append(own, cause.Comm, strconv.FormatUint(uint64(p.UID), 10))
 	}
 	why := &cause.Why
 	ways := []string{string(cause.Trigger), string(why.Code), why.Unit, why.BusName, why.Text, runtimeOf(place), runtimeOf(&k.Placement)}
+	ways = append(ways, cause.Guest, guestOf(o), guestName(&k.Placement))
+	ways = append(ways, cause.Whom.key()...)
 	for i := range k.Links {
 		l := &k.Links[i]
 		if l.Kind != finding.KindBecause {
@@ -373,12 +535,12 @@ func identify(k *finding.Attribution) (cause Cause, key, like digest) {
 		if cause.Activated == "" {
 			cause.Activated = activation.BusName
 		}
-		ways = append(ways, activation.BusName, fmt.Sprintf("%#v", linkRef(l, &k.Placement)))
+		ways = append(ways, activation.BusName, linkRef(l, &k.Placement).text())
 	}
 	for _, s := range cause.Settings {
-		ways = append(ways, s.Name, s.Value, s.File, fmt.Sprint(s.Line))
+		ways = append(ways, s.Name, s.Value, s.File, strconv.FormatUint(uint64(s.Line), 10))
 	}
-	places := []string{fmt.Sprintf("%#v", cause.Origin), fmt.Sprintf("%#v", cause.Creator)}
+	places := []string{cause.Origin.text(), cause.Creator.text()}
 	program := cause.Command[:min(1, len(cause.Command))]
 	return cause, digestOf(cause.Command, own, ways, places), digestOf(program, own, ways, places)
 }
@@ -450,6 +612,17 @@ func (g *group) add(k *finding.Attribution, pressed bool) {
 	if p := parent(k); p != nil {
 		g.runBy.add(p)
 	}
+	if to := beneficiary(k.For); to != nil {
+		g.beneficiaries.add(to)
+		if to[0] == podKind {
+			g.pods.add(to[1])
+		}
+	}
+	if k.For != nil && k.For.Pod != nil {
+		if n := k.For.Pod.Attempt; n != nil && (g.Attempt == nil || *n > *g.Attempt) {
+			g.Attempt = n
+		}
+	}
 	for _, place := range []*cgroup.Placement{&k.Origin.Placement, &k.Placement} {
 		if place.Container != nil {
 			g.containers.add([]string{place.Container.ContainerName()})
@@ -472,65 +645,94 @@ func parent(k *finding.Attribution) []string {
 	return command(p, o.Ancestry[1:], &o.Placement)
 }
 
-func (g *group) spend(what string, ns uint64) {
+func (g *group) spend(what string, ns uint64) { g.spending(what).add(ns) }
+
+// spending is the series of a part of the creations. If there are too many it is one that
+// nobody keeps.
+func (g *group) spending(what string) *series {
 	s := g.spent[what]
-	if s == nil && len(g.spent) == maxSpent {
-		return
-	}
 	if s == nil {
 		s = &series{}
-		g.spent[what] = s
+		if len(g.spent) < maxSpent {
+			g.spent[what] = s
+		}
 	}
-	s.add(ns)
+	return s
 }
 
 // Report returns what the stream so far tells.
 func (c *Collector) Report() *Report {
+	c.condense()
+	c.stillOpen()
 	r := c.report
+	c.clip(&r)
+	r.Observed = r.Until - min(r.From, r.Until)
 	if !r.Whole {
 		r.Seen = c.created
 	}
 	r.Endings = c.endingsSeen()
 	c.alive.All(countAlive)
 	c.gone.All(countAlive)
-	for _, g := range c.sorted() {
-		r.Causes = append(r.Causes, c.finish(g, &r))
-	}
-	r.Costs = c.costing.costs()
+	c.conclude(&r)
 	r.Suspects = c.judge(&r)
 	return &r
 }
 
+// conclude adds the causes.
+func (c *Collector) conclude(r *Report) {
+	r.By = c.by
+	for i, g := range c.sorted() {
+		r.Causes = append(r.Causes, finish(g, r, c.similar[g.like]-1))
+		r.Causes[i].Number = i + 1
+		r.Uncertain = max(r.Uncertain, g.before)
+	}
+	for _, floor := range c.floors {
+		r.Uncertain = max(r.Uncertain, floor)
+	}
+	r.Costs = c.costing.costs()
+}
+
 // countAlive counts what is said of a namespace at the end.
 func countAlive(_ uint64, l *life) {
-	if l.group == nil || l.group.dropped {
+	g := l.group()
+	if g == nil {
 		return
 	}
-	l.group.Unreported += l.unreported()
+	g.Unreported += l.unreported()
 	if l.released != 0 || l.freed {
 		return
 	}
-	if l.group.Alive == 0 || l.created < l.group.OldestAlive {
-		l.group.OldestAlive = l.created
+	if g.Alive == 0 || l.created < g.OldestAlive {
+		g.OldestAlive = l.created
 	}
-	l.group.Alive++
+	g.Alive++
 }
 
 // sorted returns the causes, the most frequent first.
 func (c *Collector) sorted() []*group {
 	var list []*group
 	c.groups.All(func(_ digest, g *group) { list = append(list, g) })
-	slices.SortFunc(list, func(a, b *group) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.First, b.First), cmp.Compare(a.order, b.order))
-	})
-	return list
+	return byCount(list)
 }
 
-func (c *Collector) finish(g *group, r *Report) Cause {
+// finish describes a cause to which there are so many similar ones.
+func finish(g *group, r *Report, similar int) Cause {
 	out := g.Cause
-	out.Similar = c.similar[g.like] - 1
+	out.ID, out.Similar = g.key.id(), similar
 	out.RunBy, out.Containers, out.Occupants = g.runBy.tally(), g.containers.tally(), g.occupants.tally()
+	out.For, out.Pods = g.beneficiaries.tally(), g.pods.names()
+	out.Before, out.Hosts = g.before, g.hosts.tally()
+	if out.Merged {
+		out.Variants, out.Different = g.variants.tally(), g.different.count()
+		out.Command = nil
+		for i := range g.arguments {
+			out.Command = append(out.Command, g.arguments[i].String())
+		}
+	}
 	out.Recurrence = g.moments.recurrence()
+	if g.lives.n > 0 {
+		out.Lives, out.Intervals = &g.lives, g.moments.intervals().histogram()
+	}
 	out.Life, out.Teardown = g.life.quantiles(), g.teardown.quantiles()
 	if !r.Endings.Seen {
 		out.Alive, out.OldestAlive = 0, 0
@@ -540,7 +742,13 @@ func (c *Collector) finish(g *group, r *Report) Cause {
 		out.Spent = append(out.Spent, Spent{What: what, Sum: s.sum, Quantiles: s.quantiles()})
 	}
 	out.Costs = g.costing.costs()
-	out.Remedies = remedies(&out, r)
+	out.Retried = retried(&out, r)
+	if g.watched != nil {
+		out.Recent = g.watched.recent(r.Until)
+	}
+	if out.Grouped.By == ByCause {
+		out.Remedies = remedies(&out, r)
+	}
 	return out
 }
 

@@ -314,7 +314,7 @@ func TestTooManyCauses(t *testing.T) {
 	s := newStory()
 	const made = 1 << 14
 	for i := range uint32(made) {
-		s.create(uint64(i), plain(i+100, cronPath, "job", fmt.Sprintf("x%d", i)))
+		s.create(uint64(i), plain(i+100, cronPath, fmt.Sprintf("job%d", i)))
 	}
 	r := s.Report()
 	if len(r.Causes) < 1_000 || r.Ungrouped == 0 || uint64(len(r.Causes))+r.Ungrouped != made {
@@ -420,5 +420,16 @@ func TestOccupants(t *testing.T) {
 	}
 	if c.Visits != 1 || c.Unreported != 7+3 || c.Teardown.N != 1 {
 		t.Errorf("%d visits, %d unreported, %d teardowns", c.Visits, c.Unreported, c.Teardown.N)
+	}
+}
+
+// A recording whose beginning is damaged begins with what can be read of it.
+func TestFromAfterDamage(t *testing.T) {
+	c := NewCollector()
+	c.observe(event.Event{Body: &event.Damage{Bytes: 9}})
+	c.observe(event.Event{BootNS: 500, Body: &event.Host{}})
+	c.observe(event.Event{BootNS: 900, Body: &event.Damage{Bytes: 9}})
+	if r := c.Report(); r.From != 500 || r.Until != 900 {
+		t.Errorf("from %d until %d", r.From, r.Until)
 	}
 }

@@ -46,9 +46,6 @@ type costing struct {
 
 // add takes a creation that was measured.
 func (c *costing) add(n *event.NetnsCreate) {
-	if c.ops == nil {
-		c.ops = make(map[event.CostOp]*series)
-	}
 	c.Measured++
 	c.Sum += n.DurationNS
 	c.Unlisted += n.Cost.UnlistedNS
@@ -59,17 +56,26 @@ func (c *costing) add(n *event.NetnsCreate) {
 	for _, op := range n.Cost.Ops {
 		ns := op.DurationNS
 		op.DurationNS = 0
-		s := c.ops[op]
-		switch {
-		case s == nil && len(c.ops) == maxOps:
+		s := c.op(op)
+		if s == nil {
 			c.Unlisted += ns
 			continue
-		case s == nil:
-			s = &series{}
-			c.ops[op] = s
 		}
 		s.add(ns)
 	}
+}
+
+// op is the series of a subsystem, nil if there are too many.
+func (c *costing) op(op event.CostOp) *series {
+	if c.ops == nil {
+		c.ops = make(map[event.CostOp]*series)
+	}
+	s := c.ops[op]
+	if s == nil && len(c.ops) < maxOps {
+		s = &series{}
+		c.ops[op] = s
+	}
+	return s
 }
 
 // costs returns what was collected, nil if nothing was.

@@ -12,6 +12,7 @@ import (
 var containerID = strings.Repeat("9ec39b91", 8)
 
 func TestStable(t *testing.T) {
+	const users = "/user.slice/user-1000.slice/user@1000.service"
 	for path, want := range map[string]string{
 		"/system.slice/cron.service":                                                                                  "cron.service",
 		"/system.slice/system-chat.slice/chat@3-341-0.service":                                                        "chat@*.service",
@@ -26,6 +27,19 @@ func TestStable(t *testing.T) {
 		"/user.slice/user-1000.slice/user@1000.service/app.slice/app-gnome-terminal-4711.scope":                       "app-gnome-terminal-*.scope",
 		"/system.slice/app-gnome-terminal-4711.scope":                                                                 "app-gnome-terminal-4711.scope",
 		"/user.slice/user-1000.slice/user@1000.service/app.slice/snap.x.y-01234567-89ab-cdef-0123-456789abcdef.scope": "snap.x.y-*.scope",
+		"/system.slice/docker-khiqosr0x3n4b1k46wm2zkbtt.scope":                                                        "docker-*.scope",
+		"/system.slice/var-lib-docker-containers-" + containerID + "-shm.mount":                                       "var-lib-docker-containers-*-shm.mount",
+		`/system.slice/run-docker-runtime\x2drunc-moby-` + containerID + `-runc.GC2atV.mount`:                         `run-docker-runtime\x2drunc-moby-*-runc.*.mount`,
+		"/system.slice/home.mount":                                                                                    "home.mount",
+		"/system.slice/" + containerID + "-1b5d1787b55c20ba.service":                                                  "*-*.service",
+		"/system.slice/" + containerID + "-startup-1b5d1787b55c20ba.service":                                          "*-startup-*.service",
+		users + "/user.slice/podman-239302.scope":                                                                     "podman-*.scope",
+		users + "/user.slice/podman-pause-1b5d1787.scope":                                                             "podman-pause-*.scope",
+		users + "/app.slice/app-com.obsproject.Studio-0123456789abcdef0123456789abcdef.scope":                         "app-com.obsproject.Studio-*.scope",
+		users + "/app.slice/app-chromium@0123456789abcdef0123456789abcdef.service":                                    "app-chromium@*.service",
+		users + "/app.slice/app-chromium@work.service":                                                                "app-chromium@work.service",
+		users + "/app.slice/dbus-:1.2-org.gnome.Nautilus@0.service":                                                   "dbus-:1.*-org.gnome.Nautilus@*.service",
+		"/system.slice/podman-239302.scope":                                                                           "podman-239302.scope",
 	} {
 		p := cgroup.Parse(path)
 		if got := stable(p.Unit, &p); got != want {

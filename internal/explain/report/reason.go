@@ -33,6 +33,13 @@ const (
 	CreatorsUnplaced ReasonCode = "creators_unplaced"
 	// LineageCut: the ancestors of some creators are not all known.
 	LineageCut ReasonCode = "lineage_cut"
+	// EnginesNotHeard: of some namespaces of containers the requests for them were not
+	// heard.
+	EnginesNotHeard ReasonCode = "engines_not_heard"
+	// OriginsUnknown: who caused some namespaces is not known.
+	OriginsUnknown ReasonCode = "origins_unknown"
+	// SeveralRecordings: which units were there is known of one recording alone.
+	SeveralRecordings ReasonCode = "several_recordings"
 )
 
 // Reason is why something in a report is not known, or not certain. The zero

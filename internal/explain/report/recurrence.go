@@ -93,13 +93,21 @@ func (r *recurring) next(m moment) {
 // afterwards.
 func (r *recurring) recurrence() Recurrence {
 	r.take(len(r.unordered))
-	out, intervals := Recurrence{Bursts: r.n}, &r.single
-	if r.between.n >= minIntervals && r.between.n < r.single.n {
-		out.Bursts, intervals = r.bursts, &r.between
+	out, intervals := Recurrence{Bursts: r.n}, r.intervals()
+	if intervals == &r.between {
+		out.Bursts = r.bursts
 	}
 	out.Interval = intervals.quantiles()
 	out.Periodic = periodic(intervals, out.Interval.Median)
 	return out
+}
+
+// intervals are those between bursts, if there are any, and else those between moments.
+func (r *recurring) intervals() *series {
+	if r.between.n >= minIntervals && r.between.n < r.single.n {
+		return &r.between
+	}
+	return &r.single
 }
 
 // periodic reports whether intervals of that median make a period.

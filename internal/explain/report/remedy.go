@@ -24,6 +24,12 @@ const (
 	SocketAccept RemedyKind = "socket_accept"
 	// ContainerRestart: a container, and whether its runtime restarts it.
 	ContainerRestart RemedyKind = "container_restart"
+	// GuestUnit: a unit of the service manager in a container, and who asks for it.
+	GuestUnit RemedyKind = "guest_unit"
+	// Pod: a pod, and why it needs a sandbox.
+	Pod RemedyKind = "pod"
+	// Workload: what makes pods.
+	Workload RemedyKind = "workload"
 	// Command: a command, and who runs it.
 	Command RemedyKind = "command"
 	// LearnMore: where the evidence ends, what would carry it on.
@@ -54,8 +60,13 @@ func remedies(c *Cause, r *Report) []Remedy {
 	switch k.Origin.Trigger {
 	case finding.TriggerUnknown:
 		add(learnMore(c, r))
+		add(ofBeneficiary(k.For)...)
+	case finding.TriggerPod:
+		add(ofPod(k)...)
+	case finding.TriggerGuest:
+		add(ofGuest(c))
 	case finding.TriggerRestart:
-		add(fixFailure(c, AdviceFixFailure))
+		add(ofRestart(c)...)
 	case finding.TriggerFailure:
 		add(fixFailure(c, AdviceFixOutcome))
 	case finding.TriggerTimer:

@@ -12,6 +12,9 @@ func ofCommand(c *Cause) []Remedy {
 	if by := activated(k); by != nil {
 		return activation(c, by)
 	}
+	if tool, ok := toolOf(k.For); ok {
+		return []Remedy{byCommand(c), runWithin(tool)}
+	}
 	switch {
 	case k.Origin.Process != nil && k.Origin.Process.ID == k.Process.ID:
 		if r, ok := container(c); ok {

@@ -15,8 +15,9 @@ type Report struct {
 	ClockOffsetNS int64
 	// From and Until bound what was observed, in nanoseconds since boot.
 	From, Until uint64
-	// Whole is set if the stream came to its end in good order.
-	Whole bool
+	// Whole is set if the stream came to its end in good order. Running is set in a
+	// snapshot of one that goes on.
+	Whole, Running bool
 	// Seen counts the creations that the kernel saw, tries that failed and those
 	// that were lost included; if the stream has no end, those that are in it.
 	Seen uint64
@@ -25,6 +26,19 @@ type Report struct {
 	Selected, Failed, FilteredOut uint64
 	// Causes are the root causes, the most frequent first.
 	Causes []Cause
+	// Rest is what a snapshot has not among Causes.
+	Rest Rest
+	// By says what the creations are grouped by in place of their cause.
+	By By
+	// Observed is how long was observed, in nanoseconds: From to Until, without what
+	// lies between several recordings.
+	Observed uint64
+	// Uncertain bounds how many more creations a cause may have than it counts, because
+	// there were too many causes to follow all.
+	Uncertain uint64
+	// Hosts are the machines of several recordings, the one with the most creations
+	// first. There are none for one recording. Times are then since 1970.
+	Hosts []Host
 	// Ungrouped counts creations whose cause found no place among Causes,
 	// because there were too many different ones.
 	Ungrouped uint64
@@ -95,12 +109,53 @@ type UnitRef struct {
 	HasOwner bool
 }
 
+// Host is a machine with what it did, in a report of several recordings.
+type Host struct {
+	// Name is its name, empty where that is not known; ID stands for the machine.
+	Name, ID string
+	// Recordings counts those of it.
+	Recordings int
+	// From and Until bound what was observed, in nanoseconds since 1970; Observed is
+	// how long that was.
+	From, Until, Observed uint64
+	// Selected, Failed, FilteredOut, Alive, Ungrouped and Lost are as those of all.
+	Selected, Failed, FilteredOut, Alive, Ungrouped, Lost uint64
+	// Complete is set if nothing was lost, cut or not watched.
+	Complete bool
+}
+
 // Cause is a root cause with all that it did.
 type Cause struct {
+	// ID stands for the cause in all snapshots of a collector, while it stays what it is.
+	ID uint64
+	// Recent is what it did lately, nil unless the collector watches.
+	Recent *Recent
+	// Number is its place among the causes by their counts, from 1.
+	Number int
+	// Grouped is what the creations have in common, where they are grouped by
+	// something else than their cause.
+	Grouped Grouped
+	// Merged is set if it stands for causes that differ in arguments alone: Command
+	// has "*" for what varies. Variants are the command lines, Different counts them.
+	Merged    bool
+	Variants  Tally
+	Different Distinct
+	// Pods are the pods for which it was done.
+	Pods Names
+	// Retried is set if one pod got a sandbox again and again and no container was
+	// started in any of them.
+	Retried bool
+	// Before bounds how many more creations it had before it was counted.
+	Before uint64
+	// Hosts counts the creations by machine, in a report of several recordings.
+	Hosts Tally
 	// Trigger is the kind of beginning.
 	Trigger finding.Trigger
 	// Origin is the unit that it began in, without a Unit where there is none.
 	Origin UnitRef
+	// Guest is the unit of the service manager in a container that it began in, named
+	// as in UnitRef; empty where there is none. It is the guest's word.
+	Guest string
 	// Command is the command line that it began with; empty where no command
 	// did. Process ids and container ids in it that are the process's own are
 	// left out, as "<pid>" and "<id>". Comm stands in for one that isn't known.
@@ -121,9 +176,16 @@ type Cause struct {
 	// Restarted is the latest automatic restart, one of which it is known how the
 	// run before ended if there is one; nil for other causes.
 	Restarted *finding.Restart
+	// For are the containers and pods for which it was done: "container" or "pod", and
+	// its name.
+	For Tally
 	// Containers are those in which it was done, RunBy the command lines of the
 	// parents of the process at the origin.
 	Containers, RunBy Tally
+	// Whom is for whom the namespaces were made, where that makes the cause.
+	Whom Whom
+	// Attempt is the highest that is known of a pod's sandboxes, counted from 0.
+	Attempt *uint32
 	// Similar counts the other causes that differ in nothing but the arguments
 	// of the command.
 	Similar int
@@ -136,6 +198,10 @@ type Cause struct {
 	First, Last uint64
 	// Recurrence is how the creations are spread over time.
 	Recurrence Recurrence
+	// Lives and Intervals are nil unless KeepLives asked for them: the namespaces in
+	// time, and how the intervals of Recurrence are spread.
+	Lives     *Lives
+	Intervals []Bin
 	// Occupants are the command lines of those who moved in after others had made
 	// the namespaces. Unreported counts those who moved in and were only counted.
 	// Visits counts those who left again, or ended there, without a program of
@@ -172,3 +238,10 @@ type Spent struct {
 
 // Whole stands in Spent for the creation as a whole.
 const Whole = "creation"
+
+// Complete reports whether nothing was lost, cut or not watched.
+func (r *Report) Complete() bool {
+	g := &r.Gaps
+	return r.Whole && g.LostTotal() == 0 && len(g.Dead) == 0 && g.Damages == 0 && g.Cut == 0 && g.BusCut == 0 &&
+		r.Endings.Seen && r.Endings.Lost == 0 && r.Ungrouped == 0
+}

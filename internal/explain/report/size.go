@@ -8,12 +8,15 @@ import (
 
 // The budgets of a Collector, in bytes.
 const (
-	causeBudget = 10 << 20
+	causeBudget = 8 << 20
 	aliveBudget = 2 << 20
 	goneBudget  = 1 << 20
+	livesBudget = 1 << 20
 	// unitBudget is for each of four lists of units.
 	unitBudget = 384 << 10
 	initBudget = maxPernetInits * 2 << 10
+	// pluginBudget is for the CNI plugins that ran last.
+	pluginBudget = 64 << 10
 )
 
 // Budgets returns the bounds of a Collector.
@@ -22,6 +25,8 @@ func Budgets() []bounded.Budget {
 		{Name: "report: causes", Bytes: causeBudget},
 		{Name: "report: namespaces that exist", Bytes: aliveBudget},
 		{Name: "report: namespaces that were released", Bytes: goneBudget},
+		{Name: "report: lives, for a page", Bytes: livesBudget},
+		{Name: "report: plugins of networks", Bytes: pluginBudget},
 		{Name: "report: units", Bytes: 4 * unitBudget},
 		{Name: "report: modules that were loaded", Bytes: initBudget},
 	}
@@ -29,8 +34,9 @@ func Budgets() []bounded.Budget {
 
 // The sizes of what has no strings, in bytes.
 const (
-	groupSize   = 1536
-	lifeSize    = 96
+	groupSize   = 2976
+	lifeSize    = 104
+	pluginSize  = 8
 	unitRefSize = 64
 	momentSize  = 24
 	seriesSize  = 96
@@ -43,6 +49,9 @@ const (
 	maxErrors = 64
 	maxSpent  = 64
 )
+
+// minDropped is from how many causes on the least frequent ones make room for a new one.
+const minDropped = 64
 
 // keptMoments is how many moments a cause keeps to put them in order, once there is
 // little room.
@@ -84,9 +93,12 @@ func (g *group) each(f func(*series)) {
 
 // size is what a cause takes by now.
 func (g *group) size() uint64 {
-	size := groupSize + g.exampleSize + bounded.Text(g.Command) + bounded.Text([]string{g.Why.Text, g.Why.Unit}) +
-		momentSize*uint64(cap(g.moments.unordered)) + g.runBy.size + g.containers.size + g.occupants.size
+	size := groupSize + g.exampleSize + bounded.Text(g.Command) + bounded.Text([]string{g.Why.Text, g.Why.Unit, g.Guest}) +
+		momentSize*uint64(cap(g.moments.unordered)) + g.runBy.size + g.beneficiaries.size + g.containers.size + g.occupants.size + g.Whom.size() + g.patternSize()
 	g.each(func(s *series) { size += s.size() })
+	if g.watched != nil {
+		size += g.watched.size()
+	}
 	return size
 }
 

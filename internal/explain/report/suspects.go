@@ -19,9 +19,8 @@ const (
 
 // Suspects are the units that had processes at the beginning of the stream and
 // at its end, and that played no part in any creation: none of their processes
-// made one, or descends to one that did, and no chain names them. Requests over
-// other ways than D-Bus are not seen: a unit that has a container runtime make
-// something over its socket is not found out by this.
+// made one, or descends to one that did, and no chain names them. Where requests to a
+// container runtime were not heard, any unit may have made one.
 type Suspects struct {
 	// Known is set if the stream tells which units were there; Why says why not.
 	Known bool
@@ -30,6 +29,8 @@ type Suspects struct {
 	// and the units are only those that were not seen to create one.
 	Cleared bool
 	Doubts  []Reason
+	// HeardEngines is set if requests to container engines were heard.
+	HeardEngines bool
 	// Unknown counts creations of which it is not known who asked for them: that
 	// may have been any of the units.
 	Unknown uint64
@@ -57,11 +58,27 @@ type suspects struct {
 	unknown      uint64
 	unplacedMade uint64
 	cutLineage   uint64
+	// marked are the cgroups whose units are known to have had a part.
+	marked map[cgroupKey]bool
+	// heardEngines is set while requests to container engines are heard.
+	heardEngines bool
+	// unheard counts the namespaces of containers of which the request was not heard.
+	unheard uint64
 }
+
+// cgroupKey is what the unit of a process follows from.
+type cgroupKey struct {
+	path      string
+	delegated event.Delegation
+}
+
+// maxMarked bounds the cgroups whose units are not looked up again.
+const maxMarked = 256
 
 func newSuspects() suspects {
 	return suspects{
-		began: bounded.NewStore[UnitRef, uint32](unitBudget), ended: bounded.NewStore[UnitRef, uint32](unitBudget),
+		marked: make(map[cgroupKey]bool),
+		began:  bounded.NewStore[UnitRef, uint32](unitBudget), ended: bounded.NewStore[UnitRef, uint32](unitBudget),
 		involved: bounded.NewStore[UnitRef, bool](unitBudget), named: bounded.NewStore[UnitRef, bool](unitBudget),
 	}
 }
@@ -101,6 +118,14 @@ func (s *suspects) involve(k *finding.Attribution) {
 		if p.CgroupUnknown || p.CgroupTruncated {
 			return
 		}
+		key := cgroupKey{p.Cgroup, p.CgroupDelegated}
+		if s.marked[key] {
+			return
+		}
+		if len(s.marked) == maxMarked {
+			clear(s.marked)
+		}
+		s.marked[key] = true
 		place := finding.Place(p)
 		s.mark(&place)
 	})
@@ -114,11 +139,41 @@ func (s *suspects) involve(k *finding.Attribution) {
 	if k.Origin.Trigger == finding.TriggerUnknown {
 		s.unknown++
 	}
+	if k.For != nil && k.Origin.Why.Code == finding.ReasonEngineNotHeard {
+		s.unheard++
+	}
+	s.engine(k)
 	if k.Process.CgroupUnknown || k.Process.CgroupTruncated {
 		s.unplacedMade++
 	}
 	if k.AncestryTruncated {
 		s.cutLineage++
+	}
+}
+
+// engineUnits are the units of the engines that make containers of a runtime. No
+// process of theirs need be an ancestor of what they have made.
+var engineUnits = map[string][]string{
+	cgroup.RuntimeDocker:     {"docker.service", "docker.socket", "containerd.service"},
+	cgroup.RuntimeBuildKit:   {"docker.service", "docker.socket", "containerd.service", "buildkit.service"},
+	cgroup.RuntimeContainerd: {"containerd.service"},
+	cgroup.RuntimeCRIO:       {"crio.service"},
+	cgroup.RuntimePodman:     {"podman.service", "podman.socket"},
+}
+
+// engine takes out the engine that makes the machine's containers of such a runtime.
+func (s *suspects) engine(k *finding.Attribution) {
+	names := []string{}
+	if c := k.Placement.Container; c != nil && !c.Claimed {
+		names = append(names, c.Runtime)
+	}
+	if k.For != nil && k.For.Container != nil && k.Process.UID == 0 {
+		names = append(names, k.For.Container.Runtime)
+	}
+	for _, name := range names {
+		for _, unit := range engineUnits[name] {
+			s.name(UnitRef{Unit: unit, Manager: event.ManagerSystem})
+		}
 	}
 }
 
@@ -140,11 +195,11 @@ func (s *suspects) name(unit UnitRef) {
 // actors is what must be visible for nobody to have been missed: who created a
 // namespace, and who asked for it. Who moves in later, or runs which program, plays
 // no part.
-const actors = event.HiddenCreations | event.HiddenActors | event.HiddenRequests | event.HiddenOtherRequests
+const actors = event.HiddenCreations | event.HiddenActors | event.HiddenRequests | event.HiddenOtherRequests | event.HiddenEngineRequests
 
 // judge tells which units are cleared, and how far.
 func (s *suspects) judge(r *Report) Suspects {
-	out := Suspects{Unknown: s.unknown, Doubts: s.doubts(r)}
+	out := Suspects{Unknown: s.unknown, Doubts: s.doubts(r), HeardEngines: s.heardEngines}
 	out.Cleared = len(out.Doubts) == 0
 	switch {
 	case !s.listed[0]:
@@ -213,6 +268,8 @@ func (s *suspects) doubts(r *Report) []Reason {
 	}
 	doubt(CreatorsUnplaced, s.unplacedMade)
 	doubt(LineageCut, s.cutLineage)
+	doubt(EnginesNotHeard, s.unheard)
+	doubt(OriginsUnknown, s.unknown)
 	if s.involved.Dropped()+s.named.Dropped() > 0 {
 		list = append(list, Reason{Code: TooManyInvolved})
 	}

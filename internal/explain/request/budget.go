@@ -9,7 +9,8 @@ const (
 	sizeOfUnread = 128
 	sizeOfBus    = 160
 	sizeOfName   = 800
-	sizeOfTry    = 96
+	// the name of a unit has 255 bytes
+	sizeOfAttempt = 352
 )
 
 // Budgets are the bounds in bytes of what a Tracker remembers.
@@ -18,9 +19,13 @@ func Budgets() []bounded.Budget {
 	return []bounded.Budget{
 		{Name: "request: requests and calls", Bytes: maxKept},
 		{Name: "request: jobs", Bytes: units * (sizeOfUnit + maxJobs*sizeOfJob)},
-		{Name: "request: jobs of requests to restart what runs, and of other calls", Bytes: 3 * maxTries * sizeOfTry},
+		{Name: "request: what came of calls", Bytes: 4 * maxTries},
+		{Name: "request: calls for jobs that may not show", Bytes: 2 * maxAttempts * sizeOfAttempt},
 		{Name: "request: messages that cannot be read", Bytes: maxManagers * maxDoubted * maxUnreadMessages * sizeOfUnread},
 		{Name: "request: listening sockets", Bytes: maxBuses * sizeOfBus},
 		{Name: "request: owners of names", Bytes: maxNames * sizeOfName},
+		{Name: "request: requests to container engines", Bytes: maxAsked},
+		{Name: "request: connections to socket units", Bytes: maxConnections},
+		{Name: "request: requests to container engines that cannot be read", Bytes: maxManagers*sizeOfManager + maxUnreadEngines*maxDoubted*maxUnreadMessages*sizeOfUnread},
 	}
 }

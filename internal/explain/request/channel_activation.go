@@ -82,6 +82,14 @@ type call struct {
 
 func (c *call) place() *kept { return &c.kept }
 
+// pastCall is what is remembered of a call that is too old to be the one.
+type pastCall struct {
+	at uint64
+	by event.ProcessID
+}
+
+func (c *call) past() pastCall { return pastCall{c.at, c.caller.Process.ID} }
+
 // forget drops a call for which there is no room any more. Whoever seems to have been
 // the first to call may not have been.
 func (c *call) forget(event.Owner) {
@@ -106,9 +114,9 @@ type stretch struct {
 	// before is the last call shortly before the name lost its owner, nil if there
 	// was none. It may have been waiting to be read then.
 	before *call
-	// expired is the latest call that is not in the list any more, because a bus would have
-	// asked because of it by then.
-	expired *call
+	// expired are the latest calls that are not in the list any more, because a bus would
+	// have asked because of them by then: the latest of all, and that of another process.
+	expired [2]pastCall
 	// competitor is the latest call by another process than the last one's, also if
 	// it is not in the list any more.
 	competitor *call
@@ -363,8 +371,12 @@ func (a *activation) isFull(s *stretch, own func(*call) bool) bool {
 // however slow it is.
 func (a *activation) expire(c *calls, at uint64) {
 	for len(c.now.list) > 0 && c.now.list[0].at+maxSlowNS < at {
-		c.now.expired = c.now.list[0]
-		a.remove(c.now.expired)
+		oldest := c.now.list[0]
+		if last := c.now.expired[0]; last.by != oldest.caller.Process.ID {
+			c.now.expired[1] = last
+		}
+		c.now.expired[0] = oldest.past()
+		a.remove(oldest)
 	}
 }
 
@@ -425,14 +437,7 @@ func (t *Tracker) ResolveCaller(r *Request, name string) {
 		s = *c.at(r.At)
 	}
 	list := slices.Clone(s.list)
-	r.older = s.expired
-	list = slices.DeleteFunc(list, func(c *call) bool {
-		old := c.at+maxFlightNS < r.At
-		if old {
-			r.older = c
-		}
-		return c.at > r.At || old
-	})
+	list = slices.DeleteFunc(list, func(c *call) bool { return c.at > r.At || c.isOldFor(r) })
 	late := s.late(r)
 	onBrink := len(list) == 0 && s.before != nil && s.before.at+maxFlightNS >= r.At
 	switch {
@@ -462,22 +467,49 @@ func (t *Tracker) ResolveCaller(r *Request, name string) {
 	if r.Known && r.Doubt.IsZero() {
 		r.competeWith(late)
 	}
+	r.older = s.older(r)
+}
+
+// isOldFor reports whether a bus would have read a call before it asked for an activation.
+func (c *call) isOldFor(r *Request) bool { return c.at+maxFlightNS < r.At }
+
+// older is the latest call that is too old to be the one, by another process than the
+// caller's, zero if there is none.
+func (s *stretch) older(r *Request) (latest pastCall) {
+	take := func(c pastCall) {
+		if c.by != r.process() && c.at >= latest.at {
+			latest = c
+		}
+	}
+	for _, c := range s.expired {
+		take(c)
+	}
+	for _, c := range s.list {
+		if c.isOldFor(r) {
+			take(c.past())
+		}
+	}
+	return latest
 }
 
 // rivals are those of a list behind the first, and the call that may have been read only
 // after the name was lost.
 func (s *stretch) rivals(r *Request, list []*call) []*call {
-	if c := s.before; c != nil && c.sent.conn != 0 && !c.answered && c.mayBeUnread(r, s.lost) && !list[0].connectedAfter(c) {
+	if c := s.before; c != nil && c.sent.conn != 0 && !c.answered && c.mayBeUnread(r, s.lost) && !(r.askedAtOnce() && list[0].connectedAfter(c)) {
 		list = append(list, c)
 	}
 	return list[1:]
 }
 
+// askedAtOnce reports whether the bus asked when it read the call. dbus-broker has its launcher
+// ask: it may have read one call, and then let in who made another one, before that did.
+func (r *Request) askedAtOnce() bool { return r.Method == activationRequest }
+
 // connectedAfter reports whether a call's process began after another call was sent. A bus
-// turns to each connection several times before it has let a new one in, and the libraries
-// of clients send no call before that (libdbus and sd-bus wait for the answer to AUTH, and
-// to Hello before a call that blocks). So the other call was read before this one was sent.
-// A person's own program may send all at once.
+// turns to each connection several times before it has let a new one in. The libraries of
+// clients send no call before that: libdbus waits for the answer to Hello (dbus/dbus-bus.c,
+// dbus_bus_register), sd-bus for that to AUTH (sd_bus_send). So the other call was read
+// before this one was sent. A person's own program may send all at once.
 func (c *call) connectedAfter(other *call) bool {
 	p := &c.caller.Process
 	return p.ID.StartNS > other.at && !p.Unresolved && p.UID < minUserUID && p.Owner.UID < minUserUID

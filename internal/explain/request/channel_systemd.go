@@ -23,30 +23,23 @@ import (
 type systemd struct {
 	tracker    *Tracker
 	activation *activation
-	// jobs are the latest of each unit of each manager, in the order in which they were
-	// first heard of.
-	jobs *bounded.Map[Owner, *bounded.Map[string, []*Job]]
+	// system are the latest jobs of each unit of the system's manager, jobs those of each
+	// user's, in the order in which they were first heard of.
+	system *bounded.Map[string, []*Job]
+	jobs   *bounded.Map[Owner, *bounded.Map[string, []*Job]]
 	// tries has when the requests were made to restart what runs that were answered with
 	// a job.
-	tries *bounded.Map[jobNumber, uint64]
+	tries *bounded.Store[jobNumber, uint64]
 	// given are the jobs with which any other call was answered.
-	given *bounded.Map[jobNumber, bool]
+	given *bounded.Store[jobNumber, bool]
 	// called are the latest calls to managers.
-	called *bounded.Map[messageID, bool]
+	called *bounded.Store[messageID, bool]
 	// strangers are by job those whom one was given for a call that is not known: it was
 	// lost, or could not be read.
-	strangers *bounded.Map[jobNumber, uint32]
-	// tried are the latest requests to restart what runs that have no answer.
-	tried []attempt
-}
-
-// attempt is a request to restart a manager's unit if it runs. The unit may be named by an
-// alias.
-type attempt struct {
-	owner Owner
-	unit  string
-	sent  messageID
-	at    uint64
+	strangers *bounded.Store[jobNumber, uint32]
+	// tried are the latest requests to restart what runs that have no answer, and others
+	// those for jobs that start nothing.
+	tried, others *attempts
 }
 
 // jobNumber is a job of a manager's.
@@ -62,8 +55,8 @@ const (
 	maxUnits      = 768
 	maxUnitsUsers = 32
 	maxJobs       = 8
-	maxTries      = 256
-	maxTried      = 64
+	// maxTries bounds in bytes what came of calls, of each kind.
+	maxTries = 24 << 10
 )
 
 func newSystemd(t *Tracker, a *activation) *systemd {
@@ -116,6 +109,9 @@ func (s *systemd) passedOn(m *message) {
 		return
 	}
 	method, units, _, ok := dbuswire.StartJob(&m.dbus, m.dbus.Destination)
+	if (ok && len(units) == 0 || !ok && mayStart(m)) && m.sent.Size <= maxSign {
+		s.tracker.missed(m.owner.Manager, m.at, ownerless) // for which unit is not known
+	}
 	if !ok {
 		return
 	}
@@ -145,18 +141,15 @@ func (s *systemd) passedOn(m *message) {
 // startJob takes in a call to start units. dbus-broker carries out activations
 // through its launcher, which asks systemd over a connection of its own.
 func (s *systemd) startJob(m *message) bool {
-	if m.dbus.Type == dbuswire.MethodCall && m.dbus.Destination == dbuswire.SystemdName {
-		s.called.Put(idOf(m.sent, m.sent.Sender.PID, m.dbus.Serial), true)
-	}
 	method, units, _, ok := dbuswire.StartJob(&m.dbus, m.dbus.Destination)
-	if !ok {
-		if m.dbus.Type == dbuswire.MethodCall && m.dbus.Member == enqueueUnitJob && len(m.dbus.Args) < 2 {
-			s.tracker.unreadable(m.truncated()) // it may be one to start the unit
-		}
-		return false
-	}
-	if len(units) == 0 {
+	switch {
+	case ok && len(units) == 0, !ok && mayStart(m):
 		s.tracker.unreadable(m.truncated())
+	case m.dbus.Type == dbuswire.MethodCall && m.dbus.Destination == dbuswire.SystemdName:
+		s.called.Put(idOf(m.sent, m.sent.Sender.PID, m.dbus.Serial), true, sharer(s.tracker.ownerOf(m.sent.Sender)), 0)
+	}
+	if !ok {
+		return s.otherJob(m)
 	}
 	for _, unit := range units {
 		r := &Request{
@@ -175,8 +168,31 @@ func (s *systemd) startJob(m *message) bool {
 		}
 		s.tracker.remember(r)
 		if r.OnlyRestarts() {
-			s.tried = append(s.tried[max(0, len(s.tried)+1-maxTried):], attempt{r.Owner, r.Unit, r.sent, r.At})
+			s.tried.add(r)
 		}
+	}
+	return true
+}
+
+// mayStart reports whether a message that is cut off before it says which type of job it is
+// for may ask for a start.
+func mayStart(m *message) bool {
+	return m.dbus.Type == dbuswire.MethodCall && m.dbus.Member == enqueueUnitJob && len(m.dbus.Args) < 2
+}
+
+// otherJob takes in a call for jobs that start nothing: such a job may seem to be that of a
+// request without an answer.
+func (s *systemd) otherJob(m *message) bool {
+	units, ok := dbuswire.OtherJob(&m.dbus, m.dbus.Destination)
+	if !ok {
+		return false
+	}
+	if len(units) == 0 {
+		units = []string{""}
+	}
+	r := Request{At: m.at, Owner: m.owner, Caller: s.tracker.callerOf(m), sent: idOf(m.sent, m.sent.Sender.PID, m.dbus.Serial)}
+	for _, r.Unit = range units {
+		s.others.add(&r)
 	}
 	return true
 }
@@ -188,14 +204,15 @@ func (s *systemd) answered(m *message) {
 	id := idOf(m.sent, m.sent.PeerPID, m.dbus.ReplySerial)
 	list := requests.byMessage[id]
 	tries := slices.ContainsFunc(list, (*Request).OnlyRestarts)
-	s.tried = slices.DeleteFunc(s.tried, func(a attempt) bool { return tries && a.sent == id })
+	s.tried.answered(m.owner, id)
+	s.others.answered(m.owner, id)
 	called, _ := s.called.Get(id)
 	switch job := dbuswire.RepliedJob(&m.dbus); {
 	case job == 0 || tries:
 	case called:
-		s.given.Put(jobNumber{m.owner, job}, true)
+		s.given.Put(jobNumber{m.owner, job}, true, m.owner.share(), 0)
 	case len(list) == 0:
-		s.strangers.Put(jobNumber{m.owner, job}, m.sent.PeerPID)
+		s.strangers.Put(jobNumber{m.owner, job}, m.sent.PeerPID, m.owner.share(), 0)
 	}
 	for i := len(list) - 1; i >= 0; i-- {
 		switch r := list[i]; {
@@ -205,7 +222,7 @@ func (s *systemd) answered(m *message) {
 		default:
 			r.accepted, r.answered, r.jobID = true, m.at, dbuswire.RepliedJob(&m.dbus)
 			if r.OnlyRestarts() {
-				s.tries.Put(jobNumber{r.Owner, r.jobID}, r.At)
+				s.tries.Put(jobNumber{r.Owner, r.jobID}, r.At, r.Owner.share(), 0)
 			}
 		}
 	}
@@ -216,9 +233,9 @@ func (s *systemd) job(m *message) {
 	d := &m.dbus
 	p := s.tracker.tree.Process(m.sent.Sender)
 	switch {
-	case d.Interface != "org.freedesktop.systemd1.Manager" || !IsManager(&p, m.owner):
+	case d.Interface != "org.freedesktop.systemd1.Manager" || !IsManager(&p, m.owner) && !m.sent.Sender.IsZero():
 		return
-	case len(d.Args) < 3:
+	case len(d.Args) < 3, m.sent.Sender.IsZero(): // a thread of the kernel may have sent it for the manager
 		s.tracker.missed(m.owner.Manager, m.at, ownerless)
 		return
 	}
@@ -236,13 +253,9 @@ func (s *systemd) job(m *message) {
 
 // find returns a job of a unit, which is remembered from here on.
 func (s *systemd) find(owner Owner, unit string, by event.ProcessID, id uint64) *Job {
-	units, known := s.jobs.Get(owner)
-	if !known {
-		limit := maxUnits
-		if owner.Manager == event.ManagerUser {
-			limit = maxUnitsUsers
-		}
-		units = bounded.NewMap[string, []*Job](limit)
+	units := s.units(owner)
+	if units == nil {
+		units = bounded.NewMap[string, []*Job](maxUnitsUsers)
 		s.jobs.Put(owner, units)
 	}
 	list, _ := units.Get(unit)
@@ -256,10 +269,20 @@ func (s *systemd) find(owner Owner, unit string, by event.ProcessID, id uint64) 
 	return j
 }
 
+// units are those of a manager with their jobs, nil if there are none. The system's are never
+// forgotten for those of users' managers, of which there can be any number.
+func (s *systemd) units(owner Owner) *bounded.Map[string, []*Job] {
+	if owner.Manager == event.ManagerSystem {
+		return s.system
+	}
+	units, _ := s.jobs.Get(owner)
+	return units
+}
+
 // of returns the jobs of a unit that are remembered.
 func (s *systemd) of(owner Owner, unit string) []*Job {
-	units, known := s.jobs.Get(owner)
-	if !known {
+	units := s.units(owner)
+	if units == nil {
 		return nil
 	}
 	list, _ := units.Get(unit)
@@ -302,9 +325,13 @@ func (s *systemd) mayDoNothing(owner Owner, unit string, j *Job) bool {
 	if at, tried := s.tries.Get(jobNumber{owner, j.id}); tried && j.announced >= at {
 		return true
 	}
-	return !s.wasGiven(j, owner) && slices.ContainsFunc(s.tried, func(a attempt) bool {
-		return a.owner == owner && s.mayName(a, unit) && a.at <= j.announced && j.announced-a.at <= maxFlightNS
-	})
+	return !s.wasGiven(j, owner) && s.tried.mayHaveMade(j, owner, func(a attempt) bool { return s.mayName(a, unit) })
+}
+
+// mayStartNothing reports whether a job may have been made for a call without an answer that
+// asks for a job to stop the unit, or the like.
+func (s *systemd) mayStartNothing(owner Owner, unit string, j *Job) bool {
+	return s.others.mayHaveMade(j, owner, func(a attempt) bool { return s.mayName(a, unit) })
 }
 
 // mayName reports whether an attempt may be one for a unit. What has jobs of its own is no
@@ -380,7 +407,7 @@ func (s *systemd) had(q *Request, j *Job, names []string) Dealt {
 		return Certain
 	case j.announced < q.ReadFrom() || j.result == "canceled" || s.wasGiven(j, q.Owner) || s.mayDoNothing(q.Owner, names[0], j):
 		return Presumed
-	case s.madeForAnother(j, q, names), s.mayHaveCome(j, q, names[0]):
+	case s.madeForAnother(j, q, names), s.mayHaveCome(j, q, names[0]), s.mayStartNothing(q.Owner, names[0], j):
 		return Presumed
 	}
 	return Certain
@@ -410,7 +437,7 @@ func (s *systemd) mayHaveCome(j *Job, q *Request, unit string) bool {
 	if !slices.ContainsFunc(s.of(q.Owner, unit), next) {
 		return false
 	}
-	units, _ := s.jobs.Get(q.Owner)
+	units := s.units(q.Owner) // which are there, for the unit has jobs
 	cameWith := func(other *Job) bool {
 		return j.mayComeWith(other) && max(j.announced, other.announced)-min(j.announced, other.announced) <= maxApartNS
 	}
@@ -443,8 +470,10 @@ func (j *Job) gaveWayTo(q *Request, stopped uint64) bool {
 }
 
 func (s *systemd) forget() {
-	s.jobs = bounded.NewMap[Owner, *bounded.Map[string, []*Job]](maxManagers)
-	s.tried, s.called = nil, bounded.NewMap[messageID, bool](maxTries)
-	s.tries, s.given = bounded.NewMap[jobNumber, uint64](maxTries), bounded.NewMap[jobNumber, bool](maxTries)
-	s.strangers = bounded.NewMap[jobNumber, uint32](maxTries)
+	s.system = bounded.NewMap[string, []*Job](maxUnits)
+	s.jobs = bounded.NewMap[Owner, *bounded.Map[string, []*Job]](maxManagers - 1)
+	s.tried, s.others = newAttempts(), newAttempts()
+	s.called = bounded.NewStore[messageID, bool](maxTries)
+	s.tries, s.given = bounded.NewStore[jobNumber, uint64](maxTries), bounded.NewStore[jobNumber, bool](maxTries)
+	s.strangers = bounded.NewStore[jobNumber, uint32](maxTries)
 }

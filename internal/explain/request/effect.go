@@ -3,6 +3,7 @@ package request
 import (
 	"slices"
 
+	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 )
@@ -67,6 +68,11 @@ func (e *Effect) Since() uint64 {
 	}
 	return e.Job.announced
 }
+
+// CameLate reports whether the job came longer after the request than a manager takes to read
+// it: that was busy, or the request waited for leave. Something else may have made the job
+// meanwhile, and the request have found it in the end.
+func (e *Effect) CameLate() bool { return e.Job != nil && e.Job.announced > e.At+maxFlightNS }
 
 // Beginning is when a run of a unit began, and what is known of the one before.
 type Beginning struct {
@@ -268,6 +274,9 @@ func (t *Tracker) Doubt(e *Effect, all []Effect) {
 		if other.mayHaveMade(e) && other.couldPrecede(e, read, t.suspended(other.At, read)) || other.mayHaveHadAnew(e) || other.mayHaveReplaced(e) {
 			e.Doubt = e.about(finding.ReasonOtherAsked)
 			e.Doubt.PID = other.process().PID
+			if other.isAnybodys() {
+				e.Doubt = other.Why
+			}
 			return
 		}
 	}
@@ -303,8 +312,11 @@ func (e *Effect) mayHaveMade(other *Effect) bool {
 	if e.Job != nil && other.Job != nil && e.Job != other.Job {
 		return e.Sign.Shows() // which of the two began the run is not known
 	}
-	return e.Job == other.Job && (e.Sign.Shows() || e.Job != nil && (e.awaitsAnswer() || e.Dismissed && e.isTrusted()))
+	return e.Job == other.Job && (e.Sign.Shows() || e.Job != nil && (e.awaitsAnswer() || e.isAnybodys() || e.Dismissed && e.isTrusted()))
 }
+
+// isAnybodys reports whether it is not known who sent the request. He may have to be obeyed.
+func (e *Effect) isAnybodys() bool { return !e.Activation && e.Caller == nil }
 
 // mayHaveHadAnew reports whether the request may have had the job of another one begin
 // anew.
@@ -430,17 +442,15 @@ func (t *Tracker) MayHaveBegunAnew(q *Request, unit string, begun uint64) bool {
 }
 
 // CallerBefore is who called the name that a bus asked for before the caller, longer ago
-// than a bus takes to ask unless the machine was suspended meanwhile. It is 0 where nobody
-// did.
-func (t *Tracker) CallerBefore(r *Request) (pid uint32) {
+// than a bus takes to ask unless the machine was suspended meanwhile. It is false where
+// nobody did. The pid is 0 where it is not known who did.
+func (t *Tracker) CallerBefore(r *Request) (pid uint32, called bool) {
 	o := r.older
-	if o == nil || !r.Known || o.caller.Process.ID == r.process() {
-		return 0
+	if o.at == 0 || !r.Known {
+		return 0, false
 	}
-	if d := t.suspended(o.at, r.At); d != 0 && o.at+maxFlightNS+d >= r.At {
-		return o.caller.Process.ID.PID
-	}
-	return 0
+	d := t.suspended(o.at, r.At)
+	return o.by.PID, d != 0 && o.at+maxFlightNS+d >= r.At
 }
 
 // HasJob reports whether the request has a job of its own that was new after the
@@ -472,6 +482,9 @@ func (t *Tracker) MayHaveMissed(owner Owner, whose Whose, from, until uint64) bo
 			return true
 		}
 	}
+	if whose != System && t.mayHideWaiting(owner, from) {
+		return true
+	}
 	for who, list := range t.unread[owner] {
 		if who.UID != 0 && whose != Anybody {
 			continue // what a user is given shows
@@ -484,6 +497,37 @@ func (t *Tracker) MayHaveMissed(owner Owner, whose Whose, from, until uint64) bo
 	}
 	return false
 }
+
+// mayHideWaiting reports whether a request of somebody who needs leave may not be in the stream,
+// and have been granted only after a time: neither its sending nor its passing on by the bus.
+func (t *Tracker) mayHideWaiting(owner Owner, from uint64) bool {
+	senders, passers := make(map[event.Owner]bool), 0
+	for who, at := range t.lost[owner.Manager] {
+		switch {
+		case at+maxWaitNS < from:
+		case who == ownerless:
+			return true
+		default:
+			senders[who] = who.UID != 0
+			passers += btoi(mayBeBus(who))
+		}
+	}
+	for who, list := range t.unread[owner] {
+		if who.UID != 0 && list[len(list)-1].at+maxWaitNS >= from {
+			senders[who] = true
+		}
+	}
+	for who, sends := range senders {
+		if sends && passers > btoi(mayBeBus(who)) { // somebody else than the sender
+			return true
+		}
+	}
+	return false
+}
+
+// mayBeBus reports whether an owner may be the bus of the system's manager, which is a service
+// that is not root's.
+func mayBeBus(who event.Owner) bool { return who.UID != 0 && who.UID < minUserUID }
 
 // GivenToStranger reports whether the job that is there when a run of a unit begins was given
 // to somebody whose call is not known.

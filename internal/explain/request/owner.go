@@ -16,6 +16,15 @@ type Owner struct {
 	UID uint32
 }
 
+// share is whose room a manager's jobs take: those of users' managers take none of the
+// system's.
+func (o Owner) share() event.Owner {
+	if o.Manager == event.ManagerSystem {
+		return event.Owner{}
+	}
+	return event.Owner{UID: o.UID, PIDNamespace: 1} // root's own is not the system's
+}
+
 // IsManager reports whether a process is that manager: pid 1, or the systemd in
 // the init.scope of a user's.
 func IsManager(p *lineage.Process, own Owner) bool {

@@ -63,8 +63,9 @@ type Request struct {
 	// call is the call that found the name without an owner, called when it was made.
 	call   messageID
 	called uint64
-	// older is the latest call that was too old to be the one, nil if there was none.
-	older *call
+	// older is the latest call by somebody else that was too old to be the one, zero if
+	// there was none.
+	older pastCall
 	// heard is when the bus was last seen sending anything before it asked for an
 	// activation, 0 if it was not.
 	heard uint64

@@ -31,14 +31,17 @@ type Tracker struct {
 	unread map[Owner]doubts
 	lost   losses
 	buses  buses
+	// engines has the requests to container engines.
+	engines *engines
+	// connections has who connected to the sockets of service managers.
+	connections *connections
 	// caller is the latest sender, and callerAt the count of facts that it is from.
 	caller   *Caller
 	callerAt uint64
 	facts    uint64
 	cut      uint64
-	// sleep is for how long the machine was suspended last, at some time from sleepFrom to
-	// sleepUntil.
-	sleep, sleepFrom, sleepUntil uint64
+	// sleeps are when the machine was suspended.
+	sleeps sleeps
 	// now is the time of the latest event, dropped counts what there was no room for
 	// while it may have mattered, by whose it was.
 	now     uint64
@@ -58,6 +61,8 @@ func New(tree *lineage.Tree) *Tracker {
 	t.transports = []transport{dbusTransport{}}
 	t.channels = []channel{t.jobs, t.names}
 	t.take = t.offer
+	t.engines = newEngines(t)
+	t.connections = newConnections(t)
 	return t
 }
 
@@ -69,7 +74,21 @@ func (t *Tracker) Observe(ev event.Event) {
 		t.facts++
 	case *event.BusMessage:
 		t.message(ev.BootNS, body)
+	case *event.EngineRequest:
+		t.engines.take(ev.BootNS, body)
+	case *event.SocketConnect:
+		t.connections.take(ev.BootNS, body)
+	case *event.Forget:
+		t.engines.ended(body.Process, ev.BootNS)
+	case *event.Coverage:
+		t.engines.covered(body)
 	case *event.Loss:
+		if body.Kind.Hides(event.HiddenEngineRequests) {
+			t.engines.missed(ev.BootNS)
+		}
+		if body.Kind.Hides(event.HiddenConnections) {
+			t.connections.missed(ev.BootNS)
+		}
 		if body.Kind.Hides(event.HiddenRequests) {
 			t.missed(event.ManagerSystem, ev.BootNS, body.Owner)
 		}
@@ -79,21 +98,19 @@ func (t *Tracker) Observe(ev event.Event) {
 	case *event.Damage:
 		// nobody knows which requests took effect meanwhile, and which were made
 		t.forget()
+		t.engines.missed(ev.BootNS)
+		t.connections.missed(ev.BootNS)
 	}
 }
 
 // Suspended takes in that the machine was suspended for a while, at some time between two.
-func (t *Tracker) Suspended(d, from, until uint64) {
-	t.sleep, t.sleepFrom, t.sleepUntil = d, from, until
-}
+func (t *Tracker) Suspended(d, from, until uint64) { t.sleeps = t.sleeps.with(sleep{d, from, until}) }
 
-// suspended is for how long the machine may have been suspended between two times.
-func (t *Tracker) suspended(from, until uint64) uint64 {
-	if t.sleepFrom > until || t.sleepUntil < from {
-		return 0
-	}
-	return t.sleep
-}
+// SuspendedBetween is for how long the machine may have been suspended between two times.
+func (t *Tracker) SuspendedBetween(from, until uint64) uint64 { return t.suspended(from, until) }
+
+// suspended is SuspendedBetween.
+func (t *Tracker) suspended(from, until uint64) uint64 { return t.sleeps.between(from, until) }
 
 // Cut counts the messages that could have mattered, but of which too little was
 // captured to tell.
@@ -194,12 +211,15 @@ func (t *Tracker) offer(m *message) {
 }
 
 // callerOf describes who sent a message.
-func (t *Tracker) callerOf(m *message) *Caller {
-	if c := t.caller; c != nil && t.callerAt == t.facts && c.Process.ID == m.sent.Sender && c.Process.TID == m.sent.TID {
+func (t *Tracker) callerOf(m *message) *Caller { return t.callerFor(m.sent.Sender, m.sent.TID) }
+
+// callerFor describes a process and its thread as they are now.
+func (t *Tracker) callerFor(id event.ProcessID, tid uint32) *Caller {
+	if c := t.caller; c != nil && t.callerAt == t.facts && c.Process.ID == id && c.Process.TID == tid {
 		return c
 	}
-	p, ancestry, why := t.tree.Lineage(m.sent.Sender)
-	p.TID = m.sent.TID
+	p, ancestry, why := t.tree.Lineage(id)
+	p.TID = tid
 	t.caller, t.callerAt = &Caller{Process: p, Ancestry: ancestry, Why: why}, t.facts
 	return t.caller
 }
@@ -234,6 +254,8 @@ func (t *Tracker) forget() {
 	}
 	t.pile = newPile(maxKept)
 	t.requests = newStore(t.pile, t.noRoom)
+	t.engines.forget()
+	t.connections = newConnections(t)
 	t.caller = nil
 }
 

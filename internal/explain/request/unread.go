@@ -84,8 +84,7 @@ func (t *Tracker) mayHide(m *message) bool {
 	return IsManager(&p, m.owner) || isLauncher(&p, m.owner)
 }
 
-// keepUnread remembers an unread message. If an owner has too many, his two oldest
-// become one.
+// keepUnread remembers an unread message of an owner to a manager and its bus.
 func (t *Tracker) keepUnread(own Owner, owner event.Owner, u unread) {
 	owner = sharer(owner)
 	d := t.unread[own]
@@ -97,6 +96,13 @@ func (t *Tracker) keepUnread(own Owner, owner event.Owner, u unread) {
 		d = make(doubts)
 		t.unread[own] = d
 	}
+	d.keep(owner, u)
+}
+
+// keep remembers an unread message of an owner. If he has too many, his two oldest
+// become one.
+func (d doubts) keep(owner event.Owner, u unread) {
+	owner = sharer(owner)
 	if _, known := d[owner]; !known && len(d) >= maxDoubted {
 		owner, u.any = event.Owner{}, true
 	}

@@ -142,7 +142,7 @@ func (s *Scan) process(pid uint32) {
 	if !s.FilesKnown || len(s.Writers) > 0 {
 		s.files(&st)
 	}
-	s.mountsOf(pid)
+	s.mountsOf(&st)
 }
 
 // threads finds the namespaces of a process's threads.

@@ -167,8 +167,13 @@ func TestMounts(t *testing.T) {
 	if diff := cmp.Diff([]inventory.Name{{Name: "blue", By: "iproute2"}}, nine.Names()); diff != "" {
 		t.Errorf("names (-want +got):\n%s", diff)
 	}
+	// elsewhere, who has the mount is of interest
+	elsewhere := find(t, inv, 11)
+	if m := elsewhere.Mounts[0]; m.Process.ID.PID != 30 || m.Process.Cgroup != "/system.slice/box.service" || !m.Process.Described {
+		t.Errorf("a mount of %+v", m.Process)
+	}
 	// what another mount namespace calls it, no command here finds
-	if names := find(t, inv, 11).Names(); names != nil {
+	if names := elsewhere.Names(); names != nil {
 		t.Errorf("names %v of a mount elsewhere", names)
 	}
 	if len(inv.Namespaces) != 3 || inv.Gaps.Incomplete() {

@@ -13,13 +13,15 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nsblame/nsblame/internal/explain/inventory"
+	"github.com/nsblame/nsblame/internal/observe/procfs"
 )
 
 // maxLine bounds a line of mountinfo: an overlay may have many layers.
 const maxLine = 1 << 20
 
 // mountsOf finds where namespaces are mounted, once for each view of mounts.
-func (s *Scan) mountsOf(pid uint32) {
+func (s *Scan) mountsOf(st *procfs.Stat) {
+	pid := st.ID.PID
 	inum, err := s.inumAt(join(pid, "ns/mnt"), "mnt")
 	if err == nil {
 		var root string
@@ -39,7 +41,7 @@ func (s *Scan) mountsOf(pid uint32) {
 		s.fail(err)
 		return
 	}
-	if err := s.readMounts(pid, inum); err != nil {
+	if err := s.readMounts(st, inum); err != nil {
 		s.fail(fmt.Errorf("mount namespace %d: %w", inum, err))
 	}
 }
@@ -59,11 +61,11 @@ var (
 	errLongViews = fmt.Errorf("the mounts of all mount namespaces take more than %d MiB, the rest was not read", maxViews>>20)
 )
 
-func (s *Scan) readMounts(pid, view uint32) error {
+func (s *Scan) readMounts(st *procfs.Stat, view uint32) error {
 	if s.mountBytes > maxViews {
 		return errLongViews
 	}
-	f, err := os.Open(s.path(pid, "mountinfo"))
+	f, err := os.Open(s.path(st.ID.PID, "mountinfo"))
 	if err != nil {
 		return err
 	}
@@ -88,6 +90,9 @@ func (s *Scan) readMounts(pid, view uint32) error {
 		}
 		if inum, point, ok := parseMount(string(line)); ok && s.wants(inum) {
 			m := inventory.Mount{Path: point, MountInum: view, Own: view == s.own}
+			if !m.Own {
+				m.Process = s.known(st)
+			}
 			s.To.Mount(inum, m)
 			s.dateMount(inum, &m)
 		}

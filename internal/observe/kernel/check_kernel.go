@@ -168,7 +168,7 @@ func (x *examiner) tryKprobe() Finding {
 	if !x.exists("sys/bus/event_source/devices/kprobe/type",
 		"sys/kernel/tracing/kprobe_events", "sys/kernel/debug/tracing/kprobe_events") {
 		f.Verdict, f.Detail = Missing, "neither perf nor tracefs offers kprobes"
-		f.Remedy = "boot a kernel that is built with CONFIG_KPROBE_EVENTS=y, or mount tracefs on /sys/kernel/tracing"
+		f.Remedy = remedyKprobeEvents
 		return f
 	}
 	return x.verify(f, x.try.kprobe)

@@ -307,6 +307,7 @@ func TestRefused(t *testing.T) {
 		{"rejected by the verifier", rejected, statusRoot, false, unix.EACCES},
 		{"not supported", ebpf.ErrNotSupported, statusRoot, true, ebpf.ErrNotSupported},
 		{"not in BTF", btf.ErrNotFound, statusRoot, true, btf.ErrNotFound},
+		{"no kprobe_events", &fs.PathError{Op: "open", Path: "/sys/kernel/tracing/kprobe_events", Err: fs.ErrNotExist}, statusRoot, true, fs.ErrNotExist},
 		{"already explained", Unsupported("a", "b", ErrLockdown), statusRoot, true, ErrLockdown},
 		{"anything else", fs.ErrClosed, statusRoot, false, fs.ErrClosed},
 	}

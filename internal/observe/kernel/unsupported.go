@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"syscall"
 
 	"github.com/cilium/ebpf"
@@ -54,7 +55,8 @@ const (
 	remedyMemlock       = "run it as root, give it CAP_SYS_RESOURCE, or raise the limit of locked memory before (ulimit -l unlimited)"
 	remedyLockdown      = "boot without lockdown=confidentiality; the mode \"integrity\" is enough for Secure Boot"
 	remedyBTF           = "boot a kernel that is built with CONFIG_DEBUG_INFO_BTF=y"
-	remedyFunction      = "this kernel does not have the function under this name: run nsblame doctor, and report its output with the kernel's version"
+	remedyFunction      = "this kernel does not have the function under this name: report what nsblame doctor --verbose says, with the kernel's version"
+	remedyKprobeEvents  = "boot a kernel that is built with CONFIG_KPROBE_EVENTS=y, or mount tracefs on /sys/kernel/tracing"
 	remedyNotSupported  = "boot a newer kernel, or one with CONFIG_BPF_SYSCALL, CONFIG_BPF_JIT, CONFIG_BPF_EVENTS and CONFIG_DEBUG_INFO_BTF"
 )
 
@@ -78,12 +80,21 @@ func (x *examiner) refused(what string, err error) error {
 		return Unsupported(what, remedyLockdown, because(ErrLockdown, err))
 	case isDenial(err):
 		return x.denied(what, err)
+	case lacksKprobeEvents(err):
+		return Unsupported(what, remedyKprobeEvents, err)
 	case errors.Is(err, btf.ErrNotFound), errors.Is(err, fs.ErrNotExist):
 		return Unsupported(what, remedyFunction, err)
 	case errors.Is(err, ebpf.ErrNotSupported):
 		return Unsupported(what, x.notSupportedRemedy(), err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
+}
+
+// lacksKprobeEvents reports whether a kprobe could not be attached because tracefs has
+// no file to define it in. That says nothing of the function.
+func lacksKprobeEvents(err error) bool {
+	var at *fs.PathError
+	return errors.As(err, &at) && errors.Is(at, fs.ErrNotExist) && path.Base(at.Path) == "kprobe_events"
 }
 
 // denied explains a denial: without the rights, or in spite of them. Of the

@@ -86,6 +86,44 @@ type bpfChildRecord struct {
 	Child  bpfProcessKey
 }
 
+type bpfCniFlags uint32
+
+const (
+	bpfCniFlagsCNI_CUT bpfCniFlags = 1
+)
+
+type bpfCniRecord struct {
+	_         structs.HostLayout
+	Kind      uint32
+	Flags     uint32
+	BootNs    uint64
+	Serial    uint64
+	Process   bpfProcessKey
+	Command   [16]int8
+	Container [128]int8
+	Netns     [128]int8
+	Args      [640]int8
+}
+
+type bpfConnectRecord struct {
+	_        structs.HostLayout
+	Kind     uint32
+	To       uint32
+	BootNs   uint64
+	Sender   bpfProcessKey
+	Listener bpfProcessKey
+	Tid      uint32
+	Pad      uint32
+	Path     [112]int8
+}
+
+type bpfConnectTo uint32
+
+const (
+	bpfConnectToCONNECT_UNIT   bpfConnectTo = 1
+	bpfConnectToCONNECT_ENGINE bpfConnectTo = 2
+)
+
 type bpfConnection struct {
 	_       structs.HostLayout
 	Left    uint64
@@ -150,14 +188,16 @@ const (
 	bpfCounterCOUNT_INFLIGHT_FULL  bpfCounter = 8
 	bpfCounterCOUNT_LOST_BUS       bpfCounter = 9
 	bpfCounterCOUNT_LOST_OTHER_BUS bpfCounter = 10
-	bpfCounterCOUNT_BUS_UNREAD     bpfCounter = 11
-	bpfCounterCOUNT_RETURN_MISSED  bpfCounter = 12
-	bpfCounterCOUNT_LOST_ENDING    bpfCounter = 13
-	bpfCounterCOUNT_LIFE_FULL      bpfCounter = 14
-	bpfCounterCOUNT_LOST_COST      bpfCounter = 15
-	bpfCounterCOUNT_LOST_JOIN      bpfCounter = 16
-	bpfCounterCOUNT_LOST_INIT      bpfCounter = 17
-	bpfCounterCOUNT_LOADS_FULL     bpfCounter = 18
+	bpfCounterCOUNT_LOST_ENGINE    bpfCounter = 11
+	bpfCounterCOUNT_LOST_CONNECT   bpfCounter = 12
+	bpfCounterCOUNT_BUS_UNREAD     bpfCounter = 13
+	bpfCounterCOUNT_RETURN_MISSED  bpfCounter = 14
+	bpfCounterCOUNT_LOST_ENDING    bpfCounter = 15
+	bpfCounterCOUNT_LIFE_FULL      bpfCounter = 16
+	bpfCounterCOUNT_LOST_COST      bpfCounter = 17
+	bpfCounterCOUNT_LOST_JOIN      bpfCounter = 18
+	bpfCounterCOUNT_LOST_INIT      bpfCounter = 19
+	bpfCounterCOUNT_LOADS_FULL     bpfCounter = 20
 	bpfCounterCOUNTERS_ROOM        bpfCounter = 32
 )
 
@@ -206,6 +246,48 @@ type bpfCreateRecord struct {
 	Comm          [16]int8
 }
 
+type bpfEngineFlags uint32
+
+const (
+	bpfEngineFlagsENGINE_GRPC bpfEngineFlags = 1
+)
+
+type bpfEnginePath struct {
+	_    structs.HostLayout
+	Text [112]int8
+}
+
+type bpfEngineRecord struct {
+	_        structs.HostLayout
+	Kind     uint32
+	Flags    uint32
+	BootNs   uint64
+	Sender   bpfProcessKey
+	Listener bpfProcessKey
+	Conn     uint64
+	Tid      uint32
+	Unread   uint32
+	Size     uint32
+	Len      uint32
+	Path     [112]int8
+	Data     [2048]uint8
+}
+
+type bpfEngineSocket struct {
+	_      structs.HostLayout
+	Holder bpfProcessKey
+	Uid    uint32
+	Grpc   uint32
+}
+
+type bpfEngineStream struct {
+	_      structs.HostLayout
+	ToldNs uint64
+	Left   uint64
+	Held   uint64
+	Start  [96]uint8
+}
+
 type bpfFollowupRecord struct {
 	_       structs.HostLayout
 	Kind    uint32
@@ -242,6 +324,20 @@ type bpfGivingUp struct {
 	_    structs.HostLayout
 	Net  uint64
 	Refs uint64
+}
+
+type bpfHearing struct {
+	_      structs.HostLayout
+	Rest   uint64
+	Left   uint64
+	Held   uint64
+	Holder bpfProcessKey
+	Grpc   uint32
+	Have   uint32
+	Parts  uint32
+	Unread uint32
+	Rec    bpfEngineRecord
+	Slack  [512]uint8
 }
 
 type bpfHeld uint32
@@ -326,6 +422,7 @@ const (
 	bpfLimitJOINS_REPORTED bpfLimit = 64
 	bpfLimitCALLS_REPORTED bpfLimit = 17
 	bpfLimitCALL_AGAIN_NS  bpfLimit = 100000000
+	bpfLimitENGINE_SOCKETS bpfLimit = 64
 )
 
 type bpfLoad struct {
@@ -391,6 +488,7 @@ type bpfPernetInitRecord struct {
 
 type bpfPieces struct {
 	_    structs.HostLayout
+	Conn uint64
 	Data [2048]uint8
 }
 
@@ -402,6 +500,16 @@ const (
 	bpfPlacePLACES_TAKEN bpfPlace = 2
 	bpfPlacePLACES       bpfPlace = 1024
 )
+
+type bpfPluginScan struct {
+	_      structs.HostLayout
+	At     uint64
+	End    uint64
+	GoesOn uint32
+	Found  uint32
+	Text   [704]int8
+	Rec    bpfCniRecord
+}
 
 type bpfProcess struct {
 	_        structs.HostLayout
@@ -428,6 +536,8 @@ type bpfProcess struct {
 	Threaded uint8
 	Enters   uint8
 	Became   uint8
+	Scanned  uint32
+	Pad      uint32
 }
 
 type bpfProcessFlags uint32
@@ -517,6 +627,9 @@ const (
 	bpfRecordKindREC_COST        bpfRecordKind = 14
 	bpfRecordKindREC_MODULE      bpfRecordKind = 15
 	bpfRecordKindREC_PERNET_INIT bpfRecordKind = 16
+	bpfRecordKindREC_CNI         bpfRecordKind = 17
+	bpfRecordKindREC_ENGINE      bpfRecordKind = 18
+	bpfRecordKindREC_CONNECT     bpfRecordKind = 19
 )
 
 type bpfReleaseFlags uint32
@@ -561,6 +674,10 @@ type bpfSending struct {
 	Owner       uint32
 	Others      uint32
 	Ordinary    uint32
+	HasPlace    uint32
+	Stream      bpfUserKey
+	Pieces      bpfUserKey
+	_           [4]byte
 	Skb         uint64
 	Fragments   uint32
 	NrFragments uint32
@@ -592,6 +709,11 @@ type bpfShare struct {
 		PaidNs    uint64
 		TooManyNs uint64
 	}
+	Engines struct {
+		_         structs.HostLayout
+		PaidNs    uint64
+		TooManyNs uint64
+	}
 	Half    uint64
 	Written [2]uint64
 }
@@ -611,6 +733,18 @@ const (
 	bpfTableTABLE_CGROUPS   bpfTable = 2
 	bpfTableTABLES          bpfTable = 4
 )
+
+type bpfUserKey struct {
+	_     structs.HostLayout
+	Owner bpfOwner
+	Place uint32
+}
+
+type bpfUserStream struct {
+	_          structs.HostLayout
+	Connection bpfConnection
+	Id         uint64
+}
 
 type bpfViaKey struct {
 	_   structs.HostLayout
@@ -635,7 +769,11 @@ const (
 	bpfMapCosts                = "costs"
 	bpfMapCounters             = "counters"
 	bpfMapEnding               = "ending"
+	bpfMapEngineServers        = "engine_servers"
+	bpfMapEngineSockets        = "engine_sockets"
+	bpfMapEngineStreams        = "engine_streams"
 	bpfMapGivingUp             = "giving_up"
+	bpfMapHearings             = "hearings"
 	bpfMapInflight             = "inflight"
 	bpfMapInside               = "inside"
 	bpfMapJoining              = "joining"
@@ -643,6 +781,7 @@ const (
 	bpfMapLoads                = "loads"
 	bpfMapLocks                = "locks"
 	bpfMapPieces               = "pieces"
+	bpfMapPluginScans          = "plugin_scans"
 	bpfMapProcesses            = "processes"
 	bpfMapPrograms             = "programs"
 	bpfMapProgramsFirst        = "programs_first"
@@ -655,6 +794,8 @@ const (
 	bpfMapUnfreed              = "unfreed"
 	bpfMapUserConnections      = "user_connections"
 	bpfMapUserPieces           = "user_pieces"
+	bpfProgConnectedFentry     = "connected_fentry"
+	bpfProgConnectedKprobe     = "connected_kprobe"
 	bpfProgConntrackFentry     = "conntrack_fentry"
 	bpfProgConntrackFexit      = "conntrack_fexit"
 	bpfProgConntrackKprobe     = "conntrack_kprobe"
@@ -735,6 +876,7 @@ const (
 	bpfVarBusTurn              = "bus_turn"
 	bpfVarCgroupUnified        = "cgroup_unified"
 	bpfVarConntrackOperations  = "conntrack_operations"
+	bpfVarEngineLengths        = "engine_lengths"
 	bpfVarInOp                 = "in_op"
 	bpfVarIpvsOperations       = "ipvs_operations"
 	bpfVarLoading              = "loading"
@@ -752,6 +894,7 @@ const (
 	bpfVarTableUsed            = "table_used"
 	bpfVarWireAnchor           = "wire_anchor"
 	bpfVarWithCost             = "with_cost"
+	bpfVarWithLife             = "with_life"
 )
 
 // loadBpf returns the embedded CollectionSpec for bpf.
@@ -796,6 +939,8 @@ type bpfSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfProgramSpecs struct {
+	ConnectedFentry     *ebpf.ProgramSpec `ebpf:"connected_fentry"`
+	ConnectedKprobe     *ebpf.ProgramSpec `ebpf:"connected_kprobe"`
 	ConntrackFentry     *ebpf.ProgramSpec `ebpf:"conntrack_fentry"`
 	ConntrackFexit      *ebpf.ProgramSpec `ebpf:"conntrack_fexit"`
 	ConntrackKprobe     *ebpf.ProgramSpec `ebpf:"conntrack_kprobe"`
@@ -886,7 +1031,11 @@ type bpfMapSpecs struct {
 	Costs           *ebpf.MapSpec `ebpf:"costs"`
 	Counters        *ebpf.MapSpec `ebpf:"counters"`
 	Ending          *ebpf.MapSpec `ebpf:"ending"`
+	EngineServers   *ebpf.MapSpec `ebpf:"engine_servers"`
+	EngineSockets   *ebpf.MapSpec `ebpf:"engine_sockets"`
+	EngineStreams   *ebpf.MapSpec `ebpf:"engine_streams"`
 	GivingUp        *ebpf.MapSpec `ebpf:"giving_up"`
+	Hearings        *ebpf.MapSpec `ebpf:"hearings"`
 	Inflight        *ebpf.MapSpec `ebpf:"inflight"`
 	Inside          *ebpf.MapSpec `ebpf:"inside"`
 	Joining         *ebpf.MapSpec `ebpf:"joining"`
@@ -894,6 +1043,7 @@ type bpfMapSpecs struct {
 	Loads           *ebpf.MapSpec `ebpf:"loads"`
 	Locks           *ebpf.MapSpec `ebpf:"locks"`
 	Pieces          *ebpf.MapSpec `ebpf:"pieces"`
+	PluginScans     *ebpf.MapSpec `ebpf:"plugin_scans"`
 	Processes       *ebpf.MapSpec `ebpf:"processes"`
 	Programs        *ebpf.MapSpec `ebpf:"programs"`
 	ProgramsFirst   *ebpf.MapSpec `ebpf:"programs_first"`
@@ -916,6 +1066,7 @@ type bpfVariableSpecs struct {
 	BusTurn             *ebpf.VariableSpec `ebpf:"bus_turn"`
 	CgroupUnified       *ebpf.VariableSpec `ebpf:"cgroup_unified"`
 	ConntrackOperations *ebpf.VariableSpec `ebpf:"conntrack_operations"`
+	EngineLengths       *ebpf.VariableSpec `ebpf:"engine_lengths"`
 	InOp                *ebpf.VariableSpec `ebpf:"in_op"`
 	IpvsOperations      *ebpf.VariableSpec `ebpf:"ipvs_operations"`
 	Loading             *ebpf.VariableSpec `ebpf:"loading"`
@@ -933,6 +1084,7 @@ type bpfVariableSpecs struct {
 	TableUsed           *ebpf.VariableSpec `ebpf:"table_used"`
 	WireAnchor          *ebpf.VariableSpec `ebpf:"wire_anchor"`
 	WithCost            *ebpf.VariableSpec `ebpf:"with_cost"`
+	WithLife            *ebpf.VariableSpec `ebpf:"with_life"`
 }
 
 // bpfObjects contains all objects after they have been loaded into the kernel.
@@ -963,7 +1115,11 @@ type bpfMaps struct {
 	Costs           *ebpf.Map `ebpf:"costs"`
 	Counters        *ebpf.Map `ebpf:"counters"`
 	Ending          *ebpf.Map `ebpf:"ending"`
+	EngineServers   *ebpf.Map `ebpf:"engine_servers"`
+	EngineSockets   *ebpf.Map `ebpf:"engine_sockets"`
+	EngineStreams   *ebpf.Map `ebpf:"engine_streams"`
 	GivingUp        *ebpf.Map `ebpf:"giving_up"`
+	Hearings        *ebpf.Map `ebpf:"hearings"`
 	Inflight        *ebpf.Map `ebpf:"inflight"`
 	Inside          *ebpf.Map `ebpf:"inside"`
 	Joining         *ebpf.Map `ebpf:"joining"`
@@ -971,6 +1127,7 @@ type bpfMaps struct {
 	Loads           *ebpf.Map `ebpf:"loads"`
 	Locks           *ebpf.Map `ebpf:"locks"`
 	Pieces          *ebpf.Map `ebpf:"pieces"`
+	PluginScans     *ebpf.Map `ebpf:"plugin_scans"`
 	Processes       *ebpf.Map `ebpf:"processes"`
 	Programs        *ebpf.Map `ebpf:"programs"`
 	ProgramsFirst   *ebpf.Map `ebpf:"programs_first"`
@@ -995,7 +1152,11 @@ func (m *bpfMaps) Close() error {
 		m.Costs,
 		m.Counters,
 		m.Ending,
+		m.EngineServers,
+		m.EngineSockets,
+		m.EngineStreams,
 		m.GivingUp,
+		m.Hearings,
 		m.Inflight,
 		m.Inside,
 		m.Joining,
@@ -1003,6 +1164,7 @@ func (m *bpfMaps) Close() error {
 		m.Loads,
 		m.Locks,
 		m.Pieces,
+		m.PluginScans,
 		m.Processes,
 		m.Programs,
 		m.ProgramsFirst,
@@ -1026,6 +1188,7 @@ type bpfVariables struct {
 	BusTurn             *ebpf.Variable `ebpf:"bus_turn"`
 	CgroupUnified       *ebpf.Variable `ebpf:"cgroup_unified"`
 	ConntrackOperations *ebpf.Variable `ebpf:"conntrack_operations"`
+	EngineLengths       *ebpf.Variable `ebpf:"engine_lengths"`
 	InOp                *ebpf.Variable `ebpf:"in_op"`
 	IpvsOperations      *ebpf.Variable `ebpf:"ipvs_operations"`
 	Loading             *ebpf.Variable `ebpf:"loading"`
@@ -1043,12 +1206,15 @@ type bpfVariables struct {
 	TableUsed           *ebpf.Variable `ebpf:"table_used"`
 	WireAnchor          *ebpf.Variable `ebpf:"wire_anchor"`
 	WithCost            *ebpf.Variable `ebpf:"with_cost"`
+	WithLife            *ebpf.Variable `ebpf:"with_life"`
 }
 
 // bpfPrograms contains all programs after they have been loaded into the kernel.
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfPrograms struct {
+	ConnectedFentry     *ebpf.Program `ebpf:"connected_fentry"`
+	ConnectedKprobe     *ebpf.Program `ebpf:"connected_kprobe"`
 	ConntrackFentry     *ebpf.Program `ebpf:"conntrack_fentry"`
 	ConntrackFexit      *ebpf.Program `ebpf:"conntrack_fexit"`
 	ConntrackKprobe     *ebpf.Program `ebpf:"conntrack_kprobe"`
@@ -1129,6 +1295,8 @@ type bpfPrograms struct {
 
 func (p *bpfPrograms) Close() error {
 	return _BpfClose(
+		p.ConnectedFentry,
+		p.ConnectedKprobe,
 		p.ConntrackFentry,
 		p.ConntrackFexit,
 		p.ConntrackKprobe,

@@ -38,7 +38,10 @@ import (
 type heard struct {
 	reader *ringbuf.Reader
 	shares *ebpf.Variable
-	t      *testing.T
+	// maps and lengths are for those who listen to engines.
+	maps    map[string]*ebpf.Map
+	lengths *ebpf.Variable
+	t       *testing.T
 }
 
 func hear(t *testing.T) *heard {
@@ -78,7 +81,10 @@ func hear(t *testing.T) *heard {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = reader.Close() })
-	return &heard{reader: reader, shares: coll.Variables[bpfVarShares], t: t}
+	return &heard{
+		reader: reader, shares: coll.Variables[bpfVarShares], t: t,
+		maps: coll.Maps, lengths: coll.Variables[bpfVarEngineLengths],
+	}
 }
 
 // The kernel's verifier takes the programs on the buses, by each method.
@@ -478,13 +484,15 @@ func (b testBus) connectAs(uid int) (client, server *net.UnixConn) {
 	return client, server
 }
 
-// However many connections a user opens, of those of the machine's accounts it is known
-// where in a message they are.
-func TestUsersDoNotDisplaceConnectionsOfTheMachines(t *testing.T) {
+// However many connections a user opens, of those of others it is known where in a message
+// they are.
+func TestUsersDoNotDisplaceConnectionsOfOthers(t *testing.T) {
 	h, bus := hear(t), listenAsBus(t)
 	client, server := bus.connect()
+	others, theirServer := bus.connectAs(1001)
 	start := startUnit(t, 1, "a.service")
 	bus.send(client, server, start[:40])
+	bus.send(others, theirServer, start[:40])
 	for range 3 * 2048 { // of connections that are remembered
 		client, server := bus.connectAs(1000)
 		bus.send(client, server, start[:10])
@@ -493,7 +501,31 @@ func TestUsersDoNotDisplaceConnectionsOfTheMachines(t *testing.T) {
 		}
 	}
 	bus.send(client, server, start[40:])
-	if diff := cmp.Diff([]string{"StartUnit 1"}, told(h.messages())); diff != "" {
+	bus.send(others, theirServer, start[40:])
+	if diff := cmp.Diff([]string{"StartUnit 1", "StartUnit 1"}, told(h.messages())); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A user may wait for several answers at once.
+func TestSeveralConnectionsOfAUserAwaitAnswers(t *testing.T) {
+	h, bus := hear(t), listenAsBus(t)
+	const several = 16
+	type connection struct{ client, server *net.UnixConn }
+	var list []connection
+	var want []string
+	for i := range uint32(several) {
+		client, server := bus.connectAs(1000)
+		list = append(list, connection{client, server})
+		bus.send(client, server, startUnit(t, i+1, "a.service"))
+		want = append(want, fmt.Sprintf("StartUnit %d", i+1))
+	}
+	for i, c := range list {
+		serial := uint32(i + 1)
+		bus.send(c.server, c.client, answer(t, dbus.TypeMethodReply, serial), answer(t, dbus.TypeMethodReply, serial))
+		want = append(want, fmt.Sprintf("method_return to %d", serial))
+	}
+	if diff := cmp.Diff(want, told(h.messages())); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -24,6 +24,8 @@ var lossKinds = []struct {
 	{bpfCounterCOUNT_RETURN_MISSED, event.LossReturn},
 	{bpfCounterCOUNT_LOST_BUS, event.LossBus},
 	{bpfCounterCOUNT_LOST_OTHER_BUS, event.LossOtherBus},
+	{bpfCounterCOUNT_LOST_ENGINE, event.LossEngine},
+	{bpfCounterCOUNT_LOST_CONNECT, event.LossConnect},
 	{bpfCounterCOUNT_BUS_UNREAD, event.LossBusUnread},
 	{bpfCounterCOUNT_LOST_ENDING, event.LossEnding},
 	{bpfCounterCOUNT_LIFE_FULL, event.LossLife},

@@ -30,7 +30,7 @@ type recordKind struct {
 
 // recordKinds has a row for each kind of record.
 var recordKinds = [...]recordKind{
-	bpfRecordKindREC_PROCESS: plain(processEvent),
+	bpfRecordKindREC_PROCESS: completed(processEvent, (*Source).completeProcess),
 	bpfRecordKindREC_PROGRAM: completed(programEvent, (*Source).completeProgram),
 	bpfRecordKindREC_CGROUP:  plain(cgroupEvent),
 	bpfRecordKindREC_FORGET:  plain(forgetEvent),
@@ -42,11 +42,14 @@ var recordKinds = [...]recordKind{
 	bpfRecordKindREC_BUS:   completed(busEvent, (*Source).completeBusMessage),
 	bpfRecordKindREC_RELEASE: later(completed(releaseEvent, (*Source).completeRelease),
 		func(r *bpfReleaseRecord) uint64 { return r.SentNs }),
-	bpfRecordKindREC_FREE:   plain(freeEvent),
-	bpfRecordKindREC_JOIN:   plain(joinEvent),
-	bpfRecordKindREC_LEAVE:  plain(leaveEvent),
-	bpfRecordKindREC_COST:   {take: (*Source).takeCost},
-	bpfRecordKindREC_MODULE: {take: (*Source).takeModule},
+	bpfRecordKindREC_FREE:    plain(freeEvent),
+	bpfRecordKindREC_JOIN:    plain(joinEvent),
+	bpfRecordKindREC_LEAVE:   plain(leaveEvent),
+	bpfRecordKindREC_CNI:     plain(cniEvent),
+	bpfRecordKindREC_ENGINE:  {take: (*Source).takeEngine},
+	bpfRecordKindREC_CONNECT: {take: (*Source).takeConnect},
+	bpfRecordKindREC_COST:    {take: (*Source).takeCost},
+	bpfRecordKindREC_MODULE:  {take: (*Source).takeModule},
 	bpfRecordKindREC_PERNET_INIT: later(completed(pernetInitEvent, (*Source).completePernetInit),
 		func(r *bpfPernetInitRecord) uint64 { return r.SentNs }),
 }

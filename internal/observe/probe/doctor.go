@@ -25,7 +25,7 @@ func Try(attachBy Attach) []kernel.Finding {
 	all := coll.groups()
 	list := make([]kernel.Finding, 0, len(all)+1)
 	for _, g := range all {
-		list = append(list, coll.try(g))
+		list = append(list, coll.try(g)...)
 	}
 	if _, err := coll.processesBefore(); err != nil {
 		return append(list, missing("iterator over processes", true, err))
@@ -45,29 +45,40 @@ func (s settings) room() kernel.Finding {
 	return f
 }
 
-func (coll *collection) try(g group) kernel.Finding {
+// try attaches a group and detaches it. It returns a finding for each thing that it sees.
+func (coll *collection) try(g group) []kernel.Finding {
 	chosen, how, err := coll.attachChoice(g)
-	if err == nil {
-		return kernel.Finding{
-			Name: string(chosen.probe), How: string(how), Verdict: kernel.OK, Required: g.required, Detail: "loads and attaches",
-		}
+	if err != nil {
+		chosen, how = g, coll.methods(g)[0]
 	}
+	var list []kernel.Finding
+	for _, s := range chosen.sights() {
+		f := kernel.Finding{
+			Name: string(s.probe), How: string(how), Verdict: kernel.OK, Required: g.required, Detail: "loads and attaches",
+		}
+		if err != nil {
+			f = failed(s, g.required, err)
+			f.How = string(how)
+		}
+		list = append(list, f)
+	}
+	return list
+}
+
+// failed is the finding about something that is not seen.
+func failed(s sight, required bool, err error) kernel.Finding {
 	var absent *moduleError
 	if errors.As(err, &absent) {
-		return kernel.Finding{
-			Name: string(g.probe), How: string(coll.methods(g)[0]), Verdict: kernel.OK, Detail: absent.Error() + ": " + absent.then(),
-		}
+		return kernel.Finding{Name: string(s.probe), Verdict: kernel.OK, Detail: absent.Error() + ": " + absent.then()}
 	}
 	if errors.Is(err, errNoModules) {
-		return kernel.Finding{Name: string(g.probe), How: string(coll.methods(g)[0]), Verdict: kernel.OK, Detail: err.Error()}
+		return kernel.Finding{Name: string(s.probe), Verdict: kernel.OK, Detail: err.Error()}
 	}
-	f := missing(string(g.probe), g.required, err)
-	f.How = string(coll.methods(g)[0])
-	if g.required {
-		return f
+	f := missing(string(s.probe), required, err)
+	if !required {
+		f.Verdict = kernel.Degraded
+		f.Detail += "; " + s.without
 	}
-	f.Verdict = kernel.Degraded
-	f.Detail += "; " + g.without
 	return f
 }
 

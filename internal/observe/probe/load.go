@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"maps"
 	"runtime"
 	"slices"
 	"strings"
@@ -37,6 +38,9 @@ type loader struct {
 	described *btf.Builder
 	// prepared are the functions of all programs, by name.
 	functions map[string]*prepared
+	// unneeded reports whether a program can do without a function. It calls none then,
+	// and goes on as if that had returned 0.
+	unneeded func(program, function string) bool
 }
 
 // prepared is a function as the kernel takes it, but for the calls in it.
@@ -213,7 +217,11 @@ func (l *loader) encode(fn *prepared) error {
 func (l *loader) link(spec *ebpf.ProgramSpec) (*image, error) {
 	im := &image{spec: spec, code: make([]byte, 0, spec.Instructions.Size())}
 	starts := make(map[string]int)
+	reached := l.reached(spec)
 	for name := range functionsIn(spec.Instructions) {
+		if !reached[name] {
+			continue
+		}
 		fn, start := l.functions[name], len(im.code)/asm.InstructionSize
 		starts[name] = start
 		im.functions = binary.NativeEndian.AppendUint32(im.functions, uint32(start))
@@ -223,15 +231,41 @@ func (l *loader) link(spec *ebpf.ProgramSpec) (*image, error) {
 	for name, start := range starts {
 		for _, c := range l.functions[name].calls {
 			at := start + c.at
+			instruction := im.code[at*asm.InstructionSize:][:asm.InstructionSize]
+			if !reached[c.callee] {
+				copy(instruction, returnsZero)
+				continue
+			}
 			callee, ok := starts[c.callee]
 			if !ok {
 				return nil, fmt.Errorf("there is no function %s", c.callee)
 			}
 			const constant = 4 // where it is in an instruction
-			binary.NativeEndian.PutUint32(im.code[at*asm.InstructionSize+constant:], uint32(callee-at-1))
+			binary.NativeEndian.PutUint32(instruction[constant:], uint32(callee-at-1))
 		}
 	}
 	return im, im.find(l.types)
+}
+
+// returnsZero stands in the place of a call: r0 = 0.
+var returnsZero = []byte{byte(asm.Mov.Op(asm.ImmSource)), 0, 0, 0, 0, 0, 0, 0}
+
+// reached are the functions of a program that it needs.
+func (l *loader) reached(spec *ebpf.ProgramSpec) map[string]bool {
+	reached := map[string]bool{spec.Instructions[0].Symbol(): true}
+	for next := slices.Collect(maps.Keys(reached)); len(next) > 0; next = next[1:] {
+		fn := l.functions[next[0]]
+		if fn == nil {
+			continue // link says so
+		}
+		for _, c := range fn.calls {
+			if !reached[c.callee] && !l.unneeded(spec.Name, c.callee) {
+				reached[c.callee] = true
+				next = append(next, c.callee)
+			}
+		}
+	}
+	return reached
 }
 
 // find looks up what the program attaches to. A kprobe finds that by itself.
@@ -328,7 +362,7 @@ func (coll *collection) loadPicked(names []string) error {
 	if err != nil {
 		return err
 	}
-	l := &loader{maps: coll.maps, types: coll.types, described: described}
+	l := &loader{maps: coll.maps, types: coll.types, described: described, unneeded: coll.unneeded}
 	programs, err := l.load(specs)
 	if err != nil {
 		return err
@@ -337,6 +371,16 @@ func (coll *collection) loadPicked(names []string) error {
 		coll.programs[name] = programs[i]
 	}
 	return nil
+}
+
+// takeExec is the function that takes in an exec.
+const takeExec = "take_exec"
+
+// unneeded reports whether a program can do without a function. Any program that meets a
+// process makes up for a run of the probe on exec that was left out. A kernel that is not
+// preempted leaves out none.
+func (coll *collection) unneeded(program, function string) bool {
+	return function == takeExec && program != bpfProgProcessExec && !coll.set.preempts
 }
 
 // errNoTypes says that a program is loaded late.

@@ -5,10 +5,12 @@ import (
 	"bytes"
 	"errors"
 	"os/exec"
+	"slices"
 	"testing"
 
 	"github.com/cilium/ebpf"
 
+	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/observe/kernel"
 )
 
@@ -16,11 +18,15 @@ import (
 // is made up for when the process is met again: it is not told by the command line
 // of the program that it was forked from.
 func TestMissedExecIsMadeUpFor(t *testing.T) {
-	coll, err := newCollection(choose(Options{Life: true}, kernel.HierarchyUnified))
+	set := choose(Options{Life: true}, kernel.HierarchyUnified)
+	set.preempts = true
+	coll, err := newCollection(set)
 	skipIfRefused(t, err)
 	defer func() { _ = coll.Close() }()
-	const untilFork = 3 // groups; the next one is exec
-	skipIfRefused(t, coll.attachGroups(groups[:untilFork]))
+	const untilFork = 4 // groups
+	skipIfRefused(t, coll.attachGroups(slices.DeleteFunc(slices.Clone(groups[:untilFork]), func(g group) bool {
+		return g.probe == event.ProbeProcessExec
+	})))
 	// The subshell is a fork, at which the shell is met.
 	argv := []string{"sh", "-c", "(:); echo forked; read line"}
 	shell := exec.CommandContext(t.Context(), argv[0], argv[1:]...)

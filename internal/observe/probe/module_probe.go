@@ -112,7 +112,7 @@ func (coll *collection) attachLoaded(p *moduleProbe) *event.Coverage {
 		return nil
 	default:
 		p.loaded = false // it is not tried again
-		c.Why = why(p.group, err)
+		c.Why = why(sight{p.probe, p.without}, err)
 		return c
 	}
 }

@@ -109,9 +109,9 @@ func newCollection(set settings) (*collection, error) {
 	if err := coll.setVariables(set); err != nil {
 		return nil, err
 	}
-	only := spec.Copy()
+	only := *spec // to copy the programs takes time, and 1 MB
 	only.Programs = nil
-	created, err := ebpf.NewCollection(only)
+	created, err := ebpf.NewCollection(only.Copy())
 	if err != nil {
 		return nil, kernel.Refused("create the BPF maps", err)
 	}
@@ -149,6 +149,7 @@ func (coll *collection) setVariables(set settings) error {
 		}),
 		coll.spec.Variables[bpfVarCgroupUnified].Set(set.hierarchy == kernel.HierarchyUnified),
 		coll.spec.Variables[bpfVarWithCost].Set(set.cost),
+		coll.spec.Variables[bpfVarWithLife].Set(set.life),
 		coll.spec.Variables[bpfVarPageSize].Set(uint64(os.Getpagesize())),
 	)
 }
@@ -210,19 +211,19 @@ func (coll *collection) attach() ([]event.ProcessID, error) {
 func (coll *collection) attachGroups(list []group) error {
 	for _, g := range list {
 		chosen, how, err := coll.attachChoice(g)
-		cov := event.Coverage{Probe: chosen.probe, Subsystem: chosen.module}
-		switch {
-		case err == nil:
-			cov.Live, cov.AttachMethod = true, string(how)
-			if p := coll.moduleProbe(g); p != nil {
-				p.loaded, p.live = true, true
-			}
-		case g.required:
+		if err != nil && g.required {
 			return err
-		default:
-			cov.Why = why(g, err)
 		}
-		coll.coverage = append(coll.coverage, cov)
+		if p := coll.moduleProbe(g); p != nil && err == nil {
+			p.loaded, p.live = true, true
+		}
+		for _, s := range chosen.sights() {
+			cov := event.Coverage{Probe: s.probe, Subsystem: chosen.module, Live: err == nil, AttachMethod: string(how)}
+			if err != nil {
+				cov.Why = why(s, err)
+			}
+			coll.coverage = append(coll.coverage, cov)
+		}
 	}
 	return nil
 }
@@ -368,8 +369,17 @@ func (coll *collection) live(probe event.Probe) bool {
 	return slices.ContainsFunc(coll.coverage, func(c event.Coverage) bool { return c.Probe == probe && c.Live })
 }
 
-// why says why an optional probe is not attached and what follows from it.
-func why(g group, err error) string {
+// attachedBy returns how a probe is attached, and whether it is.
+func (coll *collection) attachedBy(probe event.Probe) (string, bool) {
+	i := slices.IndexFunc(coll.coverage, func(c event.Coverage) bool { return c.Probe == probe && c.Live })
+	if i < 0 {
+		return "", false
+	}
+	return coll.coverage[i].AttachMethod, true
+}
+
+// why says why something is not seen and what follows from that.
+func why(s sight, err error) string {
 	var absent *moduleError
 	if errors.As(err, &absent) {
 		return absent.Error() + ": " + absent.then()
@@ -377,7 +387,7 @@ func why(g group, err error) string {
 	if errors.Is(err, errNoModules) {
 		return err.Error()
 	}
-	text := err.Error() + "; " + g.without
+	text := err.Error() + "; " + s.without
 	var u *kernel.UnsupportedError
 	if errors.As(err, &u) && u.Remedy != "" {
 		text += "; " + u.Remedy

@@ -57,7 +57,15 @@ func BenchmarkProcessPrograms(b *testing.B) {
 // of this kernel, at least, can look at all of them, as the loader and as the library
 // puts them together.
 func TestProgramsAreAccepted(t *testing.T) {
-	coll, err := newCollection(choose(Options{Life: true, Cost: true, Attach: AttachKprobe}, kernel.HierarchyUnified))
+	set := choose(Options{Life: true, Cost: true, Attach: AttachKprobe}, kernel.HierarchyUnified)
+	for _, set.preempts = range []bool{false, true} {
+		testAccepted(t, set)
+	}
+}
+
+func testAccepted(t *testing.T, set settings) {
+	t.Helper()
+	coll, err := newCollection(set)
 	skipIfRefused(t, err)
 	defer func() { _ = coll.Close() }()
 	for _, g := range coll.groups() {

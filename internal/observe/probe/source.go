@@ -32,12 +32,16 @@ type Options struct {
 	ExecWait time.Duration
 	// StartWait likewise, for a process that a service manager starts.
 	StartWait time.Duration
+	// NameWait likewise, for the name of the container or pod that a container runtime
+	// creates for.
+	NameWait time.Duration
 	// NoBus leaves the probe on the buses out.
 	NoBus bool
 	// Cost measures what each creation is made of.
 	Cost bool
 	// Life reports who joins namespaces and who held them last. Without it, the
-	// probes that serve only this are left out, and no coverage mentions them.
+	// probes that serve only this are left out, and no coverage mentions them. Of
+	// joins by setns, only those of CNI plugins are reported then.
 	Life bool
 	// Attach says how functions of the kernel are probed.
 	Attach Attach
@@ -76,13 +80,19 @@ type Source struct {
 	queue      []event.Event
 	lossDeltas lossDeltas
 	buses      buses
-	costs      costs
-	bad        uint64
-	clock      wallClock
-	stop       sync.Once
-	stopErr    error
-	stopped    atomic.Bool
-	ended      bool
+	engines    engines
+	manifests  manifests
+	givenUp    givenUp
+	watch      *engineWatch
+	// engineMethod is how the probe on what is sent to engines is attached.
+	engineMethod string
+	costs        costs
+	bad          uint64
+	clock        wallClock
+	stop         sync.Once
+	stopErr      error
+	stopped      atomic.Bool
+	ended        bool
 	// taken are the events that the latest record became.
 	taken []event.Event
 	// throttled is set if the looks into the ring buffers are spaced out. emptied is set
@@ -155,12 +165,18 @@ func choose(opt Options, hierarchy kernel.Hierarchy) settings {
 func (s *Source) start(opt Options, hierarchy kernel.Hierarchy) error {
 	s.collection.noBus = opt.NoBus
 	sweep()
+	table := &engineTable{coll: s.collection}
+	watch := newEngineWatch(table.put, table.remove, s.tellEngineGap)
 	before, err := s.collection.attach()
 	if err != nil {
 		return err
 	}
 	if s.rings, err = s.collection.openRings(); err != nil {
 		return err
+	}
+	if how, ok := s.collection.attachedBy(event.ProbeEngines); ok {
+		s.watch, s.engineMethod = watch, how
+		go watch.run()
 	}
 	s.merger = newMerger(s.take, s.rings.bus, s.rings.story)
 	if err := s.collection.forget(); err != nil {
@@ -233,6 +249,7 @@ func hostFacts(opt Options, hierarchy kernel.Hierarchy) (*event.Host, error) {
 		CgroupHierarchy:  string(hierarchy),
 		ExecWaitNS:       uint64(opt.ExecWait),
 		StartWaitNS:      uint64(opt.StartWait),
+		NameWaitNS:       uint64(opt.NameWait),
 	}, nil
 }
 
@@ -283,7 +300,7 @@ func (s *Source) completeRelease(_ *bpfReleaseRecord, r *event.NetnsRelease) {
 		r.Held = event.HeldNsfs
 	}
 	if !s.collection.set.life {
-		r.Joins = 0 // those by setns are not in it
+		r.Joins = 0 // those by setns are not counted
 	}
 }
 
@@ -292,11 +309,14 @@ func (s *Source) completeRelease(_ *bpfReleaseRecord, r *event.NetnsRelease) {
 // table has anyway.
 func (s *Source) pushProgramsBefore(list []event.ProcessID) {
 	reader := procfs.NewReader(procfs.Default(), procfs.Patient)
+	s.givenUp = givenUp{}
 	reader.Programs(list, func(i int, prog event.Program, err error) {
 		id := event.ProgramID{Process: list[i]}
+		s.givenUp.add(list[i], err)
 		if err != nil || !s.runs(id) {
 			prog = event.Program{ID: id, ArgvUnread: true, Source: event.SourceProc}
 		}
+		s.manifests.prepare(&prog)
 		s.push(&prog)
 	})
 }
@@ -456,5 +476,8 @@ func (s *Source) detach() error {
 
 // Close detaches the probes and frees what the kernel holds for them.
 func (s *Source) Close() error {
+	if s.watch != nil {
+		s.watch.Close()
+	}
 	return errors.Join(s.detach(), s.rings.Close(), s.collection.Close())
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/inventory"
 	"github.com/nsblame/nsblame/internal/observe/clock"
+	"github.com/nsblame/nsblame/internal/observe/container"
 	"github.com/nsblame/nsblame/internal/observe/holders"
 	"github.com/nsblame/nsblame/internal/observe/kernel"
 	"github.com/nsblame/nsblame/internal/observe/netlist"
@@ -57,6 +58,7 @@ func Take(ctx context.Context, watched []string) (*Survey, error) {
 	if err := t.look(ctx); err != nil {
 		return nil, err
 	}
+	t.containers(ctx)
 	return &Survey{Builder: t.b, Host: host, NowNS: clock.Boot(), Writers: t.writers}, nil
 }
 
@@ -129,6 +131,37 @@ func (t *taker) scan(only map[uint32]bool, writers map[string]bool) *holders.Sca
 }
 
 func (t *taker) describe() { t.b.Describe(t.scan(nil, nil).Complete) }
+
+// containersTimeout bounds the look into the files of container runtimes.
+const containersTimeout = 2 * time.Second
+
+// containers looks up the containers that have processes in the namespaces.
+func (t *taker) containers(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, containersTimeout)
+	defer cancel()
+	var list []event.ContainerQuestion
+	in := make(map[event.ContainerQuestion][]uint32)
+	t.b.Namespaces(func(n *inventory.Namespace) {
+		if n.Initial {
+			return
+		}
+		for _, c := range n.ContainersOf() {
+			q := event.ContainerQuestion{Runtime: c.Runtime, ID: c.ID}
+			if in[q] == nil {
+				list = append(list, q)
+			}
+			in[q] = append(in[q], n.Inum)
+		}
+	})
+	for _, c := range container.Look(ctx, list) {
+		if c.Why != "" {
+			continue // its id is in its cgroup's path
+		}
+		for _, inum := range in[c.Question] {
+			t.b.Container(inum, c)
+		}
+	}
+}
 
 // bootOf turns a time of the wall clock into one since boot.
 func (t *taker) bootOf(wall int64) uint64 {

@@ -3,62 +3,23 @@ package systemd
 import (
 	"errors"
 	"fmt"
-	"math"
 	"os"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/nsblame/nsblame/internal/observe/filesystem"
 	"github.com/nsblame/nsblame/internal/observe/systemd/unitfile"
 )
 
 var (
 	// errNotRegular is returned for a path that is no regular file.
 	errNotRegular = errors.New("not a regular file")
-	// errFileSystem is returned for a file on a file system that does not just
-	// hold files: reading one of /proc or /sys can act on the machine, and some
-	// have no end.
-	errFileSystem = errors.New("not on a file system for files")
 	// errFilesTooLarge is returned once a unit's files take more than maxFiles.
 	errFilesTooLarge = fmt.Errorf("the unit's files take more than %d MiB", maxFiles>>20)
 )
 
 // maxFiles bounds in bytes what is read of all files of a unit.
 const maxFiles = 1 << 20
-
-// fileSystems are those on which unit files may be, by their magic number
-// (statfs(2)). What is not in the list is not read: so neither is a file of
-// procfs, sysfs, tracefs, debugfs, cgroup and the like, of kernels to come, too.
-// FUSE is not in it, because every user can mount a file system of his own
-// that never answers.
-var fileSystems = map[int64]bool{
-	unix.EXT4_SUPER_MAGIC:      true, // and ext2, ext3
-	unix.XFS_SUPER_MAGIC:       true,
-	unix.BTRFS_SUPER_MAGIC:     true,
-	unix.TMPFS_MAGIC:           true,
-	unix.RAMFS_MAGIC:           true,
-	unix.OVERLAYFS_SUPER_MAGIC: true,
-	unix.SQUASHFS_MAGIC:        true,
-	unix.EROFS_SUPER_MAGIC_V1:  true,
-	unix.F2FS_SUPER_MAGIC:      true,
-	unix.NILFS_SUPER_MAGIC:     true,
-	unix.REISERFS_SUPER_MAGIC:  true,
-	unix.ECRYPTFS_SUPER_MAGIC:  true,
-	unix.ISOFS_SUPER_MAGIC:     true,
-	unix.MSDOS_SUPER_MAGIC:     true,
-	unix.NFS_SUPER_MAGIC:       true,
-	unix.CIFS_SUPER_MAGIC:      true,
-	unix.SMB2_SUPER_MAGIC:      true,
-	unix.V9FS_MAGIC:            true,
-	unix.CEPH_SUPER_MAGIC:      true,
-	unix.AFS_SUPER_MAGIC:       true,
-	unix.OCFS2_SUPER_MAGIC:     true,
-	0x2FC12FC1:                 true, // ZFS
-	0xCA451A4E:                 true, // bcachefs
-	0x3153464A:                 true, // JFS
-	0x01161970:                 true, // GFS2
-	0x0BD00BD0:                 true, // Lustre
-	0x47504653:                 true, // GPFS
-}
 
 // fileReader reads the files of one unit.
 type fileReader struct{ left int }
@@ -101,14 +62,7 @@ func checkFile(fd int) (masked bool, err error) {
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return false, errNotRegular
 	}
-	var fs unix.Statfs_t
-	if err := unix.Fstatfs(fd, &fs); err != nil {
-		return false, err
-	}
-	if kind := fs.Type & math.MaxUint32; !fileSystems[kind] {
-		return false, fmt.Errorf("%w (type %#x)", errFileSystem, kind)
-	}
-	return false, nil
+	return false, filesystem.Check(fd)
 }
 
 // content opens what an O_PATH descriptor refers to for reading, and reads it.

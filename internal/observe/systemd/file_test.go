@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/observe/filesystem"
 	"github.com/nsblame/nsblame/internal/observe/systemd/unitfile"
 )
 
@@ -31,15 +32,15 @@ func TestOnlyFilesOfFileSystemsForFilesAreRead(t *testing.T) {
 		want error // nil: it is read
 	}{
 		{plain, nil},
-		{"/proc/kmsg", errFileSystem},
-		{link, errFileSystem},
-		{"/proc/self/mem", errFileSystem},
-		{"/proc/self/environ", errFileSystem},
-		{"/proc/sys/kernel/random/uuid", errFileSystem},
-		{"/sys/kernel/uevent_seqnum", errFileSystem},
-		{"/sys/kernel/tracing/trace_pipe", errFileSystem},
-		{"/sys/kernel/debug/tracing/trace_pipe", errFileSystem},
-		{"/sys/fs/cgroup/cgroup.procs", errFileSystem},
+		{"/proc/kmsg", filesystem.ErrKind},
+		{link, filesystem.ErrKind},
+		{"/proc/self/mem", filesystem.ErrKind},
+		{"/proc/self/environ", filesystem.ErrKind},
+		{"/proc/sys/kernel/random/uuid", filesystem.ErrKind},
+		{"/sys/kernel/uevent_seqnum", filesystem.ErrKind},
+		{"/sys/kernel/tracing/trace_pipe", filesystem.ErrKind},
+		{"/sys/kernel/debug/tracing/trace_pipe", filesystem.ErrKind},
+		{"/sys/fs/cgroup/cgroup.procs", filesystem.ErrKind},
 		{"/dev/zero", errNotRegular},
 		{"/dev/kmsg", errNotRegular},
 		{fifo, errNotRegular},

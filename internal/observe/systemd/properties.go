@@ -48,9 +48,22 @@ func (p properties) typed(name, signature string) dbuswire.Arg {
 
 func (p properties) str(name string) string    { return p.typed(name, "s").Text }
 func (p properties) strs(name string) []string { return p.typed(name, "as").Texts }
-func (p properties) u64(name string) uint64    { return p.typed(name, "t").Number }
-func (p properties) u32(name string) uint32    { return uint32(p.typed(name, "u").Number) }
-func (p properties) bool(name string) bool     { return p.typed(name, "b").Number != 0 }
+
+// listens are the paths of the unix sockets that take connections, of those that a socket
+// unit listens on (src/core/dbus-socket.c, property_get_listen).
+func (p properties) listens() []string {
+	var paths []string
+	for pair := range slices.Chunk(p.typed("Listen", dbuswire.Pairs).Texts, 2) {
+		if kind, address := pair[0], pair[1]; (kind == "Stream" || kind == "SequentialPacket") && path.IsAbs(address) {
+			paths = append(paths, address)
+		}
+	}
+	return paths
+}
+
+func (p properties) u64(name string) uint64 { return p.typed(name, "t").Number }
+func (p properties) u32(name string) uint32 { return uint32(p.typed(name, "u").Number) }
+func (p properties) bool(name string) bool  { return p.typed(name, "b").Number != 0 }
 
 // unitProperty are those that newUnit takes of the interface that all units have.
 var unitProperty = func() map[string]bool {
@@ -92,7 +105,7 @@ var typeProperties = map[string]struct {
 	".service": {"Service", append([]string{
 		"BusName", "MainPID", "Type", "Restart", "NRestarts", "ExecMainCode", "ExecMainStatus",
 	}, execProperties...)},
-	".socket":    {"Socket", execProperties},
+	".socket":    {"Socket", append([]string{"Listen"}, execProperties...)},
 	".mount":     {"Mount", append([]string{"Type"}, execProperties...)},
 	".swap":      {"Swap", execProperties},
 	".scope":     {"Scope", append([]string{"Result"}, cgroupProperties...)},
@@ -138,6 +151,7 @@ func newUnit(p properties) event.UnitState {
 // setStart takes the properties about how the unit is started.
 func setStart(u *event.UnitState, p properties) {
 	u.TriggeredBy = p.strs("TriggeredBy")
+	u.Listens = p.listens()
 	for _, d := range dependencies {
 		for _, name := range p.strs(d) {
 			u.Dependents = append(u.Dependents, event.UnitDependent{Name: name, Dependency: d})

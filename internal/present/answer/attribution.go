@@ -43,7 +43,11 @@ type Origin struct {
 	// The unit that the process runs in, or the unit that the trigger names.
 	Unit      *Unit      `json:"unit"`
 	Container *Container `json:"container"`
-	// command, timer, socket, path, device, restart, boot or unknown.
+	// With pod, the pod.
+	Pod *Pod `json:"pod,omitempty"`
+	// With restart, the container that was restarted, if it was one.
+	RestartedContainer *RuntimeContainer `json:"restarted_container,omitempty"`
+	// command, timer, socket, path, device, restart, boot, failure, success, pod, guest or unknown.
 	Trigger Text `json:"trigger"`
 	// That of the weakest link.
 	Evidence       Text   `json:"evidence"`

@@ -2,10 +2,18 @@ package answer
 
 // Cause is a root cause with all that it did.
 type Cause struct {
-	// command, timer, socket, path, device, restart, boot or unknown.
+	// Its place among the causes by their counts, from 1.
+	Number uint64 `json:"number"`
+	// What the creations have in common, with --by; all else that names a cause is absent
+	// then.
+	Grouped *Grouped `json:"grouped,omitempty"`
+	// command, timer, socket, path, device, restart, boot, failure, success, pod, guest or unknown.
 	Trigger Text `json:"trigger"`
 	// The unit that it began in.
 	Origin *UnitRef `json:"origin"`
+	// The unit of the service manager in a container that it began in, an asterisk for what changes from run to run.
+	GuestUnit       Text   `json:"guest_unit,omitempty"`
+	GuestUnitBase64 []byte `json:"guest_unit_base64,omitempty"`
 	// The command that it began with; null where no command did.
 	Command *Command `json:"command"`
 	// With unknown, where the evidence ends.
@@ -20,6 +28,21 @@ type Cause struct {
 	// The bus name whose activation was asked for.
 	Activated       *Text  `json:"activated"`
 	ActivatedBase64 []byte `json:"activated_base64,omitempty"`
+	// The containers and pods for which it was done: what it is, and its name.
+	For *Tally `json:"for,omitempty"`
+	// The pods for which it was done.
+	Pods *Names `json:"pods,omitempty"`
+	// One pod got a sandbox again and again, and no container was started in any of
+	// them.
+	Retried bool `json:"retried,omitempty"`
+	// The command lines of a cause whose command is a pattern.
+	Variants *Variants `json:"variants,omitempty"`
+	// The creations by machine, in a report of several recordings.
+	Hosts *Tally `json:"hosts,omitempty"`
+	// How many more creations it may have had before it was followed.
+	Uncertain uint64 `json:"uncertain,omitempty"`
+	// The highest number of a pod's sandboxes, counted from 0.
+	Attempt *uint32 `json:"attempt,omitempty"`
 	// The command lines of the parents of the process at the origin.
 	RunBy Tally `json:"run_by"`
 	// The containers in which it was done, as runtime:id.
@@ -81,6 +104,8 @@ type Command struct {
 	Argv          []Text   `json:"argv"`
 	ArgvBase64    [][]byte `json:"argv_base64,omitempty"`
 	ArgvTruncated bool     `json:"argv_truncated"`
+	// An asterisk in an argument stands for what varies.
+	Pattern bool `json:"pattern,omitempty"`
 	// The name, if argv doesn't tell.
 	Comm       Text    `json:"comm,omitempty"`
 	CommBase64 []byte  `json:"comm_base64,omitempty"`
@@ -163,4 +188,41 @@ type File struct {
 	PathBase64     []byte `json:"path_base64,omitempty"`
 	Contents       Text   `json:"contents"`
 	ContentsBase64 []byte `json:"contents_base64,omitempty"`
+}
+
+// Grouped is what creations have in common.
+type Grouped struct {
+	// origin, unit, pod, workload, container, user or command.
+	By Text `json:"by"`
+	// With origin and unit; null where there is none.
+	Unit *UnitRef `json:"unit,omitempty"`
+	// The pod, the workload or the container; empty where there is none.
+	Name       Text   `json:"name,omitempty"`
+	NameBase64 []byte `json:"name_base64,omitempty"`
+	// Of a pod or a workload.
+	Namespace       Text   `json:"namespace,omitempty"`
+	NamespaceBase64 []byte `json:"namespace_base64,omitempty"`
+	// Of a workload.
+	Kind       Text   `json:"kind,omitempty"`
+	KindBase64 []byte `json:"kind_base64,omitempty"`
+	// With user.
+	UID *uint32 `json:"uid,omitempty"`
+}
+
+// Names are the names of many of a kind.
+type Names struct {
+	// An asterisk stands for what varies, if there are several.
+	Pattern       Text   `json:"pattern"`
+	PatternBase64 []byte `json:"pattern_base64,omitempty"`
+	// How many different ones there are. Up to 2047 it is exact, else within 5 %.
+	Count     uint64 `json:"count"`
+	Estimated bool   `json:"estimated"`
+}
+
+// Variants are the command lines that a pattern stands for.
+type Variants struct {
+	Tally
+	// How many different ones there are, as of Names.
+	Count     uint64 `json:"count"`
+	Estimated bool   `json:"estimated"`
 }

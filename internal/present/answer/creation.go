@@ -28,6 +28,8 @@ type Creation struct {
 	Process Process `json:"process"`
 	// The process born in the namespace by clone.
 	Child *Process `json:"child"`
+	// For whom it was made, if it was made by what makes containers.
+	For *For `json:"for,omitempty"`
 	Attribution
 }
 

@@ -19,6 +19,7 @@ type LineType struct {
 // its type is "summary" as well: it is the one that has "listed".
 var Lines = []LineType{
 	{"netns_create", func() any { return new(NetnsCreate) }},
+	{"netns_for", func() any { return new(NetnsFor) }},
 	{"netns_release", func() any { return new(NetnsRelease) }},
 	{"netns_free", func() any { return new(NetnsFree) }},
 	{"netns_join", func() any { return new(NetnsJoin) }},

@@ -30,6 +30,8 @@ type ListedNetns struct {
 	// Unix sockets in which a message waits that has such a file or socket in it.
 	Messages []OpenFile `json:"messages"`
 	Mounts   []Mount    `json:"mounts"`
+	// The container or pod that it is for, null if nothing tells.
+	For *For `json:"for"`
 	// Its creation, or null.
 	Created *Creation `json:"created"`
 	// Why the creation is not known.
@@ -39,6 +41,22 @@ type ListedNetns struct {
 	CreatedWhyCode Text `json:"created_why_code,omitempty"`
 	// What tells that it is this creation: cookie or inum.
 	CreatedBy Text `json:"created_by,omitempty"`
+	// Nobody is in it.
+	Leaked bool `json:"leaked"`
+	// The commands that would free it if nobody is in it.
+	FreedBy []Argv `json:"freed_by,omitempty"`
+	// Why there are none: nothing, runtime, mounts or process hold it.
+	FreedWhyCode Text `json:"freed_why_code,omitempty"`
+	// Who moved in last, if the recording has that.
+	LastUsed *LastUse `json:"last_used,omitempty"`
+}
+
+// LastUse is who moved into a namespace last.
+type LastUse struct {
+	Moment
+	PID        uint32 `json:"pid"`
+	Comm       Text   `json:"comm"`
+	CommBase64 []byte `json:"comm_base64,omitempty"`
 }
 
 // Age is how long a namespace has been there.
@@ -90,6 +108,8 @@ type ListedPlace struct {
 type OpenFile struct {
 	FD      uint32       `json:"fd"`
 	Process FoundProcess `json:"process"`
+	// It belongs to another unit and container than the processes in the namespace.
+	Unrelated bool `json:"unrelated,omitempty"`
 }
 
 // Socket is a socket of a process.
@@ -99,6 +119,8 @@ type Socket struct {
 	Family  Text         `json:"family"`
 	Ino     uint64       `json:"ino"`
 	Process FoundProcess `json:"process"`
+	// It belongs to another unit and container than the processes in the namespace.
+	Unrelated bool `json:"unrelated,omitempty"`
 }
 
 // Mount is a path at which a namespace is mounted.
@@ -111,6 +133,8 @@ type Mount struct {
 	Own bool `json:"own"`
 	// How many more mount namespaces have it at this path.
 	Others uint64 `json:"others"`
+	// A process that sees it; null if nsblame does.
+	Process *FoundProcess `json:"process"`
 }
 
 // ListSummary is the last line of list.

@@ -28,6 +28,13 @@ type Report struct {
 	Cost Maybe[Costs] `json:"cost,omitzero"`
 	// The root causes, the most frequent first.
 	Causes []Cause `json:"causes"`
+	// How long was observed, without what lies between several recordings.
+	ObservedNS uint64 `json:"observed_ns"`
+	// How many more creations a cause may have than it counts, because there were too
+	// many to follow all.
+	Uncertain uint64 `json:"uncertain"`
+	// The machines of several recordings. Every NAME_boot_ns is then since 1970.
+	Hosts []ReportHost `json:"hosts,omitempty"`
 	// The modules that were loaded meanwhile.
 	PernetInits []PernetInits `json:"pernet_inits"`
 	// Passes over the namespaces for which there was no room in the list.
@@ -164,4 +171,28 @@ type Suspect struct {
 	UnitRef
 	// How many processes it had at the end.
 	Processes uint32 `json:"processes"`
+}
+
+// ReportHost is a machine with what it did, in a report of several recordings.
+type ReportHost struct {
+	// Its name, or that of its file where that is not known.
+	Name       Text   `json:"name"`
+	NameBase64 []byte `json:"name_base64,omitempty"`
+	// What stands for the machine.
+	ID         Text   `json:"id"`
+	IDBase64   []byte `json:"id_base64,omitempty"`
+	Recordings uint64 `json:"recordings"`
+	Begin      *Time  `json:"begin"`
+	End        *Time  `json:"end"`
+	ObservedNS uint64 `json:"observed_ns"`
+	// As those of the report.
+	Selected    uint64 `json:"selected"`
+	Failed      uint64 `json:"failed"`
+	FilteredOut uint64 `json:"filtered_out"`
+	Ungrouped   uint64 `json:"ungrouped"`
+	Lost        uint64 `json:"lost"`
+	// Not given up at the end.
+	Alive uint64 `json:"alive"`
+	// Nothing was lost, cut or not watched.
+	Complete bool `json:"complete"`
 }

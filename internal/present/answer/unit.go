@@ -58,6 +58,9 @@ type Container struct {
 	// The outermost container, if the name was chosen in one.
 	NamedWithin       Text   `json:"named_within,omitempty"`
 	NamedWithinBase64 []byte `json:"named_within_base64,omitempty"`
+	// The unit of the service manager in it that the process runs in. It is the container's word.
+	GuestUnit       Text   `json:"guest_unit,omitempty"`
+	GuestUnitBase64 []byte `json:"guest_unit_base64,omitempty"`
 }
 
 // Place is where a process belongs.

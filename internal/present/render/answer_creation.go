@@ -14,7 +14,7 @@ func (c *clock) creationAnswer(k *finding.Attribution) answer.Creation {
 		Moment: c.moment(k.BootNS), EntryMissed: n.EntryMissed,
 		Netns:      answer.NewNetns{Inum: n.Inum, Cookie: n.Cookie, ParentInum: n.ParentInum},
 		DurationNS: n.DurationNS, Init: each(n.Init, initAnswer), Cost: costAnswer(n),
-		ExecAwaited: k.ExecAwaited, Process: processAnswer(&k.Process), Child: optionalProcess(k.Child), Attribution: attributionAnswer(k, finding.KindCreator),
+		ExecAwaited: k.ExecAwaited, Process: processAnswer(&k.Process), Child: optionalProcess(k.Child), For: forAnswer(k.For), Attribution: attributionAnswer(k, finding.KindCreator),
 	}
 	out.Call, out.CallBase64 = textOf(string(n.Call))
 	if n.Errno != 0 {
@@ -73,7 +73,7 @@ func attributionAnswer(k *finding.Attribution, first finding.Kind) answer.Attrib
 		AncestorsLost: uint64(k.Netns.AncestorsLost),
 		Place: answer.Place{
 			Unit:           unitAnswer(&k.Placement, k.Process.Cgroup, unitFacts{k.Settings, k.Unanswered}),
-			Container:      containerAnswer(k.Placement.Container),
+			Container:      placedAnswer(&k.Placement),
 			OuterContainer: containerAnswer(k.Placement.Outer),
 			MonitorOf:      containerAnswer(k.Placement.Monitor),
 		},
@@ -89,7 +89,7 @@ func chainAnswer(k *finding.Attribution, first finding.Kind) []answer.Link {
 	if k.Placement.Unit != "" {
 		out = append(out, ownAnswer(finding.KindUnit, unitEvidence(&k.Placement), k.Placement.Unit))
 	}
-	return append(out, each(k.Links, linkAnswer)...)
+	return append(out, each(k.Links, func(l *finding.Link) answer.Link { return linkAnswer(l, k.For) })...)
 }
 
 // ownAnswer is a link that every chain has.
@@ -99,7 +99,7 @@ func ownAnswer(kind finding.Kind, ev evidence.Evidence, what string) answer.Link
 	return out
 }
 
-func linkAnswer(l *finding.Link) answer.Link {
+func linkAnswer(l *finding.Link, to *finding.For) answer.Link {
 	out := answer.Link{Process: optionalProcess(l.Process)}
 	out.Link, out.LinkBase64 = textOf(kindText(l.Kind))
 	out.Code = answer.Text(l.Code())
@@ -109,10 +109,10 @@ func linkAnswer(l *finding.Link) answer.Link {
 		out.OwnerUID = &l.OwnerUID
 	}
 	if l.Process == nil {
-		out.Text, out.TextBase64 = textOf(causeText(l.Cause))
+		out.Text, out.TextBase64 = textOf(causeText(calledByName(l.Cause, to)))
 		return out
 	}
-	out.Text, out.TextBase64 = textOf(linkText(l))
+	out.Text, out.TextBase64 = textOf(linkText(l, to, maxTreeCommand))
 	out.Ancestry = each(l.Ancestry, processAnswer)
 	return out
 }
@@ -128,7 +128,8 @@ func originAnswer(o *finding.Origin) answer.Origin {
 	}
 	out := answer.Origin{
 		Process: optionalProcess(o.Process), Lineage: lineageAnswer(o.Ancestry, why),
-		Unit: unitAnswer(&o.Placement, path, unitFacts{}), Container: containerAnswer(o.Placement.Container),
+		Unit: unitAnswer(&o.Placement, path, unitFacts{}), Container: placedAnswer(&o.Placement),
+		Pod: podAnswer(o.Pod), RestartedContainer: runtimeContainerAnswer(o.Container),
 		Trigger: answer.Text(o.Trigger),
 	}
 	out.Evidence, out.EvidenceBase64 = textOf(string(o.Evidence))

@@ -87,6 +87,15 @@ func settingAnswer(s *event.UnitSetting, claimed bool) answer.Setting {
 	return out
 }
 
+// placedAnswer is the container of a placement, with the guest's unit in it.
+func placedAnswer(p *cgroup.Placement) *answer.Container {
+	out := containerAnswer(p.Container)
+	if out != nil {
+		out.GuestUnit, out.GuestUnitBase64 = textOf(p.GuestUnit)
+	}
+	return out
+}
+
 func containerAnswer(c *cgroup.Container) *answer.Container {
 	if c == nil {
 		return nil

@@ -37,7 +37,7 @@ func TestGoldensAreAnswers(t *testing.T) {
 		}
 	}
 	for _, v := range []any{
-		&answer.NetnsCreate{}, &answer.NetnsRelease{}, &answer.NetnsFree{}, &answer.NetnsJoin{}, &answer.PernetInit{},
+		&answer.NetnsCreate{}, &answer.NetnsFor{}, &answer.NetnsRelease{}, &answer.NetnsFree{}, &answer.NetnsJoin{}, &answer.PernetInit{},
 		&answer.Coverage{}, &answer.Loss{}, &answer.Damage{}, &answer.Summary{},
 		&answer.Report{}, &answer.ListedNetns{}, &answer.ListSummary{},
 	} {

@@ -100,7 +100,7 @@ func listOf(t *testing.T, path string) string {
 	}, 1)
 	var out bytes.Buffer
 	l := &List{Host: host.Body.(*event.Host), Inventory: b.Build(1)}
-	if err := ListText(&out, &bytes.Buffer{}, l, true, false); err != nil {
+	if err := ListText(&out, &bytes.Buffer{}, l, TextOptions{Tree: true}); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()

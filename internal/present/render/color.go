@@ -8,8 +8,11 @@ func (p palette) sgr(code, s string) string {
 	if !p || s == "" {
 		return s
 	}
-	return "\x1b[" + code + "m" + s + "\x1b[0m"
+	return "\x1b[" + code + "m" + s + paintEnd
 }
+
+// paintEnd ends what a palette has begun.
+const paintEnd = "\x1b[0m"
 
 // strong is for what is looked for first.
 func (p palette) strong(s string) string { return p.sgr("1", s) }

@@ -111,7 +111,12 @@ func (p *textPrinter) costLine(n *event.NetnsCreate) string {
 		parts = append(parts, opText(&list[i])+" "+durationText(list[i].DurationNS))
 	}
 	parts = append(parts, restText(n, shown, list))
-	return p.paint.faint("              cost  "+strings.Join(parts, ", ")) + "\n"
+	text := p.hanging(strings.Repeat(" ", timeWidth)+"cost  "+strings.Join(parts, ", "), timeWidth+len("cost  "))
+	var b strings.Builder
+	for row := range strings.Lines(text) {
+		b.WriteString(p.paint.faint(strings.TrimSuffix(row, "\n")) + "\n")
+	}
+	return b.String()
 }
 
 // cost adds what the creation is made of.

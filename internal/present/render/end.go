@@ -119,21 +119,24 @@ func (p *textPrinter) ended(e *finding.Ended) error {
 	if !p.opt.Life || e.Free == nil && !e.Final {
 		return nil
 	}
+	if p.opt.width() > 0 {
+		return write(p.w, p.fittedEnd(e))
+	}
 	var b strings.Builder
 	b.WriteString(p.timeOf(e.BootNS))
 	b.WriteString("  netns " + p.paint.strong(fmt.Sprintf("%-10d", e.Inum())) + "  ")
 	b.WriteString(goneText(e) + "  ")
 	if e.Created != nil {
 		b.WriteString(p.paint.place(placeText(&e.Created.Placement)) + "  ")
-		b.WriteString(makerText(e.Created) + "  ")
+		b.WriteString(p.makerText(e.Created) + "  ")
 	}
-	b.WriteString(p.paint.strong(heldText(e.Release)) + "\n")
+	b.WriteString(p.paint.strong(heldText(e.Release, p.opt.limit(maxLineCommand))) + "\n")
 	return write(p.w, b.String())
 }
 
 // makerText says who made a namespace.
-func makerText(c *finding.Attribution) string {
-	return "made by " + strings.TrimPrefix(creatorText(c, maxLineAncestor), "by ")
+func (p *textPrinter) makerText(c *finding.Attribution) string {
+	return "made by " + strings.TrimPrefix(creatorText(c, p.opt.limit(maxLineAncestor)), "by ")
 }
 
 // goneText says how long a namespace lived, and how long it took to go.
@@ -158,7 +161,7 @@ func goneText(e *finding.Ended) string {
 }
 
 // heldText says what held a namespace last, and who let it go.
-func heldText(r *finding.Release) string {
+func heldText(r *finding.Release, limit int) string {
 	if r == nil {
 		return "release not seen"
 	}
@@ -183,9 +186,9 @@ func heldText(r *finding.Release) string {
 	case r.By == nil:
 		return held + ", " + did + " the kernel"
 	case r.Netns.Exiting:
-		return held + ", " + ending + label(r.By, parentIn(r.Ancestry, -1), maxLineCommand)
+		return held + ", " + ending + label(r.By, parentIn(r.Ancestry, -1), limit)
 	}
-	return held + ", " + did + " " + label(r.By, parentIn(r.Ancestry, -1), maxLineCommand)
+	return held + ", " + did + " " + label(r.By, parentIn(r.Ancestry, -1), limit)
 }
 
 // aliveText is what the summary says of those that have not ended.

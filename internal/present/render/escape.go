@@ -153,8 +153,12 @@ func appendQuoted(dst []byte, s string) []byte {
 const ellipsis = "…"
 
 // appendArgv appends a command line of about limit characters at most, and
-// ellipsis if that isn't all of it.
+// ellipsis if that isn't all of it. With a limit below 0 the middle is left out, see
+// appendMiddleCut.
 func appendArgv(dst []byte, argv []string, limit int) []byte {
+	if limit < 0 {
+		return appendMiddleCut(dst, argv, -limit)
+	}
 	for i, arg := range argv {
 		if i > 0 {
 			dst = append(dst, ' ')

@@ -3,10 +3,13 @@ package render
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/finding"
@@ -32,6 +35,62 @@ func TestGolden(t *testing.T) {
 				golden(t, name+".diag.golden", diag.Bytes())
 			}
 		})
+	}
+}
+
+// TestFittedGolden prints all scenarios for terminals of these widths, and no row is
+// wider.
+func TestFittedGolden(t *testing.T) {
+	for _, columns := range []int{80, 100, 120, 200} {
+		for form, opt := range map[string]TextOptions{"line": {Life: true}, "tree": {Life: true, Tree: true}} {
+			t.Run(fmt.Sprint(form, columns), func(t *testing.T) {
+				var w, diag bytes.Buffer
+				opt.Width = columns
+				stream(t, NewText(&w, &diag, opt))
+				golden(t, fmt.Sprintf("%s.%d.golden", form, columns), w.Bytes())
+				fits(t, w.String(), columns)
+			})
+		}
+	}
+}
+
+// fits fails if a row is wider than a terminal.
+func fits(t fataler, text string, columns int) {
+	for row := range strings.Lines(text) {
+		if n := width(strings.TrimSuffix(row, "\n")); n > columns {
+			t.Fatalf("%d cells in %q", n, row)
+		}
+	}
+}
+
+// With Wide nothing is left out and nothing is broken.
+func TestWide(t *testing.T) {
+	k := scenarios()[1].c
+	k.Process.Argv = []string{"run", strings.Repeat("a", 500), strings.Repeat("b", 500), "end"}
+	var w bytes.Buffer
+	if err := NewText(&w, &w, TextOptions{Width: 80, Wide: true}).Consume(created(k)); err != nil {
+		t.Fatal(err)
+	}
+	if line := w.String(); strings.Count(line, "\n") != 1 || !strings.Contains(line, strings.Join(k.Process.Argv, " ")) {
+		t.Error(line)
+	}
+}
+
+// What a colour is given to begins and ends in a row.
+func TestFittedColours(t *testing.T) {
+	for _, opt := range []TextOptions{{Width: 80, Life: true}, {Width: 130, Life: true}, {Width: 80, Tree: true}} {
+		var plain, painted bytes.Buffer
+		stream(t, NewText(&plain, &plain, opt))
+		opt.Color = true
+		stream(t, NewText(&painted, &painted, opt))
+		if ansi.Strip(painted.String()) != plain.String() {
+			t.Errorf("%+v: colours change the text", opt)
+		}
+		for row := range strings.Lines(painted.String()) {
+			if begun, ended := strings.Count(row, "\x1b["), strings.Count(row, "\x1b[0m"); begun != 2*ended {
+				t.Errorf("%+v: %q", opt, row)
+			}
+		}
 	}
 }
 

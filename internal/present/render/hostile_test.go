@@ -28,7 +28,7 @@ var hostileStrings = []struct{ name, text string }{
 // TestHostileGolden shows each of them in each form, where everything that has a
 // name has that one.
 func TestHostileGolden(t *testing.T) {
-	var line, tree, object, text, markdown, report bytes.Buffer
+	var line, tree, object, text, detail, markdown, report bytes.Buffer
 	printers := []finding.Consumer{
 		NewText(&line, &line, TextOptions{Life: true}), NewText(&tree, &tree, TextOptions{Tree: true, Life: true}), NewJSON(&object),
 	}
@@ -50,12 +50,12 @@ func TestHostileGolden(t *testing.T) {
 		r := reportOf(false, named(s.text, "plain"))
 		markdownHolds(t, r)
 		reportIsLossless(t, r)
-		if err := errors.Join(ReportText(&text, r, false), ReportMarkdown(&markdown, r), ReportJSON(&report, r)); err != nil {
+		if err := errors.Join(ReportText(&text, r, &ReportOptions{All: true}), ReportText(&detail, r, &ReportOptions{One: true, Width: 80}), ReportMarkdown(&markdown, r, &ReportOptions{}), ReportJSON(&report, r)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for name, out := range map[string]*bytes.Buffer{
-		"line": &line, "tree": &tree, "json": &object, "report.text": &text, "report.markdown": &markdown, "report.json": &report,
+		"line": &line, "tree": &tree, "json": &object, "report.text": &text, "report.cause": &detail, "report.markdown": &markdown, "report.json": &report,
 	} {
 		harmless(t, out.String())
 		golden(t, "hostile."+name+".golden", out.Bytes())

@@ -33,7 +33,7 @@ func (p *jsonPrinter) joined(j *finding.Joined) error {
 		now = now.Exec
 	}
 	unitField(e, &j.Placement, now.Cgroup, unitFacts{})
-	containerField(e, "container", j.Placement.Container)
+	placedField(e, &j.Placement)
 	p.createdRef(j.Created)
 	return p.end()
 }
@@ -44,20 +44,23 @@ func (p *textPrinter) joined(j *finding.Joined) error {
 	if !p.opt.Life || !j.Occupant() {
 		return nil
 	}
+	if p.opt.width() > 0 {
+		return write(p.w, p.fittedJoin(j))
+	}
 	var b strings.Builder
 	b.WriteString(p.timeOf(j.BootNS))
 	b.WriteString("  netns " + p.paint.strong(fmt.Sprintf("%-10d", j.Netns.Inum)) + "  ")
 	b.WriteString(movedText(j) + "  ")
 	b.WriteString(p.paint.place(placeText(&j.Placement)) + "  ")
-	b.WriteString(label(&j.Process, parentIn(j.Ancestry, -1), maxLineCommand) + thenText(&j.Process, maxLineCommand))
-	for _, a := range ancestorTexts(j.Ancestry, j.AncestryWhy != "", j.AncestryWhy) {
+	b.WriteString(label(&j.Process, parentIn(j.Ancestry, -1), p.opt.limit(maxLineCommand)) + thenText(&j.Process, p.opt.limit(maxLineCommand)))
+	for _, a := range ancestorTexts(j.Ancestry, j.AncestryWhy != "", j.AncestryWhy, p.opt.limit(maxLineAncestor)) {
 		b.WriteString(p.paint.faint("  < " + a))
 	}
 	if j.Created == nil {
 		b.WriteString("  creation not seen\n")
 		return write(p.w, b.String())
 	}
-	b.WriteString("  " + makerText(j.Created) + " in " + p.paint.place(placeText(&j.Created.Placement)) + "\n")
+	b.WriteString("  " + p.makerText(j.Created) + " in " + p.paint.place(placeText(&j.Created.Placement)) + "\n")
 	return write(p.w, b.String())
 }
 

@@ -30,6 +30,8 @@ func (p *jsonPrinter) Consume(f finding.Finding) error {
 		if f.Selected {
 			return p.created(f.Attribution)
 		}
+	case *finding.NetnsFor:
+		return p.becameKnown(f)
 	case *finding.Joined:
 		return p.joined(f)
 	case *finding.Ended:

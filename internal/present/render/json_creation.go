@@ -28,6 +28,9 @@ func (p *jsonPrinter) creation(c *finding.Attribution) {
 		e.key("child")
 		processObject(e, c.Child)
 	}
+	if c.For != nil {
+		forField(e, c.For)
+	}
 	ancestryFields(e, c)
 	placeFields(e, c)
 	chainField(e, c, finding.KindCreator)
@@ -37,7 +40,7 @@ func (p *jsonPrinter) creation(c *finding.Attribution) {
 // placeFields writes where the creator belongs.
 func placeFields(e *encoder, c *finding.Attribution) {
 	unitField(e, &c.Placement, c.Process.Cgroup, unitFacts{c.Settings, c.Unanswered})
-	containerField(e, "container", c.Placement.Container)
+	placedField(e, &c.Placement)
 	if c.Placement.Outer != nil {
 		containerField(e, "outer_container", c.Placement.Outer)
 	}
@@ -56,7 +59,7 @@ func chainField(e *encoder, c *finding.Attribution, first finding.Kind) {
 		ownLink(e, finding.KindUnit, unitEvidence(&c.Placement), c.Placement.Unit)
 	}
 	for i := range c.Links {
-		linkObject(e, &c.Links[i])
+		linkObject(e, &c.Links[i], c.For)
 	}
 	e.close(']')
 }
@@ -71,14 +74,14 @@ func ownLink(e *encoder, kind finding.Kind, ev evidence.Evidence, text string) {
 	e.close('}')
 }
 
-func linkObject(e *encoder, l *finding.Link) {
+func linkObject(e *encoder, l *finding.Link, to *finding.For) {
 	e.open('{')
 	e.str("link", kindText(l.Kind))
 	e.str("evidence", string(l.Evidence))
 	if l.Process == nil {
-		e.str("text", causeText(l.Cause))
+		e.str("text", causeText(calledByName(l.Cause, to)))
 	} else {
-		e.str("text", linkText(l))
+		e.str("text", linkText(l, to, maxTreeCommand))
 	}
 	e.str("code", string(l.Code()))
 	if l.Unit != "" {
@@ -124,7 +127,13 @@ func originField(e *encoder, o *finding.Origin) {
 		cgroup = o.Process.Cgroup
 	}
 	unitField(e, &o.Placement, cgroup, unitFacts{})
-	containerField(e, "container", o.Placement.Container)
+	placedField(e, &o.Placement)
+	if o.Pod != nil {
+		podField(e, o.Pod)
+	}
+	if o.Container != nil {
+		runtimeContainerField(e, "restarted_container", o.Container)
+	}
 	e.str("trigger", string(o.Trigger))
 	e.str("evidence", string(o.Evidence))
 	whyField(e, o.Why)

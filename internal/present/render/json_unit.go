@@ -73,7 +73,14 @@ func settingEvidence(s *event.UnitSetting, claimed bool) string {
 	return string(s.Source)
 }
 
-func containerField(e *encoder, name string, c *cgroup.Container) {
+// placedField writes the container of a placement, with the guest's unit in it.
+func placedField(e *encoder, p *cgroup.Placement) {
+	containerFields(e, "container", p.Container, p.GuestUnit)
+}
+
+func containerField(e *encoder, name string, c *cgroup.Container) { containerFields(e, name, c, "") }
+
+func containerFields(e *encoder, name string, c *cgroup.Container, guestUnit string) {
 	if c == nil {
 		e.null(name)
 		return
@@ -93,6 +100,9 @@ func containerField(e *encoder, name string, c *cgroup.Container) {
 	}
 	if c.Within != "" {
 		e.str("named_within", c.Within)
+	}
+	if guestUnit != "" {
+		e.str("guest_unit", guestUnit)
 	}
 	e.close('}')
 }

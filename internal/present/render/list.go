@@ -3,16 +3,19 @@ package render
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/cgroup"
 	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/inventory"
 	"github.com/nsblame/nsblame/internal/explain/life"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
+	"github.com/nsblame/nsblame/internal/explain/machinery"
 )
 
 // List is what nsblame list prints.
@@ -26,6 +29,8 @@ type List struct {
 	Created map[uint32]life.Match
 	// Recordings are those that were read.
 	Recordings []Recording
+	// Leaked is set if only those are in it that nobody is in.
+	Leaked bool
 }
 
 // Recording is one in which creations were looked up.
@@ -82,8 +87,10 @@ func (l *List) tally() tally {
 }
 
 // knowsInitial reports whether it is known which namespace is the machine's own:
-// an ordinary user may not see that. It comes first.
-func (l *List) knowsInitial() bool { return len(l.Namespaces) > 0 && l.Namespaces[0].Initial }
+// an ordinary user may not see that. It comes first, and somebody is always in it.
+func (l *List) knowsInitial() bool {
+	return l.Leaked || len(l.Namespaces) > 0 && l.Namespaces[0].Initial
+}
 
 // present is a process that was found, in the form in which all are shown.
 func present(p *inventory.Process) *lineage.Process {
@@ -100,11 +107,10 @@ func present(p *inventory.Process) *lineage.Process {
 
 // ListText writes a list for people: a line for each namespace, or with tree a
 // block of lines. What is missing goes to diag.
-func ListText(w, diag io.Writer, l *List, tree, color bool) error {
-	p := listText{list: l, paint: palette(color)}
-	p.clock.observe(event.Event{Body: l.Host})
+func ListText(w, diag io.Writer, l *List, opt TextOptions) error {
+	p := newListText(l, opt)
 	var text string
-	if tree {
+	if opt.Tree {
 		text = p.blocks()
 	} else {
 		text = p.table()
@@ -117,8 +123,15 @@ func ListText(w, diag io.Writer, l *List, tree, color bool) error {
 
 type listText struct {
 	list  *List
+	opt   TextOptions
 	paint palette
 	clock clock
+}
+
+func newListText(l *List, opt TextOptions) listText {
+	p := listText{list: l, opt: opt, paint: palette(opt.Color)}
+	p.clock.observe(event.Event{Body: l.Host})
+	return p
 }
 
 // maxCell bounds a column of the table.
@@ -132,32 +145,53 @@ func (p *listText) table() string {
 			strconv.FormatUint(uint64(n.Inum), 10), p.age(n), namesText(n), inText(n), p.heldBy(n), p.createdBy(n),
 		})
 	}
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], min(width(cell), maxCell))
+	held := p.addFor(rows)
+	p.addUse(rows)
+	p.addFrees(rows)
+	return p.layOut(rows, func(row, column int) func(string) string {
+		if column == held && p.list.Namespaces[row].Unheld {
+			return p.paint.bad
+		}
+		return unpainted
+	})
+}
+
+// addFor adds a column that says for whom the namespaces are, if that is known of any. It
+// returns which column says what holds them.
+func (p *listText) addFor(rows [][]string) (held int) {
+	const inIt = 3
+	known := slices.ContainsFunc(p.list.Namespaces, func(n *inventory.Namespace) bool { return p.list.beneficiary(n) != nil })
+	if !known {
+		return inIt + 1
+	}
+	rows[0] = slices.Insert(rows[0], inIt+1, "FOR")
+	for i, n := range p.list.Namespaces {
+		text := nowhere
+		if f := p.list.beneficiary(n); f != nil {
+			text = forName(f)
+		}
+		rows[i+1] = slices.Insert(rows[i+1], inIt+1, text)
+	}
+	return inIt + 2
+}
+
+// beneficiary is for whom a namespace is: as its creation says, or else the files of the
+// runtimes whose containers have processes in it. It is nil if nothing tells.
+func (l *List) beneficiary(n *inventory.Namespace) *finding.For {
+	if c := l.Created[n.Inum].Attribution; c != nil && knownFor(c.For) {
+		return c.For
+	}
+	var first *finding.For
+	for i := range n.Containers {
+		f := finding.ForFacts(&n.Containers[i])
+		if f != nil && f.Pod != nil {
+			return f
+		}
+		if first == nil {
+			first = f
 		}
 	}
-	var b strings.Builder
-	for i, row := range rows {
-		for j, cell := range row {
-			pad := strings.Repeat(" ", max(0, widths[j]-width(cell)))
-			switch {
-			case i == 0:
-				cell = p.paint.faint(cell)
-			case j == 0:
-				cell = p.paint.strong(cell)
-			case j == 4 && p.list.Namespaces[i-1].Unheld:
-				cell = p.paint.bad(cell)
-			}
-			b.WriteString(cell)
-			if j < len(row)-1 {
-				b.WriteString(pad + "  ")
-			}
-		}
-		b.WriteByte('\n')
-	}
-	return b.String()
+	return first
 }
 
 // age is how long a namespace has been there.
@@ -240,16 +274,16 @@ func (p *listText) heldBy(n *inventory.Namespace) string {
 		}
 	}
 	if len(n.Mounts) > 0 {
-		add(n.MountCount, "mounts", "mount "+quoteName(n.Mounts[0].Path, maxCell))
+		add(n.MountCount, "mounts", "mount "+quoteName(n.Mounts[0].Path, maxCell)+elsewhereText(&n.Mounts[0]))
 	}
 	if len(n.Files) > 0 {
-		add(n.FileCount, "open files", "file of "+shortLabel(&n.Files[0].Process))
+		add(n.FileCount, "open files", "file of "+holderLabel(n, &n.Files[0].Process))
 	}
 	if len(n.Sockets) > 0 {
-		add(n.SockCount, "sockets", "socket of "+shortLabel(&n.Sockets[0].Process))
+		add(n.SockCount, "sockets", "socket of "+holderLabel(n, &n.Sockets[0].Process))
 	}
 	if len(n.Messages) > 0 {
-		add(n.MessageCount, "messages", "message to "+shortLabel(&n.Messages[0].Process))
+		add(n.MessageCount, "messages", "message to "+holderLabel(n, &n.Messages[0].Process))
 	}
 	if len(held) > 0 {
 		return strings.Join(held, "; ")
@@ -272,7 +306,41 @@ func (p *listText) nothing(n *inventory.Namespace) string {
 	return out
 }
 
-func shortLabel(p *inventory.Process) string { return label(present(p), nil, maxCell/2) }
+// holderLabel is a process that holds a namespace. Where one that has nothing to do with
+// it does, that may be the leak, so the table says where that process belongs.
+func holderLabel(n *inventory.Namespace, p *inventory.Process) string {
+	out := label(present(p), nil, maxCell/2)
+	if !unrelated(n, p) {
+		return out
+	}
+	place := finding.Place(present(p))
+	return out + " " + placeText(&place) + ", unrelated"
+}
+
+// unrelated reports whether a process has nothing to do with the processes in a
+// namespace, where there are any: it belongs to another unit and another container. The
+// engine that made the container is related to it, and so is the service manager, which
+// holds the sockets of units.
+func unrelated(n *inventory.Namespace, p *inventory.Process) bool {
+	shown := present(p)
+	if len(n.Places) == 0 || n.Elsewhere > 0 || !p.CgroupKnown || p.ID.PID == 1 {
+		return false
+	}
+	if _, engine := (machinery.Machine{}).EngineOf(shown); engine {
+		return false
+	}
+	holder := finding.Place(shown)
+	return !slices.ContainsFunc(n.Places, func(in inventory.Place) bool {
+		place := cgroup.ParseDelegated(in.Cgroup, in.Delegated)
+		if place.Container != nil && holder.Monitor != nil && *place.Container == *holder.Monitor {
+			return true
+		}
+		if place.Container != nil || holder.Container != nil {
+			return place.Container != nil && holder.Container != nil && *place.Container == *holder.Container
+		}
+		return place.Unit == holder.Unit && place.Manager == holder.Manager && place.OwnerUID == holder.OwnerUID
+	})
+}
 
 func (p *listText) createdBy(n *inventory.Namespace) string {
 	c := p.list.Created[n.Inum].Attribution
@@ -284,9 +352,9 @@ func (p *listText) createdBy(n *inventory.Namespace) string {
 	}
 	out := label(&c.Process, nil, maxCell)
 	if place := placeText(&c.Placement); place != nowhere {
-		out += " in " + p.paint.place(place)
+		out += " in " + place
 	}
-	if text := originText(c); text != "" {
+	if text := originText(c, maxLineCommand); text != "" {
 		out += "  " + text
 	}
 	return out
@@ -296,7 +364,7 @@ func (p *listText) createdBy(n *inventory.Namespace) string {
 func (p *listText) blocks() string {
 	var out strings.Builder
 	for _, n := range p.list.Namespaces {
-		b := block{paint: p.paint}
+		b := block{paint: p.paint, width: p.opt.width()}
 		p.block(&b, n)
 		out.WriteString(b.text.String())
 		out.WriteByte('\n')
@@ -315,15 +383,20 @@ func (p *listText) block(b *block, n *inventory.Namespace) {
 	}
 	p.ageRow(b, n)
 	p.occupants(b, n)
+	if c := p.list.Created[n.Inum].Attribution; c == nil || !knownFor(c.For) { // with the creation, else
+		b.beneficiary(p.list.beneficiary(n))
+	}
 	rows(b, "mount", len(n.Mounts), n.MountCount, func(i int) string { return mountText(&n.Mounts[i]) })
-	rows(b, "file", len(n.Files), n.FileCount, func(i int) string { return fileText(&n.Files[i]) })
-	rows(b, "socket", len(n.Sockets), n.SockCount, func(i int) string { return socketText(&n.Sockets[i]) })
+	rows(b, "file", len(n.Files), n.FileCount, func(i int) string { return fileText(n, &n.Files[i]) })
+	rows(b, "socket", len(n.Sockets), n.SockCount, func(i int) string { return socketText(n, &n.Sockets[i]) })
 	rows(b, "message", len(n.Messages), n.MessageCount, func(i int) string {
-		return "not received yet, to socket " + fileText(&n.Messages[i])
+		return "not received yet, to socket " + fileText(n, &n.Messages[i])
 	})
 	if n.Unheld {
 		b.row("held by", p.nothing(n), evidence.Kernel)
 	}
+	p.use(b, n)
+	p.frees(b, n)
 	if k := n.Kernel; k != nil {
 		b.row("owner", fmt.Sprintf("user namespace %d, of uid %d", k.UserInum, k.OwnerUID), evidence.Kernel)
 	}
@@ -380,8 +453,12 @@ func rows(b *block, title string, listed int, all uint64, text func(int) string)
 
 func mountText(m *inventory.Mount) string {
 	out := quoteName(m.Path, maxName)
-	if !m.Own {
+	switch {
+	case m.Own:
+	case m.Process.ID.PID == 0:
 		out += fmt.Sprintf(" in mount namespace %d", m.MountInum)
+	default:
+		out += elsewhereText(m) + fmt.Sprintf(" %d, as %s sees it", m.MountInum, label(present(&m.Process), nil, maxLineCommand))
 	}
 	if m.Others > 0 {
 		out += fmt.Sprintf(", and in %d more", m.Others)
@@ -389,19 +466,40 @@ func mountText(m *inventory.Mount) string {
 	return out
 }
 
-func fileText(f *inventory.File) string {
-	return fmt.Sprintf("%d of %s", f.FD, holderText(&f.Process))
+// elsewhereText says in whose mount namespace a mount is, if it is in another one than
+// nsblame's.
+func elsewhereText(m *inventory.Mount) string {
+	if m.Own || m.Process.ID.PID == 0 {
+		return ""
+	}
+	process := present(&m.Process)
+	place := finding.Place(process)
+	whose := label(process, nil, maxCell/2)
+	switch {
+	case place.Container != nil:
+		whose = containerText(place.Container)
+	case place.Unit != "":
+		whose = unitText(&place)
+	}
+	return " in " + whose + "'s mount namespace"
 }
 
-func socketText(f *inventory.File) string {
-	return fmt.Sprintf("%d (%s) of %s", f.FD, familyName(f.Family), holderText(&f.Process))
+func fileText(n *inventory.Namespace, f *inventory.File) string {
+	return fmt.Sprintf("%d of %s", f.FD, holderText(n, &f.Process))
 }
 
-func holderText(p *inventory.Process) string {
+func socketText(n *inventory.Namespace, f *inventory.File) string {
+	return fmt.Sprintf("%d (%s) of %s", f.FD, familyName(f.Family), holderText(n, &f.Process))
+}
+
+func holderText(n *inventory.Namespace, p *inventory.Process) string {
 	out := label(present(p), nil, maxLineCommand)
 	place := finding.Place(present(p))
 	if where := placeText(&place); where != nowhere {
 		out += ", " + where
+	}
+	if unrelated(n, p) {
+		out += ", unrelated to those in it"
 	}
 	return out
 }
@@ -427,12 +525,13 @@ func (p *listText) creation(b *block, n *inventory.Namespace) {
 		b.row("by", "unknown: "+fitEscaped(unmatchedText(m.Why), maxName), evidence.Unknown)
 	default:
 		c := m.Attribution
+		b.beneficiary(c.For)
 		b.creator(c)
 		b.place(c)
 		b.ancestry(c)
 		for i := range c.Links {
 			l := &c.Links[i]
-			b.row(fitEscaped(kindText(l.Kind), titleWidth-2), linkText(l), l.Evidence)
+			b.row(fitEscaped(kindText(l.Kind), titleWidth-2), linkText(l, c.For, maxTreeCommand), l.Evidence)
 		}
 		b.origin(&c.Origin)
 	}

@@ -38,8 +38,8 @@ func (a *listAnswerer) netns(n *inventory.Namespace) *answer.ListedNetns {
 			Messages: n.MessageCount, Mounts: n.MountCount,
 		},
 		Processes: each(n.Listed, foundProcess), Places: each(n.Places, listedPlace), Elsewhere: n.Elsewhere,
-		Files: each(n.Files, openFile), Sockets: each(n.Sockets, openSocket), Messages: each(n.Messages, openFile),
-		Mounts: each(n.Mounts, mountAnswer),
+		Files: openFiles(n, n.Files), Sockets: openSockets(n), Messages: openFiles(n, n.Messages),
+		Mounts: each(n.Mounts, mountAnswer), For: forAnswer(a.list.beneficiary(n)),
 	}
 	if a.list.knowsInitial() {
 		out.Initial = &n.Initial
@@ -49,7 +49,28 @@ func (a *listAnswerer) netns(n *inventory.Namespace) *answer.ListedNetns {
 	}
 	addKernel(out, n.Kernel)
 	a.addCreation(out, n)
+	a.addLeak(out, n)
 	return out
+}
+
+func argvAnswer(argv *[]string) answer.Argv {
+	var out answer.Argv
+	out.Argv, out.ArgvBase64 = textsOf(*argv)
+	return out
+}
+
+// addLeak adds what would free a namespace that nobody is in, and who used it last.
+func (a *listAnswerer) addLeak(out *answer.ListedNetns, n *inventory.Namespace) {
+	if out.Leaked = n.Leaked(); out.Leaked {
+		commands, why := n.Frees()
+		out.FreedBy = each(commands, argvAnswer)
+		out.FreedWhyCode = answer.Text(why)
+	}
+	if u := a.list.Created[n.Inum].LastUse; u != nil {
+		last := answer.LastUse{Moment: a.clock.moment(u.BootNS), PID: u.PID}
+		last.Comm, last.CommBase64 = textOf(u.Comm)
+		out.LastUsed = &last
+	}
 }
 
 func (a *listAnswerer) age(n *inventory.Namespace) *answer.Age {
@@ -115,7 +136,7 @@ func foundProcess(p *inventory.Process) answer.FoundProcess {
 // cgroupAnswer returns the unit and the container of a cgroup.
 func cgroupAnswer(path string, d event.Delegation) (*answer.Unit, *answer.Container) {
 	place := cgroup.ParseDelegated(path, d)
-	return unitAnswer(&place, path, unitFacts{}), containerAnswer(place.Container)
+	return unitAnswer(&place, path, unitFacts{}), placedAnswer(&place)
 }
 
 func listedPlace(p *inventory.Place) answer.ListedPlace {
@@ -125,19 +146,28 @@ func listedPlace(p *inventory.Place) answer.ListedPlace {
 	return out
 }
 
-func openFile(f *inventory.File) answer.OpenFile {
-	return answer.OpenFile{FD: f.FD, Process: foundProcess(&f.Process)}
+func openFiles(n *inventory.Namespace, files []inventory.File) []answer.OpenFile {
+	return each(files, func(f *inventory.File) answer.OpenFile {
+		return answer.OpenFile{FD: f.FD, Process: foundProcess(&f.Process), Unrelated: unrelated(n, &f.Process)}
+	})
 }
 
-func openSocket(f *inventory.File) answer.Socket {
-	return answer.Socket{
-		FD: f.FD, Family: answer.Text(familyName(f.Family)), Ino: f.Ino, Process: foundProcess(&f.Process),
-	}
+func openSockets(n *inventory.Namespace) []answer.Socket {
+	return each(n.Sockets, func(f *inventory.File) answer.Socket {
+		return answer.Socket{
+			FD: f.FD, Family: answer.Text(familyName(f.Family)), Ino: f.Ino, Process: foundProcess(&f.Process),
+			Unrelated: unrelated(n, &f.Process),
+		}
+	})
 }
 
 func mountAnswer(m *inventory.Mount) answer.Mount {
 	out := answer.Mount{MountInum: m.MountInum, Own: m.Own, Others: m.Others}
 	out.Path, out.PathBase64 = textOf(m.Path)
+	if m.Process.ID.PID != 0 {
+		p := foundProcess(&m.Process)
+		out.Process = &p
+	}
 	return out
 }
 

@@ -2,6 +2,8 @@ package render
 
 import (
 	"bytes"
+	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,6 +66,63 @@ func listed() *List {
 	return l
 }
 
+// leaked is what nobody is in of listed.
+func leaked() *List {
+	l := listed()
+	l.Leaked = true
+	l.Namespaces = slices.DeleteFunc(l.Namespaces, func(n *inventory.Namespace) bool { return !n.Leaked() })
+	return l
+}
+
+// On a terminal no row is wider than that, and nothing is lost.
+func TestListFits(t *testing.T) {
+	for _, columns := range []int{80, 120} {
+		var w bytes.Buffer
+		if err := ListText(&w, io.Discard, listed(), TextOptions{Width: columns}); err != nil {
+			t.Fatal(err)
+		}
+		fits(t, w.String(), columns)
+		for _, want := range []string{"4026532103", "blue", "redis", "nothing"} {
+			if !strings.Contains(w.String(), want) {
+				t.Errorf("%q is missing:\n%s", want, w.String())
+			}
+		}
+	}
+}
+
+// Beside what nobody is in stands what would free it, and who used it last.
+func TestListLeaked(t *testing.T) {
+	var w bytes.Buffer
+	l := leaked()
+	l.Created[4026532103] = life.Match{LastUse: &life.Use{BootNS: at(27, 2, 0, 0), PID: 970, Comm: "a\x1bb"}}
+	if err := ListText(&w, io.Discard, l, TextOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"LAST USED BY", `$'a\x1bb'[970] `, "FREED BY", "the end of what holds it", "no command: what holds it can't be seen"} {
+		if !strings.Contains(w.String(), want) {
+			t.Errorf("%q is missing:\n%s", want, w.String())
+		}
+	}
+	if strings.Contains(w.String(), "4026532100") {
+		t.Errorf("somebody is in that:\n%s", w.String())
+	}
+}
+
+func TestListGroups(t *testing.T) {
+	for key, want := range map[GroupKey]string{
+		ByCreator: "COUNT  LEAKED  OLDEST",
+		ByPod:     "no pod or container that is known",
+	} {
+		var w bytes.Buffer
+		if err := ListGroups(&w, io.Discard, listed(), key, TextOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(w.String(), want) || !strings.Contains(w.String(), "the machine") {
+			t.Errorf("%s:\n%s", key, w.String())
+		}
+	}
+}
+
 func TestListGolden(t *testing.T) {
 	all := listed()
 	part := listed()
@@ -72,10 +131,10 @@ func TestListGolden(t *testing.T) {
 		Rights: "run it as root", Hidden: "it is in a container", Failed: 1, Why: "odd \x1b", KernelCut: true,
 	}
 	for name, show := range map[string]func(w, diag *bytes.Buffer) error{
-		"list.text":  func(w, diag *bytes.Buffer) error { return ListText(w, diag, all, false, false) },
-		"list.color": func(w, diag *bytes.Buffer) error { return ListText(w, diag, all, false, true) },
-		"list.tree":  func(w, diag *bytes.Buffer) error { return ListText(w, diag, all, true, false) },
-		"list.part":  func(w, diag *bytes.Buffer) error { return ListText(w, diag, part, false, false) },
+		"list.text":  func(w, diag *bytes.Buffer) error { return ListText(w, diag, all, TextOptions{}) },
+		"list.color": func(w, diag *bytes.Buffer) error { return ListText(w, diag, all, TextOptions{Color: true}) },
+		"list.tree":  func(w, diag *bytes.Buffer) error { return ListText(w, diag, all, TextOptions{Tree: true}) },
+		"list.part":  func(w, diag *bytes.Buffer) error { return ListText(w, diag, part, TextOptions{}) },
 		"list.json":  func(w, _ *bytes.Buffer) error { return ListJSON(w, all) },
 		"list.gaps": func(w, _ *bytes.Buffer) error {
 			return ListJSON(w, &List{Host: part.Host, Inventory: &inventory.Inventory{Gaps: part.Gaps}})
@@ -94,6 +153,44 @@ func TestListGolden(t *testing.T) {
 	}
 }
 
+// Where containers run, the list says whose a namespace is, and in whose mount namespace
+// somebody still has it mounted.
+func TestListOfContainers(t *testing.T) {
+	b := inventory.NewBuilder()
+	exporter := inventory.Process{
+		ID: event.ProcessID{PID: 77, StartNS: 1}, Comm: "exporter", Cgroup: "/system.slice/exporter.service", CgroupKnown: true,
+	}
+	b.Mount(4026532100, inventory.Mount{Path: "/run/netns/cni-1", MountInum: 8, Process: exporter})
+	b.Container(4026532100, &event.Container{Name: "app", PodNamespace: "shop", PodName: "web\x1b-0", PodUID: "u"})
+	b.Mount(4026532101, inventory.Mount{Path: "/run/docker/netns/9", MountInum: 1, Own: true})
+	b.Container(4026532101, &event.Container{Question: event.ContainerQuestion{Runtime: "docker", ID: containerID}, Name: "db", Image: "pg:1"})
+	b.Mount(4026532102, inventory.Mount{Path: "/run/netns/blue", MountInum: 1, Own: true})
+	// of the processes that hold one, the exporter has nothing to do with it
+	web := exporter
+	web.ID.PID, web.Comm, web.Cgroup = 90, "web", "/system.slice/web.service"
+	b.Occupant(4026532103, web, 1)
+	b.File(4026532103, inventory.File{Process: exporter, FD: 5})
+	b.File(4026532103, inventory.File{Process: web, FD: 6})
+	dockerd := exporter
+	dockerd.Comm, dockerd.Cgroup = "dockerd", "/system.slice/docker.service"
+	dockerd.Program, dockerd.Described = event.Program{Exe: "/usr/sbin/dockerd", Argv: []string{"/usr/sbin/dockerd"}}, true
+	b.Socket(4026532103, inventory.File{Process: dockerd, FD: 7, Family: 16})
+	l := &List{Host: host.Body.(*event.Host), Inventory: b.Build(at(27, 3, 4, 0))}
+	for name, show := range map[string]func(w, diag *bytes.Buffer) error{
+		"list-for.text": func(w, diag *bytes.Buffer) error { return ListText(w, diag, l, TextOptions{}) },
+		"list-for.tree": func(w, diag *bytes.Buffer) error { return ListText(w, diag, l, TextOptions{Tree: true}) },
+		"list-for.json": func(w, _ *bytes.Buffer) error { return ListJSON(w, l) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var w, diag bytes.Buffer
+			if err := show(&w, &diag); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, name+".golden", w.Bytes())
+		})
+	}
+}
+
 // Columns stay aligned where a name has characters that are two cells wide.
 func TestListAlignsWideCharacters(t *testing.T) {
 	b := inventory.NewBuilder()
@@ -102,7 +199,7 @@ func TestListAlignsWideCharacters(t *testing.T) {
 	}
 	var w, diag bytes.Buffer
 	l := &List{Host: host.Body.(*event.Host), Inventory: b.Build(at(27, 3, 4, 0))}
-	if err := ListText(&w, &diag, l, false, false); err != nil {
+	if err := ListText(&w, &diag, l, TextOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(w.String()), "\n")

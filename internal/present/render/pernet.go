@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/finding"
@@ -64,14 +66,17 @@ func (p *textPrinter) loadText(n *event.PernetInit) string {
 
 func (p *textPrinter) loadLine(l *finding.PernetInit) string {
 	c := l.Attribution
+	if p.opt.width() > 0 {
+		return p.fitted(l.BootNS, cell{ansi.Strip(p.loadText(&l.Init)), p.paint.strong}, p.cells(c)...)
+	}
 	var b strings.Builder
 	b.WriteString(p.timeOf(l.BootNS) + "  " + p.loadText(&l.Init) + "  ")
 	b.WriteString(p.paint.place(placeText(&c.Placement)) + "  ")
-	b.WriteString(creatorText(c, maxLineCommand))
-	for _, a := range ancestorTexts(c.Ancestry, c.AncestryTruncated, c.AncestryWhy) {
+	b.WriteString(creatorText(c, p.opt.limit(maxLineCommand)))
+	for _, a := range ancestorTexts(c.Ancestry, c.AncestryTruncated, c.AncestryWhy, p.opt.limit(maxLineAncestor)) {
 		b.WriteString(p.paint.faint("  < " + a))
 	}
-	if text := originText(c); text != "" {
+	if text := originText(c, p.opt.limit(maxLineCommand)); text != "" {
 		b.WriteString("  " + p.paint.strong(text))
 	}
 	b.WriteByte('\n')
@@ -80,9 +85,9 @@ func (p *textPrinter) loadLine(l *finding.PernetInit) string {
 
 func (p *textPrinter) loadTree(l *finding.PernetInit) string {
 	c := l.Attribution
-	b := block{paint: p.paint}
-	b.text.WriteString(p.timeOf(l.BootNS) + "  " + p.loadText(&l.Init) + "\n")
-	b.row("by", label(&c.Process, parentIn(c.Ancestry, -1), maxTreeCommand)+" "+detail(&c.Process), evidence.Kernel)
+	b := p.block()
+	b.text.WriteString(p.hanging(p.timeOf(l.BootNS)+"  "+p.loadText(&l.Init), timeWidth))
+	b.row("by", label(&c.Process, parentIn(c.Ancestry, -1), b.limit())+" "+detail(&c.Process), evidence.Kernel)
 	b.causes(c)
 	b.text.WriteByte('\n')
 	return b.text.String()
@@ -90,9 +95,18 @@ func (p *textPrinter) loadTree(l *finding.PernetInit) string {
 
 // coverageText says from when on a probe was live, or was not any more.
 func (p *textPrinter) coverageText(c *finding.Covered) string {
-	text := p.timeOf(c.BootNS) + "  probe " + fitEscaped(string(c.Probe), maxName)
-	if c.Live {
-		return text + " of module " + fitEscaped(c.Subsystem, maxName) + " is live (" + fitEscaped(c.AttachMethod, maxName) + ")\n"
+	return p.note(c.BootNS, coverageText(c), unpainted)
+}
+
+func coverageText(c *finding.Covered) string {
+	text := "probe " + fitEscaped(string(c.Probe), maxName)
+	switch {
+	case c.Subsystem == "" && c.Live:
+		return text + " hears all again"
+	case c.Subsystem == "":
+		return text + " does not hear all: " + fitEscaped(c.Why, maxTreeCommand)
+	case c.Live:
+		return text + " of module " + fitEscaped(c.Subsystem, maxName) + " is live (" + fitEscaped(c.AttachMethod, maxName) + ")"
 	}
-	return text + " is not live any more: " + fitEscaped(c.Why, maxTreeCommand) + "\n"
+	return text + " is not live any more: " + fitEscaped(c.Why, maxTreeCommand)
 }

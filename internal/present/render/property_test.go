@@ -87,6 +87,10 @@ func anyCreation() *rapid.Generator[*finding.Attribution] {
 		}
 		out := unblamed(c)
 		out.Links = []finding.Link{{Kind: finding.Kind(anyString().Draw(t, "link")), Evidence: "\x1b", Cause: finding.Job{Method: anyString().Draw(t, "text")}}}
+		if rapid.Bool().Draw(t, "for") {
+			odd := misnamed(anyString().Draw(t, "for whom"))
+			out.For, out.Origin.Pod, out.Origin.Container = odd.For, odd.Origin.Pod, odd.Origin.Container
+		}
 		if rapid.Bool().Draw(t, "placement") {
 			s := func() string { return anyString().Draw(t, "placement string") }
 			out.Placement = cgroup.Placement{
@@ -145,6 +149,12 @@ func TestTextIsHarmless(t *testing.T) {
 		printAll(t, NewText(&tree, &tree, TextOptions{Tree: true}), c)
 		harmless(t, line.String())
 		harmless(t, tree.String())
+		for _, opt := range []TextOptions{{Width: 80}, {Width: 120}, {Width: 80, Tree: true}} {
+			var fitted bytes.Buffer
+			printAll(t, NewText(&fitted, io.Discard, opt), c)
+			harmless(t, fitted.String())
+			fits(t, fitted.String(), opt.Width)
+		}
 		first, rest, _ := strings.Cut(line.String(), "\n")
 		if n := width(first); n > 4000 {
 			t.Fatalf("a line of %d characters: %q", n, first)

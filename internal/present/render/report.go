@@ -23,15 +23,31 @@ const (
 	maxCauseCosts    = 5  // of a cause's
 )
 
-// ReportText writes a report for people.
-func ReportText(w io.Writer, r *report.Report, color bool) error {
-	return write(w, plainText{paint: palette(color)}.document(newDocument(r)))
+// ReportText writes a report for people: the answer on a screen, and what else they ask
+// for.
+func ReportText(w io.Writer, r *report.Report, opt *ReportOptions) error {
+	t := plainText{paint: palette(opt.Color), width: opt.Width}
+	if opt.One {
+		return write(w, t.cause(newDocument(r)))
+	}
+	text := newScreen(r, opt).text()
+	d := newDocument(r)
+	if opt.All {
+		return write(w, text+t.document(d))
+	}
+	return write(w, text+t.costs(d))
 }
 
 // ReportMarkdown writes a report to paste into a ticket. What a traced process
 // has chosen stands in code spans and code blocks, which it cannot end.
-func ReportMarkdown(w io.Writer, r *report.Report) error {
-	return write(w, markdown{}.document(newDocument(r)))
+func ReportMarkdown(w io.Writer, r *report.Report, opt *ReportOptions) error {
+	d := newDocument(r)
+	if opt.Top > 0 && len(d.causes) > opt.Top {
+		causes, n := r.Cut(opt.Top)
+		d.causes = d.causes[:opt.Top]
+		d.more = fmt.Sprintf("%s with %s: --top N or --all shows them", countedWide(uint64(causes), "more cause"), countedWide(n, "creation"))
+	}
+	return write(w, markdown{}.document(d))
 }
 
 // span is a piece of a sentence: words of nsblame's, or a value.
@@ -67,6 +83,7 @@ type document struct {
 	gaps     []phrase
 	costs    *listing
 	causes   []section
+	more     string // of further causes
 	loads    []phrase
 	suspects []phrase
 	units    []phrase
@@ -82,6 +99,8 @@ type listing struct {
 type section struct {
 	number   int
 	title    phrase
+	cause    *report.Cause
+	happens  string // in a sentence
 	rows     sectionRows
 	example  string
 	remedies []action
@@ -117,11 +136,16 @@ func newDocument(r *report.Report) *document {
 }
 
 func reportClock(r *report.Report) clock {
-	if r.Host == nil {
-		return clock{}
-	}
 	var c clock
-	c.observe(event.Event{Body: r.Host})
+	if len(r.Hosts) > 0 {
+		c.zone = time.UTC // of several machines that may be in several zones
+	}
+	if r.Host == nil && len(r.Hosts) == 0 {
+		return c
+	}
+	if r.Host != nil {
+		c.observe(event.Event{Body: r.Host})
+	}
 	c.steps = []clockStep{{offset: r.ClockOffsetNS}}
 	return c
 }
@@ -168,7 +192,7 @@ func (w *reportWriter) gaps() []phrase {
 	g := &w.r.Gaps
 	var out []phrase
 	add := func(spans ...span) { out = append(out, spans) }
-	if !w.r.Whole {
+	if !w.r.Whole && !w.r.Running {
 		add(words("The stream breaks off: what came after is not known"))
 	}
 	for _, kind := range slices.Sorted(maps.Keys(g.Lost)) {
@@ -209,6 +233,9 @@ func (w *reportWriter) gaps() []phrase {
 	if w.r.Ungrouped > 0 {
 		add(words("%s of further causes, of which there are too many", counted(w.r.Ungrouped, "creation")))
 	}
+	if w.r.Uncertain > 0 {
+		add(words("Up to %d creations of a cause may be among those, because it was followed late", w.r.Uncertain))
+	}
 	return out
 }
 
@@ -232,10 +259,10 @@ func argvText(argv []string) string { return string(appendArgv(nil, argv, maxRep
 
 // what names a cause.
 func (w *reportWriter) what(c *report.Cause) phrase {
-	command := value(argvText(c.Command))
-	if c.Comm != "" || len(c.Command) == 0 {
-		command = value(commText(c.Comm))
+	if c.Grouped.By != report.ByCause {
+		return phrase{value(w.groupedBy(c))}
 	}
+	command := value(causeCommand(c))
 	var p phrase
 	switch c.Trigger {
 	case finding.TriggerCommand:
@@ -243,15 +270,27 @@ func (w *reportWriter) what(c *report.Cause) phrase {
 		if c.CommandTruncated {
 			p = append(p, words(" (cut)"))
 		}
-		if c.Origin.Unit != "" {
+		if c.Guest != "" {
+			p = append(p, words(" in "), value(unitName(c.Guest)), words(" inside a container"))
+		} else if c.Origin.Unit != "" {
 			p = append(p, words(" in "), value(unitRefText(&c.Origin)))
 		}
+	case finding.TriggerGuest:
+		p = guestPhrase(c)
+	case finding.TriggerPod:
+		p = podPhrase(c)
 	case finding.TriggerUnknown:
+		if c.Example != nil && knownFor(c.Example.For) && len(c.For.Values) == 1 && c.For.Others == 0 {
+			return phrase{words("Unknown, for "), value(caseFor(c.Example.For))}
+		}
 		p = phrase{words("Unknown, through "), command}
 		if c.Creator.Unit != "" {
 			p = append(p, words(" in "), value(unitRefText(&c.Creator)))
 		}
 	case finding.TriggerRestart:
+		if c.Example != nil && c.Example.Origin.Container != nil {
+			return phrase{words("Restarts of "), value(containerName(c.Example.Origin.Container, quoted))}
+		}
 		p = phrase{words("Restarts of "), value(unitRefText(&c.Origin))}
 	case finding.TriggerFailure:
 		p = phrase{words("Failures of "), value(unitRefText(&c.Origin))}
@@ -263,6 +302,19 @@ func (w *reportWriter) what(c *report.Cause) phrase {
 		p = phrase{words("The %s ", c.Trigger), value(unitRefText(&c.Origin))}
 	}
 	return p
+}
+
+// guestPhrase names a unit of the service manager in a container, or of the managers in
+// several that a runtime has named.
+func guestPhrase(c *report.Cause) phrase {
+	p := phrase{value(unitName(c.Guest)), words(" inside ")}
+	if c.Example != nil && c.Example.Origin.Placement.Container != nil && len(c.Containers.Values) == 1 && c.Containers.Others == 0 {
+		return append(p, value(containerText(c.Example.Origin.Placement.Container)))
+	}
+	if len(c.Containers.Values) == 0 {
+		return append(p, words("a container"))
+	}
+	return append(p, words("containers"))
 }
 
 func newAction(m *report.Remedy) action {
@@ -320,9 +372,10 @@ func (w *reportWriter) suspects() (text, units []phrase) {
 	} else {
 		text = append(text, phrase{words("Not seen to create any, which does not clear them: these units were active at both ends, and nothing shows that they made or caused a namespace %s. But %s", span, strings.Join(reportReasonTexts(s.Doubts), "; "))})
 	}
-	text = append(text, phrase{words("What a unit asks of others over other ways than D-Bus, such as a container runtime's socket, is not followed")})
-	if s.Unknown > 0 {
-		text = append(text, phrase{words("Who caused %s is not known: any of them may have", counted(s.Unknown, "creation"))})
+	if s.HeardEngines {
+		text = append(text, phrase{words("What a unit asks of others over other ways than D-Bus and the sockets of container engines is not followed")})
+	} else {
+		text = append(text, phrase{words("What a unit asks of others over other ways than D-Bus, such as a container runtime's socket, is not followed")})
 	}
 	if s.Why != (report.Reason{}) {
 		text = append(text, phrase{words("The list may not be whole: %s", reportReasonText(s.Why))})

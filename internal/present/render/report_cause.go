@@ -8,6 +8,7 @@ import (
 
 func (a *reportAnswerer) cause(c *report.Cause) answer.Cause {
 	out := answer.Cause{
+		Number: uint64(c.Number), Grouped: groupedAnswer(&c.Grouped), Retried: c.Retried, Uncertain: c.Before,
 		Trigger: answer.Text(c.Trigger), Origin: unitRefOrNull(&c.Origin), Command: commandAnswer(c),
 		Unit: unitRefOrNull(&c.Creator), Settings: each(c.Settings, func(s *event.UnitSetting) answer.Setting {
 			return settingAnswer(s, c.Example.Placement.UnitClaimed())
@@ -22,6 +23,23 @@ func (a *reportAnswerer) cause(c *report.Cause) answer.Cause {
 		Example: a.clock.creationAnswer(c.Example), Remedies: each(c.Remedies, remedyAnswer),
 	}
 	out.Why, out.WhyBase64, out.WhyCode = reasonAnswer(c.Why)
+	if len(c.For.Values) > 0 {
+		to := tallyAnswer(&c.For)
+		out.For = &to
+	}
+	if c.Pods.N > 0 {
+		out.Pods = &answer.Names{Count: c.Pods.N, Estimated: c.Pods.Estimated}
+		out.Pods.Pattern, out.Pods.PatternBase64 = textOf(c.Pods.String())
+	}
+	if c.Merged {
+		out.Variants = &answer.Variants{Tally: tallyAnswer(&c.Variants), Count: c.Different.N, Estimated: c.Different.Estimated}
+	}
+	if len(c.Hosts.Values) > 0 {
+		hosts := tallyAnswer(&c.Hosts)
+		out.Hosts = &hosts
+	}
+	out.Attempt = c.Attempt
+	out.GuestUnit, out.GuestUnitBase64 = textOf(c.Guest)
 	out.Activated, out.ActivatedBase64 = textOrNull(c.Activated)
 	if a.r.Endings.Seen {
 		out.Alive = &c.Alive
@@ -29,6 +47,21 @@ func (a *reportAnswerer) cause(c *report.Cause) answer.Cause {
 	if c.Alive > 0 {
 		out.OldestAlive = answer.Maybe[answer.Time]{Present: true, Value: a.clock.time(c.OldestAlive)}
 		out.OldestAliveBootNS = &c.OldestAlive
+	}
+	return out
+}
+
+// groupedAnswer is nil for a root cause.
+func groupedAnswer(g *report.Grouped) *answer.Grouped {
+	if g.By == report.ByCause {
+		return nil
+	}
+	out := &answer.Grouped{By: answer.Text(g.By), Unit: unitRefOrNull(&g.Unit)}
+	out.Name, out.NameBase64 = textOf(g.Name)
+	out.Namespace, out.NamespaceBase64 = textOf(g.Namespace)
+	out.Kind, out.KindBase64 = textOf(g.Kind)
+	if g.By == report.ByUser {
+		out.UID = &g.UID
 	}
 	return out
 }
@@ -46,7 +79,7 @@ func commandAnswer(c *report.Cause) *answer.Command {
 	if len(c.Command) == 0 && c.Comm == "" {
 		return nil
 	}
-	out := &answer.Command{ArgvTruncated: c.CommandTruncated}
+	out := &answer.Command{ArgvTruncated: c.CommandTruncated, Pattern: c.Merged}
 	out.Argv, out.ArgvBase64 = textsOf(c.Command)
 	out.Comm, out.CommBase64 = textOf(c.Comm)
 	if c.HasUID {

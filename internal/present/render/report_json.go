@@ -22,17 +22,32 @@ type reportAnswerer struct {
 
 func (a *reportAnswerer) report() *answer.Report {
 	r := a.r
-	return &answer.Report{
+	out := &answer.Report{
 		Head:  answer.NewHead("report"),
 		Begin: a.clock.time(r.From), BeginBootNS: r.From,
 		End: a.clock.time(r.Until), EndBootNS: r.Until,
 		Whole: r.Whole, Host: hostAnswer(r.Host),
 		Seen: r.Seen, Selected: r.Selected, Failed: r.Failed, FilteredOut: r.FilteredOut, Ungrouped: r.Ungrouped,
 		Gaps: gapsAnswer(&r.Gaps), Endings: endingsAnswer(&r.Endings), Cost: a.costs(r.Costs),
-		Causes:      each(r.Causes, a.cause),
+		Causes:     each(r.Causes, a.cause),
+		ObservedNS: r.Observed, Uncertain: r.Uncertain,
 		PernetInits: each(r.PernetInits, pernetInitsAnswer), PernetInitsUngrouped: r.PernetInitsUngrouped,
 		Suspects: suspectsAnswer(&r.Suspects),
 	}
+	if len(r.Hosts) > 0 {
+		out.Hosts = each(r.Hosts, a.host)
+	}
+	return out
+}
+
+func (a *reportAnswerer) host(h *report.Host) answer.ReportHost {
+	out := answer.ReportHost{
+		Recordings: uint64(h.Recordings), Begin: a.clock.time(h.From), End: a.clock.time(h.Until), ObservedNS: h.Observed,
+		Selected: h.Selected, Failed: h.Failed, FilteredOut: h.FilteredOut, Ungrouped: h.Ungrouped, Lost: h.Lost, Alive: h.Alive, Complete: h.Complete,
+	}
+	out.Name, out.NameBase64 = textOf(h.Name)
+	out.ID, out.IDBase64 = textOf(h.ID)
+	return out
 }
 
 func hostAnswer(h *event.Host) *answer.Host {

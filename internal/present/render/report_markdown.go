@@ -29,6 +29,9 @@ func (m markdown) document(d *document) string {
 	for i := range d.causes {
 		m.section(&b, &d.causes[i])
 	}
+	if d.more != "" {
+		fmt.Fprintf(&b, "\n%s.\n", markWords(d.more))
+	}
 	if len(d.loads) > 0 {
 		fmt.Fprintf(&b, "\n## Modules\n\n%s:\n\n", loadsTitle)
 	}

@@ -30,8 +30,12 @@ func (r *sectionRows) list(title string, phrases []phrase) {
 }
 
 func (w *reportWriter) section(i int, c *report.Cause) section {
-	s := section{number: i + 1, title: append(w.what(c), words(": %s", times(c)))}
-	s.rows.origin(c)
+	s := section{number: c.Number, title: append(w.what(c), words(": %s", times(c))), cause: c}
+	if c.Grouped.By == report.ByCause {
+		s.rows.origin(c)
+		s.happens = w.happens(c)
+	}
+	s.rows.variants(c)
 	s.rows.people(c)
 	s.rows.failures(c)
 	w.times(&s.rows, c)
@@ -54,7 +58,8 @@ func (r *sectionRows) origin(c *report.Cause) {
 	}
 	for i := range c.Example.Links {
 		if l := &c.Example.Links[i]; l.Kind == finding.KindBecause {
-			r.add("because", value(fitEscaped(causeText(l.Cause), maxReportCommand)))
+			cause := withoutAttempt(calledByName(l.Cause, c.Example.For))
+			r.add("because", value(fitEscaped(causeText(cause), maxReportCommand)))
 		}
 	}
 	if !c.Why.IsZero() {
@@ -64,6 +69,13 @@ func (r *sectionRows) origin(c *report.Cause) {
 
 // people adds who had it done, where, and who moved in.
 func (r *sectionRows) people(c *report.Cause) {
+	if c.Pods.N > 1 {
+		r.add("pods", value(part(c.Pods.Prefix)+"*"+part(c.Pods.Suffix)), words(" (%s different ones)", distinctText(c.Pods.Distinct)))
+	}
+	r.list("for", tallyPhrases(&c.For, beneficiaryText))
+	if c.Attempt != nil && *c.Attempt > 0 {
+		r.add("attempts", words("up to number %d, counted from 0", *c.Attempt))
+	}
 	r.list("run by", tallyPhrases(&c.RunBy, argvText))
 	r.list("container", tallyPhrases(&c.Containers, func(v []string) string { return fitEscaped(strings.Join(v, ""), maxReportCommand) }))
 	occupants := tallyPhrases(&c.Occupants, argvText)
@@ -89,14 +101,27 @@ func tallyPhrases(t *report.Tally, text func([]string) string) []phrase {
 }
 
 func (r *sectionRows) failures(c *report.Cause) {
-	if c.Failed == 0 {
-		return
+	if c.Failed > 0 {
+		r.add("failed", spoken(fmt.Sprintf("%d: %s", c.Failed, strings.Join(failuresText(c), ", "))))
 	}
+}
+
+// failuresText are the errors of a cause.
+func failuresText(c *report.Cause) []string {
 	var errs []string
 	for _, n := range slices.Sorted(maps.Keys(c.Errors)) {
 		errs = append(errs, fmt.Sprintf("%s (%d)", failure(n), c.Errors[n]))
 	}
-	r.add("failed", spoken(fmt.Sprintf("%d: %s", c.Failed, strings.Join(errs, ", "))))
+	return errs
+}
+
+// variants adds the command lines of a cause that stands for many.
+func (r *sectionRows) variants(c *report.Cause) {
+	if !c.Merged {
+		return
+	}
+	r.add("command", value(causeCommand(c)), words(", of %s different command lines", distinctText(c.Different)))
+	r.list("such as", tallyPhrases(&c.Variants, argvText))
 }
 
 // times adds when the namespaces were made, how long they lived, and which are
@@ -142,6 +167,10 @@ func (r *sectionRows) footing(c *report.Cause) {
 		parts = append(parts, fmt.Sprintf("%s (%d)", fitEscaped(string(e), maxName), c.Evidence[e]))
 	}
 	r.add("evidence", spoken(strings.Join(parts, ", ")))
+	if c.Before > 0 {
+		r.add("uncertain", words("up to %d more before it was followed, for there were too many causes", c.Before))
+	}
+	r.list("hosts", tallyPhrases(&c.Hosts, func(v []string) string { return fitEscaped(strings.Join(v, ""), maxName) }))
 	if c.Similar > 0 {
 		r.add("similar", words("%s the same program with other arguments", counted(uint64(c.Similar), "other cause")))
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -91,11 +92,29 @@ func seedCase() []*finding.Attribution {
 
 func reportForms() map[string]func(w *bytes.Buffer, r *report.Report) error {
 	return map[string]func(w *bytes.Buffer, r *report.Report) error{
-		"text":     func(w *bytes.Buffer, r *report.Report) error { return ReportText(w, r, false) },
-		"color":    func(w *bytes.Buffer, r *report.Report) error { return ReportText(w, r, true) },
-		"markdown": func(w *bytes.Buffer, r *report.Report) error { return ReportMarkdown(w, r) },
+		"text": func(w *bytes.Buffer, r *report.Report) error {
+			return ReportText(w, r, &ReportOptions{All: true, Files: []string{"netns.avro"}})
+		},
+		"color": func(w *bytes.Buffer, r *report.Report) error {
+			return ReportText(w, r, &ReportOptions{All: true, Color: true, Width: 80})
+		},
+		"cause": func(w *bytes.Buffer, r *report.Report) error {
+			return ReportText(w, onlyFirst(r), &ReportOptions{One: true, Width: 100})
+		},
+		"screen": func(w *bytes.Buffer, r *report.Report) error {
+			return ReportText(w, r, &ReportOptions{Top: 3, Width: 120, Files: []string{"a b.avro"}})
+		},
+		"markdown": func(w *bytes.Buffer, r *report.Report) error { return ReportMarkdown(w, r, &ReportOptions{}) },
 		"json":     func(w *bytes.Buffer, r *report.Report) error { return ReportJSON(w, r) },
 	}
+}
+
+// onlyFirst is a report with its first cause alone.
+func onlyFirst(r *report.Report) *report.Report {
+	one := *r
+	one.Causes = slices.Clone(r.Causes)
+	one.Keep(1)
+	return &one
 }
 
 func TestReportGolden(t *testing.T) {
@@ -168,7 +187,7 @@ var gfm = goldmark.New(goldmark.WithExtensions(extension.GFM)).Parser()
 // meant to have and no others.
 func markdownHolds(t fataler, r *report.Report) {
 	var w bytes.Buffer
-	if err := ReportMarkdown(&w, r); err != nil {
+	if err := ReportMarkdown(&w, r, &ReportOptions{}); err != nil {
 		t.Fatalf("%v", err)
 	}
 	source := w.Bytes()
@@ -227,7 +246,7 @@ func FuzzReport(f *testing.F) {
 		markdownHolds(t, r)
 		reportIsLossless(t, r)
 		var w bytes.Buffer
-		if err := ReportText(&w, r, false); err != nil {
+		if err := ReportText(&w, r, &ReportOptions{All: true}); err != nil {
 			t.Fatal(err)
 		}
 		harmless(t, w.String())

@@ -18,6 +18,7 @@ import (
 const (
 	maxLineCommand  = 120  // the creator's command line, in a line
 	maxLineAncestor = 60   // an ancestor's, in a line
+	maxMachinery    = 40   // that of a container's machinery, where its container or pod is known
 	maxTreeCommand  = 4096 // any command line in a tree
 	maxName         = 128  // unit, container, path, reason
 	maxAncestors    = 8    // ancestors in a line; further ones are counted
@@ -33,6 +34,31 @@ type TextOptions struct {
 	Life bool
 	// Color paints with terminal sequences.
 	Color bool
+	// Width is how many cells a row has; what is longer goes on below itself. 0 is
+	// for files and programs: a line there is a row without an end.
+	Width int
+	// Wide shows all of what can be long, and on one row.
+	Wide bool
+}
+
+// width is that of a row, 0 for one without an end.
+func (o *TextOptions) width() int {
+	if o.Wide {
+		return 0
+	}
+	return o.Width
+}
+
+// limit is how much is shown of a command line, usually so many characters. On a terminal
+// its middle is left out.
+func (o *TextOptions) limit(usual int) int {
+	switch {
+	case o.Wide:
+		return maxTreeCommand
+	case o.Width > 0:
+		return -min(usual, 2*o.Width)
+	}
+	return usual
 }
 
 type textPrinter struct {
@@ -60,6 +86,8 @@ func (p *textPrinter) Consume(f finding.Finding) error {
 		if f.Selected {
 			return p.created(f.Attribution)
 		}
+	case *finding.NetnsFor:
+		return p.becameKnown(f)
 	case *finding.Joined:
 		return p.joined(f)
 	case *finding.Ended:
@@ -89,7 +117,7 @@ func (p *textPrinter) created(c *finding.Attribution) error {
 
 func (p *textPrinter) lost(l *finding.Lost) error {
 	text := fmt.Sprintf("lost %d: %s", l.Count, lossText(l.Kind)) + ofOwner(l.Owner)
-	if err := write(p.w, p.timeOf(l.BootNS)+"  "+p.paint.bad(text)+"\n"); err != nil {
+	if err := write(p.w, p.note(l.BootNS, text, p.paint.bad)); err != nil {
 		return err
 	}
 	return write(p.diag, "nsblame: "+text+"\n")
@@ -112,7 +140,7 @@ func (p *textPrinter) covered(c *finding.Covered) error {
 func (p *textPrinter) damaged(d *finding.Damaged) error {
 	text := fmt.Sprintf("recording damaged: %d bytes at %d, at least %d block%s: %s",
 		d.Bytes, d.Offset, d.Blocks, plural(d.Blocks), fitEscaped(damageText(d.Damage), maxName))
-	if err := write(p.w, p.timeOf(d.BootNS)+"  "+p.paint.bad(text)+"\n"); err != nil {
+	if err := write(p.w, p.note(d.BootNS, text, p.paint.bad)); err != nil {
 		return err
 	}
 	return write(p.diag, "nsblame: "+text+"\n")
@@ -173,11 +201,13 @@ func plural(n uint64) string {
 
 // timeOf is the time of day on the machine that was observed, or the seconds
 // since boot before it is known.
-func (p *textPrinter) timeOf(bootNS uint64) string {
+func (p *textPrinter) timeOf(bootNS uint64) string { return p.paint.faint(p.timeText(bootNS)) }
+
+func (p *textPrinter) timeText(bootNS uint64) string {
 	if t, ok := p.clock.wall(bootNS); ok {
-		return p.paint.faint(t.Format("15:04:05.000"))
+		return t.Format("15:04:05.000")
 	}
-	return p.paint.faint(fmt.Sprintf("+%d.%03d", bootNS/1e9, bootNS/1e6%1e3))
+	return fmt.Sprintf("+%d.%03d", bootNS/1e9, bootNS/1e6%1e3)
 }
 
 // durationText is a duration in milliseconds, or in seconds from one on.

@@ -12,8 +12,15 @@ import (
 // nowhere stands for a place without unit and container.
 const nowhere = "-"
 
-// placeText is the unit and the container, or nowhere.
+// placeText is the unit and the container, or nowhere. A guest's unit stands for the unit
+// of the machine's that is named after the container.
 func placeText(p *cgroup.Placement) string {
+	if text := guestText(p); text != "" {
+		if p.Unit != "" && !strings.Contains(p.Unit, p.Container.ID) {
+			text += " in " + unitText(p)
+		}
+		return text
+	}
 	var parts []string
 	if p.Unit != "" {
 		parts = append(parts, unitText(p))
@@ -45,6 +52,19 @@ func unitText(p *cgroup.Placement) string {
 		return fmt.Sprintf("%s (user %d)", name, p.OwnerUID)
 	}
 	return name + " (user)"
+}
+
+// guestText is the unit of the service manager in a container, empty if there is none. It
+// never stands without the container: the machine may have a unit of that name.
+func guestText(p *cgroup.Placement) string {
+	if p.GuestUnit == "" || p.Container == nil {
+		return ""
+	}
+	return guestUnitText(p.GuestUnit, p.Container)
+}
+
+func guestUnitText(name string, of *cgroup.Container) string {
+	return unitName(name) + " inside " + containerText(of)
 }
 
 // containerText is "runtime:id" with a long id shortened, and who claims that.

@@ -15,13 +15,17 @@ import (
 const (
 	titleWidth    = 10 // "  because   "
 	evidenceFrom  = 78 // where the column of evidence begins
-	maxTreeIndent = 2 * 12
+	evidenceWidth = len("inferred") + 1
+	// minEvidenceFrom is where it begins at least, however narrow the terminal is.
+	minEvidenceFrom = 30
+	maxTreeIndent   = 2 * 12
 )
 
 // tree is a creation as a block: a heading, and rows with their evidence.
 func (p *textPrinter) tree(c *finding.Attribution) string {
-	b := block{paint: p.paint}
+	b := p.block()
 	b.heading(p, c)
+	b.beneficiary(c.For)
 	b.creator(c)
 	b.causes(c)
 	b.oldLog(&c.Netns)
@@ -36,7 +40,7 @@ func (b *block) causes(c *finding.Attribution) {
 	b.ancestry(c)
 	for i := range c.Links {
 		l := &c.Links[i]
-		b.row(fitEscaped(kindText(l.Kind), titleWidth-2), linkText(l), l.Evidence)
+		b.row(fitEscaped(kindText(l.Kind), titleWidth-2), linkText(l, c.For, b.limit()), l.Evidence)
 	}
 	b.origin(&c.Origin)
 	if c.Netns.Cost != nil {
@@ -58,10 +62,36 @@ func (b *block) unanswered(c *finding.Attribution) {
 type block struct {
 	text  strings.Builder
 	paint palette
+	// width is that of a row, 0 for one without an end.
+	width int
+}
+
+// block begins a block of rows.
+func (p *textPrinter) block() block { return block{paint: p.paint, width: p.opt.width()} }
+
+// limit is how much is shown of a command line.
+func (b *block) limit() int {
+	if b.width == 0 {
+		return maxTreeCommand
+	}
+	return -2 * b.width
+}
+
+// evidenceColumn is where the column of evidence begins: at the right, but not too far
+// from the text.
+func (b *block) evidenceColumn() int {
+	if b.width == 0 {
+		return evidenceFrom
+	}
+	return max(minEvidenceFrom, min(b.width-evidenceWidth, max(evidenceFrom, b.width*4/5)))
 }
 
 // row adds a line. The title of a row that continues the one above is empty.
 func (b *block) row(title, text string, evidence evidence.Evidence) {
+	if b.width > 0 {
+		b.fittedRow(title, text, evidence)
+		return
+	}
 	line := fmt.Sprintf("  %-*s%s", titleWidth, title, text)
 	pad := max(2, evidenceFrom-width(line))
 	b.text.WriteString(line)
@@ -72,24 +102,25 @@ func (b *block) row(title, text string, evidence evidence.Evidence) {
 
 func (b *block) heading(p *textPrinter, c *finding.Attribution) {
 	n := &c.Netns
-	b.text.WriteString(p.timeOf(c.BootNS) + "  netns ")
+	text := p.timeOf(c.BootNS) + "  netns "
 	switch {
 	case n.Errno != 0:
-		b.text.WriteString("not created: " + p.paint.bad(failure(n.Errno)) + " after " + spentText(n))
+		text += "not created: " + p.paint.bad(failure(n.Errno)) + " after " + spentText(n)
 	case n.EntryMissed:
-		b.text.WriteString(p.paint.strong(strconv.FormatUint(uint64(n.Inum), 10)) + " created (beginning not seen)")
+		text += p.paint.strong(strconv.FormatUint(uint64(n.Inum), 10)) + " created (beginning not seen)"
 	default:
-		b.text.WriteString(p.paint.strong(strconv.FormatUint(uint64(n.Inum), 10)) + " created in " + spentText(n))
+		text += p.paint.strong(strconv.FormatUint(uint64(n.Inum), 10)) + " created in " + spentText(n)
 	}
-	b.text.WriteByte('\n')
+	b.text.WriteString(p.hanging(text, timeWidth))
 }
 
 // creator adds who called, how, and what it became.
 func (b *block) creator(c *finding.Attribution) {
 	process := &c.Process
-	text := label(process, parentIn(c.Ancestry, -1), maxTreeCommand) + " " + detail(process)
+	limit := commandLimit(c, b.limit())
+	text := label(process, parentIn(c.Ancestry, -1), limit) + " " + detail(process)
 	if process.Exec != nil {
-		text += ", then " + commandText(process.Exec, nil, maxTreeCommand) + exeText(process.Exec)
+		text += ", then " + commandText(process.Exec, nil, limit) + exeText(process.Exec)
 	}
 	if c.Child == nil {
 		text += awaitedText(c)
@@ -100,7 +131,7 @@ func (b *block) creator(c *finding.Attribution) {
 	case c.Child != nil:
 		text := pidText(c.Child) + " " + detail(c.Child)
 		if c.Child.Exec != nil {
-			text += ", then " + commandText(c.Child.Exec, nil, maxTreeCommand) + exeText(c.Child.Exec)
+			text += ", then " + commandText(c.Child.Exec, nil, limit) + exeText(c.Child.Exec)
 		}
 		text += awaitedText(c)
 		b.row("child", text, evidence.Kernel)
@@ -140,7 +171,7 @@ func (b *block) place(c *finding.Attribution) {
 		add(text, unitEvidence(p))
 	}
 	if p.Container != nil {
-		text := "container " + fitEscaped(p.Container.Runtime, maxName) + ":" + fitEscaped(p.Container.ID, maxName)
+		text := "container " + fitEscaped(p.Container.Runtime, maxName) + ":" + b.id(p.Container.ID)
 		if p.Outer == nil {
 			text += claimText(&p.Container.Claim)
 		}
@@ -148,6 +179,9 @@ func (b *block) place(c *finding.Attribution) {
 			text += ", pod " + fitEscaped(p.Container.Pod, maxName)
 		}
 		add(text, containerEvidence(p.Container))
+	}
+	if text := guestText(p); text != "" {
+		add(text, evidence.Claimed)
 	}
 	if p.Outer != nil {
 		add("which is within container "+containerText(p.Outer), containerEvidence(p.Outer))
@@ -167,7 +201,7 @@ func (b *block) place(c *finding.Attribution) {
 
 // ancestry adds the lineage, each below the one that it forked.
 func (b *block) ancestry(c *finding.Attribution) {
-	title, indent := "from", 0
+	title, indent, limit := "from", 0, commandLimit(c, b.limit())
 	// found is set if the link to the next parent was read at the start. Otherwise
 	// the fork was seen.
 	found := c.Process.Preexisting
@@ -177,7 +211,7 @@ func (b *block) ancestry(c *finding.Attribution) {
 		if found {
 			evidence += ", found at start"
 		}
-		b.row(title, strings.Repeat(" ", indent)+label(a, parentIn(c.Ancestry, i), maxTreeCommand)+" "+detail(a), evidence)
+		b.row(title, strings.Repeat(" ", indent)+label(a, parentIn(c.Ancestry, i), limit)+" "+detail(a), evidence)
 		title, found = "", a.Preexisting
 		indent = min(indent+2, maxTreeIndent)
 	}
@@ -193,12 +227,17 @@ func (b *block) oldLog(n *event.NetnsCreate) {
 		if ipvs == nil {
 			continue
 		}
-		size := "?"
-		if ipvs.Size != 0 {
-			size = strconv.FormatUint(uint64(ipvs.Size), 10)
-		}
-		b.row("old log", fmt.Sprintf("IPVS: Creating netns size=%s id=%d", size, ipvs.ID), evidence.Kernel)
+		b.row("old log", LogLine(ipvs.ID, ipvs.Size), evidence.Kernel)
 	}
+}
+
+// LogLine is the line that older kernels logged for ip_vs. A size of 0 is not known.
+func LogLine(id int32, size uint32) string {
+	text := "?"
+	if size != 0 {
+		text = strconv.FormatUint(uint64(size), 10)
+	}
+	return fmt.Sprintf("IPVS: Creating netns size=%s id=%d", text, id)
 }
 
 // detail is what a tree adds to a process's label.
@@ -252,43 +291,63 @@ func tellsExe(p *lineage.Process) bool {
 }
 
 // linkText is a link in words: what it says, and the process that it is about with
-// its ancestors.
-func linkText(l *finding.Link) string {
-	text := fitEscaped(causeText(l.Cause), maxTreeCommand)
+// its ancestors. to is for whom the namespace was made.
+func linkText(l *finding.Link, to *finding.For, limit int) string {
+	text := fitEscaped(causeText(calledByName(l.Cause, to)), maxTreeCommand)
 	if l.Process == nil {
 		return text
 	}
 	if text != "" {
 		text += ": "
 	}
-	return text + descent(l.Process, l.Ancestry)
+	return text + descent(l.Process, l.Ancestry, limit)
 }
 
 // descent is a process and its ancestors in one line.
-func descent(p *lineage.Process, ancestry []lineage.Process) string {
-	text := label(p, parentIn(ancestry, -1), maxTreeCommand) + exeText(p)
+func descent(p *lineage.Process, ancestry []lineage.Process, limit int) string {
+	text := label(p, parentIn(ancestry, -1), limit) + exeText(p)
 	for i := range ancestry {
-		text += " < " + label(&ancestry[i], parentIn(ancestry, i), maxLineCommand)
+		text += " < " + label(&ancestry[i], parentIn(ancestry, i), tighter(limit, maxLineCommand))
 	}
 	return text
 }
 
 // origin adds where the chain begins.
 func (b *block) origin(o *finding.Origin) {
+	text := originName(o, b.limit())
+	if actor := o.Process != nil || o.Pod != nil || o.Container != nil; !o.Why.IsZero() && (actor || o.Trigger == finding.TriggerUnknown) {
+		text += ": " + fitEscaped(reasonText(o.Why), maxTreeCommand)
+	}
+	b.row("origin", text, o.Evidence)
+}
+
+// originName is where the chain begins, without a reason.
+func originName(o *finding.Origin, limit int) string {
 	text := string(o.Trigger)
 	switch {
 	case o.Trigger == finding.TriggerUnknown && !o.Why.IsZero():
-		text += ": " + fitEscaped(reasonText(o.Why), maxTreeCommand)
+	case o.Trigger == finding.TriggerGuest:
+		text = guestText(&o.Placement)
+	case o.Pod != nil:
+		text = podName(o.Pod, quoted)
+		if o.Process != nil {
+			text += ", asked for by " + actorText(o, limit)
+		}
+	case o.Container != nil:
+		text += " of " + containerName(o.Container, quoted)
 	case o.Process != nil:
-		text = label(o.Process, parentIn(o.Ancestry, -1), maxTreeCommand)
-		if place := placeText(&o.Placement); place != nowhere {
-			text += ", " + place
-		}
-		if !o.Why.IsZero() {
-			text += ": " + fitEscaped(reasonText(o.Why), maxTreeCommand)
-		}
+		text = actorText(o, limit)
 	case o.Unit != "":
 		text += " " + unitText(&o.Placement)
 	}
-	b.row("origin", text, o.Evidence)
+	return text
+}
+
+// actorText is the process at the origin, and where it runs.
+func actorText(o *finding.Origin, limit int) string {
+	text := label(o.Process, parentIn(o.Ancestry, -1), limit)
+	if place := placeText(&o.Placement); place != nowhere {
+		text += ", " + place
+	}
+	return text
 }

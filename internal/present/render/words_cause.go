@@ -46,6 +46,14 @@ func causeText(c finding.Cause) string {
 		return outcomeText(&c)
 	case finding.Boot:
 		return bootText(&c)
+	case finding.EngineRequest:
+		return engineText(&c)
+	case finding.ContainerRestart:
+		return containerRestartText(&c)
+	case finding.EngineStart:
+		return engineStartText(&c)
+	case finding.GuestUnit:
+		return guestRanText(&c)
 	}
 	return ""
 }
@@ -119,6 +127,11 @@ func bootText(b *finding.Boot) string {
 		return "started with the user's manager"
 	}
 	return "started with the machine"
+}
+
+// guestRanText says that a service manager in a container ran a unit. It may hold any byte.
+func guestRanText(g *finding.GuestUnit) string {
+	return fmt.Sprintf("the service manager inside container %s ran %s; who asked it to is not followed into the container", briefID(g.Container.ID), g.Unit)
 }
 
 // unitCutText stands where a manager said more of a unit than was kept.

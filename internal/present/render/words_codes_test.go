@@ -73,6 +73,10 @@ func TestCodesHaveWords(t *testing.T) {
 		finding.Outcome{},
 		finding.Outcome{Failed: true},
 		finding.Boot{},
+		finding.EngineRequest{},
+		finding.ContainerRestart{},
+		finding.EngineStart{},
+		finding.GuestUnit{},
 	} {
 		if causeText(c) != "" || c == (finding.Job{}) { // one without a method says nothing
 			causes = append(causes, string(c.Code()))

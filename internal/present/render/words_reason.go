@@ -11,7 +11,7 @@ import (
 )
 
 // reasonWords has the words for each reason. {unit}, {name}, {text} and {trigger} stand
-// for the fields of the reason, {who} for its process, {what} for its name or unit.
+// for the fields of the reason, {who} for its process, {what} for its name, unit or container.
 var reasonWords = map[finding.ReasonCode]string{
 	finding.ReasonCreatorUnplaced:        "the creator's cgroup, and so its unit, is not known",
 	finding.ReasonLoaderUnplaced:         "the cgroup of the process that loaded it, and so its unit, is not known",
@@ -40,7 +40,14 @@ var reasonWords = map[finding.ReasonCode]string{
 	finding.ReasonTriggerOrRequest:       "both {trigger} and a request of {who} may have started {unit}; which of the two came first is not known",
 	finding.ReasonTriggerOrBoot:          "both {trigger} and the start of its manager may have started {unit}",
 	finding.ReasonOtherTrigger:           "{trigger} may have started {unit} as well",
+	finding.ReasonOtherConnected:         "{who} connected to a socket of {unit} as well, and may have had it started",
 	finding.ReasonKernelSender:           "a thread of the kernel sent the request for {what}; for which process is not known",
+	finding.ReasonEngineNotHeard:         "who asked for {what} is not known: {text}",
+	finding.ReasonEngineUnread:           "the program of {who} could not be read, and by its name it is a container engine, which acts for somebody",
+	finding.ReasonNoEngineRequest:        "nobody was seen asking for {what}",
+	finding.ReasonSeveralPods:            "several pods had been asked for; for which of them this was made is not known",
+	finding.ReasonPolicyOrRequest:        "both the restart policy of {container} and a request of {who} may have begun this run",
+	finding.ReasonSeveralBuilds:          "several builds were under way; which of them {what} is a step of is not known",
 }
 
 // cutWords has the words for why a list of ancestors does not reach the root.
@@ -79,7 +86,20 @@ func reasonText(r finding.Reason) string {
 	if r.PID != 0 {
 		who = "pid " + strconv.FormatUint(uint64(r.PID), 10)
 	}
+	what := cmp.Or(r.BusName, r.Unit, containerWords(r.Container))
+	switch r.Code {
+	case finding.ReasonEngineNotHeard, finding.ReasonNoEngineRequest, finding.ReasonSeveralBuilds:
+		what = cmp.Or(what, "the container")
+	}
 	return strings.NewReplacer(
-		"{unit}", r.Unit, "{name}", r.BusName, "{text}", r.Text, "{trigger}", r.Trigger, "{who}", who, "{what}", cmp.Or(r.BusName, r.Unit),
+		"{unit}", r.Unit, "{name}", r.BusName, "{text}", r.Text, "{trigger}", r.Trigger, "{who}", who, "{what}", what,
 	).Replace(words)
+}
+
+// containerWords names a container, empty if it has no name.
+func containerWords(name string) string {
+	if name == "" {
+		return ""
+	}
+	return "container " + name
 }

@@ -36,6 +36,15 @@ var adviceWords = map[report.AdviceCode]string{
 		"which may have another of the same id",
 	report.AdviceInspectContainersOf: "It is done by {program}, for a container. If that ends and comes again, look at its restart policy and at why it ends",
 
+	report.AdviceSeeGuest: "See within the container of {program} what asks its service manager for {service}: the journal there may tell",
+
+	report.AdviceSeePod:         "See why {pod} needs a sandbox: its events tell. One that cannot be set up is tried again, each time with another network namespace",
+	report.AdviceChangeManifest: "The kubelet has {pod} from a file among its manifests, and runs it as long as that is there: change the file, or move it away",
+	report.AdviceChangeWorkload: "{workload} makes {pod}: change how often it makes pods, or what makes them fail",
+	report.AdviceFixContainer:   "{program} restarts {container} by its policy{policy} whenever it ends: mend what makes it end{as user}",
+	report.AdviceStopRestarting: "Or have {program} no longer restart {container}{as user}",
+	report.AdviceRunWithin:      "Let commands run in a container that stays ({program} exec), instead of starting one for each",
+
 	report.AdviceFixFailure: "{unit} ends and is restarted automatically{restart}. Mend what makes it end{as user}",
 	report.AdviceFixOutcome: "{unit} fails, and starts others by its OnFailure=. Mend what makes it fail{as user}",
 	report.AdviceSlowTimer: "Let {unit} elapse less often ({edit}: OnCalendar=, OnUnitActiveSec=, …; " +
@@ -77,8 +86,9 @@ var drawbackWords = map[report.DrawbackCode]string{
 // adviceText is an advice in words. It may hold any byte.
 func adviceText(a *report.Advice) string {
 	return strings.NewReplacer(
-		"{unit}", a.Unit.Unit+ownerText(&a.Unit), "{as user}", asUserText(&a.Unit), "{edit}", editText(&a.Unit), "{manager}", managerText(&a.Unit),
+		"{unit}", a.Unit.Unit+ownerText(&a.Unit), "{as user}", asUserText(a), "{edit}", editText(&a.Unit), "{manager}", managerText(&a.Unit),
 		"{user}", userText(a), "{service}", a.Service, "{bus name}", a.BusName, "{program}", a.Program,
+		"{pod}", advisedPod(a.Pod), "{workload}", advisedWorkload(a.Pod), "{container}", advisedContainer(a.Container), "{policy}", policyText(a.Container),
 		"{replaced}", replacedText(a), "{parents}", parentsText(a), "{restart}", howRestartedText(a.Restart),
 	).Replace(adviceWords[a.Code])
 }
@@ -88,12 +98,48 @@ func drawbackText(d report.Drawback) string {
 	return strings.ReplaceAll(drawbackWords[d.Code], "{unit}", d.Unit)
 }
 
-// asUserText says whose manager is meant, if it is a known user's.
-func asUserText(u *report.UnitRef) string {
-	if !u.HasOwner {
+// asUserText says whose manager or container is meant, if it is a known user's.
+func asUserText(a *report.Advice) string {
+	switch {
+	case a.Unit.HasOwner:
+		return fmt.Sprintf(" as the user with id %d", a.Unit.OwnerUID)
+	case a.Container != nil && a.HasUser:
+		return fmt.Sprintf(" as the user with id %d", a.User)
+	}
+	return ""
+}
+
+// advisedPod is the pod of an advice, without the number of its sandbox.
+func advisedPod(p *finding.Pod) string {
+	if p == nil {
 		return ""
 	}
-	return fmt.Sprintf(" as the user with id %d", u.OwnerUID)
+	named := *p
+	named.Attempt = nil
+	return podName(&named, verbatim)
+}
+
+// advisedWorkload is what makes the pod of an advice.
+func advisedWorkload(p *finding.Pod) string {
+	if p == nil || p.Workload == nil {
+		return ""
+	}
+	return p.Workload.Kind + " " + p.Workload.Name
+}
+
+func advisedContainer(c *finding.Container) string {
+	if c == nil {
+		return ""
+	}
+	return containerName(c, verbatim)
+}
+
+// policyText is the restart policy of a container, if it is known.
+func policyText(c *finding.Container) string {
+	if c == nil || c.RestartPolicy == "" {
+		return ""
+	}
+	return " " + c.RestartPolicy
 }
 
 // editText is the command that edits a unit.

@@ -23,6 +23,9 @@ var reportWords = map[report.ReasonCode]string{
 	report.CreationsUnseen:   "{count} creations were counted by the kernel and are not in the stream",
 	report.CreatorsUnplaced:  "the unit that made {count} of the namespaces is not known",
 	report.LineageCut:        "the ancestors of those who made {count} of the namespaces are not all known",
+	report.OriginsUnknown:    "who caused {count} of the namespaces is not known: any of them may have",
+	report.SeveralRecordings: "it is told of one recording at a time",
+	report.EnginesNotHeard:   "who asked a container runtime for {count} of the namespaces was not heard",
 }
 
 // reportReasonText is a reason in words, empty for none.

@@ -118,3 +118,4 @@ type replay struct{ *recording.Reader }
 func (r replay) Next(context.Context) (event.Event, error) { return r.Reader.Next() }
 func (replay) WakeAt(uint64)                               {}
 func (replay) Ask(event.Question)                          {}
+func (replay) AskContainer(event.ContainerQuestion)        {}

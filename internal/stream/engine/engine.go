@@ -91,7 +91,10 @@ func (r *run) read(ctx context.Context, src Source) error {
 		for _, q := range r.blamer.Asks() {
 			src.Ask(q)
 		}
-		if next := earlier(r.tree.Deadline(), r.tracker.Deadline()); next != deadline {
+		for _, q := range r.blamer.ContainerAsks() {
+			src.AskContainer(q)
+		}
+		if next := earlier(earlier(r.tree.Deadline(), r.tracker.Deadline()), r.blamer.Deadline()); next != deadline {
 			deadline = next
 			src.WakeAt(deadline)
 		}
@@ -142,6 +145,9 @@ func (r *run) observe(ev event.Event) error {
 	r.blamer.Observe(ev)
 	r.blamer.Submit(done...)
 	if err := r.conclude(r.blamer.Ready(), r.blamer.PernetInits()); err != nil {
+		return err
+	}
+	if err := r.fors(); err != nil {
 		return err
 	}
 	if end != nil {
@@ -197,6 +203,19 @@ func (r *run) conclude(creations []*finding.Attribution, loads []*finding.Pernet
 		}
 		l.Selected = r.opt.Filter.Match(l.Attribution)
 		if err := r.emit(l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fors emits for whom namespaces were made whose creation was emitted without that.
+func (r *run) fors() error {
+	for _, f := range r.blamer.Fors() {
+		if r.full() || !r.opt.Filter.Match(f.Created) {
+			continue
+		}
+		if err := r.emit(f); err != nil {
 			return err
 		}
 	}

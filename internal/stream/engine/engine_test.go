@@ -36,6 +36,8 @@ func (s *script) Next(ctx context.Context) (event.Event, error) {
 
 func (s *script) Ask(event.Question) {}
 
+func (s *script) AskContainer(event.ContainerQuestion) {}
+
 func (s *script) WakeAt(boot uint64) { s.wakes = append(s.wakes, boot) }
 
 // tape remembers what it consumed.

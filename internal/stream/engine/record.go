@@ -25,11 +25,11 @@ type Sink interface {
 }
 
 // Recorded is a source that records what it passes on. Both are the same, with
-// arguments redacted if that was asked for.
+// what the Redactor hides.
 type Recorded struct {
 	Source
 	sink Sink
-	mode redact.Mode
+	hide *redact.Redactor
 	// stop ends the run when the sink fails while the source is silent.
 	stop context.CancelFunc
 
@@ -41,8 +41,8 @@ type Recorded struct {
 
 // Record returns a source that passes on src and records it. stop must end the
 // context of Next.
-func Record(src Source, sink Sink, mode redact.Mode, stop context.CancelFunc) *Recorded {
-	return &Recorded{Source: src, sink: sink, mode: mode, stop: stop}
+func Record(src Source, sink Sink, hide *redact.Redactor, stop context.CancelFunc) *Recorded {
+	return &Recorded{Source: src, sink: sink, hide: hide, stop: stop}
 }
 
 // Next implements Source. It returns io.EOF once the recording is closed.
@@ -57,7 +57,7 @@ func (r *Recorded) Next(ctx context.Context) (event.Event, error) {
 	if err != nil {
 		return event.Event{}, errors.Join(err, r.sink.Flush())
 	}
-	ev = r.mode.Event(ev)
+	ev = r.hide.Event(ev)
 	if err := r.sink.Write(ev); err != nil {
 		return event.Event{}, err
 	}

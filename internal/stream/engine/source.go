@@ -18,6 +18,9 @@ type Source interface {
 	// Ask has a live source answer a question with a Unit event, in any case
 	// and in its own time. A recording has the answers already.
 	Ask(q event.Question)
+	// AskContainer has a live source answer a question with a Container event,
+	// likewise.
+	AskContainer(q event.ContainerQuestion)
 }
 
 // Waiter is a Source that knows whether it has another event at once.

@@ -36,7 +36,8 @@ func TestRestatementIsBounded(t *testing.T) {
 		}
 		add(&event.Program{ID: event.ProgramID{Process: id, Exec: 1}, Argv: argv},
 			&event.Process{ID: id, Program: event.ProgramID{Process: id, Exec: 1}, UID: 1000},
-			&event.Unit{Question: event.Question{Unit: fmt.Sprint(i, ".service"), Manager: event.ManagerUser, UID: 1000, Run: id}})
+			&event.Unit{Question: event.Question{Unit: fmt.Sprint(i, ".service"), Manager: event.ManagerUser, UID: 1000, Run: id}},
+			&event.Container{Question: event.ContainerQuestion{Runtime: "docker", ID: fmt.Sprint(i)}, Name: strings.Repeat("n", 100)})
 	}
 	var second bytes.Buffer
 	if err := w.Continue(&second); err != nil {

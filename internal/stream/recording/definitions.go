@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"unsafe"
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/blame"
@@ -19,6 +20,9 @@ const (
 	processBudget = 3 << 20
 	cgroupBudget  = 1 << 20
 	unitBudget    = 2 << 20
+	// containerBudget holds what the files of some thousand containers say. A
+	// machine that makes more within a segment has the oldest left out.
+	containerBudget = 1 << 20
 )
 
 // Budgets returns the bounds of a Writer.
@@ -28,6 +32,7 @@ func Budgets() []bounded.Budget {
 		{Name: "recording: processes to restate", Bytes: processBudget},
 		{Name: "recording: cgroups to restate", Bytes: cgroupBudget},
 		{Name: "recording: answers to restate", Bytes: unitBudget},
+		{Name: "recording: containers to restate", Bytes: containerBudget},
 		{Name: "recording: listeners of buses", Bytes: maxListeners * 96},
 		{Name: "recording: blocks and their compression", Bytes: 2 * (blockBytes + longEvent + encoderWindow)},
 	}
@@ -49,6 +54,8 @@ type definitions struct {
 	// the questions about each run.
 	units *bounded.Store[event.Question, *event.Unit]
 	runs  map[event.ProcessID]map[event.Question]bool
+	// containers are what the files of runtimes said: blame asks once.
+	containers *bounded.Store[event.ContainerQuestion, *event.Container]
 	// listeners are those behind the buses, named those that the present segment
 	// has named.
 	listeners map[uint32]event.ProcessID
@@ -57,14 +64,15 @@ type definitions struct {
 
 func newDefinitions() definitions {
 	d := definitions{
-		coverage:  make(map[event.Probe]*event.Coverage),
-		programs:  bounded.NewStore[event.ProgramID, *event.Program](programBudget),
-		processes: bounded.NewStore[event.ProcessID, *event.Process](processBudget),
-		cgroups:   bounded.NewStore[event.CgroupID, *event.Cgroup](cgroupBudget),
-		units:     bounded.NewStore[event.Question, *event.Unit](unitBudget),
-		runs:      make(map[event.ProcessID]map[event.Question]bool),
-		listeners: make(map[uint32]event.ProcessID),
-		named:     make(map[uint32]bool),
+		coverage:   make(map[event.Probe]*event.Coverage),
+		programs:   bounded.NewStore[event.ProgramID, *event.Program](programBudget),
+		processes:  bounded.NewStore[event.ProcessID, *event.Process](processBudget),
+		cgroups:    bounded.NewStore[event.CgroupID, *event.Cgroup](cgroupBudget),
+		units:      bounded.NewStore[event.Question, *event.Unit](unitBudget),
+		runs:       make(map[event.ProcessID]map[event.Question]bool),
+		containers: bounded.NewStore[event.ContainerQuestion, *event.Container](containerBudget),
+		listeners:  make(map[uint32]event.ProcessID),
+		named:      make(map[uint32]bool),
 	}
 	d.units.Drop = func(q event.Question, _ *event.Unit) { d.unlink(q) }
 	return d
@@ -93,6 +101,8 @@ func (d *definitions) observe(body event.Body) {
 		d.cgroups.Put(b.ID, b, bounded.ShareOfCgroup(b), lineage.CgroupSize(b))
 	case *event.Unit:
 		d.answer(b)
+	case *event.Container:
+		d.container(b)
 	case *event.Forget:
 		d.forget(b)
 	}
@@ -134,6 +144,28 @@ func (d *definitions) answer(u *event.Unit) {
 		owner = bounded.ShareOfUser(q.UID)
 	}
 	d.units.Put(q, u, owner, blame.UnitSize(u)+indexSize)
+}
+
+// container keeps what the files of a runtime said about a container. When they are gone,
+// what they said is still true of it.
+func (d *definitions) container(b *event.Container) {
+	if known, ok := d.containers.Get(b.Question); ok && known.Why == "" && b.Why != "" {
+		return
+	}
+	d.containers.Put(b.Question, b, bounded.ShareOfUser(0), containerSize(b))
+}
+
+// containerSize is what the answer about a container takes, in bytes.
+func containerSize(n *event.Container) uint64 {
+	size := uint64(unsafe.Sizeof(*n))
+	for _, text := range []string{
+		n.Question.Runtime, n.Question.Namespace, n.Question.ID, n.Question.Bundle,
+		n.Why, n.Name, n.Image, n.RestartPolicy, n.ComposeProject, n.ComposeService,
+		n.PodNamespace, n.PodName, n.PodUID, n.Sandbox, n.NetnsPath,
+	} {
+		size += uint64(len(text))
+	}
+	return size
 }
 
 // indexSize is what an answer costs in the index by its run.
@@ -193,7 +225,8 @@ func (d *definitions) list() []any {
 	list = appendSorted(list, d.cgroups, cmp.Compare)
 	list = appendSorted(list, d.programs, compareProgram)
 	list = appendSorted(list, d.processes, compareProcess)
-	return appendSorted(list, d.units, compareQuestion)
+	list = appendSorted(list, d.units, compareQuestion)
+	return appendSorted(list, d.containers, compareContainerQuestion)
 }
 
 // appendSorted appends the values of a store in the order of their keys.
@@ -212,6 +245,13 @@ func compareQuestion(a, b event.Question) int {
 	return cmp.Or(
 		compareProcess(a.Run, b.Run), cmp.Compare(a.Cgroup, b.Cgroup), cmp.Compare(a.Unit, b.Unit),
 		cmp.Compare(a.Manager, b.Manager), cmp.Compare(a.UID, b.UID),
+	)
+}
+
+func compareContainerQuestion(a, b event.ContainerQuestion) int {
+	return cmp.Or(
+		cmp.Compare(a.ID, b.ID), cmp.Compare(a.Runtime, b.Runtime),
+		cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Bundle, b.Bundle),
 	)
 }
 

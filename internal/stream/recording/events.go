@@ -40,6 +40,10 @@ var kinds = []kind{
 	kindOf("NetnsLeave", walkNetnsLeave),
 	kindOf("NetnsJoinCount", walkNetnsJoinCount),
 	kindOf("PernetInit", walkPernetInit),
+	kindOf("EngineRequest", walkEngineRequest),
+	kindOf("CNI", walkCNI),
+	kindOf("Container", walkContainer),
+	kindOf("SocketConnect", walkSocketConnect),
 }
 
 // formerNames has the old name of each record and each field ("Record.field")
@@ -79,6 +83,7 @@ func walkHost(c *codec, h *event.Host) {
 	word(c, "redacted", &h.Redacted)
 	c.bytes("hostname", &h.Hostname)
 	c.u64("start_wait_ns", &h.StartWaitNS)
+	c.u64("name_wait_ns", &h.NameWaitNS)
 }
 
 func walkClock(c *codec, k *event.Clock) { c.i64("offset_ns", &k.OffsetNS) }
@@ -373,6 +378,7 @@ func walkFacts(c *codec, u *event.UnitState) {
 	c.strings("problems", &u.Problems)
 	c.strings("triggered_by", &u.TriggeredBy)
 	c.u64("last_trigger_us", &u.LastTriggerUS)
+	c.strings("listens", &u.Listens)
 	list(c, "dependents", "Dependent", &u.Dependents, walkDependent)
 	c.bytes("type", &u.Type)
 	c.bytes("restart", &u.Restart)
@@ -398,6 +404,71 @@ func walkDamage(c *codec, d *event.Damage) {
 	c.bool("truncated", &d.Truncated)
 	c.bytes("why", &d.Why)
 	word(c, "code", &d.Code)
+}
+
+func walkEngineRequest(c *codec, r *event.EngineRequest) {
+	process(c, "sender", &r.Sender)
+	c.u32("tid", &r.TID)
+	word(c, "engine", &r.Engine)
+	process(c, "listener", &r.Listener)
+	c.bytes("path", &r.Path)
+	c.u64("conn", &r.Conn)
+	word(c, "call", &r.Call)
+	c.bytes("container", &r.Container)
+	optional(c, "sandbox", "SandboxRequest", &r.Sandbox, walkSandbox)
+	word(c, "unread", &r.Unread)
+	c.bool("cut", &r.Cut)
+}
+
+func walkSandbox(c *codec, s *event.SandboxRequest) {
+	c.bytes("namespace", &s.Namespace)
+	c.bytes("name", &s.Name)
+	c.bytes("uid", &s.UID)
+	c.u32("attempt", &s.Attempt)
+	c.bytes("source", &s.Source)
+	list(c, "labels", "Label", &s.Labels, walkLabel)
+	c.bytes("manifests", &s.Manifests)
+}
+
+func walkLabel(c *codec, l *event.Label) {
+	c.bytes("key", &l.Key)
+	c.bytes("value", &l.Value)
+}
+
+func walkCNI(c *codec, n *event.CNI) {
+	c.u64("serial", &n.Serial)
+	process(c, "process", &n.Process)
+	c.bytes("command", &n.Command)
+	c.bytes("container_id", &n.ContainerID)
+	c.bytes("netns", &n.Netns)
+	c.bytes("pod_namespace", &n.PodNamespace)
+	c.bytes("pod_name", &n.PodName)
+	c.bytes("pod_uid", &n.PodUID)
+	c.bytes("sandbox", &n.Sandbox)
+	c.bool("cut", &n.Cut)
+}
+
+func walkContainerQuestion(c *codec, q *event.ContainerQuestion) {
+	word(c, "runtime", &q.Runtime)
+	c.bytes("namespace", &q.Namespace)
+	c.bytes("id", &q.ID)
+	c.bytes("bundle", &q.Bundle)
+}
+
+func walkContainer(c *codec, n *event.Container) {
+	nested(c, "question", "ContainerQuestion", &n.Question, walkContainerQuestion)
+	c.bytes("why", &n.Why)
+	c.bytes("name", &n.Name)
+	c.bytes("image", &n.Image)
+	c.bytes("restart_policy", &n.RestartPolicy)
+	c.bytes("compose_project", &n.ComposeProject)
+	c.bytes("compose_service", &n.ComposeService)
+	c.bytes("pod_namespace", &n.PodNamespace)
+	c.bytes("pod_name", &n.PodName)
+	c.bytes("pod_uid", &n.PodUID)
+	c.bytes("sandbox", &n.Sandbox)
+	c.bytes("netns_path", &n.NetnsPath)
+	c.bool("cut", &n.Cut)
 }
 
 func walkEnd(c *codec, e *event.End) { c.u64("seen", &e.Seen) }
@@ -480,4 +551,11 @@ func buildSchema() string {
 		`{"name":"boot_ns","type":"long","doc":"nanoseconds since boot, suspend included"},` +
 		`{"name":"restated","type":"boolean","doc":"repeats an earlier record","default":false},` +
 		`{"name":"body","type":[` + strings.Join(union, ",") + `]}]}`
+}
+
+func walkSocketConnect(c *codec, n *event.SocketConnect) {
+	process(c, "sender", &n.Sender)
+	c.u32("tid", &n.TID)
+	process(c, "listener", &n.Listener)
+	c.bytes("path", &n.Path)
 }

@@ -15,14 +15,15 @@ import (
 
 var (
 	// ErrNotRecording says that a file is something else.
-	ErrNotRecording = errors.New("it is no recording of nsblame's")
+	ErrNotRecording = errors.New("not an nsblame recording")
+	errEmpty        = fmt.Errorf("the file is empty: %w", ErrNotRecording)
 	// ErrHead says that the head of a file, without which nothing else in it
 	// can be understood, is damaged.
 	ErrHead = errors.New("the head of the recording is damaged: nothing in it can be read")
 	// ErrFormat says that a file is of a version that this one can't read.
 	ErrFormat = errors.New("it was recorded by another version of nsblame, whose form this one doesn't know")
 	// ErrOther says that a file doesn't belong to the one before.
-	ErrOther = errors.New("it is of another recording, or not in order: replay each recording by itself, its files in the order of their numbers")
+	ErrOther = errors.New("the file belongs to another recording, or the files are out of order: replay each recording by itself, its files in the order of their numbers")
 )
 
 const (
@@ -187,6 +188,9 @@ func (d *Reader) head() (map[string][]byte, error) {
 		if len(start) > 0 && bytes.HasPrefix([]byte(magic), start) {
 			return nil, ErrHead
 		}
+		if len(start) == 0 {
+			return nil, errEmpty
+		}
 		return nil, ErrNotRecording
 	}
 	if !bytes.HasPrefix(start, []byte(magic)) {
@@ -280,6 +284,10 @@ func (d *Reader) trailing() (bool, error) {
 	d.damage(event.Damage{Offset: start, Bytes: d.in.offset - start, Blocks: 1, Why: "something follows the end of the recording"})
 	return true, nil
 }
+
+// Stream returns what all files of a recording have in common, and which of them the
+// present one is, from 0.
+func (d *Reader) Stream() (id string, part uint64) { return d.stream, d.part }
 
 // Begins reports whether the file that is being read is the first of its
 // stream.

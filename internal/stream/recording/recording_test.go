@@ -32,6 +32,8 @@ func body() *rapid.Generator[event.Body] {
 		pointer[event.NetnsChild](), pointer[event.Exec](), pointer[event.Exit](), pointer[event.NetnsRelease](),
 		pointer[event.NetnsFree](), pointer[event.NetnsJoin](), pointer[event.NetnsLeave](), pointer[event.NetnsJoinCount](), pointer[event.PernetInit](), pointer[event.Active](), pointer[event.BusMessage](), pointer[event.Unit](), pointer[event.Loss](),
 		pointer[event.Damage](), pointer[event.End](),
+		pointer[event.EngineRequest](), pointer[event.CNI](), pointer[event.Container](),
+		pointer[event.SocketConnect](),
 	)
 }
 
@@ -214,6 +216,60 @@ func sample() []event.Event {
 		)
 	}
 	return append(list, event.Event{BootNS: 99, Body: &event.End{Seen: 8}})
+}
+
+// runtimeEvents are what is heard and read of container runtimes.
+func runtimeEvents() []event.Event {
+	kubelet := event.ProcessID{PID: 7, StartNS: 9}
+	return []event.Event{
+		{BootNS: 1, Body: &event.EngineRequest{
+			Sender: kubelet, Engine: event.EngineContainerd, Call: event.EngineRunSandbox, Path: "/run/containerd/containerd.sock",
+			Sandbox: &event.SandboxRequest{
+				Namespace: "shop", Name: "web", UID: "u", Attempt: 3, Source: "file", Labels: []event.Label{{Key: "app", Value: "\xff"}},
+				Manifests: "/etc/kubernetes/manifests",
+			},
+		}},
+		{BootNS: 2, Body: &event.EngineRequest{Engine: event.EngineDocker, Call: event.EngineStart, Container: "web1"}},
+		{BootNS: 3, Body: &event.CNI{Serial: 1, Process: kubelet, Command: "ADD", ContainerID: "s", PodNamespace: "shop", PodName: "web"}},
+		{BootNS: 4, Body: &event.Container{Question: event.ContainerQuestion{Runtime: "docker", ID: "c"}, Name: "web1", RestartPolicy: "always"}},
+	}
+}
+
+// What a runtime's files said about a container is asked once, so each file of a set
+// has it: the latest answer to each question, or the latest before they were gone.
+func TestContainersAreRestated(t *testing.T) {
+	var files [2]bytes.Buffer
+	w, err := NewWriter(&files[0], options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := event.ContainerQuestion{Runtime: "containerd", Namespace: "k8s.io", ID: "c"}
+	latest := &event.Container{Question: q, PodName: "web", PodNamespace: "shop"}
+	gone := &event.Container{Question: q, Why: "gone"}
+	for _, b := range []event.Body{&event.Host{}, gone, &event.Container{Question: q, PodName: "old"}, latest, gone} {
+		if err := w.Write(event.Event{BootNS: 1, Body: b}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Continue(&files[1]); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := read(files[1].Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []*event.Container
+	for _, ev := range got {
+		if c, ok := ev.Body.(*event.Container); ok {
+			found = append(found, c)
+		}
+	}
+	if d := diff([]*event.Container{latest}, found); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
 }
 
 // sound holds what was read against what was written: nothing that was not
@@ -659,7 +715,7 @@ func FuzzOlder(f *testing.F) {
 // FuzzRecord reads records out of bytes, as from a block whose checksum is
 // right; what is read is written as something that reads the same.
 func FuzzRecord(f *testing.F) {
-	for _, ev := range sample() {
+	for _, ev := range append(sample(), runtimeEvents()...) {
 		raw, err := appendRecord(nil, record{bootNS: ev.BootNS, body: ev.Body})
 		if err != nil {
 			f.Fatal(err)

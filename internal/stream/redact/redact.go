@@ -1,5 +1,6 @@
-// Package redact takes the values of arguments and the machine's name out of the
-// stream of events before they are written down or shown.
+// Package redact takes the values of arguments and the names of the machine, of
+// containers and of pods out of the stream of events before they are written down or
+// shown.
 //
 // It keeps what shows who did what: the program (argv[0], the executable), the
 // number of arguments, and the names of options. All that can hold an argument
@@ -12,6 +13,7 @@ package redact
 import (
 	"encoding/binary"
 	"errors"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -27,11 +29,11 @@ type Mode uint8
 const (
 	// Secrets replaces the arguments that look like a secret: see secret.
 	Secrets Mode = 1 << iota
-	// Names hides the machine's name.
+	// Names hides the machine's name, and those of containers and pods: see names.go.
 	Names
 	arguments
-	// All replaces every argument but the name of the program, and hides the
-	// machine's name.
+	// All replaces every argument but the name of the program, and hides what Names
+	// does.
 	All = arguments | Secrets | Names
 	// none hides nothing.
 	none Mode = 0
@@ -77,12 +79,28 @@ func (m Mode) String() string {
 // mark stands in the place of what was replaced.
 const mark = "[redacted]"
 
-// Event returns the event as it may be written. What has to be changed is
-// copied.
-func (m Mode) Event(ev event.Event) event.Event {
-	if m == none {
-		return ev
+// Redactor hides what its mode says in all events of a run.
+type Redactor struct {
+	mode Mode
+	key  []byte
+}
+
+// New returns a Redactor. The key makes the words that stand for names: whoever has it
+// can find out whether a word stands for a name that he guesses. So it should be
+// random, and be kept nowhere.
+func New(mode Mode, key []byte) *Redactor { return &Redactor{mode: mode, key: key} }
+
+// Event returns the event as it may be written. What has to be changed is copied.
+func (r *Redactor) Event(ev event.Event) event.Event {
+	if r.mode != none {
+		ev = r.mode.event(ev)
+		ev.Body = r.names(ev.Body)
 	}
+	return ev
+}
+
+// event hides all but the names of containers and pods.
+func (m Mode) event(ev event.Event) event.Event {
 	switch b := ev.Body.(type) {
 	case *event.Host:
 		c := *b
@@ -117,20 +135,41 @@ func (m Mode) argv(list []string) []string {
 		out[0] = list[0][:i] + " " + mark
 	}
 	next := false // the argument is the value of the option before it
+	ids := machinery(list[0])
 	for i, arg := range list[1:] {
 		switch {
 		case m&arguments != 0:
 			out[i+1] = mark
 		case next:
 			out[i+1], next = mark, false
+		case ids && fullID.MatchString(arg):
+			out[i+1] = arg
 		default:
 			out[i+1], next = secret(arg)
 		}
 	}
-	if m&arguments == 0 && list[0] != "" {
+	if m&arguments == 0 && list[0] != "" && !isPath(list[0]) {
 		out[0], _ = secret(list[0])
 	}
 	return out
+}
+
+// isPath reports whether a text is nothing but an absolute path, which may be long and
+// have digits.
+func isPath(s string) bool { return path.IsAbs(s) && !strings.ContainsAny(s, " \t\n=") }
+
+// fullID is the id of a container, which runtimes have in their command lines.
+// Elsewhere it looks like a key.
+var fullID = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// machinery reports whether a program of that name is run by container engines.
+func machinery(name string) bool {
+	switch base := path.Base(name); base {
+	case "runc", "crun", "youki", "conmon", "podman", "pinns":
+		return true
+	default:
+		return strings.HasPrefix(base, "containerd-shim")
+	}
 }
 
 var (

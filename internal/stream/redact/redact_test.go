@@ -15,7 +15,7 @@ import (
 )
 
 func argvOf(m Mode, argv ...string) []string {
-	return m.Event(event.Event{Body: &event.Program{Argv: argv}}).Body.(*event.Program).Argv
+	return New(m, nil).Event(event.Event{Body: &event.Program{Argv: argv}}).Body.(*event.Program).Argv
 }
 
 func TestSecrets(t *testing.T) {
@@ -61,6 +61,8 @@ func TestSecrets(t *testing.T) {
 		{"/usr/lib/systemd/systemd-hostnamed"},
 		{"sh", "-c", "ip link set lo up"},
 		{"x", "https://example.org/a@b"},
+		{"/usr/bin/containerd-shim-runc-v2", "-namespace", "moby", "-id", id},
+		{"runc", "--root", "/run/runc", "create", id},
 	} {
 		if got := argvOf(Secrets, argv...); !slices.Equal(got, argv) {
 			t.Errorf("%q became %q", argv, got)
@@ -135,7 +137,7 @@ func TestTransientUnit(t *testing.T) {
 	for _, mode := range []Mode{Secrets, All} {
 		for n := range whole.Len() + 1 {
 			in := &event.BusMessage{Data: whole.Bytes()[:n], Size: uint32(whole.Len())}
-			got := mode.Event(event.Event{Body: in}).Body.(*event.BusMessage)
+			got := New(mode, nil).Event(event.Event{Body: in}).Body.(*event.BusMessage)
 			if bytes.Contains(got.Data, []byte(hidden)) || !bytes.HasPrefix(in.Data, got.Data) {
 				t.Fatalf("cut at %d: %q", n, got.Data)
 			}
@@ -184,7 +186,7 @@ func TestSeveralMessages(t *testing.T) {
 	send := slices.Concat(auth, encode("org.example.One"), encode("org.example.Two", "hunter2"), encode("org.example.Three"))
 	for n := range len(send) + 1 {
 		in := &event.BusMessage{Data: send[:n], Size: uint32(len(send))}
-		got := All.Event(event.Event{Body: in}).Body.(*event.BusMessage)
+		got := New(All, nil).Event(event.Event{Body: in}).Body.(*event.BusMessage)
 		if bytes.Contains(got.Data, []byte("hunter2")) || bytes.Contains(got.Data, []byte("BEGIN")) {
 			t.Fatalf("cut at %d: %q", n, got.Data)
 		}
@@ -207,7 +209,7 @@ func TestHost(t *testing.T) {
 	for want, mode := range map[string]Mode{
 		"all": All, "secrets": Secrets, "names": Names, "secrets,names": Names | Secrets,
 	} {
-		host := mode.Event(event.Event{Body: &event.Host{Hostname: "web1"}}).Body.(*event.Host)
+		host := New(mode, nil).Event(event.Event{Body: &event.Host{Hostname: "web1"}}).Body.(*event.Host)
 		if named := host.Hostname == "web1"; host.Redacted != want || named != (mode == Secrets) {
 			t.Errorf("%s: %+v", want, host)
 		}
@@ -230,7 +232,7 @@ func TestNamesOnly(t *testing.T) {
 	for _, body := range []event.Body{
 		&event.Program{Argv: []string{"x", "--password=y"}}, &event.BusMessage{Data: []byte("anything"), Size: 8},
 	} {
-		if got := Names.Event(event.Event{Body: body}).Body; got != body {
+		if got := New(Names, nil).Event(event.Event{Body: body}).Body; got != body {
 			t.Errorf("%+v became %+v", body, got)
 		}
 	}

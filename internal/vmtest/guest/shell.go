@@ -39,9 +39,30 @@ func as(name string, cmd *exec.Cmd) (*exec.Cmd, error) {
 	}
 	cmd.Env = append(os.Environ(), "HOME="+u.HomeDir, "USER="+name, "LOGNAME="+name, "LC_ALL=C.UTF-8")
 	if uid != 0 {
+		groups, err := groupsOf(u)
+		if err != nil {
+			return nil, err
+		}
 		cmd.SysProcAttr = &syscall.SysProcAttr{
-			Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)},
+			Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid), Groups: groups},
 		}
 	}
 	return cmd, nil
+}
+
+// groupsOf are the groups of a user, such as that which may talk to docker.
+func groupsOf(u *user.User) ([]uint32, error) {
+	names, err := u.GroupIds()
+	if err != nil {
+		return nil, err
+	}
+	var groups []uint32
+	for _, name := range names {
+		gid, err := strconv.ParseUint(name, 10, 32)
+		if err != nil {
+			return nil, fmt.Errorf("group of user %s: %w", u.Username, err)
+		}
+		groups = append(groups, uint32(gid))
+	}
+	return groups, nil
 }

@@ -75,6 +75,10 @@ const (
 // emulated machine that has much to do lets more than a second pass.
 const execWait = "10s"
 
+// nameWait is how long nsblame holds it back for a container's name, likewise: a CNI
+// plugin of an emulated pod comes seconds after the creation.
+const nameWait = "30s"
+
 // args is nsblame's command line with what the agent adds; what a scenario
 // gives prevails.
 func (r *runner) args() []string {
@@ -84,7 +88,7 @@ func (r *runner) args() []string {
 		args = append(args, "--ready-file", r.path(readyName))
 	}
 	if verb == "trace" || verb == "report" {
-		args = append(args, "--exec-wait", execWait)
+		args = append(args, "--exec-wait", execWait, "--name-wait", nameWait)
 	}
 	if r.attach != "" && (r.tracesOn() || verb == "doctor") {
 		args = append(args, "--attach", r.attach)

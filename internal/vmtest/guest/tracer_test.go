@@ -10,12 +10,12 @@ import (
 
 func TestArgs(t *testing.T) {
 	for given, want := range map[string]string{
-		"trace --output json": "trace --ready-file R --exec-wait 10s --output json",
+		"trace --output json": "trace --ready-file R --exec-wait 10s --name-wait 30s --output json",
 		// the last one counts
-		"trace --exec-wait 0":  "trace --ready-file R --exec-wait 10s --exec-wait 0",
+		"trace --exec-wait 0":  "trace --ready-file R --exec-wait 10s --name-wait 30s --exec-wait 0",
 		"record -o F":          "record --ready-file R -o F",
 		"doctor":               "doctor",
-		"report --duration 1h": "report --ready-file R --exec-wait 10s --duration 1h",
+		"report --duration 1h": "report --ready-file R --exec-wait 10s --name-wait 30s --duration 1h",
 	} {
 		r := runner{s: &scenario.Scenario{Args: strings.Fields(given)}, private: "/p"}
 		if got := r.args(); !slices.Equal(got, strings.Fields(strings.ReplaceAll(want, " R ", " /p/ready "))) {

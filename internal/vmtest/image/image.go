@@ -7,6 +7,7 @@ package image
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	_ "embed" // for the scripts
@@ -125,6 +126,22 @@ func cached(release Release) (parent string, unlock func(), err error) {
 	return parent, unlock, err
 }
 
+// Cached returns the path in the cache for a program that a recipe makes, locked
+// against others that make it too. The program has the last element of name for its own.
+func Cached(name string, recipe []byte) (file string, unlock func(), err error) {
+	cache, err := cacheDir()
+	if err != nil {
+		return "", nil, err
+	}
+	sum := sha256.Sum256(recipe)
+	dir := filepath.Join(cache, name+"-"+hex.EncodeToString(sum[:6]))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", nil, fmt.Errorf("cache for programs: %w", err)
+	}
+	unlock, err = lock(filepath.Join(dir, "lock"))
+	return filepath.Join(dir, filepath.Base(name)), unlock, err
+}
+
 func recipeHash(release Release) string {
 	recipe, err := json.Marshal(struct {
 		Release            Release
@@ -182,7 +199,7 @@ func build(ctx context.Context, release Release, dir string, log io.Writer) (err
 		return err
 	}
 	disk := filepath.Join(out, "disk")
-	if err := run(exec.CommandContext(ctx, "mke2fs", "-q", "-t", "ext4", "-d", root, disk, diskSize)); err != nil {
+	if err := run(exec.CommandContext(ctx, "mke2fs", "-q", "-t", "ext4", "-d", root, disk, cmp.Or(release.Disk, diskSize))); err != nil {
 		return err
 	}
 	return os.Rename(out, dir)

@@ -22,6 +22,9 @@ type Release struct {
 	Variant string `json:",omitempty"`
 	// Customize is a shell script that runs after that of every guest.
 	Customize string `json:",omitempty"`
+	// Disk is the size of the disk, empty for that of most guests. It is sparse:
+	// unwritten blocks take no room.
+	Disk string `json:",omitempty"`
 }
 
 // everyGuest lists what each guest needs in any release: a bootable system, and
@@ -101,8 +104,46 @@ var benchScript string
 // ForBench returns the release with the programs that nsblame is measured
 // beside.
 func (r Release) ForBench() Release {
-	r.Variant, r.Customize = "bench", benchScript
+	r.Variant, r.Customize = Bench, benchScript
 	r.Packages = slices.Concat(r.Packages, benchPackages)
+	return r
+}
+
+// containerPackages are container engines and runtimes, with their clients. The docker
+// client is a package of its own since Debian 13.
+var containerPackages = []string{
+	"docker.io", "docker-cli", "docker-buildx", "docker-compose", "containerd", "containernetworking-plugins",
+	"podman", "crun", "conmon", "netavark", "aardvark-dns", "passt", "slirp4netns", "uidmap", "fuse-overlayfs",
+	"systemd-container", "lxc", "incus-base", "incus-client", "iptables", "curl", "socat", "ca-certificates",
+}
+
+//go:embed containers.sh
+var containersScript string
+
+// containersDisk is large enough for the engines and their copies of an image.
+const containersDisk = "8G"
+
+// ForContainers returns the release with container engines and an image for them.
+func (r Release) ForContainers() Release {
+	r.Variant, r.Customize, r.Disk = Containers, containersScript, containersDisk
+	r.Packages = slices.Concat(r.Packages, containerPackages)
+	return r
+}
+
+// Variants are the images that there are of a release beside the plain one.
+const (
+	Bench      = "bench"
+	Containers = "containers"
+)
+
+// As returns the release with what a variant has beside the plain image.
+func (r Release) As(variant string) Release {
+	switch variant {
+	case Bench:
+		return r.ForBench()
+	case Containers:
+		return r.ForContainers()
+	}
 	return r
 }
 

@@ -103,7 +103,7 @@ type parser struct {
 }
 
 // once lists what a file may say only once.
-var once = []string{"about", "boot", "cpus", "nsblame", "alone", "no-corpus", "takes", "timeout", "exit", "stdout", "stderr"}
+var once = []string{"about", "draft", "boot", "cpus", "nsblame", "alone", "no-corpus", "takes", "timeout", "exit", "stdout", "stderr"}
 
 func (p *parser) directive(d directive) error {
 	if p.seen[d.word] && slices.Contains(once, d.word) {
@@ -132,6 +132,8 @@ func (p *parser) directive(d directive) error {
 		return p.script(d, d.rest, &s.Cleanup)
 	case "nsblame":
 		return p.nsblame(d)
+	case "draft":
+		return d.reason(&s.Draft)
 	case "alone":
 		return d.reason(&s.Alone)
 	case "no-corpus":

@@ -20,6 +20,8 @@ type Scenario struct {
 	Name string
 	// About says why the scenario exists.
 	About string
+	// Draft says why the scenario is not part of the suite yet, empty if it is.
+	Draft string `json:",omitempty"`
 	// Boots name the ways of booting the guest under each of which the
 	// scenario is run.
 	Boots []string

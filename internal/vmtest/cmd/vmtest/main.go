@@ -21,8 +21,10 @@ import (
 )
 
 const usage = `usage:
-  vmtest test [-run REGEXP] [-keep DIR] [-nsblame PATH] [-release NAME] [-attach MODE] [-alone] [-vms N] [-timeout D]
-        run the scenarios, in a VM for each way of booting that they need
+  vmtest test [-run REGEXP] [-boot NAME] [-drafts] [-keep DIR] [-nsblame PATH] [-release NAME] [-attach MODE]
+              [-alone] [-vms N] [-timeout D]
+        run the scenarios, in a VM for each way of booting that they need: -boot
+        takes those of one way, -drafts takes drafts, too
   vmtest matrix [-run REGEXP] [-cells "RELEASE[:ATTACH]..."] [-table FILE] [-keep DIR] [-nsblame PATH] [-vms N] [-timeout D]
         run the scenarios on every release, in every way to attach, or in those
         given; -timeout is for each, on average
@@ -34,7 +36,7 @@ const usage = `usage:
   vmtest corpus -from DIR -to DIR [-add]
         replace the recordings in a directory by those that test -keep DIR kept,
         or add them
-  vmtest list [-run REGEXP]
+  vmtest list [-run REGEXP] [-boot NAME] [-drafts]
         name the scenarios and say why each exists
   vmtest exec [-file PATH]... [-user NAME] [-boot NAME] [-release NAME] [-bench] [-icount] [-timeout D] -- SCRIPT
         boot a VM, push the files, run the script with bash, return its exit code
@@ -113,12 +115,15 @@ func runTest(ctx context.Context, args []string) (int, error) {
 	flags.StringVar(&o.Nsblame, "nsblame", "", "binary to test instead of a freshly built one")
 	flags.StringVar(&o.Keep, "keep", "", "directory for all that the scenarios yield")
 	flags.StringVar(&o.Attach, "attach", "", "nsblame's --attach")
+	var choice vmtest.Choice
+	flags.StringVar(&choice.Boot, "boot", "", "run the scenarios that need this way of booting")
+	flags.BoolVar(&choice.Drafts, "drafts", false, "run drafts, too")
 	flags.BoolVar(&o.Alone, "alone", false, "start an nsblame for each scenario, also where several could share one")
 	atOnceFlag(flags, &o)
 	if err := flags.Parse(args); err != nil {
 		return 2, err
 	}
-	scenarios, code, err := choose(*pattern)
+	scenarios, code, err := chooseOf(*pattern, choice)
 	if err != nil {
 		return code, err
 	}
@@ -133,13 +138,18 @@ func runTest(ctx context.Context, args []string) (int, error) {
 	})
 }
 
-// choose returns the scenarios that match, or the exit code.
+// choose returns the scenarios of the suite that match, or the exit code.
 func choose(pattern string) ([]*scenario.Scenario, int, error) {
-	match, err := regexp.Compile(pattern)
-	if err != nil {
+	return chooseOf(pattern, vmtest.Choice{})
+}
+
+// chooseOf returns those of a choice that match, too.
+func chooseOf(pattern string, choice vmtest.Choice) ([]*scenario.Scenario, int, error) {
+	var err error
+	if choice.Match, err = regexp.Compile(pattern); err != nil {
 		return nil, 2, err
 	}
-	scenarios, err := vmtest.Scenarios(match)
+	scenarios, err := vmtest.Scenarios(choice)
 	return scenarios, 1, err
 }
 
@@ -223,7 +233,7 @@ func allParts(release, sample, list string) ([]vmtest.Part, int, error) {
 	if err != nil {
 		return nil, code, err
 	}
-	parts := []vmtest.Part{{Cell: vmtest.Cell{Release: release, Attach: "auto"}, Scenarios: all}}
+	parts := vmtest.AtHome(vmtest.Cell{Release: release, Attach: "auto"}, all)
 	if sample == "" {
 		return parts, 0, nil
 	}
@@ -265,15 +275,22 @@ func runARM64(ctx context.Context, args []string) (int, error) {
 func runList(_ context.Context, args []string) (int, error) {
 	flags := newFlags("list")
 	pattern := flags.String("run", "", "list the scenarios that match")
+	var choice vmtest.Choice
+	flags.StringVar(&choice.Boot, "boot", "", "list the scenarios that need this way of booting")
+	flags.BoolVar(&choice.Drafts, "drafts", false, "list drafts, too")
 	if err := flags.Parse(args); err != nil {
 		return 2, err
 	}
-	scenarios, code, err := choose(*pattern)
+	scenarios, code, err := chooseOf(*pattern, choice)
 	if err != nil {
 		return code, err
 	}
 	for _, s := range scenarios {
-		fmt.Printf("%s (boot %s)\n    %s\n", s.Name, strings.Join(s.Boots, ", "), strings.ReplaceAll(s.About, "\n", "\n    "))
+		draft := ""
+		if s.Draft != "" {
+			draft = ", draft: " + s.Draft
+		}
+		fmt.Printf("%s (boot %s%s)\n    %s\n", s.Name, strings.Join(s.Boots, ", "), draft, strings.ReplaceAll(s.About, "\n", "\n    "))
 	}
 	return 0, nil
 }
