@@ -19,6 +19,9 @@ waits for more at the end of the file, until the recording itself ends.
 A damaged recording, or one that was cut off, is read where possible. The output
 marks each missing part, and so does the summary. The exit code is then 1.
 
+--since and --until choose what is printed by when it was created. All of the
+recording is read, so the chains are whole. The summary names the window.
+
 With --count, replay still reads the whole recording unless --follow is given:
 the summary covers all of it.
 
@@ -27,6 +30,7 @@ the summary covers all of it.
 // replayOptions is the command line of replay, validated.
 type replayOptions struct {
 	printFlags
+	window windowFlags
 	follow bool
 	memory memoryFlag
 	failOn failOnFlag
@@ -40,6 +44,7 @@ func newReplayCmd() *cobra.Command {
 		Long:  replayHelp,
 		Example: `  nsblame replay netns.avro --tree
   nsblame replay netns-*.avro --output json
+  nsblame replay netns.avro --since 20:00 --until 20:05
   ssh host nsblame record -o - | nsblame replay -`,
 		ValidArgsFunction: completeRecordings,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -51,6 +56,7 @@ func newReplayCmd() *cobra.Command {
 	}
 	cmd.Flags().SortFlags = false
 	opt.printFlags.add(cmd)
+	opt.window.add(cmd)
 	cmd.Flags().BoolVar(&opt.follow, "follow", false, "wait for more at the end of the file; Ctrl-C ends it")
 	opt.memory.add(cmd)
 	opt.failOn.add(cmd)
@@ -69,6 +75,9 @@ func (o *replayOptions) validate(args []string) error {
 	}
 	if o.follow && len(args) > 1 {
 		return errFollowMany
+	}
+	if err := o.window.validate(args); err != nil {
+		return err
 	}
 	return o.printFlags.validate()
 }
@@ -90,6 +99,10 @@ func checkFiles(args []string) error {
 }
 
 func runReplay(ctx context.Context, opt *replayOptions, names []string, cmd *cobra.Command) (err error) {
+	window, err := opt.window.of(ctx, cmd, names)
+	if err != nil {
+		return err
+	}
 	src, err := openRecorded(ctx, names, opt.follow, cmd.InOrStdin(), cmd.ErrOrStderr())
 	if err != nil {
 		return err
@@ -104,6 +117,7 @@ func runReplay(ctx context.Context, opt *replayOptions, names []string, cmd *cob
 	summary, err := engine.Run(ctx, src, engine.Options{
 		Consumers: append(opt.failOn.consumers(), unmatched, opt.printer(cmd.OutOrStdout(), cmd.ErrOrStderr())),
 		Filter:    opt.filter.engineFilter(),
+		Within:    window,
 		Count:     uint64(opt.count),
 	})
 	endProgress()

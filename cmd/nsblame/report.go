@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -171,19 +170,11 @@ func reportRecorded(cmd *cobra.Command, opt *reportOptions, names []string) erro
 // ofRecording collects what one recording tells.
 func (o *reportOptions) ofRecording(cmd *cobra.Command, files []string, unmatched *unmatched) (c *report.Collector, s finding.Summary, err error) {
 	c = o.collector()
-	if o.view.since.given() || o.view.until.given() {
-		var end time.Time
-		if o.view.since.needsEnd() || o.view.until.needsEnd() {
-			if end, err = endOf(cmd.Context(), files); err != nil {
-				return nil, s, err
-			}
-		}
-		w, err := o.view.window(end)
-		if err != nil {
-			return nil, s, usage(cmd, err)
-		}
-		c.Within(w)
+	w, err := o.view.window.of(cmd.Context(), cmd, files)
+	if err != nil {
+		return nil, s, err
 	}
+	c.Within(w)
 	src, err := openRecorded(cmd.Context(), files, false, cmd.InOrStdin(), cmd.ErrOrStderr())
 	if err != nil {
 		return nil, s, err

@@ -61,8 +61,10 @@ type Damaged struct {
 type Summary struct {
 	// Seen counts the creations, failed ones included.
 	Seen uint64
-	// Printed counts those that passed the filter.
+	// Printed counts those that passed the filter, in the window.
 	Printed uint64
+	// Within is the window in which creations count.
+	Within Window
 	// Life tells what became of the printed ones.
 	Life Counts
 	// Cut counts the printed ones with a truncated string or ancestry.

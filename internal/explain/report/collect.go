@@ -28,7 +28,7 @@ type Collector struct {
 	// floors bound how often a cause of an owner's may have come before it was counted.
 	floors      map[event.Owner]uint64
 	by          By
-	window      Window
+	window      finding.Window
 	pernetInits map[digest]int // their places in the report
 	// alive are the namespaces that exist, gone those that were released.
 	alive, gone *bounded.Store[uint64, *life]

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 )
 
 // onHost is what a machine did: so many runs of a job, a second apart, from a time of day
@@ -80,7 +81,7 @@ func TestSeriesMerge(t *testing.T) {
 func TestWindow(t *testing.T) {
 	s := newStory()
 	s.at(0, &event.Host{ClockOffsetNS: 0})
-	s.Within(Window{Since: time.Unix(10, 0), Until: time.Unix(19, 0)})
+	s.Within(finding.Window{Since: time.Unix(10, 0), Until: time.Unix(19, 0)})
 	for i := range uint32(40) {
 		s.create(uint64(i)*second, plain(i+100, cronPath, "job"))
 	}

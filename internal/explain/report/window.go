@@ -1,20 +1,19 @@
 package report
 
-import "time"
+import (
+	"time"
 
-// Window is a time of day from which and until which creations count. A zero time bounds
-// nothing.
-type Window struct{ Since, Until time.Time }
+	"github.com/nsblame/nsblame/internal/explain/finding"
+)
 
 // Within has creations outside of a window count as filtered out.
-func (c *Collector) Within(w Window) { c.window = w }
+func (c *Collector) Within(w finding.Window) { c.window = w }
 
 // wall is a time since boot as a time since 1970, by the clock as it is by now.
 func (c *Collector) wall(boot uint64) int64 { return int64(boot) + c.report.ClockOffsetNS }
 
 func (c *Collector) inWindow(boot uint64) bool {
-	at := c.wall(boot)
-	return (c.window.Since.IsZero() || at >= c.window.Since.UnixNano()) && (c.window.Until.IsZero() || at <= c.window.Until.UnixNano())
+	return c.window.Holds(c.wall(boot))
 }
 
 // clip bounds what was observed to the window.

@@ -94,6 +94,9 @@ type Summary struct {
 	Seen uint64 `json:"seen"`
 	// Those that passed the filters.
 	Printed uint64 `json:"printed"`
+	// The window in which creations were printed, if one was given.
+	Since *Time `json:"since,omitempty"`
+	Until *Time `json:"until,omitempty"`
 	// Printed ones that were not released; null if no probe sees releases.
 	Alive *uint64 `json:"alive"`
 	// Released ones that were not torn down yet; null if no probe sees releases.

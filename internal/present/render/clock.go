@@ -55,6 +55,17 @@ func (c *clock) observe(ev event.Event) {
 	}
 }
 
+// location is the zone of the machine, UTC before a Host event.
+func (c *clock) location() *time.Location {
+	if c.zone == nil {
+		return time.UTC
+	}
+	return c.zone
+}
+
+// dayAndTime is how a moment is written that may be on any day.
+const dayAndTime = "2006-01-02 15:04:05"
+
 // wall returns the time of day at bootNS. It is unknown before a Host event.
 func (c *clock) wall(bootNS uint64) (time.Time, bool) {
 	if len(c.steps) == 0 {

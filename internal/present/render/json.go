@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/finding"
@@ -105,6 +106,14 @@ func (p *jsonPrinter) summary(s *finding.Summary) error {
 	e := p.begin("summary")
 	e.uint("seen", s.Seen)
 	e.uint("printed", s.Printed)
+	for _, bound := range []struct {
+		name string
+		at   time.Time
+	}{{"since", s.Within.Since}, {"until", s.Within.Until}} {
+		if !bound.at.IsZero() {
+			e.str(bound.name, bound.at.In(p.clock.location()).Format(answer.TimeLayout))
+		}
+	}
 	aliveFields(e, &s.Life)
 	e.uint("lost", s.LostTotal())
 	e.uint("cut", s.Cut)

@@ -406,7 +406,7 @@ func (p *listText) block(b *block, n *inventory.Namespace) {
 func (p *listText) ageRow(b *block, n *inventory.Namespace) {
 	since := "+" + roughly(n.Age.SinceNS) + " after the boot"
 	if t, ok := p.clock.wall(n.Age.SinceNS); ok {
-		since = t.Format("2006-01-02 15:04:05")
+		since = t.Format(dayAndTime)
 	}
 	switch n.Age.Bound {
 	case inventory.Exact:

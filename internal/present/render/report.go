@@ -153,7 +153,7 @@ func reportClock(r *report.Report) clock {
 // at is a time with its day.
 func (w *reportWriter) at(boot uint64) string {
 	if t, ok := w.clock.wall(boot); ok {
-		return t.Format("2006-01-02 15:04:05")
+		return t.Format(dayAndTime)
 	}
 	return fmt.Sprintf("+%d.%03d", boot/1e9, boot/1e6%1e3)
 }

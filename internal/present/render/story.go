@@ -27,7 +27,7 @@ func (c *Clock) Consume(f finding.Finding) error {
 // dateText is a time with its date.
 func (c *clock) dateText(bootNS uint64) string {
 	if t, ok := c.wall(bootNS); ok {
-		return t.Format("2006-01-02 15:04:05")
+		return t.Format(dayAndTime)
 	}
 	return fmt.Sprintf("%d.%03ds after the boot", bootNS/1e9, bootNS/1e6%1e3)
 }

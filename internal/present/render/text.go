@@ -147,7 +147,7 @@ func (p *textPrinter) damaged(d *finding.Damaged) error {
 }
 
 func (p *textPrinter) summary(s *finding.Summary) error {
-	text := fmt.Sprintf("%d namespace%s seen, %d printed, %s", s.Seen, plural(s.Seen), s.Printed, LostText(s))
+	text := fmt.Sprintf("%d namespace%s seen, %d printed%s, %s", s.Seen, plural(s.Seen), s.Printed, p.windowText(s.Within), LostText(s))
 	text += fmt.Sprintf(", %d cut", s.Cut) + aliveText(s.Life)
 	if n := s.Life.Unreported; n > 0 {
 		text += fmt.Sprintf(", %d more join%s only counted", n, plural(n))
@@ -167,6 +167,20 @@ func (p *textPrinter) summary(s *finding.Summary) error {
 		text += ", arguments redacted (" + fitEscaped(s.Redacted, maxName) + ")"
 	}
 	return write(p.diag, text+"\n")
+}
+
+// windowText says in which window creations were printed.
+func (p *textPrinter) windowText(w finding.Window) string {
+	text := ""
+	for _, bound := range []struct {
+		word string
+		at   time.Time
+	}{{" from ", w.Since}, {" until ", w.Until}} {
+		if !bound.at.IsZero() {
+			text += bound.word + bound.at.In(p.clock.location()).Format(dayAndTime)
+		}
+	}
+	return text
 }
 
 // LostText tells in words how much was lost, and of what kinds.

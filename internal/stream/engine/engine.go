@@ -25,6 +25,8 @@ type Options struct {
 	Flush func() error
 	// Filter selects creations. The zero Filter selects all.
 	Filter Filter
+	// Within leaves creations at other times out, as if they had not passed the filter.
+	Within finding.Window
 	// Count ends the run after so many selected creations; 0 for no end.
 	// Creations that follow are left out.
 	Count uint64
@@ -37,6 +39,8 @@ type run struct {
 	blamer  *blame.Blamer
 	tracker *life.Tracker
 	summary finding.Summary
+	// offset is the time of day minus that since boot, by the clock as it is by now.
+	offset int64
 	// forgone is what the budgets of the explainers have cost so far, forgoneOf the
 	// part of it that is requests, by whose they were.
 	forgone   map[event.LossKind]uint64
@@ -58,7 +62,7 @@ func Run(ctx context.Context, src Source, opt Options) (finding.Summary, error) 
 	tree := lineage.NewTree()
 	r := &run{
 		opt: opt, tree: tree, blamer: blame.New(tree), tracker: life.New(tree), enough: enough,
-		summary: finding.Summary{Lost: make(map[event.LossKind]uint64)}, forgone: make(map[event.LossKind]uint64),
+		summary: finding.Summary{Within: opt.Within, Lost: make(map[event.LossKind]uint64)}, forgone: make(map[event.LossKind]uint64),
 		forgoneOf: make(map[event.Owner]uint64),
 		late:      make(map[*lineage.Creation]*finding.Attribution),
 	}
@@ -134,6 +138,12 @@ func (r *run) emit(f finding.Finding) error {
 // observe takes the next event and emits what follows from it.
 func (r *run) observe(ev event.Event) error {
 	r.observed.Event = ev
+	switch b := ev.Body.(type) {
+	case *event.Host:
+		r.offset = b.ClockOffsetNS
+	case *event.Clock:
+		r.offset = b.OffsetNS
+	}
 	if err := r.emit(&r.observed); err != nil {
 		return err
 	}
@@ -201,7 +211,7 @@ func (r *run) conclude(creations []*finding.Attribution, loads []*finding.Pernet
 		if r.full() {
 			return nil
 		}
-		l.Selected = r.opt.Filter.Match(l.Attribution)
+		l.Selected = r.selects(l.Attribution)
 		if err := r.emit(l); err != nil {
 			return err
 		}
@@ -212,7 +222,7 @@ func (r *run) conclude(creations []*finding.Attribution, loads []*finding.Pernet
 // fors emits for whom namespaces were made whose creation was emitted without that.
 func (r *run) fors() error {
 	for _, f := range r.blamer.Fors() {
-		if r.full() || !r.opt.Filter.Match(f.Created) {
+		if r.full() || !r.selects(f.Created) {
 			continue
 		}
 		if err := r.emit(f); err != nil {
@@ -247,7 +257,7 @@ func (r *run) created(c *finding.Attribution) error {
 		r.late[c.Creation] = c
 		return nil
 	}
-	created := &finding.Created{Attribution: c, Selected: r.opt.Filter.Match(c)}
+	created := &finding.Created{Attribution: c, Selected: r.selects(c)}
 	if err := r.emit(created); err != nil {
 		return err
 	}
@@ -301,8 +311,17 @@ func (r *run) joins() error {
 // hides reports whether a join or an end is left out: after the count, and if
 // the creation is not known, where a filter might not have selected it.
 func (r *run) hides(created *finding.Attribution) bool {
-	return created == nil && !r.opt.Filter.All() || r.full()
+	return created == nil && !r.selectsAll() || r.full()
 }
+
+// selects reports whether a creation passes the filter and is in the window. Its time is
+// by the clock as it is by now, as in a report.
+func (r *run) selects(c *finding.Attribution) bool {
+	return r.opt.Filter.Match(c) && (r.opt.Within.All() || r.opt.Within.Holds(int64(c.BootNS)+r.offset))
+}
+
+// selectsAll reports whether any creation whatever is selected.
+func (r *run) selectsAll() bool { return r.opt.Filter.All() && r.opt.Within.All() }
 
 // full reports whether as many were selected as asked for.
 func (r *run) full() bool { return r.opt.Count > 0 && r.summary.Printed == r.opt.Count }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"testing"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 	"github.com/google/go-cmp/cmp"
@@ -225,6 +226,42 @@ func TestRunFiltersEnds(t *testing.T) {
 	}
 	if len(out.ends) > 0 || sum.Life.Alive != 0 {
 		t.Errorf("printed %v, %d alive", out.ends, sum.Life.Alive)
+	}
+}
+
+// A window leaves out creations and ends at other times, by the clock as it is by then.
+// Creations before it are read: they are still seen.
+func TestRunKeepsToTheWindow(t *testing.T) {
+	const begin = int64(1000)
+	moment := func(ns int64) time.Time { return time.Unix(0, ns) }
+	for name, tc := range map[string]struct {
+		within finding.Window
+		want   []uint32
+	}{
+		"all":         {finding.Window{}, []uint32{1, 2, 3, 4}},
+		"since":       {finding.Window{Since: moment(begin + 20)}, []uint32{2, 3, 4}},
+		"until":       {finding.Window{Until: moment(begin + 20)}, []uint32{1, 2}},
+		"both":        {finding.Window{Since: moment(begin + 11), Until: moment(begin + 39)}, []uint32{2, 3}},
+		"clock's set": {finding.Window{Since: moment(2 * begin)}, []uint32{4}},
+	} {
+		var out tape
+		src := &script{events: []event.Event{
+			at(0, &event.Host{ClockOffsetNS: begin}),
+			created(10, 1), created(20, 2), created(30, 3),
+			at(31, &event.Exit{Process: event.ProcessID{PID: 9, StartNS: 1}}), // 3 awaits no exec any longer
+			at(32, &event.Clock{OffsetNS: 2 * begin}),
+			created(40, 4),
+		}}
+		sum, err := Run(context.Background(), src, Options{Consumers: only(&out), Within: tc.within})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(tc.want, out.inums); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		if sum.Seen != 4 || sum.Printed != uint64(len(tc.want)) || sum.Within != tc.within {
+			t.Errorf("%s: %+v", name, sum)
+		}
 	}
 }
 
