@@ -7,6 +7,7 @@ import (
 
 	"github.com/nsblame/nsblame/internal/explain/condition"
 	"github.com/nsblame/nsblame/internal/observe/kernel"
+	"github.com/nsblame/nsblame/internal/observe/unsupported"
 	"github.com/nsblame/nsblame/internal/present/render"
 )
 
@@ -23,7 +24,7 @@ const (
 func exitCode(err error) int {
 	var (
 		usage       *usageError
-		unsupported *kernel.UnsupportedError
+		lack *unsupported.Error
 		unjudged    *condition.NotJudgedError
 		met         *conditionError
 		command     *commandError
@@ -37,7 +38,7 @@ func exitCode(err error) int {
 		return exitDone
 	case errors.As(err, &usage):
 		return exitUsage
-	case errors.As(err, &unsupported), errors.As(err, &unjudged):
+	case errors.As(err, &lack), errors.As(err, &unjudged):
 		return exitUnsupported
 	}
 	return exitFailed
@@ -75,7 +76,7 @@ func printError(w io.Writer, err error) {
 	var (
 		reported    *reportedError
 		usage       *usageError
-		unsupported *kernel.UnsupportedError
+		lack *unsupported.Error
 	)
 	var command *commandError
 	if errors.As(err, &command) && command.err == nil {
@@ -88,7 +89,7 @@ func printError(w io.Writer, err error) {
 	switch {
 	case errors.As(err, &usage):
 		fmt.Fprintf(w, "Try '%s --help'.\n", usage.command)
-	case errors.As(err, &unsupported) && unsupported.Remedy != "":
-		fmt.Fprintf(w, "What to do: %s.\n", render.Sentence(unsupported.Remedy))
+	case errors.As(err, &lack) && lack.Remedy != "":
+		fmt.Fprintf(w, "What to do: %s.\n", render.Sentence(lack.Remedy))
 	}
 }

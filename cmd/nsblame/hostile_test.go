@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/nsblame/nsblame/internal/observe/kernel"
+	"github.com/nsblame/nsblame/internal/observe/unsupported"
 )
 
 // hostileNames are what a command line, a file or a kernel may have in it.
@@ -125,7 +126,7 @@ func TestHostileFindings(t *testing.T) {
 			t.Errorf("%q: %d lines of text:\n%s", name, n, text)
 		}
 		var stderr bytes.Buffer
-		printError(&stderr, kernel.Unsupported(name, name, errors.New(name)))
+		printError(&stderr, unsupported.New(name, name, errors.New(name)))
 		harmless(t, "error", stderr.String())
 		if n := strings.Count(stderr.String(), "\n"); n != 2 {
 			t.Errorf("%q: %d lines of an error", name, n)

@@ -27,6 +27,7 @@ import (
 	"github.com/nsblame/nsblame/internal/observe/kernel"
 	"github.com/nsblame/nsblame/internal/observe/probe"
 	"github.com/nsblame/nsblame/internal/observe/survey"
+	"github.com/nsblame/nsblame/internal/observe/unsupported"
 	"github.com/nsblame/nsblame/internal/present/answer"
 )
 
@@ -135,7 +136,7 @@ func mainOnFakeKernel() {
 	openLive = func(_ context.Context, f *liveFlags) (source, error) {
 		fmt.Fprintf(os.Stderr, "buffer=%d exec-wait=%s start-wait=%s\n", f.bufferSize, f.execWait, f.startWait)
 		if os.Getenv("FAKE") == "refuses" {
-			return nil, fmt.Errorf("open: %w", kernel.Unsupported("attach fentry/copy_net_ns", "ask for a real kernel", kernel.ErrRefused))
+			return nil, fmt.Errorf("open: %w", unsupported.New("attach fentry/copy_net_ns", "ask for a real kernel", kernel.ErrRefused))
 		}
 		return &fakeSource{how: os.Getenv("FAKE"), events: fakeStream(os.Getenv("FAKE"))}, nil
 	}
