@@ -153,6 +153,8 @@ flood:
 
 vet:
 	$(GO) vet ./...
+	GOOS=darwin GOARCH=arm64 $(GO) build -o /dev/null ./cmd/nsblame
+	GOOS=windows GOARCH=amd64 $(GO) build -o /dev/null ./cmd/nsblame
 
 unit: $(GOTEST)
 	$(GOTEST) --format pkgname-and-test-fails -- ./...

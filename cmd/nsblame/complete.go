@@ -15,9 +15,7 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
 	"github.com/nsblame/nsblame/internal/explain/condition"
 	"github.com/nsblame/nsblame/internal/explain/finding"
-	"github.com/nsblame/nsblame/internal/explain/inventory"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
-	"github.com/nsblame/nsblame/internal/observe/survey"
 	"github.com/nsblame/nsblame/internal/stream/engine"
 )
 
@@ -27,9 +25,6 @@ const (
 	// maxCompletions bounds how many values are offered.
 	maxCompletions = 500
 )
-
-// listUnits lists the units that run here. Tests replace it.
-var listUnits = survey.Units
 
 // completeRecordings offers recordings as arguments.
 func completeRecordings(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
@@ -186,22 +181,6 @@ func beneficiaryNames(flag string, to *finding.For, in *cgroup.Container) []stri
 
 // briefly is an id as short as docker shows it.
 func briefly(id string) string { return id[:min(12, len(id))] }
-
-// fromMachine adds what is here now.
-func (s nameSet) fromMachine(ctx context.Context, flag string) {
-	if flag == "comm" || flag == "uid" {
-		return
-	}
-	found, err := takeSurvey(ctx, nil)
-	if err != nil {
-		return
-	}
-	found.Builder.Namespaces(func(n *inventory.Namespace) {
-		for i := range n.Containers {
-			s.add(beneficiaryNames(flag, finding.ForFacts(&n.Containers[i]), nil)...)
-		}
-	})
-}
 
 // conditionFlags are the flags whose values the conditions with a name take.
 var conditionFlags = map[string]string{

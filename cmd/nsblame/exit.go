@@ -6,7 +6,6 @@ import (
 	"io"
 
 	"github.com/nsblame/nsblame/internal/explain/condition"
-	"github.com/nsblame/nsblame/internal/observe/kernel"
 	"github.com/nsblame/nsblame/internal/observe/unsupported"
 	"github.com/nsblame/nsblame/internal/present/render"
 )
@@ -23,11 +22,11 @@ const (
 // exitCode maps the error that a command ended with to the exit code.
 func exitCode(err error) int {
 	var (
-		usage       *usageError
-		lack *unsupported.Error
-		unjudged    *condition.NotJudgedError
-		met         *conditionError
-		command     *commandError
+		usage    *usageError
+		lack     *unsupported.Error
+		unjudged *condition.NotJudgedError
+		met      *conditionError
+		command  *commandError
 	)
 	switch {
 	case errors.As(err, &command):
@@ -74,9 +73,9 @@ func join(first, second error) error {
 // to do about it.
 func printError(w io.Writer, err error) {
 	var (
-		reported    *reportedError
-		usage       *usageError
-		lack *unsupported.Error
+		reported *reportedError
+		usage    *usageError
+		lack     *unsupported.Error
 	)
 	var command *commandError
 	if errors.As(err, &command) && command.err == nil {

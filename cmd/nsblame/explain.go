@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/report"
@@ -96,6 +94,7 @@ var (
 	errNoFrom    = errors.New("--from is missing: the recording to look in. For namespaces that exist now see nsblame list")
 	errNotNetns  = errors.New("not a network namespace: give a file of /run/netns, or /proc/PID/ns/net")
 	errAmbiguous = errors.New("several namespaces match: choose one with --match")
+	errFromStdin = errors.New("--from needs the name of a file")
 )
 
 func (o *explainOptions) validate(args []string) error {
@@ -146,24 +145,6 @@ func (o *explainOptions) query() (story.Query, error) {
 		}
 	}
 	return story.Query{Pod: o.what}, nil
-}
-
-// namespaceOf is the inode number of the network namespace that a file stands for.
-func namespaceOf(name string) (uint32, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return 0, unwrapPath(err)
-	}
-	defer file.Close()
-	kind, err := unix.IoctlRetInt(int(file.Fd()), unix.NS_GET_NSTYPE)
-	if err != nil || kind != unix.CLONE_NEWNET {
-		return 0, errNotNetns
-	}
-	var stat unix.Stat_t
-	if err := unix.Fstat(int(file.Fd()), &stat); err != nil {
-		return 0, err
-	}
-	return uint32(stat.Ino), nil
 }
 
 func runExplain(ctx context.Context, opt *explainOptions, cmd *cobra.Command) error {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nsblame/nsblame/internal/observe/probe"
 	"github.com/nsblame/nsblame/internal/stream/recording"
 )
 
@@ -98,16 +97,14 @@ type attachFlag struct{ choice }
 
 func newAttachFlag() attachFlag {
 	return attachFlag{choice{
-		value:   string(probe.AttachAuto),
-		allowed: []string{string(probe.AttachAuto), string(probe.AttachFentry), string(probe.AttachKprobe)},
+		value:   "auto",
+		allowed: []string{"auto", "fentry", "kprobe"},
 	}}
 }
 
 func (f *attachFlag) add(cmd *cobra.Command) {
 	f.choice.add(cmd, "attach", "how to attach to kernel functions; auto: fentry, but kprobe where fentry is refused or would miss calls")
 }
-
-func (f *attachFlag) method() probe.Attach { return probe.Attach(f.value) }
 
 // byteSize is a flag for the size of a ring buffer: a power of two that is at
 // least a page. Other sizes are rounded up.

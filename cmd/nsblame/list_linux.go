@@ -97,9 +97,8 @@ func newListCmd() *cobra.Command {
 }
 
 var (
-	errFromStdin = errors.New("--from needs the name of a file")
-	errOlder     = errors.New("--older-than must not be negative")
-	errByOnly    = errors.New("--by goes with neither --tree nor --output json: json has what to count")
+	errOlder  = errors.New("--older-than must not be negative")
+	errByOnly = errors.New("--by goes with neither --tree nor --output json: json has what to count")
 )
 
 func (o *listOptions) validate() error {

@@ -4,19 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"runtime"
 	"runtime/debug"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
-	libcap "kernel.org/pub/linux/libs/security/libcap/cap"
 
-	"github.com/nsblame/nsblame/internal/observe/kernel"
-	"github.com/nsblame/nsblame/internal/observe/privilege"
-	"github.com/nsblame/nsblame/internal/observe/probe"
-	"github.com/nsblame/nsblame/internal/present/render"
 	"github.com/nsblame/nsblame/internal/stream/engine"
 )
 
@@ -24,16 +18,13 @@ import (
 type source interface {
 	engine.Source
 	// Needs are the capabilities that it needs to go on.
-	Needs() []libcap.Value
+	Needs() []right
 	// Close frees what it holds; a live one detaches the probes.
 	Close() error
 }
 
-// The way to the kernel. Tests replace it, to drive the verbs without one.
-var (
-	openLive  = attachLive
-	tryProbes = attachProbes
-)
+// openLive is the way to the kernel. Tests replace it, to drive the verbs without one.
+var openLive = attachLive
 
 // liveFlags are the flags of verbs that observe the running kernel.
 type liveFlags struct {
@@ -52,8 +43,7 @@ type liveFlags struct {
 }
 
 const (
-	defaultBufferSize = probe.DefaultBufferSize
-	defaultExecWait   = time.Second
+	defaultExecWait = time.Second
 	// defaultStartWait is DefaultTimeoutStartSec= of systemd: a unit that takes
 	// longer is ended.
 	defaultStartWait = 90 * time.Second
@@ -114,21 +104,6 @@ func (f *liveFlags) validate(cmd *cobra.Command) error {
 		return errReady
 	}
 	return nil
-}
-
-// attachLive attaches the probes.
-func attachLive(_ context.Context, f *liveFlags) (source, error) {
-	return openMachine(probe.Options{
-		BufferSize: int(f.bufferSize),
-		ExecWait:   f.execWait,
-		StartWait:  f.startWait,
-		NameWait:   f.nameWait,
-		Version:    readVersion().Version,
-		NoBus:      f.noBus,
-		Cost:       f.cost,
-		Life:       f.life,
-		Attach:     f.attach.method(),
-	})
 }
 
 // observe attaches and runs the stream until the end of the duration or of ctx.
@@ -196,20 +171,3 @@ func collectLater() (collect func()) {
 // is little once the probes are attached, and without this it would run at each
 // second or third creation. A larger one would let the process itself grow.
 func ballast() []byte { return make([]byte, 4<<20) }
-
-// giveUp leaves nsblame the rights that it needs from when the probes are
-// attached on, and those given. What it was started with is for those commands
-// alone that it has started before.
-func giveUp(src source, stderr io.Writer, more ...libcap.Value) {
-	// files in the directories of others: of a rotated recording, the ready file
-	keep := append(src.Needs(), libcap.DAC_OVERRIDE)
-	if err := privilege.Keep(append(keep, more...)...); err != nil {
-		fmt.Fprintf(stderr, "nsblame: it goes on with rights that it needs no longer: %s\n", render.Sentence(err.Error()))
-	}
-}
-
-// attachProbes attaches every probe and detaches it at once: a finding for
-// each.
-func attachProbes(_ context.Context, attach probe.Attach) []kernel.Finding {
-	return probe.Try(attach)
-}

@@ -6,9 +6,9 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"github.com/nsblame/nsblame/internal/present/render"
 )
@@ -51,13 +51,13 @@ func untilSignal(parent context.Context) (context.Context, context.CancelFunc) {
 	// EPIPE instead of killing the process, which would leave a ready file
 	// behind. Nobody reads the channel. Unlike ignoring the signal, this is
 	// not inherited by children.
-	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, unix.SIGINT, unix.SIGTERM)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	// The terminal or the connection is gone. Whoever used nohup has it ignored.
-	if !signal.Ignored(unix.SIGHUP) {
-		signal.Notify(signals, unix.SIGHUP)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(signals, syscall.SIGHUP)
 	}
 	go func() {
 		select {

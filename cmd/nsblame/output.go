@@ -5,8 +5,8 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"syscall"
 
-	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"github.com/nsblame/nsblame/internal/present/render"
@@ -54,7 +54,7 @@ func (o *output) Flush() error {
 
 func (o *output) write(p []byte) (int, error) {
 	n, err := o.file.Write(p)
-	if errors.Is(err, unix.EPIPE) {
+	if errors.Is(err, syscall.EPIPE) {
 		err = errOutputClosed
 	}
 	return n, err

@@ -12,9 +12,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 	"golang.org/x/term"
-	libcap "kernel.org/pub/linux/libs/security/libcap/cap"
 
 	"github.com/nsblame/nsblame/internal/explain/condition"
 	"github.com/nsblame/nsblame/internal/explain/finding"
@@ -251,19 +249,10 @@ func startCommand(ctx context.Context, argv []string, done context.CancelFunc) (
 // passedOn is the signal that asks a command to end, nil if it has been asked.
 func passedOn(cause error, terminal bool) os.Signal {
 	var asked *askedError
-	if terminal && errors.As(cause, &asked) && asked.signal == unix.SIGINT {
+	if terminal && errors.As(cause, &asked) && asked.signal == syscall.SIGINT {
 		return nil // Ctrl-C at a terminal has reached it, too
 	}
-	return unix.SIGTERM
-}
-
-// rightsOver are what it takes to pass a signal on to a command, which may run
-// as another user by then.
-func rightsOver(child *command) []libcap.Value {
-	if child == nil {
-		return nil
-	}
-	return []libcap.Value{libcap.KILL}
+	return syscall.SIGTERM
 }
 
 func (c *command) wait() { <-c.ended }

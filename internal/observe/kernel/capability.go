@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	libcap "kernel.org/pub/linux/libs/security/libcap/cap"
+
+	"github.com/nsblame/nsblame/internal/observe/unsupported"
 )
 
 // capabilityName returns a capability's name as in capabilities(7).
@@ -45,7 +47,7 @@ func Capabilities() (CapabilitySet, error) {
 }
 
 // Permitted returns nil if this process has the rights that tracing needs, and
-// otherwise an *UnsupportedError. It tries nothing: the kernel may refuse all
+// otherwise an *unsupported.Error. It tries nothing: the kernel may refuse all
 // the same.
 func Permitted() error { return running().permitted() }
 
@@ -56,10 +58,10 @@ func (x *examiner) permitted() error {
 		return fmt.Errorf("read the rights of this process: %w", err)
 	}
 	if lack := st.effective.lacking(); len(lack) > 0 {
-		return Unsupported(what, remedyRights, fmt.Errorf("%w (%s)", ErrNoRights, joinCapabilities(lack)))
+		return unsupported.New(what, remedyRights, fmt.Errorf("%w (%s)", ErrNoRights, joinCapabilities(lack)))
 	}
 	if initial, err := x.inInitialNamespace(userNamespace); err == nil && !initial {
-		return Unsupported(what, remedyUserNamespace, ErrUserNamespace)
+		return unsupported.New(what, remedyUserNamespace, ErrUserNamespace)
 	}
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nsblame/nsblame/internal/observe/unsupported"
 )
 
 // Check examines the running kernel and the rights of this process on it. It
@@ -78,9 +80,9 @@ func (x *examiner) verify(f Finding, try attempt) Finding {
 		return f
 	}
 	// The kernel decides, whatever Check would say about the finding.
-	var unsupported *UnsupportedError
-	if err = x.refused(f.Name, err); errors.As(err, &unsupported) {
-		f.Verdict, f.Detail, f.Remedy = Missing, unsupported.Err.Error(), unsupported.Remedy
+	var lack *unsupported.Error
+	if err = x.refused(f.Name, err); errors.As(err, &lack) {
+		f.Verdict, f.Detail, f.Remedy = Missing, lack.Err.Error(), lack.Remedy
 		return f
 	}
 	f.Verdict, f.Detail = Unknown, err.Error()

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/observe/unsupported"
 )
 
 const (
@@ -235,9 +236,9 @@ func TestCheckIncapableMachines(t *testing.T) {
 			if (err != nil) != tt.blocks {
 				t.Errorf("Blocker: %v, want one: %v", err, tt.blocks)
 			}
-			var unsupported *UnsupportedError
-			if err != nil && (!errors.As(err, &unsupported) || unsupported.Remedy == "") {
-				t.Errorf("Blocker: %#v, want an *UnsupportedError with a remedy", err)
+			var lack *unsupported.Error
+			if err != nil && (!errors.As(err, &lack) || lack.Remedy == "") {
+				t.Errorf("Blocker: %#v, want an *unsupported.Error with a remedy", err)
 			}
 		})
 	}
@@ -308,7 +309,7 @@ func TestRefused(t *testing.T) {
 		{"not supported", ebpf.ErrNotSupported, statusRoot, true, ebpf.ErrNotSupported},
 		{"not in BTF", btf.ErrNotFound, statusRoot, true, btf.ErrNotFound},
 		{"no kprobe_events", &fs.PathError{Op: "open", Path: "/sys/kernel/tracing/kprobe_events", Err: fs.ErrNotExist}, statusRoot, true, fs.ErrNotExist},
-		{"already explained", Unsupported("a", "b", ErrLockdown), statusRoot, true, ErrLockdown},
+		{"already explained", unsupported.New("a", "b", ErrLockdown), statusRoot, true, ErrLockdown},
 		{"anything else", fs.ErrClosed, statusRoot, false, fs.ErrClosed},
 	}
 	for _, tt := range tests {
@@ -316,9 +317,9 @@ func TestRefused(t *testing.T) {
 			x := capable()
 			x.change("proc/self/status", file(tt.status))
 			err := x.refused("attach fentry/copy_net_ns", tt.err)
-			var unsupported *UnsupportedError
-			if errors.As(err, &unsupported) != tt.unsupported {
-				t.Errorf("%#v: want an *UnsupportedError: %v", err, tt.unsupported)
+			var lack *unsupported.Error
+			if errors.As(err, &lack) != tt.unsupported {
+				t.Errorf("%#v: want an *unsupported.Error: %v", err, tt.unsupported)
 			}
 			if !errors.Is(err, tt.reason) || !errors.Is(err, tt.err) {
 				t.Errorf("%v: want the reason %v and the cause %v", err, tt.reason, tt.err)

@@ -6,7 +6,7 @@
 // distributions backport, vendors configure, sandboxes refuse. The kernel's BTF
 // is expensive to read, so it is read once.
 //
-// Check serves "nsblame doctor". UnsupportedError is the one error that means
+// Check serves "nsblame doctor". unsupported.Error is the one error that means
 // "this kernel or these rights do not allow it"; the command line turns it
 // into exit code 3.
 package kernel

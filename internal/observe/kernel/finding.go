@@ -1,6 +1,10 @@
 package kernel
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/nsblame/nsblame/internal/observe/unsupported"
+)
 
 // Verdict is the outcome of one check.
 type Verdict string
@@ -39,11 +43,11 @@ type Finding struct {
 func (f Finding) Blocks() bool { return f.Required && f.Verdict == Missing }
 
 // Blocker returns the first of the findings that makes tracing impossible as
-// an *UnsupportedError, or nil.
+// an *unsupported.Error, or nil.
 func Blocker(findings []Finding) error {
 	for _, f := range findings {
 		if f.Blocks() {
-			return Unsupported(f.Name, f.Remedy, errors.New(f.Detail))
+			return unsupported.New(f.Name, f.Remedy, errors.New(f.Detail))
 		}
 	}
 	return nil

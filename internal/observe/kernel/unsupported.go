@@ -10,29 +10,9 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
+
+	"github.com/nsblame/nsblame/internal/observe/unsupported"
 )
-
-// UnsupportedError says that this kernel, or the rights of this process, do not
-// allow something, and what to do about it.
-type UnsupportedError struct {
-	// What was tried or needed: "attach fentry/copy_net_ns".
-	What string
-	// Remedy is an instruction to the user, without a full stop.
-	Remedy string
-	// Err is the reason.
-	Err error
-}
-
-// Unsupported returns an *UnsupportedError. The reason must not be nil.
-func Unsupported(what, remedy string, err error) *UnsupportedError {
-	return &UnsupportedError{What: what, Remedy: remedy, Err: err}
-}
-
-// Error returns what was tried and the reason, without the remedy.
-func (e *UnsupportedError) Error() string { return e.What + ": " + e.Err.Error() }
-
-// Unwrap returns the reason.
-func (e *UnsupportedError) Unwrap() error { return e.Err }
 
 // The reasons that this package itself gives.
 var (
@@ -62,7 +42,7 @@ const (
 
 // Refused explains the error of an attempt to load or attach something: what
 // the kernel or the rights of the process stand in the way of becomes an
-// *UnsupportedError with a remedy. Any other error, a program that the
+// *unsupported.Error with a remedy. Any other error, a program that the
 // verifier rejects among them, is returned wrapped. A nil error stays nil.
 func Refused(what string, err error) error {
 	if err == nil {
@@ -72,20 +52,20 @@ func Refused(what string, err error) error {
 }
 
 func (x *examiner) refused(what string, err error) error {
-	var already *UnsupportedError
+	var already *unsupported.Error
 	switch {
 	case errors.As(err, &already):
 		return fmt.Errorf("%s: %w", what, err)
 	case x.confidential():
-		return Unsupported(what, remedyLockdown, because(ErrLockdown, err))
+		return unsupported.New(what, remedyLockdown, because(ErrLockdown, err))
 	case isDenial(err):
 		return x.denied(what, err)
 	case lacksKprobeEvents(err):
-		return Unsupported(what, remedyKprobeEvents, err)
+		return unsupported.New(what, remedyKprobeEvents, err)
 	case errors.Is(err, btf.ErrNotFound), errors.Is(err, fs.ErrNotExist):
-		return Unsupported(what, remedyFunction, err)
+		return unsupported.New(what, remedyFunction, err)
 	case errors.Is(err, ebpf.ErrNotSupported):
-		return Unsupported(what, x.notSupportedRemedy(), err)
+		return unsupported.New(what, x.notSupportedRemedy(), err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }
@@ -105,11 +85,11 @@ func (x *examiner) denied(what string, err error) error {
 	if errors.As(err, &errno) {
 		err = errno
 	}
-	var lack *UnsupportedError
+	var lack *unsupported.Error
 	if errors.As(x.permitted(), &lack) {
-		return Unsupported(what, lack.Remedy, because(lack.Err, err))
+		return unsupported.New(what, lack.Remedy, because(lack.Err, err))
 	}
-	return Unsupported(what, x.refusedRemedy(), because(ErrRefused, err))
+	return unsupported.New(what, x.refusedRemedy(), because(ErrRefused, err))
 }
 
 // refusedRemedy picks the likeliest reason for a denial to a process that has

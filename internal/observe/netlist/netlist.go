@@ -67,7 +67,7 @@ type File struct {
 // Kernel is the running kernel, ready to be asked.
 type Kernel struct{ objects listObjects }
 
-// Open loads the programs. The error is a *kernel.UnsupportedError if the
+// Open loads the programs. The error is a *unsupported.Error if the
 // kernel or the rights of this process do not allow it.
 func Open() (*Kernel, error) {
 	if err := kernel.Permitted(); err != nil {

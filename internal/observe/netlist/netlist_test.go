@@ -12,6 +12,7 @@ import (
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/observe/kernel"
+	"github.com/nsblame/nsblame/internal/observe/unsupported"
 )
 
 // The kernel says which namespaces there are, this process's own among them, or
@@ -19,8 +20,8 @@ import (
 func TestNamespaces(t *testing.T) {
 	k, err := Open()
 	if err != nil {
-		var unsupported *kernel.UnsupportedError
-		if !errors.As(err, &unsupported) || unsupported.Remedy == "" {
+		var lack *unsupported.Error
+		if !errors.As(err, &lack) || lack.Remedy == "" {
 			t.Fatalf("err = %v, want one with a remedy", err)
 		}
 		return

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/nsblame/nsblame/internal/observe/kernel"
+	"github.com/nsblame/nsblame/internal/observe/unsupported"
 )
 
 // Try attaches every probe, detaches it at once, and returns a finding for each. It
@@ -84,7 +85,7 @@ func failed(s sight, required bool, err error) kernel.Finding {
 
 func missing(name string, required bool, err error) kernel.Finding {
 	f := kernel.Finding{Name: name, Verdict: kernel.Missing, Required: required, Detail: err.Error()}
-	var u *kernel.UnsupportedError
+	var u *unsupported.Error
 	if errors.As(err, &u) {
 		f.Remedy = u.Remedy
 	}

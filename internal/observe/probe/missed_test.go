@@ -12,6 +12,7 @@ import (
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/observe/kernel"
+	"github.com/nsblame/nsblame/internal/observe/unsupported"
 )
 
 // An exec whose probe the kernel has left out, as one that may be preempted does,
@@ -71,7 +72,7 @@ func TestMissedExecIsMadeUpFor(t *testing.T) {
 // other error is a failure.
 func skipIfRefused(tb testing.TB, err error) {
 	tb.Helper()
-	var refused *kernel.UnsupportedError
+	var refused *unsupported.Error
 	if errors.As(err, &refused) {
 		tb.Skip("this kernel or these rights don't allow it: ", err)
 	}

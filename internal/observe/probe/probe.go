@@ -16,6 +16,7 @@ import (
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/observe/kernel"
+	"github.com/nsblame/nsblame/internal/observe/unsupported"
 	"github.com/nsblame/nsblame/internal/observe/vmlinux"
 )
 
@@ -388,7 +389,7 @@ func why(s sight, err error) string {
 		return err.Error()
 	}
 	text := err.Error() + "; " + s.without
-	var u *kernel.UnsupportedError
+	var u *unsupported.Error
 	if errors.As(err, &u) && u.Remedy != "" {
 		text += "; " + u.Remedy
 	}

@@ -114,7 +114,7 @@ type Source struct {
 }
 
 // Open attaches the probes. From its return on, every creation of a network namespace
-// is in the stream. It returns a *kernel.UnsupportedError if this kernel or the rights
+// is in the stream. It returns a *unsupported.Error if this kernel or the rights
 // of this process do not allow it.
 func Open(opt Options) (*Source, error) {
 	if err := kernel.Permitted(); err != nil {

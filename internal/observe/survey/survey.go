@@ -20,6 +20,7 @@ import (
 	"github.com/nsblame/nsblame/internal/observe/holders"
 	"github.com/nsblame/nsblame/internal/observe/kernel"
 	"github.com/nsblame/nsblame/internal/observe/netlist"
+	"github.com/nsblame/nsblame/internal/observe/unsupported"
 )
 
 // Survey is what was found.
@@ -180,9 +181,9 @@ func (t *taker) lacks(err error) {
 	}
 	g := &t.b.Gaps
 	g.Kernel = err.Error()
-	var unsupported *kernel.UnsupportedError
-	if errors.As(err, &unsupported) {
-		g.Remedy = unsupported.Remedy
+	var lack *unsupported.Error
+	if errors.As(err, &lack) {
+		g.Remedy = lack.Remedy
 	}
 }
 
