@@ -7,7 +7,8 @@
 #                   scenarios in VMs
 #   make vms        what of make test needs a VM: all scenarios on Debian 12, a
 #                   sample on the other kernels, and arm64, in one queue
-#   make checks     what of make test needs none: vet, race, check-generated, lint
+#   make checks     what of make test needs none: vet, race, unraced, check-generated,
+#                   lint
 #   make unit       the unit tests alone, without the race detector
 #   make fuzz       every fuzz target for FUZZTIME, by default a minute;
 #                   FUZZ=regexp picks some of them, as package.name
@@ -92,7 +93,7 @@ CORPUS_ALSO  = bullseye trixie sid
 # Under the race detector: questions to the managers, a command, an end by signal.
 RACED        = ^(hostnamectl|record-command|trigger-timer)$$
 
-.PHONY: all build man install demo test vms checks vet unit race fuzz flood model generate check-generated lint prose scenarios \
+.PHONY: all build man install demo test vms checks vet unit race fuzz flood unraced model generate check-generated lint prose scenarios \
 	corpus corpus-kubernetes test-matrix test-kubernetes test-sample test-arm64 test-race bench bench-report deps deps-vm deps-arm64 deps-bpf deps-race deps-browser deps-terminal
 all: build
 
@@ -142,7 +143,7 @@ vms: deps-vm deps-arm64
 	$(VMTEST) all -sample '$(SAMPLE)' -sample-cells '$(SAMPLE_CELLS)'
 
 checks:
-	@failed=; for check in vet race flood check-generated lint; do \
+	@failed=; for check in vet race unraced check-generated lint; do \
 		nice -n 5 $(MAKE) --no-print-directory $$check || failed="$$failed $$check"; \
 	done; \
 	if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
@@ -150,6 +151,11 @@ checks:
 # A million records of one user's, in which memory must not grow.
 flood:
 	NSBLAME_FLOOD=1 $(GO) test -count=1 -run Flood -v ./cmd/nsblame
+
+# What the race detector would only slow, and the flood.
+UNRACED = ^Test(AFloodTakes|HostileCommandLines|HostileRecordings|ReportIsLinear|PageIsResponsive)
+unraced: deps-browser
+	NSBLAME_FLOOD=1 $(GO) test -count=1 -timeout 30m -run '$(UNRACED)' -v ./cmd/nsblame
 
 vet:
 	$(GO) vet ./...
@@ -160,7 +166,7 @@ unit: $(GOTEST)
 	$(GOTEST) --format pkgname-and-test-fails -- ./...
 
 race: deps-race deps-browser deps-terminal $(GOTEST)
-	CGO_ENABLED=1 $(GOTEST) --format pkgname-and-test-fails -- -race -timeout 30m ./...
+	CGO_ENABLED=1 $(GOTEST) --format pkgname-and-test-fails -- -race -timeout 60m ./...
 
 fuzz:
 	GO='$(GO)' tools/fuzz.sh '$(FUZZTIME)' '$(FUZZ)'

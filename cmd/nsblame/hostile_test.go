@@ -42,6 +42,7 @@ func harmless(t *testing.T, what, out string) {
 // Whatever is on the command line, what nsblame says about it does nothing to a
 // terminal. Each mistake is reported, and no command line is accepted.
 func TestHostileCommandLines(t *testing.T) {
+	leaveUnraced(t)
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

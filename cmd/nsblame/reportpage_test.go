@@ -255,6 +255,7 @@ func (b *browser) shot(t *testing.T, name string) {
 // A page of 100,000 creations stays responsive: once it is loaded none of its tasks takes
 // 200 ms. On a machine that does other things too, one round of several must pass.
 func TestPageIsResponsive(t *testing.T) {
+	leaveUnraced(t)
 	if testing.Short() {
 		t.Skip("it takes some seconds")
 	}

@@ -66,6 +66,7 @@ func onCPU(b *testing.B) time.Duration {
 // Ten times the input takes twelve times as long at most. What counts is the time on a
 // CPU of a process of its own, the least of some rounds in which both take turns.
 func TestReportIsLinear(t *testing.T) {
+	leaveUnraced(t)
 	if testing.Short() {
 		t.Skip("it takes some seconds")
 	}
