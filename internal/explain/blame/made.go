@@ -52,7 +52,7 @@ type machines struct {
 
 func newMachines() machines {
 	return machines{
-		made: bounded.NewStore[serial, *made](madeBudget), latest: bounded.NewStore[containerKey, serial](latestBudget),
+		made: bounded.NewStore[serial, *made](madeBudget).Hashing(serial.hash), latest: bounded.NewStore[containerKey, serial](latestBudget),
 		guesses: bounded.NewMap[*event.EngineRequest, bool](maxGuesses),
 	}
 }

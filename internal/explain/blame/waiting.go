@@ -33,6 +33,8 @@ type need any
 // serial names a namespace.
 type serial uint64
 
+func (s serial) hash() uint64 { return bounded.Hash(uint64(s), 0) }
+
 // needSize is what a need takes in memory beside its place.
 const needSize = 80
 

@@ -13,6 +13,8 @@ import (
 type ledger[T any] struct {
 	budget, bytes uint64
 	owners        map[event.Owner]*account[T]
+	// last is the account that was used last, idle the only one without entries.
+	last, idle *account[T]
 	// ranks are the accounts by the number of bits of what they hold, so that the
 	// largest is known to a factor of two.
 	ranks [65]chain[account[T]]
@@ -41,23 +43,34 @@ func newLedger[T any](budget uint64) ledger[T] {
 }
 
 // add enters a value as the youngest of its owner.
-func (l *ledger[T]) add(value T, owner event.Owner, size uint64) *entry[T] {
-	e := &entry[T]{value: value, size: size}
+func (l *ledger[T]) add(e *entry[T], value T, owner event.Owner, size uint64) {
+	e.value, e.size = value, size
 	l.enter(e, owner)
 	l.n++
-	return e
 }
 
 func (l *ledger[T]) enter(e *entry[T], owner event.Owner) {
-	a := l.owners[owner]
+	a := l.account(owner)
 	if a == nil {
 		a = &account[T]{owner: owner}
 		l.owners[owner] = a
-		l.ranks[0].push(a)
+		l.ranks[0].push(&a.links, a)
 	}
+	if a == l.idle {
+		l.idle = nil
+	}
+	l.last = a
 	e.of = a
-	a.entries.push(e)
+	a.entries.push(&e.links, e)
 	l.charge(a, e.size, 0)
+}
+
+// account is that of an owner, nil if there is none.
+func (l *ledger[T]) account(owner event.Owner) *account[T] {
+	if l.last != nil && l.last.owner == owner {
+		return l.last
+	}
+	return l.owners[owner]
 }
 
 // remove takes an entry out.
@@ -68,11 +81,27 @@ func (l *ledger[T]) remove(e *entry[T]) {
 
 func (l *ledger[T]) leave(e *entry[T]) {
 	a := e.of
-	a.entries.cut(e)
+	e.of = nil
+	a.entries.cut(&e.links)
 	l.charge(a, 0, e.size)
-	if a.entries.first == nil {
-		l.ranks[a.rank].cut(a)
-		delete(l.owners, a.owner)
+	if a.entries.first != nil {
+		return
+	}
+	if old := l.idle; old != nil {
+		l.ranks[old.rank].cut(&old.links)
+		delete(l.owners, old.owner)
+		if l.last == old {
+			l.last = nil
+		}
+	}
+	l.idle = a
+}
+
+// renew makes an entry the youngest of its owner.
+func (e *entry[T]) renew() {
+	if l := &e.links; e.of.entries.last != l {
+		e.of.entries.cut(l)
+		e.of.entries.push(l, e)
 	}
 }
 
@@ -93,9 +122,9 @@ func (l *ledger[T]) charge(a *account[T], more, less uint64) {
 	a.bytes += more - less
 	l.bytes += more - less
 	if rank := bits.Len64(a.bytes); rank != a.rank {
-		l.ranks[a.rank].cut(a)
+		l.ranks[a.rank].cut(&a.links)
 		a.rank = rank
-		l.ranks[rank].push(a)
+		l.ranks[rank].push(&a.links, a)
 	}
 }
 
@@ -104,52 +133,49 @@ func (l *ledger[T]) excess() *entry[T] {
 	if l.bytes <= l.budget {
 		return nil
 	}
-	return l.largest().entries.first
+	return l.largest().entries.first.self
 }
 
 // largest is the account that holds the most, nil if there is none.
 func (l *ledger[T]) largest() *account[T] {
 	for rank := bits.Len64(l.bytes); rank >= 0; rank-- {
 		if a := l.ranks[rank].first; a != nil {
-			return a
+			return a.self
 		}
 	}
 	return nil
 }
 
 // links make something part of a chain.
-type links[T any] struct{ prev, next *T }
-
-func (l *links[T]) at() *links[T] { return l }
-
-// chain is a list whose members know their place.
-type chain[T any] struct{ first, last *T }
-
-func (c *chain[T]) push(t *T) {
-	l := linksOf(t)
-	l.prev, l.next = c.last, nil
-	if c.last == nil {
-		c.first = t
-	} else {
-		linksOf(c.last).next = t
-	}
-	c.last = t
+type links[T any] struct {
+	prev, next *links[T]
+	self       *T
 }
 
-func (c *chain[T]) cut(t *T) {
-	l := linksOf(t)
+// chain is a list whose members know their place.
+type chain[T any] struct{ first, last *links[T] }
+
+// push puts something at the end.
+func (c *chain[T]) push(l *links[T], self *T) {
+	l.prev, l.next, l.self = c.last, nil, self
+	if c.last == nil {
+		c.first = l
+	} else {
+		c.last.next = l
+	}
+	c.last = l
+}
+
+func (c *chain[T]) cut(l *links[T]) {
 	if l.prev == nil {
 		c.first = l.next
 	} else {
-		linksOf(l.prev).next = l.next
+		l.prev.next = l.next
 	}
 	if l.next == nil {
 		c.last = l.prev
 	} else {
-		linksOf(l.next).prev = l.prev
+		l.next.prev = l.prev
 	}
-	l.prev, l.next = nil, nil
+	l.prev, l.next, l.self = nil, nil, nil
 }
-
-// linksOf is the place of a member.
-func linksOf[T any](t *T) *links[T] { return any(t).(interface{ at() *links[T] }).at() }

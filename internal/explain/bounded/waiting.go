@@ -13,7 +13,7 @@ import (
 // in bytes: beyond it the oldest of the owner who holds the most waits no longer.
 type Waiting[K comparable, V any] struct {
 	ledger  ledger[*waiter[K, V]]
-	keys    map[K]*chain[slot[K, V]]
+	keys    table[K, chain[slot[K, V]]]
 	times   times[K, V]
 	dropped uint64
 }
@@ -33,96 +33,104 @@ type Terms[K comparable] struct {
 
 // waiter is a value with all its places.
 type waiter[K comparable, V any] struct {
-	value V
-	Terms[K]
-	entry *entry[*waiter[K, V]]
-	slots []slot[K, V]
-	place int // in times, -1 without a deadline
+	value           V
+	deadline, order uint64
+	entry           entry[*waiter[K, V]]
+	slots           []slot[K, V]
+	place           int // in times, -1 without a deadline
 }
 
 // slot is the place of a waiter among those that wait for a key.
 type slot[K comparable, V any] struct {
-	of *waiter[K, V]
+	of  *waiter[K, V]
+	key *cell[K, chain[slot[K, V]]]
 	links[slot[K, V]]
 }
 
 // NewWaiting returns one in which nothing waits.
 func NewWaiting[K comparable, V any](budget uint64) *Waiting[K, V] {
-	return &Waiting[K, V]{ledger: newLedger[*waiter[K, V]](budget), keys: make(map[K]*chain[slot[K, V]])}
+	return &Waiting[K, V]{ledger: newLedger[*waiter[K, V]](budget), keys: newTable[K, chain[slot[K, V]]]()}
+}
+
+// Hashing has keys hashed by a function of Hash. It is for one in which nothing waits.
+func (w *Waiting[K, V]) Hashing(hash func(K) uint64) *Waiting[K, V] {
+	w.keys.hash = hash
+	return w
 }
 
 // Add has a value wait. It returns those for which there is no room any more.
 func (w *Waiting[K, V]) Add(v V, terms Terms[K]) (dropped []V) {
-	terms.Keys = unique(terms.Keys)
-	x := &waiter[K, V]{value: v, Terms: terms, place: -1, slots: make([]slot[K, V], len(terms.Keys))}
+	x := &waiter[K, V]{value: v, deadline: terms.Deadline, order: terms.Order, place: -1, slots: make([]slot[K, V], 0, len(terms.Keys))}
 	for i, k := range terms.Keys {
-		x.slots[i].of = x
-		c := w.keys[k]
-		if c == nil {
-			c = &chain[slot[K, V]]{}
-			w.keys[k] = c
+		if !slices.Contains(terms.Keys[:i], k) {
+			w.await(x, k)
 		}
-		c.push(&x.slots[i])
 	}
 	if terms.Deadline != 0 {
 		heap.Push(&w.times, x)
 	}
-	size := terms.Size + waiterSize + uint64(len(terms.Keys))*slotSize[K]()
-	x.entry = w.ledger.add(x, terms.Owner, size)
+	size := terms.Size + waiterSize + uint64(len(x.slots))*slotSize[K]()
+	w.ledger.add(&x.entry, x, terms.Owner, size)
 	for e := w.ledger.excess(); e != nil; e = w.ledger.excess() {
-		w.remove(e.value)
+		over := e.value
+		w.remove(over)
 		w.dropped++
-		dropped = append(dropped, e.value.value)
+		dropped = append(dropped, over.value)
 	}
 	return dropped
 }
 
-// unique leaves out keys that were given twice.
-func unique[K comparable](keys []K) []K {
-	list := make([]K, 0, len(keys))
-	for _, k := range keys {
-		if !slices.Contains(list, k) {
-			list = append(list, k)
-		}
+// await has a waiter wait for a key, too.
+func (w *Waiting[K, V]) await(x *waiter[K, V], k K) {
+	c := w.keys.get(k)
+	if c == nil {
+		c = w.keys.add(k)
 	}
-	return list
+	x.slots = append(x.slots, slot[K, V]{of: x, key: c})
+	s := &x.slots[len(x.slots)-1]
+	c.value.push(&s.links, s)
 }
 
 func (w *Waiting[K, V]) remove(x *waiter[K, V]) {
-	for i, k := range x.Keys {
-		c := w.keys[k]
-		c.cut(&x.slots[i])
-		if c.first == nil {
-			delete(w.keys, k)
+	for i := range x.slots {
+		c := x.slots[i].key
+		c.value.cut(&x.slots[i].links)
+		if c.value.first == nil {
+			w.keys.remove(c)
 		}
 	}
 	if x.place >= 0 {
 		heap.Remove(&w.times, x.place)
 	}
-	w.ledger.remove(x.entry)
+	w.ledger.remove(&x.entry)
 }
 
 // Take returns the values that wait for a key, in their order. They wait no longer.
 func (w *Waiting[K, V]) Take(k K) []V {
-	c := w.keys[k]
+	c := w.keys.get(k)
 	if c == nil {
 		return nil
 	}
+	if c.value.first == c.value.last {
+		only := c.value.first.self.of
+		w.remove(only)
+		return []V{only.value}
+	}
 	var list []*waiter[K, V]
-	for s := c.first; s != nil; s = s.next {
-		list = append(list, s.of)
+	for s := c.value.first; s != nil; s = s.next {
+		list = append(list, s.self.of)
 	}
 	return w.takeAll(list)
 }
 
 // Expire returns the values whose deadline has come, in their order.
 func (w *Waiting[K, V]) Expire(now uint64) []V {
-	if len(w.times) == 0 || w.times[0].Deadline > now {
+	if len(w.times) == 0 || w.times[0].deadline > now {
 		return nil
 	}
 	var list []V
 	var due []*waiter[K, V]
-	for len(w.times) > 0 && w.times[0].Deadline <= now {
+	for len(w.times) > 0 && w.times[0].deadline <= now {
 		x := w.times[0]
 		w.remove(x)
 		due = append(due, x)
@@ -139,7 +147,7 @@ func (w *Waiting[K, V]) TakeAll() []V {
 	list := make([]*waiter[K, V], 0, w.ledger.n)
 	for _, a := range w.ledger.owners {
 		for e := a.entries.first; e != nil; e = e.next {
-			list = append(list, e.value)
+			list = append(list, e.self.value)
 		}
 	}
 	return w.takeAll(list)
@@ -159,7 +167,7 @@ func (w *Waiting[K, V]) takeAll(list []*waiter[K, V]) []V {
 }
 
 func sortWaiters[K comparable, V any](list []*waiter[K, V]) {
-	slices.SortFunc(list, func(a, b *waiter[K, V]) int { return cmp.Compare(a.Order, b.Order) })
+	slices.SortFunc(list, func(a, b *waiter[K, V]) int { return cmp.Compare(a.order, b.order) })
 }
 
 // Deadline is the first deadline, 0 if there is none.
@@ -167,7 +175,7 @@ func (w *Waiting[K, V]) Deadline() uint64 {
 	if len(w.times) == 0 {
 		return 0
 	}
-	return w.times[0].Deadline
+	return w.times[0].deadline
 }
 
 // Len is how many values wait.
@@ -183,7 +191,7 @@ func (w *Waiting[K, V]) Dropped() uint64 { return w.dropped }
 type times[K comparable, V any] []*waiter[K, V]
 
 func (t times[K, V]) Len() int           { return len(t) }
-func (t times[K, V]) Less(i, j int) bool { return t[i].Deadline < t[j].Deadline }
+func (t times[K, V]) Less(i, j int) bool { return t[i].deadline < t[j].deadline }
 func (t times[K, V]) Swap(i, j int) {
 	t[i], t[j] = t[j], t[i]
 	t[i].place, t[j].place = i, j

@@ -28,8 +28,8 @@ func TestWaitingWakesOnlyWhatWaitsForTheKey(t *testing.T) {
 	if diff := cmp.Diff([]string{"timed"}, w.Expire(10)); diff != "" {
 		t.Error(diff)
 	}
-	if w.Len() != 0 || w.Bytes() != 0 || len(w.keys) != 0 || w.Deadline() != 0 {
-		t.Errorf("something is left: %d of %d bytes, %d keys", w.Len(), w.Bytes(), len(w.keys))
+	if w.Len() != 0 || w.Bytes() != 0 || w.keys.n != 0 || w.Deadline() != 0 {
+		t.Errorf("something is left: %d of %d bytes, %d keys", w.Len(), w.Bytes(), w.keys.n)
 	}
 }
 
@@ -78,8 +78,8 @@ func TestWaitingReturnsEachOnce(t *testing.T) {
 				t.Fatalf("%v of %d", out, n)
 			}
 		}
-		if len(out) != n || len(w.keys) != 0 || w.Bytes() != 0 {
-			t.Fatalf("%d of %d came out, %d keys and %d bytes are left", len(out), n, len(w.keys), w.Bytes())
+		if len(out) != n || w.keys.n != 0 || w.Bytes() != 0 {
+			t.Fatalf("%d of %d came out, %d keys and %d bytes are left", len(out), n, w.keys.n, w.Bytes())
 		}
 	})
 }

@@ -18,6 +18,10 @@ type joinKey struct {
 	tid     uint32
 }
 
+func (k joinKey) hash() uint64 {
+	return bounded.Hash(bounded.Hash(bounded.HashOf(k.process), k.serial), uint64(k.tid)<<2|uint64(k.by))
+}
+
 // decider is a kind of thing that decides about a join.
 type decider int
 

@@ -52,6 +52,8 @@ type releaseKey struct {
 	at   uint64
 }
 
+func (k releaseKey) hash() uint64 { return bounded.Hash(k.at, uint64(k.inum)) }
+
 // life is a namespace from its creation to its end.
 type life struct {
 	owner   event.Owner
@@ -80,8 +82,8 @@ func New(tree *lineage.Tree) *Tracker {
 		tree:     tree,
 		alive:    bounded.NewStore[uint64, *life](aliveBudget),
 		gone:     bounded.NewStore[uint64, *life](releasedBudget),
-		releases: bounded.NewStore[releaseKey, *finding.Release](releaseBudget),
-		pending:  bounded.NewWaiting[joinKey, *finding.Joined](pendingBudget),
+		releases: bounded.NewStore[releaseKey, *finding.Release](releaseBudget).Hashing(releaseKey.hash),
+		pending:  bounded.NewWaiting[joinKey, *finding.Joined](pendingBudget).Hashing(joinKey.hash),
 	}
 	t.alive.Drop = func(_ uint64, l *life) {
 		t.forgotten++

@@ -42,6 +42,8 @@ type waitKey struct {
 	serial  uint64
 }
 
+func (k waitKey) hash() uint64 { return bounded.Hash(bounded.HashOf(k.process), k.serial) }
+
 // held is a creation that waits for an exec.
 type held struct {
 	creation *Creation
@@ -60,7 +62,7 @@ func NewTree() *Tree {
 		programs:  bounded.NewStore[event.ProgramID, *event.Program](programBudget),
 		argvs:     bounded.NewStore[event.ProgramID, argv](argvBudget),
 		cgroups:   bounded.NewStore[event.CgroupID, *event.Cgroup](cgroupBudget),
-		held:      bounded.NewWaiting[waitKey, *held](heldBudget),
+		held:      bounded.NewWaiting[waitKey, *held](heldBudget).Hashing(waitKey.hash),
 		starting:  bounded.NewWaiting[event.ProcessID, *held](startingBudget),
 	}
 }

@@ -117,7 +117,7 @@ type life struct {
 func NewCollector() *Collector {
 	c := &Collector{
 		report:      Report{Gaps: Gaps{Lost: make(map[event.LossKind]uint64)}},
-		groups:      bounded.NewStore[digest, *group](causeBudget),
+		groups:      bounded.NewStore[digest, *group](causeBudget).Hashing(digest.hash),
 		similar:     make(map[digest]int),
 		families:    make(map[digest]*family),
 		floors:      make(map[event.Owner]uint64),
@@ -462,6 +462,10 @@ func (c *Collector) makeRoom(g *group) {
 
 // digest stands for what makes a cause, which can be of any length.
 type digest [sha256.Size]byte
+
+func (d digest) hash() uint64 {
+	return bounded.Hash(binary.LittleEndian.Uint64(d[:8]), binary.LittleEndian.Uint64(d[8:16]))
+}
 
 // digestOf is the digest of lists of texts. No two lists have the same.
 func digestOf(lists ...[]string) digest {
