@@ -5,7 +5,11 @@
 // order, and returns the creations.
 package lineage
 
-import "github.com/nsblame/nsblame/internal/event"
+import (
+	"slices"
+
+	"github.com/nsblame/nsblame/internal/event"
+)
 
 // Process is a process as it was at the moment of a creation.
 type Process struct {
@@ -55,6 +59,21 @@ type Process struct {
 	// Exec is the process after the exec that followed the creation, nil if
 	// none followed within the bound.
 	Exec *Process
+}
+
+// Same reports whether two descriptions of a process say the same.
+func (p *Process) Same(as *Process) bool {
+	if (p.Exec == nil) != (as.Exec == nil) || p.Exec != nil && !p.Exec.Same(as.Exec) {
+		return false
+	}
+	return p.ID == as.ID && p.TID == as.TID && p.Comm == as.Comm &&
+		slices.Equal(p.Argv, as.Argv) && p.ArgvTruncated == as.ArgvTruncated && p.ArgvUnread == as.ArgvUnread && p.ArgvInherited == as.ArgvInherited &&
+		p.Exe == as.Exe && p.ExeTruncated == as.ExeTruncated &&
+		p.UID == as.UID && p.Owner == as.Owner &&
+		p.CgroupID == as.CgroupID && p.Cgroup == as.Cgroup && p.CgroupTruncated == as.CgroupTruncated && p.CgroupUnknown == as.CgroupUnknown &&
+		p.CgroupDelegated == as.CgroupDelegated &&
+		p.Exited == as.Exited && p.ExitCode == as.ExitCode && p.ExitNS == as.ExitNS &&
+		p.Preexisting == as.Preexisting && p.Unresolved == as.Unresolved
 }
 
 // Cut says why a list of ancestors does not reach the root, empty if it does.

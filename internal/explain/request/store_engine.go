@@ -2,11 +2,11 @@ package request
 
 import (
 	"cmp"
-	"reflect"
 	"slices"
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/bounded"
+	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
 
 const (
@@ -30,7 +30,11 @@ type engines struct {
 	tracker *Tracker
 	pile    *pile
 	asks    map[event.ProcessID][]*ask
-	pods    map[string]*podAsks // by the uid of the pod, empty for those without
+	// builds counts those of them that are for builds. disordered is set once they are not
+	// in the order of time any more, as only a recording can have them.
+	builds     int
+	disordered bool
+	pods       map[string]*podAsks // by the uid of the pod, empty for those without
 	// unread are the requests that could not be read, by who listens. lost is when any
 	// request was last lost, or had no room.
 	unread map[event.ProcessID]doubts
@@ -72,7 +76,7 @@ func newEngines(t *Tracker) *engines {
 // forget drops the requests. It keeps who is heard, and what could not be read.
 func (e *engines) forget() {
 	e.pile = newPile(maxAsked)
-	e.asks = make(map[event.ProcessID][]*ask)
+	e.asks, e.builds, e.disordered = make(map[event.ProcessID][]*ask), 0, false
 	e.pods = make(map[string]*podAsks)
 }
 
@@ -114,7 +118,12 @@ func (e *engines) take(at uint64, sent *event.EngineRequest) {
 	e.link(a)
 	e.supersede(a)
 	e.trim(a)
-	e.asks[sent.Listener] = append(e.asks[sent.Listener], a)
+	list := e.asks[sent.Listener]
+	e.disordered = e.disordered || len(list) > 0 && list[len(list)-1].at > at
+	e.asks[sent.Listener] = append(list, a)
+	if sent.Call == event.EngineBuild {
+		e.builds++
+	}
 	e.addToPod(a)
 	e.pile.add(e.tracker.ownerOf(sent.Sender), a.size(), a)
 }
@@ -173,7 +182,7 @@ func (e *engines) callerOf(sent *event.EngineRequest) *Caller {
 	c := e.tracker.callerFor(sent.Sender, sent.TID)
 	for _, a := range slices.Backward(e.asks[sent.Listener]) {
 		if a.caller != nil && a.sent.Sender == sent.Sender && a.sent.TID == sent.TID {
-			if reflect.DeepEqual(a.caller.Process, c.Process) && reflect.DeepEqual(a.caller.Ancestry, c.Ancestry) {
+			if a.caller.Process.Same(&c.Process) && slices.EqualFunc(a.caller.Ancestry, c.Ancestry, sameProcess) {
 				return a.caller
 			}
 			break
@@ -181,6 +190,8 @@ func (e *engines) callerOf(sent *event.EngineRequest) *Caller {
 	}
 	return c
 }
+
+func sameProcess(a, b lineage.Process) bool { return a.Same(&b) }
 
 // link finds the name that was asked for when the container was made: by the latest
 // request over the same connection, or by the only one of the same process.
@@ -226,7 +237,7 @@ func (e *engines) supersede(a *ask) {
 
 // ended takes in that nothing more is said of a process, for it is gone.
 func (e *engines) ended(id event.ProcessID, at uint64) {
-	if id.IsZero() {
+	if id.IsZero() || e.builds == 0 {
 		return
 	}
 	for _, list := range e.asks {
@@ -242,20 +253,29 @@ func (e *engines) ended(id event.ProcessID, at uint64) {
 // one process for the same.
 func (e *engines) trim(a *ask) {
 	var same, outdated []*ask
+	recent := a.at - min(a.at, maxAskNS)
 	for _, other := range e.asks[a.sent.Listener] {
+		if other.at >= recent && !e.disordered {
+			break
+		}
 		old := uint64(maxAskNS)
 		if other.sent.Call == event.EngineBuild || other.named != "" {
 			old = maxBuildNS
 		}
-		switch {
-		case a.at > old && other.at < a.at-old:
+		if a.at > old && other.at < a.at-old {
 			outdated = append(outdated, other)
-		case other.sent.Sender == a.sent.Sender && other.sent.Call == a.sent.Call && other.sent.Container == a.sent.Container && a.sent.Sandbox == nil:
-			same = append(same, other)
 		}
 	}
 	for _, other := range outdated {
 		e.remove(other)
+	}
+	if a.sent.Sandbox != nil {
+		return
+	}
+	for _, other := range e.asks[a.sent.Listener] {
+		if other.sent.Sender == a.sent.Sender && other.sent.Call == a.sent.Call && other.sent.Container == a.sent.Container {
+			same = append(same, other)
+		}
 	}
 	if len(same) >= maxOfContainer {
 		e.remove(same[1])
@@ -271,11 +291,28 @@ func (e *engines) remove(a *ask) {
 func (e *engines) drop(a *ask) {
 	a.caller.release()
 	key := a.sent.Listener
-	e.asks[key] = slices.DeleteFunc(e.asks[key], func(other *ask) bool { return other == a })
-	if len(e.asks[key]) == 0 {
+	if list := without(e.asks[key], a); len(list) > 0 {
+		e.asks[key] = list
+	} else {
 		delete(e.asks, key)
 	}
+	if a.sent.Call == event.EngineBuild {
+		e.builds--
+	}
 	e.dropFromPod(a)
+}
+
+// without is a list without a request, which is most often the oldest.
+func without(list []*ask, a *ask) []*ask {
+	i := slices.Index(list, a)
+	switch {
+	case i < 0:
+		return list
+	case i == 0:
+		list[0] = nil
+		return list[1:]
+	}
+	return slices.Delete(list, i, i+1)
 }
 
 // size is about what the request takes.

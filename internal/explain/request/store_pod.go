@@ -46,10 +46,7 @@ func (e *engines) dropFromPod(a *ask) {
 	if of == nil {
 		return
 	}
-	if i := slices.Index(of.list, a); i >= 0 {
-		of.list = slices.Delete(of.list, i, i+1)
-	}
-	if len(of.list) == 0 {
+	if of.list = without(of.list, a); len(of.list) == 0 {
 		delete(e.pods, uid)
 	}
 }
