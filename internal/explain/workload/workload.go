@@ -8,7 +8,7 @@
 package workload
 
 import (
-	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/event"
@@ -26,27 +26,53 @@ const (
 	statefulNumber = "apps.kubernetes.io/pod-index"
 )
 
-var (
-	// scheduled is the name of a Job that the CronJob controller has made: the CronJob's
-	// with the minutes since 1970 (pkg/controller/cronjob, getJobName).
-	scheduled = regexp.MustCompile(`^(.+)-([2-5][0-9]{7})$`)
-	// generated is a name that ends in what the API server puts behind a generateName
-	// (apiserver, pkg/storage/names, and apimachinery, pkg/util/rand).
-	generated = regexp.MustCompile(`^(.+)-[bcdfghjklmnpqrstvwxz2456789]{5}$`)
-	// numbered is the name of a StatefulSet's pod.
-	numbered = regexp.MustCompile(`^(.+)-(0|[1-9][0-9]*)$`)
-)
+// cut takes the last part off a name, behind the last dash; false if there is none, or no
+// name before it.
+func cut(name string) (rest, part string, ok bool) {
+	i := strings.LastIndexByte(name, '-')
+	if i <= 0 || strings.IndexByte(name[:i], '\n') >= 0 {
+		return "", "", false
+	}
+	return name[:i], name[i+1:], true
+}
+
+func has(text, bytes string) bool { return strings.Trim(text, bytes) == "" }
+
+const digits = "0123456789"
+
+// isMinute reports whether a part of a name is what the CronJob controller puts behind a
+// CronJob's to name a Job: minutes since 1970 (pkg/controller/cronjob, getJobName).
+func isMinute(part string) bool {
+	return len(part) == 8 && part[0] >= '2' && part[0] <= '5' && has(part, digits)
+}
+
+// isGenerated reports whether a part is what the API server puts behind a generateName
+// (apiserver, pkg/storage/names, and apimachinery, pkg/util/rand).
+func isGenerated(part string) bool { return len(part) == 5 && has(part, "bcdfghjklmnpqrstvwxz2456789") }
+
+// isNumber reports whether a part is the number of a StatefulSet's pod.
+func isNumber(part string) bool {
+	return part == "0" || part != "" && part[0] != '0' && has(part, digits)
+}
+
+// values are labels, of which the last with a key counts.
+type values []event.Label
+
+func (v values) of(key string) string {
+	for i := range slices.Backward(v) {
+		if v[i].Key == key {
+			return v[i].Value
+		}
+	}
+	return ""
+}
 
 // Of returns what a pod belongs to by its labels and its name, nil where they do not
 // tell. It is the outermost object that is known: a CronJob rather than its Job, and a
 // Deployment rather than its ReplicaSet.
 func Of(pod string, labels []event.Label) *finding.Workload {
-	set := make(map[string]string, len(labels))
-	for _, l := range labels {
-		set[l.Key] = l.Value
-	}
-	for _, rule := range []func(string, map[string]string) *finding.Workload{job, statefulSet, replicaSet, daemonSet} {
-		if w := rule(pod, set); w != nil {
+	for _, rule := range [...]func(string, values) *finding.Workload{job, statefulSet, replicaSet, daemonSet} {
+		if w := rule(pod, labels); w != nil {
 			return w
 		}
 	}
@@ -54,33 +80,32 @@ func Of(pod string, labels []event.Label) *finding.Workload {
 }
 
 // job reads the label with which a Job finds its pods.
-func job(_ string, set map[string]string) *finding.Workload {
-	name := set[jobName]
+func job(_ string, set values) *finding.Workload {
+	name := set.of(jobName)
 	if name == "" {
-		name = set[jobNameOld]
+		name = set.of(jobNameOld)
 	}
 	if name == "" {
 		return nil
 	}
-	if m := scheduled.FindStringSubmatch(name); m != nil {
-		return &finding.Workload{Kind: "CronJob", Name: m[1], Evidence: evidence.Inferred}
+	if cronJob, minute, ok := cut(name); ok && isMinute(minute) {
+		return &finding.Workload{Kind: "CronJob", Name: cronJob, Evidence: evidence.Inferred}
 	}
 	return &finding.Workload{Kind: "Job", Name: name, Evidence: evidence.Claimed}
 }
 
 // statefulSet reads the labels with the pod's own name and number. The revision has the
 // set's name in front (pkg/controller/history, ControllerRevisionName).
-func statefulSet(pod string, set map[string]string) *finding.Workload {
-	m := numbered.FindStringSubmatch(pod)
-	if m == nil {
+func statefulSet(pod string, set values) *finding.Workload {
+	name, number, ok := cut(pod)
+	if !ok || !isNumber(number) {
 		return nil
 	}
-	name, number := m[1], m[2]
-	ofRevision := strings.HasPrefix(set[revisionHash], name+"-")
+	ofRevision := strings.HasPrefix(set.of(revisionHash), name+"-")
 	switch {
-	case set[statefulPod] == pod && ofRevision:
+	case set.of(statefulPod) == pod && ofRevision:
 		return &finding.Workload{Kind: "StatefulSet", Name: name, Evidence: evidence.Claimed}
-	case set[statefulPod] == pod, set[statefulNumber] == number && ofRevision:
+	case set.of(statefulPod) == pod, set.of(statefulNumber) == number && ofRevision:
 		return &finding.Workload{Kind: "StatefulSet", Name: name, Evidence: evidence.Inferred}
 	}
 	return nil
@@ -88,26 +113,26 @@ func statefulSet(pod string, set map[string]string) *finding.Workload {
 
 // replicaSet takes the name of a Deployment's ReplicaSet apart: it ends in the hash that
 // its pods have as a label. Where the name of the Deployment is too long that is cut off.
-func replicaSet(pod string, set map[string]string) *finding.Workload {
-	m := generated.FindStringSubmatch(pod)
-	hash := set[templateHash]
-	if m == nil || hash == "" {
+func replicaSet(pod string, set values) *finding.Workload {
+	owner, end, ok := cut(pod)
+	hash := set.of(templateHash)
+	if !ok || !isGenerated(end) || hash == "" {
 		return nil
 	}
-	name, ok := strings.CutSuffix(m[1], "-"+hash)
+	name, ok := strings.CutSuffix(owner, "-"+hash)
 	if !ok || name == "" {
-		return &finding.Workload{Kind: "ReplicaSet", Name: m[1], Evidence: evidence.Inferred}
+		return &finding.Workload{Kind: "ReplicaSet", Name: owner, Evidence: evidence.Inferred}
 	}
 	return &finding.Workload{Kind: "Deployment", Name: name, Evidence: evidence.Inferred}
 }
 
 // daemonSet reads the name in front of what the API server put behind it. A DaemonSet's
 // pods have a hash as their revision, without a name.
-func daemonSet(pod string, set map[string]string) *finding.Workload {
-	m := generated.FindStringSubmatch(pod)
-	hash := set[revisionHash]
-	if m == nil || hash == "" || strings.Contains(hash, "-") || set[statefulPod] != "" {
+func daemonSet(pod string, set values) *finding.Workload {
+	name, end, ok := cut(pod)
+	hash := set.of(revisionHash)
+	if !ok || !isGenerated(end) || hash == "" || strings.Contains(hash, "-") || set.of(statefulPod) != "" {
 		return nil
 	}
-	return &finding.Workload{Kind: "DaemonSet", Name: m[1], Evidence: evidence.Inferred}
+	return &finding.Workload{Kind: "DaemonSet", Name: name, Evidence: evidence.Inferred}
 }

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -94,6 +95,24 @@ func TestOfProperties(t *testing.T) {
 		}
 		if w.Evidence.Strength() > evidence.Inferred.Strength() || w.Evidence == evidence.Unknown {
 			t.Fatalf("%+v", w)
+		}
+	})
+}
+
+// Names are taken apart as these patterns do.
+func TestNamesMatchPatterns(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		name := rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z\n]{0,3}-?[a-f0-9]{0,9}-[a-z0-9]{0,9}`)).Draw(t, "name")
+		for pattern, is := range map[string]func(string) bool{
+			`^(.+)-([2-5][0-9]{7})$`:                    isMinute,
+			`^(.+)-([bcdfghjklmnpqrstvwxz2456789]{5})$`: isGenerated,
+			`^(.+)-(0|[1-9][0-9]*)$`:                    isNumber,
+		} {
+			want := regexp.MustCompile(pattern).FindStringSubmatch(name)
+			rest, part, ok := cut(name)
+			if ok = ok && is(part); ok != (want != nil) || ok && (rest != want[1] || part != want[2]) {
+				t.Fatalf("%q and %s: %v, %q, %q; want %q", name, pattern, ok, rest, part, want)
+			}
 		}
 	})
 }
