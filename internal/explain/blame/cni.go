@@ -29,7 +29,6 @@ func (b *Blamer) calledPlugin(c *event.CNI) {
 		return
 	}
 	m.pod = &finding.Pod{Namespace: c.PodNamespace, Name: c.PodName, UID: c.PodUID}
-	m.pod.Workload = workload.Of(c.PodName, nil)
 	m.asked = nil
 	q, ok := b.requests.SandboxOf(m.head, c.PodUID, m.at)
 	guessed, _ := b.guesses.Get(q.Request)
@@ -38,6 +37,8 @@ func (b *Blamer) calledPlugin(c *event.CNI) {
 		b.requests.TakeSandbox(q)
 		b.guesses.Put(q.Request, false)
 		addRequest(m.pod, q.Request.Sandbox)
+	} else {
+		m.pod.Workload = workload.Of(c.PodName, nil)
 	}
 	b.made.Resize(m.serial, m.size())
 	b.news(m.serial)
