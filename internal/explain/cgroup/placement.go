@@ -62,6 +62,10 @@ func ParseDelegated(path string, d event.Delegation) Placement {
 	if path == "" {
 		return Placement{}
 	}
+	return recalled(path, d)
+}
+
+func parse(path string, d event.Delegation) Placement {
 	p := parseUnits(path, d)
 	w := containerWalk{}
 	if d.Names > 0 {

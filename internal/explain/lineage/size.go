@@ -5,6 +5,7 @@ import (
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/bounded"
+	"github.com/nsblame/nsblame/internal/explain/cgroup"
 )
 
 // The budgets of a Tree, in bytes. The kernel part forgets what nothing refers to,
@@ -29,6 +30,7 @@ func Budgets() []bounded.Budget {
 		{Name: "lineage: programs", Bytes: programBudget},
 		{Name: "lineage: long argument lists", Bytes: argvBudget},
 		{Name: "lineage: cgroups", Bytes: cgroupBudget},
+		{Name: "cgroup: what paths say", Bytes: cgroup.Budget},
 		{Name: "lineage: creations that wait for an exec", Bytes: heldBudget},
 		{Name: "lineage: creations of units that start", Bytes: startingBudget},
 	}
