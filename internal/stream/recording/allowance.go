@@ -3,6 +3,7 @@ package recording
 import (
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/blame"
+	"github.com/nsblame/nsblame/internal/explain/bounded"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
 )
 
@@ -33,8 +34,8 @@ type allowance struct {
 
 func newAllowance() allowance {
 	return allowance{
-		processes: make(sizes[event.ProcessID]), programs: make(sizes[event.ProgramID]),
-		cgroups: make(sizes[event.CgroupID]), units: make(sizes[event.Question]),
+		processes: newSizes[event.ProcessID](), programs: newSizes[event.ProgramID](),
+		cgroups: newSizes[event.CgroupID](), units: newSizes[event.Question](),
 		probes: make(map[event.Probe]bool), kinds: make(map[event.LossKind]bool),
 	}
 }
@@ -58,32 +59,28 @@ func (a *allowance) take(body event.Body, limit uint64) event.DamageCode {
 	}
 	if a.used > limit {
 		a.used = 0
-		clear(a.processes)
-		clear(a.programs)
-		clear(a.cgroups)
-		clear(a.units)
+		a.processes.Clear()
+		a.programs.Clear()
+		a.cgroups.Clear()
+		a.units.Clear()
 		return event.DamageTooMuch
 	}
 	return ""
 }
 
 // sizes are those of definitions.
-type sizes[K comparable] map[K]uint64
+type sizes[K comparable] struct{ *bounded.Index[K, uint64] }
+
+func newSizes[K comparable]() sizes[K] { return sizes[K]{bounded.NewIndex[K, uint64]()} }
 
 // define notes a definition, and returns how much more memory is used by it.
 func (s sizes[K]) define(id K, size uint64) uint64 {
 	size += entrySize
-	before := s[id]
-	s[id] = size
-	return size - before
+	return size - s.Swap(id, size)
 }
 
 // forget returns how much less is used without a definition.
-func (s sizes[K]) forget(id K) uint64 {
-	size := s[id]
-	delete(s, id)
-	return size
-}
+func (s sizes[K]) forget(id K) uint64 { return s.Take(id) }
 
 // impossible reports whether no machine can have seen that.
 func (a *allowance) impossible(body event.Body) bool {

@@ -29,7 +29,7 @@ type codec struct {
 	// describing: the fields so far, and the records defined so far
 	fields   []field
 	defined  map[string]string
-	interned map[string]string
+	interned *[maxInterned]string
 	visitor  Visitor // visiting
 	// cells bounds the elements of lists that one block can claim.
 	cells int
@@ -161,7 +161,7 @@ const (
 	maxSharedLen = 64
 )
 
-// text makes a string, one that was met before without a copy.
+// text makes a string, without a copy if its like was met not long before.
 func (c *codec) text(b []byte) string {
 	if len(b) == 0 {
 		return ""
@@ -169,15 +169,31 @@ func (c *codec) text(b []byte) string {
 	if len(b) > maxSharedLen {
 		return string(b)
 	}
-	if s, ok := c.interned[string(b)]; ok {
-		return s
+	if c.interned == nil {
+		c.interned = new([maxInterned]string)
 	}
-	if c.interned == nil || len(c.interned) >= maxInterned {
-		c.interned = make(map[string]string)
+	place := &c.interned[mark(b)%maxInterned]
+	if *place != string(b) {
+		*place = string(b)
 	}
-	s := string(b)
-	c.interned[s] = s
-	return s
+	return *place
+}
+
+// mark is a number that most strings have for themselves. Those of the same length,
+// beginning and end have the same, and push each other out.
+func mark(b []byte) uint64 {
+	var first, last uint64
+	switch n := len(b); {
+	case n >= 8:
+		first, last = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[n-8:])
+	case n >= 4:
+		first, last = uint64(binary.LittleEndian.Uint32(b)), uint64(binary.LittleEndian.Uint32(b[n-4:]))
+	default:
+		first, last = uint64(b[0]), uint64(b[n/2])<<8|uint64(b[n-1])
+	}
+	const odd, other = 0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9
+	sum := (first+uint64(len(b)))*odd ^ last*other
+	return (sum ^ sum>>29) * odd >> 40
 }
 
 // maxWord bounds a string of nsblame's own making.
