@@ -258,6 +258,15 @@ func (c *codec) items(add func()) {
 	}
 }
 
+// count is how many elements the list that follows has, 0 if it has many, or says its
+// size.
+func (c *codec) count() int {
+	if len(c.buf) > 1 && c.buf[0]&1 == 0 && c.buf[0] < 0x80 {
+		return min(int(c.buf[0]>>1), len(c.buf))
+	}
+	return 0
+}
+
 // strings is a list of names that others control.
 func (c *codec) strings(name string, v *[]string) {
 	switch c.mode {
@@ -270,8 +279,8 @@ func (c *codec) strings(name string, v *[]string) {
 		}
 		c.buf = append(c.buf, 0)
 	case decoding:
-		if len(c.buf) > 1 && c.buf[0]&1 == 0 && c.buf[0] < 0x80 {
-			*v = make([]string, 0, min(int(c.buf[0]>>1), len(c.buf)))
+		if n := c.count(); n > 0 {
+			*v = make([]string, 0, n)
 		}
 		c.items(func() { *v = append(*v, c.text(c.raw())) })
 		if len(*v) == 0 {
@@ -309,11 +318,16 @@ func list[T any](c *codec, name, typ string, v *[]T, walk func(*codec, *T)) {
 		}
 		c.buf = append(c.buf, 0)
 	case decoding:
+		if n := c.count(); n > 0 {
+			*v = make([]T, 0, n)
+		}
 		c.items(func() {
-			var t T
-			walk(c, &t)
-			*v = append(*v, t)
+			*v = append(*v, *new(T))
+			walk(c, &(*v)[len(*v)-1])
 		})
+		if len(*v) == 0 {
+			*v = nil
+		}
 	case describing:
 		schema, _ := define(c, typ, new(T), walk)
 		c.describe(name, `{"type":"array","items":`+schema+`}`, "[]")
