@@ -197,7 +197,7 @@ func (t *Tracker) free(at uint64, n *event.NetnsFree) *finding.Ended {
 func (t *Tracker) end(serial uint64, e finding.Ended) *finding.Ended {
 	l := t.life(serial)
 	if l == nil {
-		return &e
+		return ended(e)
 	}
 	if l.fate == undecided && len(l.waitingEnds) >= maxWaitingEnds {
 		t.forgotten++ // a recording may claim anything
@@ -217,8 +217,11 @@ func (t *Tracker) end(serial uint64, e finding.Ended) *finding.Ended {
 		return nil
 	}
 	e.Created = l.created
-	return &e
+	return ended(e)
 }
+
+// ended is what is returned of an end. Most ends are not.
+func ended(e finding.Ended) *finding.Ended { return &e }
 
 // Decide takes a creation, which is shown if it is selected. It returns the ends
 // that waited for it, in their order. The joins that waited came before; Joins
@@ -255,9 +258,12 @@ func (t *Tracker) brief(c *finding.Attribution) *finding.Attribution {
 	kept := &finding.Attribution{
 		Creation: &lineage.Creation{
 			BootNS: c.BootNS, Netns: c.Netns, Process: c.Process, Child: c.Child,
-			Ancestry: slices.Clone(c.Ancestry[:min(1, len(c.Ancestry))]),
+			Ancestry: c.Ancestry,
 		},
 		Placement: c.Placement,
+	}
+	if len(kept.Ancestry) > 1 {
+		kept.Ancestry = slices.Clone(kept.Ancestry[:1])
 	}
 	if t.alive.Bytes() > aliveBudget/2 {
 		return kept.Brief()
