@@ -48,6 +48,23 @@ func (s *Store[K, V]) Use(k K) (V, bool) {
 	return c.value.value.value, true
 }
 
+// Ref remembers where a Store has a key. The zero Ref knows nothing yet.
+type Ref[K comparable, V any] struct{ at *cell[K, entry[pair[K, V]]] }
+
+// UseAt is Use of a key that is looked up again and again with the same Ref.
+func (s *Store[K, V]) UseAt(r *Ref[K, V], k K) (V, bool) {
+	// a cell that was taken out has no owner, and may have been given another key since
+	if c := r.at; c == nil || c.value.of == nil || c.key != k {
+		r.at = s.m.get(k)
+	}
+	if r.at == nil {
+		var none V
+		return none, false
+	}
+	r.at.value.renew()
+	return r.at.value.value.value, true
+}
+
 // Offer is Put of a value that matters less than what its owner has already.
 func (s *Store[K, V]) Offer(k K, v V, owner event.Owner, size uint64) {
 	size += overhead[K]()
@@ -121,6 +138,7 @@ func (s *Store[K, V]) Delete(k K) {
 
 // Clear forgets everything. Nothing of it counts as dropped.
 func (s *Store[K, V]) Clear() {
+	s.m.all(func(c *cell[K, entry[pair[K, V]]]) { c.value.of = nil }) // for what refers to it
 	s.m.clear()
 	s.ledger = newLedger[pair[K, V]](s.ledger.budget)
 }

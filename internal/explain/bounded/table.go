@@ -117,7 +117,7 @@ func Hash(a, b uint64) uint64 {
 // HashOf is the hash of a process.
 func HashOf(id event.ProcessID) uint64 { return Hash(id.StartNS, uint64(id.PID)) }
 
-// hashOf is how keys of a type are hashed, unless that is told. The runtime hashes a
+// hashOf is how keys of a type are hashed without Hashing. The runtime hashes a
 // structure field by field, which takes longer than the rest of a look-up.
 func hashOf[K comparable]() func(K) uint64 {
 	var f any

@@ -31,6 +31,7 @@ func Budgets() []bounded.Budget {
 		{Name: "lineage: long argument lists", Bytes: argvBudget},
 		{Name: "lineage: cgroups", Bytes: cgroupBudget},
 		{Name: "cgroup: what paths say", Bytes: cgroup.Budget},
+		{Name: "lineage: chains of parents", Bytes: maxChains * maxChainSize},
 		{Name: "lineage: creations that wait for an exec", Bytes: heldBudget},
 		{Name: "lineage: creations of units that start", Bytes: startingBudget},
 	}

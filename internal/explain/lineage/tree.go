@@ -11,9 +11,6 @@ import (
 // part keeps half as many.
 const maxAncestors = 256
 
-// usualAncestors is how many most processes have at most.
-const usualAncestors = 6
-
 // Tree is the process tree after the events so far, with the creations that wait
 // for the exec of their creator. All of it is within the budgets of this package.
 type Tree struct {
@@ -32,7 +29,8 @@ type Tree struct {
 	starting  *bounded.Waiting[event.ProcessID, *held]
 	settled   []*Creation
 	// order is the number of creations so far.
-	order uint64
+	order  uint64
+	chains [maxChains]chain
 }
 
 // waitKey is what a held creation waits for: an exec or the end of a process, or the
@@ -267,33 +265,6 @@ func (t *Tree) Lineage(id event.ProcessID) (p Process, ancestry []Process, why C
 
 // Process describes a process as it is known now.
 func (t *Tree) Process(id event.ProcessID) Process { return t.process(id) }
-
-// ancestry follows the parents of a process. It ends where one of them would come
-// again, as only a recording can claim.
-func (t *Tree) ancestry(id event.ProcessID) (list []Process, why Cut) {
-	p, known := t.processes.Get(id)
-	if known && !p.Parent.IsZero() {
-		list = make([]Process, 0, usualAncestors)
-	}
-	for known && len(list) < maxAncestors {
-		if p.AncestryCut {
-			return list, CutTooLong
-		}
-		if p.Parent.IsZero() {
-			return list, ""
-		}
-		parent := p.Parent
-		if parent == id || slices.ContainsFunc(list, func(p Process) bool { return p.ID == parent }) {
-			return list, CutCircle
-		}
-		list = append(list, t.ancestor(parent))
-		p, known = t.processes.Get(parent)
-	}
-	if known {
-		return list, CutTooLong
-	}
-	return list, CutParentUnknown
-}
 
 // process describes a process as it is known now.
 func (t *Tree) process(id event.ProcessID) Process {
