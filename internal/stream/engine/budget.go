@@ -28,7 +28,12 @@ func (r *run) budgets() [5]forgone {
 // overBudget says what was forgone: at first, whenever that has doubled, and at the
 // end. To say each would be a flood in itself.
 func (r *run) overBudget() error {
-	for _, f := range r.budgets() {
+	now := r.budgets()
+	if now == r.judged {
+		return nil
+	}
+	r.judged = now
+	for _, f := range now {
 		before := r.forgone[f.kind]
 		if f.count == before || f.count < 2*before {
 			continue

@@ -43,7 +43,9 @@ type run struct {
 	offset int64
 	// forgone is what the budgets of the explainers have cost so far, forgoneOf the
 	// part of it that is requests, by whose they were.
-	forgone   map[event.LossKind]uint64
+	forgone map[event.LossKind]uint64
+	// judged is what they had cost when that was last looked at.
+	judged    [5]forgone
 	forgoneOf map[event.Owner]uint64
 	// observed is given to consumers again and again, for events are many.
 	observed finding.Observed
