@@ -124,8 +124,12 @@ func runReport(cmd *cobra.Command, opt *reportOptions) error {
 }
 
 // reportGC is how much a report of recordings allocates between two collections of
-// garbage, in percent of what lives.
-const reportGC = 400
+// garbage, in percent of what lives. Less is allocated where it would take more than
+// reportMemory in all.
+const (
+	reportGC     = 800
+	reportMemory = 160 << 20
+)
 
 // reportRecorded makes one report of recordings.
 func reportRecorded(cmd *cobra.Command, opt *reportOptions, names []string) error {
@@ -138,6 +142,7 @@ func reportRecorded(cmd *cobra.Command, opt *reportOptions, names []string) erro
 	}
 	// what lives is little, and a million creations are read through it
 	defer debug.SetGCPercent(debug.SetGCPercent(reportGC))
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(min(reportMemory, debug.SetMemoryLimit(-1))))
 	unmatched := newUnmatched(opt.filter.engineFilter(), opt.failOn)
 	all := byRecording(files)
 	fleet := report.NewFleet(opt.collector())
