@@ -40,6 +40,11 @@
 #   make install    what those two made, the shells' completions and the systemd
 #                   unit (not enabled), under PREFIX, by default /usr/local;
 #                   DESTDIR as everywhere. So: make build man && sudo make install
+#   make packages   what is published, in PACKAGES=packages: deb, rpm, archives for
+#                   Linux, macOS and Windows, SBOMs and checksums
+#   make release    the same, of a tagged commit only
+#   make test-packages  are they the same when built twice, and do they install,
+#                   record, upgrade and purge in VMs of Debian 12 and 13
 #   make generate   the BPF objects and their Go bindings, from bpf/
 #   make lint       golangci-lint, built once into the cache, and make prose
 #   make prose      the sentences of documents and help texts: none too long
@@ -66,7 +71,7 @@ ATTACH   ?=
 CELLS     = $(if $(ATTACH),$(foreach r,$(or $(RELEASES),bullseye bookworm trixie sid),$(foreach a,$(ATTACH),$(r):$(a))),$(RELEASES))
 
 # What is read for its sentences, beside the help of each verb.
-PROSE = README.md CONTRIBUTING.md 'docs/*.md' 'examples/*.md' internal/vmtest/README.md
+PROSE = README.md CONTRIBUTING.md CHANGELOG.md SECURITY.md 'docs/*.md' 'examples/*.md' internal/vmtest/README.md
 
 # Where make build and make man put what they make, and where make install does.
 OUT         ?= .
@@ -93,7 +98,7 @@ CORPUS_ALSO  = bullseye trixie sid
 # Under the race detector: questions to the managers, a command, an end by signal.
 RACED        = ^(hostnamectl|record-command|trigger-timer)$$
 
-.PHONY: all build man install demo test vms checks vet unit race fuzz flood unraced model generate check-generated lint prose scenarios \
+.PHONY: all build man install packages release test-packages demo test vms checks vet unit race fuzz flood unraced model generate check-generated lint prose scenarios \
 	corpus corpus-kubernetes test-matrix test-kubernetes test-sample test-arm64 test-race bench bench-report deps deps-vm deps-arm64 deps-bpf deps-race deps-browser deps-terminal
 all: build
 
@@ -122,6 +127,31 @@ install: $(OUT)/nsblame $(OUT)/man/nsblame.1
 	$(OUT)/nsblame completion bash >$(DESTDIR)$(DATADIR)/bash-completion/completions/nsblame
 	$(OUT)/nsblame completion zsh >$(DESTDIR)$(DATADIR)/zsh/site-functions/_nsblame
 	$(OUT)/nsblame completion fish >$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/nsblame.fish
+
+# What is published. Its tools have a module of their own, for they need much.
+PACKAGER := $(CACHE)/tools/package-$(firstword $(shell cksum tools/package/go.sum))
+PACKAGES ?= packages
+
+packages: $(PACKAGER)/nfpm $(PACKAGER)/cyclonedx-gomod
+	GO='$(GO)' tools/package/build.sh '$(PACKAGER)' '$(PACKAGES)'
+
+# Of a tagged commit without changes.
+release:
+	@git describe --tags --exact-match --match 'v[0-9]*' HEAD
+	@test -z "$$(git status --porcelain)" || { echo "commit or remove what git status shows, then make release" >&2; exit 1; }
+	$(MAKE) packages
+
+$(PACKAGER)/nfpm:
+	@mkdir -p $(@D)
+	$(GO) build -C tools/package -o $@ github.com/goreleaser/nfpm/v2/cmd/nfpm
+
+$(PACKAGER)/cyclonedx-gomod:
+	@mkdir -p $(@D)
+	$(GO) build -C tools/package -o $@ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+
+# Built twice, the second time from a clone, and installed, upgraded and purged in VMs.
+test-packages: deps-vm $(PACKAGER)/nfpm $(PACKAGER)/cyclonedx-gomod
+	GO='$(GO)' VMTEST='$(VMTEST)' tools/package/test.sh '$(PACKAGER)'
 
 demo: deps-vm
 	$(VMTEST) demo
