@@ -281,9 +281,10 @@ bench: deps-vm
 	$(GO) test -run NONE -bench ProcessPrograms -benchtime 2000x ./internal/observe/probe
 	$(MAKE) bench-report
 
-# A report of a million creations, on one core: the time, and what it takes in memory.
+# A report and a replay of a million creations, on one core: the time, and what they take
+# in memory. And how long it takes until top shows something of them.
 bench-report:
-	$(GO) test -run NONE -bench 'Report$$' -benchtime 1x -timeout 1h ./cmd/nsblame
+	$(GO) test -run NONE -bench '^Benchmark(Report|Replay|TopFirst)$$' -benchtime 1x -timeout 1h ./cmd/nsblame
 
 # Linked statically, for the guest has a C library of its own.
 test-race: deps-vm deps-race

@@ -8,22 +8,30 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	tea "charm.land/bubbletea/v2"
+
 	"github.com/nsblame/nsblame/internal/bench/busynode"
+	"github.com/nsblame/nsblame/internal/present/top"
 )
 
 // creationsFlag is for a benchmark that takes less time.
 var creationsFlag = flag.Int("creations", 1_000_000, "how many creations a report is measured of")
 
-// BenchmarkReport measures the report of a node with a million creations, by pods and by
-// commands, on one core: the time on the CPU, which other programs do not lengthen, and the
-// memory at its most.
-func BenchmarkReport(b *testing.B) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+// BenchmarkReport measures what reads the recording of a node with a million creations, by
+// pods and by commands, on one core: the time on the CPU, which other programs do not
+// lengthen, and the memory at its most.
+func BenchmarkReport(b *testing.B) { benchmarkRead(b, "report") }
+
+// BenchmarkReplay measures the same of replay as JSON, whose output nobody reads.
+func BenchmarkReplay(b *testing.B) { benchmarkRead(b, "replay", "--output", "json") }
+
+func benchmarkRead(b *testing.B, args ...string) {
+	b.Helper()
 	creations := *creationsFlag
 	for _, kind := range []struct {
 		name string
@@ -36,31 +44,67 @@ func BenchmarkReport(b *testing.B) {
 			name := filepath.Join(b.TempDir(), "busy.avro")
 			writeBusy(b, name, kind.plan)
 			var spent time.Duration
+			var most int64
 			b.ResetTimer()
 			for b.Loop() {
-				began := onCPU(b)
-				root := newRootCmd()
-				root.SetArgs([]string{"report", name})
-				root.SetOut(io.Discard)
-				root.SetErr(os.Stderr)
-				if err := root.ExecuteContext(context.Background()); err != nil {
-					b.Fatal(err)
-				}
-				spent += onCPU(b) - began
+				usage := runAlone(b, append(args, name)...)
+				spent += onCPU(usage)
+				most = max(most, usage.Maxrss)
 			}
-			b.ReportMetric(float64(spent.Nanoseconds())/float64(b.N)/float64(creations), "cpu-ns/creation")
+			each := float64(spent.Nanoseconds()) / float64(b.N) / float64(creations)
+			b.ReportMetric(each, "cpu-ns/creation")
+			b.ReportMetric(1e9/each, "creations/cpu-s")
+			b.ReportMetric(float64(most)/1024, "MiB")
 		})
 	}
 }
 
-// onCPU is the time that this process has spent on a CPU.
-func onCPU(b *testing.B) time.Duration {
-	b.Helper()
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		b.Fatal(err)
+// BenchmarkTopFirst measures how long it takes until top shows a table of such a node.
+func BenchmarkTopFirst(b *testing.B) {
+	name := filepath.Join(b.TempDir(), "busy.avro")
+	writeBusy(b, name, busynode.Of(*creationsFlag))
+	view := newReportView()
+	opt := &topOptions{from: []string{name}, by: view.by, sort: view.sort, color: newColorFlag(), live: newLiveFlags(), memory: newMemoryFlag()}
+	b.ResetTimer()
+	for b.Loop() {
+		ctx, cancel := context.WithCancel(b.Context())
+		p := newPlayer(opt, opt.from, io.Discard)
+		p.send = func(m tea.Msg) {
+			if u, ok := m.(top.Update); ok && u.Report != nil && len(u.Report.Causes) > 0 {
+				cancel()
+			}
+		}
+		src, err := p.open(ctx)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := p.play(ctx, src); err != nil {
+			b.Fatal(err)
+		}
 	}
+}
+
+// onCPU is the time that a process has spent on a CPU.
+func onCPU(usage *syscall.Rusage) time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// runAlone runs nsblame on one core as a process of its own, and returns what it took.
+func runAlone(tb testing.TB, args ...string) *syscall.Rusage {
+	tb.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	cmd := exec.Command(self, args...)
+	cmd.Args[0] = "nsblame" // which TestMain has the binary be
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+	var notes strings.Builder
+	cmd.Stderr = &notes
+	if err := cmd.Run(); err != nil {
+		tb.Fatalf("%v: %s", err, notes.String())
+	}
+	return cmd.ProcessState.SysUsage().(*syscall.Rusage)
 }
 
 // Ten times the input takes twelve times as long at most. What counts is the time on a
@@ -84,7 +128,7 @@ func TestReportIsLinear(t *testing.T) {
 			}
 			for range rounds {
 				for i, file := range files {
-					if spent := reportTime(t, file); least[i] == 0 || spent < least[i] {
+					if spent := onCPU(runAlone(t, "report", file)); least[i] == 0 || spent < least[i] {
 						least[i] = spent
 					}
 				}
@@ -95,21 +139,4 @@ func TestReportIsLinear(t *testing.T) {
 			t.Errorf("%d creations take %s, %d take %s", small, least[0], small*factor, least[1])
 		})
 	}
-}
-
-// reportTime is the time on a CPU that a report takes.
-func reportTime(t *testing.T, file string) time.Duration {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self, "report", file)
-	cmd.Args[0] = "nsblame" // which TestMain has the binary be
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
