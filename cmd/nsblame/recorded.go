@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -67,6 +68,25 @@ func (r *recorded) begin(stdin io.Reader) (*recorded, error) {
 		fmt.Fprintf(r.stderr, "nsblame: %s is not the first file of its recording: what was before is not known\n", render.Sentence(r.name()))
 	}
 	return r, nil
+}
+
+// While recordings are read through, what lives is little, and most of what is allocated
+// is garbage at once. So it is collected seldom: readGC is how much may be allocated in
+// between, in percent of what lives. It is less where all would take more than readMemory.
+const (
+	readGC     = 800
+	readMemory = 160 << 20
+)
+
+// readThrough has garbage collected seldom until what it returns is called.
+func readThrough() (end func()) {
+	percent := debug.SetGCPercent(readGC)
+	limit := debug.SetMemoryLimit(-1)
+	debug.SetMemoryLimit(min(readMemory, limit))
+	return func() {
+		debug.SetGCPercent(percent)
+		debug.SetMemoryLimit(limit)
+	}
 }
 
 // limit bounds the memory that the recording may take.

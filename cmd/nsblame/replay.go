@@ -108,6 +108,7 @@ func runReplay(ctx context.Context, opt *replayOptions, names []string, cmd *cob
 		return err
 	}
 	defer func() { err = join(err, src.Close()) }()
+	defer readThrough()()
 	src.limit(opt.memory)
 	unmatched := newUnmatched(opt.filter.engineFilter(), opt.failOn)
 	endProgress := func() {}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -123,14 +122,6 @@ func runReport(cmd *cobra.Command, opt *reportOptions) error {
 	return err
 }
 
-// reportGC is how much a report of recordings allocates between two collections of
-// garbage, in percent of what lives. Less is allocated where it would take more than
-// reportMemory in all.
-const (
-	reportGC     = 800
-	reportMemory = 160 << 20
-)
-
 // reportRecorded makes one report of recordings.
 func reportRecorded(cmd *cobra.Command, opt *reportOptions, names []string) error {
 	files, err := expand(names)
@@ -140,9 +131,7 @@ func reportRecorded(cmd *cobra.Command, opt *reportOptions, names []string) erro
 	if err := checkFiles(files); err != nil {
 		return err
 	}
-	// what lives is little, and a million creations are read through it
-	defer debug.SetGCPercent(debug.SetGCPercent(reportGC))
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(min(reportMemory, debug.SetMemoryLimit(-1))))
+	defer readThrough()()
 	unmatched := newUnmatched(opt.filter.engineFilter(), opt.failOn)
 	all := byRecording(files)
 	fleet := report.NewFleet(opt.collector())

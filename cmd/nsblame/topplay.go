@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -76,8 +75,7 @@ func (p *player) open(ctx context.Context) (*recorded, error) {
 
 // play shows what is wanted until ctx is done.
 func (p *player) play(ctx context.Context, src *recorded) error {
-	// what lives is little, and all of it is read through
-	defer debug.SetGCPercent(debug.SetGCPercent(reportGC))
+	defer readThrough()()
 	for {
 		err := p.pass(ctx, src)
 		if ctx.Err() != nil {
