@@ -33,7 +33,11 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the files in the scripts that output is compared with")
 
+// TestMain has times without a date, on whatever day they are looked at, unless the
+// variable TODAY names a day.
 func TestMain(m *testing.M) {
+	day, _ := time.Parse(time.DateOnly, os.Getenv("TODAY"))
+	today = func() time.Time { return day }
 	testscript.Main(m, map[string]func(){
 		"nsblame":        main,
 		"nsblame-nobody": mainAsNobody,

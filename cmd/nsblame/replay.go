@@ -11,7 +11,8 @@ import (
 
 const replayHelp = `Print a recording as trace would have printed it. The recording may come from
 nsblame record or trace --record, and from another machine. replay needs no
-root, and it asks this machine for nothing but the number of a --uid user.
+root, and it asks this machine for nothing but the number of a --uid user. Times
+that are not of today have their date.
 
 Several files are the parts of one recording, in order. - is stdin. --follow
 waits for more at the end of the file, until the recording itself ends.

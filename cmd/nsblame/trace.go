@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -41,6 +42,7 @@ what held it last. Visitors, such as a daemon's thread, are not shown.
 On a terminal, text is as wide as that: what is longer goes on below itself, and
 long command lines lose their middle. COLUMNS sets another width. In a file or a
 pipe each line is one row. With --wide, nothing is left out and nothing broken.
+A time has its date unless that is the day on which trace was started.
 
 JSON always has everything, so --tree and --life work with text only.
 
@@ -150,6 +152,9 @@ func (o *printFlags) validate() error {
 	return o.filter.validate()
 }
 
+// today tells the moment whose day needs no date; tests set it.
+var today = time.Now
+
 // printer returns the printer that the options ask for.
 func (o *printFlags) printer(stdout, stderr io.Writer) finding.Consumer {
 	if o.output.json() {
@@ -157,6 +162,7 @@ func (o *printFlags) printer(stdout, stderr io.Writer) finding.Consumer {
 	}
 	return render.NewText(stdout, stderr, render.TextOptions{
 		Tree: o.tree, Life: o.life, Color: o.color.on(stdout), Width: terminalWidth(stdout), Wide: o.wide,
+		Today: today(),
 	})
 }
 

@@ -198,7 +198,7 @@ const maxCopied = 9
 // chain is the evidence of one creation.
 func (b *Board) chain(to *strings.Builder, c *report.Cause) {
 	b.heading(to, "the chain of one of them, with its evidence")
-	p := &textPrinter{clock: b.s.w.clock, paint: b.s.paint, opt: TextOptions{Width: b.s.opt.width()}}
+	p := &textPrinter{clock: b.s.w.clock, paint: b.s.paint, opt: TextOptions{Width: b.s.opt.width(), Today: b.s.w.endDay()}}
 	to.WriteString(strings.TrimRight(p.tree(c.Example), "\n") + "\n")
 }
 

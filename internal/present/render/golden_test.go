@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
@@ -50,6 +51,52 @@ func TestFittedGolden(t *testing.T) {
 				golden(t, fmt.Sprintf("%s.%d.golden", form, columns), w.Bytes())
 				fits(t, w.String(), columns)
 			})
+		}
+	}
+}
+
+// TestDates: times of another day have their date, in the zone of the machine that was
+// observed, and those of today have none. What stands beside a time stays in its column.
+func TestDates(t *testing.T) {
+	k := scenarios()[1].c
+	midnight := time.Date(2026, 11, 24, 0, 0, 0, 0, time.FixedZone("", 3600))
+	print := func(opt TextOptions) string {
+		var w bytes.Buffer
+		p := NewText(&w, &w, opt)
+		observe(p, host)
+		if err := p.Consume(created(k)); err != nil {
+			t.Fatal(err)
+		}
+		return w.String()
+	}
+	for _, form := range []TextOptions{{}, {Wide: true, Width: 80}, {Tree: true}, {Width: 80}, {Width: 100}, {Width: 120}, {Width: 200}, {Tree: true, Width: 80}} {
+		plain := print(form)
+		for _, today := range []time.Time{midnight, midnight.UTC(), midnight.Add(24*time.Hour - 1)} {
+			form.Today = today
+			if got := print(form); got != plain {
+				t.Errorf("%+v: a date for today:\n%s", form, got)
+			}
+		}
+		form.Today = midnight.Add(-1)
+		dated := print(form)
+		hour, rest, _ := strings.Cut(plain, " ")
+		want := "2026-11-24 " + hour + " " + rest
+		if form.Width > 0 && !form.Wide && !form.Tree {
+			// below the time, where there was nothing
+			rows := strings.Split(plain, "\n")
+			if date := "2026-11-24"; strings.TrimSpace(rows[1]) == "" {
+				rows[1] = date + "\n"
+			} else {
+				rows[1] = date + rows[1][len(date):]
+			}
+			want = strings.Join(rows, "\n")
+			fits(t, dated, form.Width)
+		}
+		if dated != want && !(form.Tree && form.Width > 0) {
+			t.Errorf("%+v:\n%swant\n%s", form, dated, want)
+		}
+		if form.Tree && !strings.HasPrefix(dated, "2026-11-24 "+hour) {
+			t.Errorf("%+v:\n%s", form, dated)
 		}
 	}
 }

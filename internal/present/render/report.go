@@ -158,6 +158,13 @@ func (w *reportWriter) at(boot uint64) string {
 	return fmt.Sprintf("+%d.%03d", boot/1e9, boot/1e6%1e3)
 }
 
+// endDay is the day on which the report ends: the times of its chains have their date where
+// that is another.
+func (w *reportWriter) endDay() time.Time {
+	t, _ := w.clock.wall(w.r.Until)
+	return t
+}
+
 // lasting is a duration that may be long.
 func lasting(ns uint64) string {
 	if ns < 60*uint64(time.Second) {

@@ -41,7 +41,7 @@ func (w *reportWriter) section(i int, c *report.Cause) section {
 	w.times(&s.rows, c)
 	s.rows.costs(c)
 	s.rows.footing(c)
-	s.example = (&textPrinter{clock: w.clock}).tree(c.Example)
+	s.example = (&textPrinter{clock: w.clock, opt: TextOptions{Today: w.endDay()}}).tree(c.Example)
 	for j := range c.Remedies {
 		s.remedies = append(s.remedies, newAction(&c.Remedies[j]))
 	}

@@ -39,6 +39,9 @@ type TextOptions struct {
 	Width int
 	// Wide shows all of what can be long, and on one row.
 	Wide bool
+	// Today is a moment of the day whose times have no date; those of other days have
+	// theirs. With the zero Today none has.
+	Today time.Time
 }
 
 // width is that of a row, 0 for one without an end.
@@ -218,10 +221,23 @@ func plural(n uint64) string {
 func (p *textPrinter) timeOf(bootNS uint64) string { return p.paint.faint(p.timeText(bootNS)) }
 
 func (p *textPrinter) timeText(bootNS uint64) string {
-	if t, ok := p.clock.wall(bootNS); ok {
-		return t.Format("15:04:05.000")
+	hour, day := p.hourAndDay(bootNS)
+	if day != "" {
+		return day + " " + hour
 	}
-	return fmt.Sprintf("+%d.%03d", bootNS/1e9, bootNS/1e6%1e3)
+	return hour
+}
+
+// hourAndDay is a time of day and its date, which is empty for today.
+func (p *textPrinter) hourAndDay(bootNS uint64) (hour, day string) {
+	t, ok := p.clock.wall(bootNS)
+	if !ok {
+		return fmt.Sprintf("+%d.%03d", bootNS/1e9, bootNS/1e6%1e3), ""
+	}
+	if day = t.Format(time.DateOnly); p.opt.Today.IsZero() || day == p.opt.Today.In(t.Location()).Format(time.DateOnly) {
+		day = ""
+	}
+	return t.Format("15:04:05.000"), day
 }
 
 // durationText is a duration in milliseconds, or in seconds from one on.

@@ -33,7 +33,8 @@ func unpainted(s string) string { return s }
 
 // fitted lays out what happened: time, what, for whom, by whom, and asked by whom.
 func (p *textPrinter) fitted(bootNS uint64, what cell, cells ...cell) string {
-	at := cell{p.timeText(bootNS), p.paint.faint}
+	hour, day := p.hourAndDay(bootNS)
+	at := cell{strings.TrimSpace(hour + " " + day), p.paint.faint}
 	var filled []cell
 	for _, c := range cells {
 		if c.text != "" {
@@ -46,29 +47,43 @@ func (p *textPrinter) fitted(bootNS uint64, what cell, cells ...cell) string {
 	return stacked(p.opt.width(), at, what, filled)
 }
 
-// stacked has a row for each cell, and the first beside what if there is room.
+// stacked has a row for each cell, and the first beside what if there is room. The date is
+// below the time, so that what is beside them begins in the same column each day.
 func stacked(width int, at, what cell, cells []cell) string {
 	room := width - timeWidth
-	var b strings.Builder
-	b.WriteString(at.paint(at.text) + strings.Repeat(" ", max(gap, timeWidth-ansi.StringWidth(at.text))))
-	writeRows := func(c cell) {
-		for i, row := range Wrap(c.text, room) {
-			if i > 0 {
-				b.WriteString("\n" + strings.Repeat(" ", timeWidth))
-			}
-			b.WriteString(c.paint(row))
+	var rows []string
+	add := func(c cell) {
+		for _, row := range Wrap(c.text, room) {
+			rows = append(rows, c.paint(row))
 		}
 	}
-	writeRows(what)
+	add(what)
 	for i, c := range cells {
 		if i == 0 && ansi.StringWidth(what.text)+gap+ansi.StringWidth(c.text) <= room {
-			b.WriteString(strings.Repeat(" ", gap))
-		} else {
-			b.WriteString("\n" + strings.Repeat(" ", timeWidth))
+			rows[0] += strings.Repeat(" ", gap) + c.paint(c.text)
+			continue
 		}
-		writeRows(c)
+		add(c)
 	}
-	b.WriteByte('\n')
+	times := Wrap(at.text, timeWidth-gap)
+	var b strings.Builder
+	for i := range max(len(rows), len(times)) {
+		left, row := "", ""
+		if i < len(times) {
+			left = times[i]
+		}
+		if i < len(rows) {
+			row = rows[i]
+		}
+		pad := strings.Repeat(" ", timeWidth-ansi.StringWidth(left))
+		if left != "" {
+			left = at.paint(left)
+		}
+		if row == "" {
+			pad = ""
+		}
+		b.WriteString(left + pad + row + "\n")
+	}
 	return b.String()
 }
 
