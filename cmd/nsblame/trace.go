@@ -15,10 +15,11 @@ import (
 )
 
 const traceHelp = `Print a line for each network namespace that is created and for each creation
-that fails. With --tree, print the whole chain of causes. trace ends with
-Ctrl-C, after --duration, or after --count. Its summary then counts what was
-seen, lost and cut. The summary goes to stderr; with --output json it is the
-last line of stdout.
+that fails. With --tree, print the whole chain of causes. The first chain of
+each cause ends with what to try first to end it. trace ends with Ctrl-C, after
+--duration, or after --count. Its summary then counts what was seen, lost and
+cut. The summary goes to stderr; with --output json it is the last line of
+stdout.
 
 A process often creates a namespace first and then becomes the program that
 uses it: a child of systemd calls unshare before exec. Each line is therefore

@@ -84,6 +84,24 @@ func remedies(c *Cause, r *Report) []Remedy {
 	return list
 }
 
+// Helps is the remedy to try first: one with a command, if there is one. The cause must
+// have remedies.
+func (c *Cause) Helps() *Remedy {
+	if c.Trigger == finding.TriggerPod && c.Pods.N > 1 {
+		for i := range c.Remedies {
+			if m := &c.Remedies[i]; m.Kind == Workload && len(m.Commands) > 0 {
+				return m
+			}
+		}
+	}
+	for i := range c.Remedies {
+		if len(c.Remedies[i].Commands) > 0 && c.Remedies[i].File == nil {
+			return &c.Remedies[i]
+		}
+	}
+	return &c.Remedies[0]
+}
+
 // systemctl is a command line for the manager that a unit belongs to.
 func systemctl(p *UnitRef, args ...string) []string {
 	if p.Manager == event.ManagerUser {

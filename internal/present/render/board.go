@@ -67,7 +67,7 @@ func (b *Board) Happens(i int) []string {
 	if len(c.Remedies) == 0 {
 		return b.fit(text)
 	}
-	m := newAction(b.s.helps(c))
+	m := newAction(c.Helps())
 	if len(m.commands) > 0 {
 		text += "$ " + b.s.paint.place(m.commands[0]) + "\n"
 	} else {
@@ -83,7 +83,7 @@ func (b *Board) Commands(i int) []string {
 	if len(c.Remedies) == 0 {
 		return nil
 	}
-	first := b.s.helps(c)
+	first := c.Helps()
 	list := commandsOf(first)
 	for j := range c.Remedies {
 		if m := &c.Remedies[j]; m != first {

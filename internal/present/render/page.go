@@ -159,7 +159,7 @@ func (s *screen) pageCause(sec *section) PageCause {
 		out.Remedies = append(out.Remedies, a.page())
 	}
 	if len(c.Remedies) > 0 {
-		help := newAction(s.helps(c))
+		help := newAction(c.Helps())
 		out.Do = help.do.plain() + "."
 		if len(help.commands) > 0 {
 			out.Command = help.commands[0]

@@ -297,7 +297,7 @@ func (s *screen) explain(c *report.Cause) string {
 	if len(c.Remedies) == 0 {
 		return text
 	}
-	help := *s.helps(c)
+	help := *c.Helps()
 	help.Do.Parents = 0 // which are not shown here
 	m := newAction(&help)
 	if c.Trigger != finding.TriggerPod || len(m.commands) == 0 {
@@ -316,23 +316,6 @@ func (s *screen) numberWidth() int {
 		most = max(most, s.shown[i].Number)
 	}
 	return len(fmt.Sprint(most))
-}
-
-// helps is the remedy to try first: one with a command, if there is one.
-func (s *screen) helps(c *report.Cause) *report.Remedy {
-	if c.Trigger == finding.TriggerPod && c.Pods.N > 1 {
-		for i := range c.Remedies {
-			if m := &c.Remedies[i]; m.Kind == report.Workload && len(m.Commands) > 0 {
-				return m
-			}
-		}
-	}
-	for i := range c.Remedies {
-		if len(c.Remedies[i].Commands) > 0 && c.Remedies[i].File == nil {
-			return &c.Remedies[i]
-		}
-	}
-	return &c.Remedies[0]
 }
 
 // more says how to dig.

@@ -12,6 +12,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/nsblame/nsblame/internal/explain/finding"
+	"github.com/nsblame/nsblame/internal/explain/report"
 )
 
 // How much text shows of what can be long, in characters. JSON shows all.
@@ -69,6 +70,8 @@ type textPrinter struct {
 	opt     TextOptions
 	paint   palette
 	clock   clock
+	// firsts says what ends a cause, in the tree of its first namespace; nil if nobody asks.
+	firsts *report.Firsts
 }
 
 // NewText returns a consumer that prints for people. Creations and losses go to
@@ -77,7 +80,11 @@ type textPrinter struct {
 // It writes each line or block with one Write, and returns the error of that.
 // It is for one goroutine.
 func NewText(w, diag io.Writer, opt TextOptions) finding.Consumer {
-	return &textPrinter{w: w, diag: diag, opt: opt, paint: palette(opt.Color)}
+	p := &textPrinter{w: w, diag: diag, opt: opt, paint: palette(opt.Color)}
+	if opt.Tree {
+		p.firsts = report.NewFirsts()
+	}
+	return p
 }
 
 // Consume prints a finding, unless it is one that text does not show.
@@ -85,6 +92,9 @@ func (p *textPrinter) Consume(f finding.Finding) error {
 	switch f := f.(type) {
 	case *finding.Observed:
 		p.clock.observe(f.Event)
+		if p.firsts != nil {
+			p.firsts.Observe(f.Event)
+		}
 	case *finding.Created:
 		if f.Selected {
 			return p.created(f.Attribution)

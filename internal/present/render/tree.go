@@ -10,6 +10,7 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
+	"github.com/nsblame/nsblame/internal/explain/report"
 )
 
 const (
@@ -29,6 +30,11 @@ func (p *textPrinter) tree(c *finding.Attribution) string {
 	b.creator(c)
 	b.causes(c)
 	b.oldLog(&c.Netns)
+	if p.firsts != nil {
+		if m := p.firsts.Of(c); m != nil {
+			b.remedies([]report.Remedy{*m})
+		}
+	}
 	b.text.WriteByte('\n')
 	return b.text.String()
 }
