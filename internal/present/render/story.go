@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/nsblame/nsblame/internal/event"
@@ -53,7 +54,9 @@ func (b *block) remedies(list []report.Remedy) {
 	title := "to end it"
 	for i := range list {
 		m := &list[i]
-		b.plainRow(title, fitEscaped(adviceText(&m.Do), maxTreeCommand))
+		do := m.Do
+		do.Parents, do.MoreParents = 0, false // they are among the ancestors here
+		b.plainRow(title, fitEscaped(adviceText(&do), maxTreeCommand))
 		title = ""
 		if m.File != nil {
 			b.plainRow("", "write "+quoteName(m.File.Path, maxTreeCommand)+":")
@@ -62,12 +65,46 @@ func (b *block) remedies(list []report.Remedy) {
 			}
 		}
 		for _, argv := range m.Commands {
-			b.plainRow("", "  $ "+string(appendArgv(nil, argv, maxTreeCommand)))
+			b.command(argv)
 		}
 		if cost := drawbackText(m.Cost); cost != "" {
 			b.plainRow("", "cost: "+fitEscaped(cost, maxTreeCommand))
 		}
 	}
+}
+
+// command is a command line to copy. Where it takes more than a row, the row ends as a
+// shell wants it, unless a word alone is as long.
+func (b *block) command(argv []string) {
+	const prompt, more, further = "  $ ", ` \`, "    "
+	words := make([]string, 0, len(argv))
+	whole := ""
+	for i := range argv {
+		begun := string(appendArgv(nil, argv[:i+1], maxTreeCommand))
+		words = append(words, strings.TrimPrefix(strings.TrimPrefix(begun, whole), " "))
+		whole = begun
+	}
+	room := b.width - 2 - titleWidth - len(prompt)
+	tooLong := func(word string) bool { return len(further)+width(word) > room-len(more) }
+	if b.width == 0 || width(whole) <= room || slices.ContainsFunc(words, tooLong) {
+		b.plainRow("", prompt+whole)
+		return
+	}
+	indent := strings.Repeat(" ", 2+titleWidth+len(prompt))
+	row := indent[:2+titleWidth] + prompt
+	used := 0
+	for _, word := range words {
+		switch n := width(word); {
+		case used == 0:
+			row, used = row+word, n
+		case used+1+n > room-len(more):
+			b.text.WriteString(row + more + "\n")
+			row, used = indent+further+word, len(further)+n
+		default:
+			row, used = row+" "+word, used+1+n
+		}
+	}
+	b.text.WriteString(row + "\n")
 }
 
 // plainRow is a row without evidence.
