@@ -109,25 +109,7 @@ func within(text string, cells int) string {
 	return ellipsis
 }
 
-// wrapped breaks a text between words, so that no line takes more than so many cells where
-// that can be. The lines after the first are indented.
+// wrapped breaks a text into rows, of which those after the first are indented.
 func wrapped(text string, cells int, indent string) string {
-	cells = max(cells, 20)
-	var b strings.Builder
-	used := 0
-	for word := range strings.SplitSeq(text, " ") {
-		n := width(word)
-		switch {
-		case b.Len() == 0:
-		case used+1+n > cells:
-			b.WriteString("\n" + indent)
-			used = 0
-		default:
-			b.WriteByte(' ')
-			used++
-		}
-		b.WriteString(word)
-		used += n
-	}
-	return b.String()
+	return strings.Join(Wrap(text, max(cells, minBoardWidth)), "\n"+indent)
 }
