@@ -60,7 +60,7 @@ func TestFittedGolden(t *testing.T) {
 func TestDates(t *testing.T) {
 	k := scenarios()[1].c
 	midnight := time.Date(2026, 11, 24, 0, 0, 0, 0, time.FixedZone("", 3600))
-	print := func(opt TextOptions) string {
+	printed := func(opt TextOptions) string {
 		var w bytes.Buffer
 		p := NewText(&w, &w, opt)
 		observe(p, host)
@@ -70,15 +70,15 @@ func TestDates(t *testing.T) {
 		return w.String()
 	}
 	for _, form := range []TextOptions{{}, {Wide: true, Width: 80}, {Tree: true}, {Width: 80}, {Width: 100}, {Width: 120}, {Width: 200}, {Tree: true, Width: 80}} {
-		plain := print(form)
+		plain := printed(form)
 		for _, today := range []time.Time{midnight, midnight.UTC(), midnight.Add(24*time.Hour - 1)} {
 			form.Today = today
-			if got := print(form); got != plain {
+			if got := printed(form); got != plain {
 				t.Errorf("%+v: a date for today:\n%s", form, got)
 			}
 		}
 		form.Today = midnight.Add(-1)
-		dated := print(form)
+		dated := printed(form)
 		hour, rest, _ := strings.Cut(plain, " ")
 		want := "2026-11-24 " + hour + " " + rest
 		if form.Width > 0 && !form.Wide && !form.Tree {
