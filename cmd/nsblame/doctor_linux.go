@@ -19,8 +19,8 @@ import (
 
 const doctorHelp = `Check whether this machine can be traced. doctor gives the verdict, and then
 what to do about all that is missing. With --verbose it shows every check of the
-kernel and of the rights of this process, and how each probe attaches. It loads and attaches programs that do nothing, for
-a moment, and leaves nothing behind.
+kernel and of the rights of this process, and how each probe attaches. It loads
+and attaches programs that do nothing, for a moment, and leaves nothing behind.
 
 The verdicts are:
   ok        it works

@@ -15,9 +15,9 @@ import (
 	"github.com/nsblame/nsblame/internal/stream/recording"
 )
 
-const dumpHelp = `Print the events of a recording as text: one JSON object a line, in stream order.
-This is what nsblame saw, before it concluded anything. Use it to find out why
-replay gives a wrong answer. docs/recording.md explains the fields.
+const dumpHelp = `Print the events of a recording as text: one JSON object a line, in stream
+order. This is what nsblame saw, before it concluded anything. Use it to find
+out why replay gives a wrong answer. docs/recording.md explains the fields.
 
 Several files are the parts of one recording, in order. - is stdin. A part that
 cannot be read is an event of type Damage. The exit code is then 1.`

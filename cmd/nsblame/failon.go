@@ -14,13 +14,13 @@ import (
 )
 
 // failOnHelp explains --fail-on in the help of each verb that has it.
-const failOnHelp = `--fail-on CONDITION makes the exit code 4 if the condition was met, and names the
-condition on stderr. These conditions look at the creations that pass the
+const failOnHelp = `--fail-on CONDITION makes the exit code 4 if the condition was met, and names
+the condition on stderr. These conditions look at the creations that pass the
 filters:
   created            a namespace was created
   created-by=UNIT    a namespace was created in this unit
-  caused-by=ORIGIN   a creation, or a failed attempt, has its origin in this unit;
-                     or in pod/POD, workload/NAME or container/ID
+  caused-by=ORIGIN   a creation, or a failed attempt, has its origin in this
+                     unit; or in pod/POD, workload/NAME or container/ID
   for-pod=POD        a creation, or a failed attempt, was for this pod
   for-workload=NAME  one was for a pod of this Job, CronJob or Deployment
   for-container=ID   one was for this container, by its id or its name
@@ -30,10 +30,10 @@ filters:
   unknown            the origin of a creation is not known
 This condition looks at everything:
   lost               events were lost, or cannot be read
-Names may contain * ? [] as in a shell. UNIT is a unit of the machine's own manager,
-and cron is cron.service; user@UID/UNIT is one of a user's. POD may be NAMESPACE/NAME, and the NAME of a
-workload KIND/NAME. If events were lost, a condition that might
-have been met counts as met.`
+Names may contain * ? [] as in a shell. UNIT is a unit of the machine's own
+manager, and cron is cron.service; user@UID/UNIT is one of a user's. POD may be
+NAMESPACE/NAME, and the NAME of a workload KIND/NAME. If events were lost, a
+condition that might have been met counts as met.`
 
 // failOnFlag is --fail-on, a set of conditions.
 type failOnFlag struct {

@@ -35,9 +35,9 @@ The age is exact if the creation was recorded. 2h+ means two hours at least.
 ~2h means that the oldest process in the namespace started two hours ago; it may
 have entered later.
 
---leaked shows those that nobody is in: only a mount, an open file, a socket or a
-message holds them, or nothing visible. Some are meant to be so, as those
-of ip netns. Beside each stands what would free it, where a command is enough; list
+--leaked shows those that nobody is in: only a mount, an open file, a socket or
+a message holds them, or nothing visible. Some are meant to be so, as those of
+ip netns. Beside each stands what would free it, where a command is enough; list
 runs none. With --from, LAST USED BY is who moved in last.
 
 --older-than also counts ages that are at least so long, or inferred.

@@ -47,6 +47,7 @@ func newRootCmd() *cobra.Command {
 	root.SetHelpCommand(newHelpCmd())
 	root.InitDefaultCompletionCmd("completion")
 	refuseWrongShell(root)
+	groupFlags(root)
 	addManCmd(root)
 	return root
 }

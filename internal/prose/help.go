@@ -8,7 +8,9 @@ import (
 
 var (
 	// helpTitle begins a part of a help text that cobra writes.
-	helpTitle = regexp.MustCompile(`^[A-Z][A-Za-z ]*:$`)
+	helpTitle = regexp.MustCompile(`^[A-Z][A-Za-z, ]*:$`)
+	// helpFlag is a flag whose name leaves no room beside it.
+	helpFlag = regexp.MustCompile(`^ {2,6}-\S+(?: \S+)*$`)
 	// helpRow is a row with a name and what it means: a flag, a verb, a code.
 	helpRow = regexp.MustCompile(`^\s+\S.*?(?:\s{2,}|\t)(\S.*)$`)
 )
@@ -58,6 +60,8 @@ func helpText(name, text string) []passage {
 		switch {
 		case strings.TrimSpace(line) == "":
 			end()
+		case helpFlag.MatchString(line):
+			end() // what it does is below
 		case helpTitle.MatchString(line):
 			end()
 			code = line == "Usage:" || line == "Examples:"
