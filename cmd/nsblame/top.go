@@ -26,8 +26,8 @@ top observes the running kernel until q. With --from it shows a recording. First
 comes the table of all of it, and then the time can be moved: left and right, or
 space to play. The table is then as it would have been at that moment.
 
-g groups the causes by workload, unit, origin or command. --by pod, container or
-user has to be given at the start.
+g groups the creations by their cause, or by what report --by has: workload,
+pod, container, unit, origin, user or command. --by is how it begins.
 
 c copies the command that helps. It goes to the terminal as OSC 52, which the
 terminal may refuse. tmux passes it on with: set -g set-clipboard on
@@ -129,28 +129,16 @@ func readsTerminal(r io.Reader) bool {
 	return ok && onTerminal(file)
 }
 
-// collector is one that follows what causes do lately.
-func (o *topOptions) collector() *report.Collector {
-	c := report.NewCollector()
-	c.Watch()
-	if o.live.cost {
-		c.RankCosts()
-	}
-	if o.fixed() {
-		c.GroupBy(report.By(o.by.value))
-	}
-	return c
-}
-
-// fixed reports whether the collector itself has to group: causes cannot be grouped so
-// afterwards.
-func (o *topOptions) fixed() bool {
-	for _, by := range report.Regroups {
-		if string(by) == o.by.value {
-			return false
+// views collect what causes do lately.
+func (o *topOptions) views() *report.Views {
+	return report.NewViews(func() *report.Collector {
+		c := report.NewCollector()
+		c.Watch()
+		if o.live.cost {
+			c.RankCosts()
 		}
-	}
-	return true
+		return c
+	})
 }
 
 // screen is the screen in its first state.
@@ -160,7 +148,7 @@ func (o *topOptions) screen(feed top.Feed, w io.Writer) top.Model {
 		clipboard = "; tmux: set -g set-clipboard on"
 	}
 	return top.New(top.Options{
-		Feed: feed, File: strings.Join(o.from, " "), Fixed: o.fixed(), Want: o.want(), Order: report.Order(o.sort.value),
+		Feed: feed, File: strings.Join(o.from, " "), Want: o.want(), Order: report.Order(o.sort.value),
 		Color: o.color.on(w), Clipboard: clipboard,
 	})
 }
@@ -217,7 +205,7 @@ func topLive(cmd *cobra.Command, opt *topOptions) error {
 		if err := ready(); err != nil {
 			return err
 		}
-		feed := newLiveFeed(opt.collector(), opt.want())
+		feed := newLiveFeed(opt.views(), opt.want())
 		// the end of --duration ends the stream, and not the screen
 		p := newProgram(user, cmd, opt.screen(feed, cmd.OutOrStdout()))
 		feed.send = p.Send

@@ -231,6 +231,10 @@ func TestTopLive(t *testing.T) {
 			m.until("4 network namespaces", "1 failed", "ip-job --once in cron.service", "ended: nothing more comes", "Enter open")
 			m.press("g")
 			m.until("WORKLOAD")
+			for _, title := range []string{"POD", "CONTAINER", "UNIT", "ORIGIN", "USER", "COMMAND", "WHY", "WORKLOAD"} {
+				m.press("g")
+				m.until(" " + title)
+			}
 			m.press("Enter")
 			m.until("THE LAST")
 			leave(m)

@@ -144,7 +144,7 @@ func TestTopScreens(t *testing.T) {
 				s.press("esc", "g")
 				s.next()
 				part("by workload", s.text())
-				s.press("g", "g", "g", "g")
+				s.press("g", "g", "g", "g", "g", "g", "g")
 				s.next()
 				s.press("[", "[", "[", "[", "[")
 				s.next()

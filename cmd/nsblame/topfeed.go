@@ -24,19 +24,19 @@ const (
 
 // liveFeed feeds a screen with what happens now.
 type liveFeed struct {
-	mu        sync.Mutex
-	collector *report.Collector
-	want      top.Want
-	ended     bool
-	left      bool
+	mu    sync.Mutex
+	views *report.Views
+	want  top.Want
+	ended bool
+	left  bool
 
 	send  func(tea.Msg)
 	asked chan struct{}
 	gone  chan struct{} // is closed when the screen was left
 }
 
-func newLiveFeed(c *report.Collector, want top.Want) *liveFeed {
-	return &liveFeed{collector: c, want: want, asked: make(chan struct{}, 1), gone: make(chan struct{})}
+func newLiveFeed(views *report.Views, want top.Want) *liveFeed {
+	return &liveFeed{views: views, want: want, asked: make(chan struct{}, 1), gone: make(chan struct{})}
 }
 
 // Consume implements finding.Consumer.
@@ -46,7 +46,7 @@ func (f *liveFeed) Consume(found finding.Finding) error {
 	if f.left {
 		return errLeft
 	}
-	return f.collector.Consume(found)
+	return f.views.Consume(found)
 }
 
 // errLeft ends a stream whose screen is gone.
@@ -115,7 +115,7 @@ func (f *liveFeed) refresh() {
 // snapshot sends what is known, and reports whether that is all there will be.
 func (f *liveFeed) snapshot() (ended bool) {
 	f.mu.Lock()
-	r, want, ended := f.collector.Snapshot(f.want.By, topCauses), f.want, f.ended
+	r, want, ended := f.views.Snapshot(f.want.By, topCauses), f.want, f.ended
 	f.mu.Unlock()
 	f.send(top.Update{Report: r, Want: want, Ended: ended})
 	return ended

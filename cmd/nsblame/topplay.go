@@ -94,9 +94,9 @@ func (p *player) play(ctx context.Context, src *recorded) error {
 // pass reads the recording from its beginning.
 func (p *player) pass(ctx context.Context, src *recorded) (err error) {
 	defer func() { err = join(err, src.Close()) }()
-	c := p.opt.collector()
-	r := &reading{recorded: src, player: p, collector: c, shown: time.Now(), told: time.Now()}
-	summary, err := engine.Run(ctx, r, engine.Options{Consumers: []finding.Consumer{c}, Filter: p.opt.filter.engineFilter()})
+	views := p.opt.views()
+	r := &reading{recorded: src, player: p, views: views, shown: time.Now(), told: time.Now()}
+	summary, err := engine.Run(ctx, r, engine.Options{Consumers: []finding.Consumer{views}, Filter: p.opt.filter.engineFilter()})
 	if err != nil || ctx.Err() != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (p *player) pass(ctx context.Context, src *recorded) (err error) {
 		if want.Until != 0 && want.Until < r.at {
 			return errRewind
 		}
-		p.show(c, want)
+		p.show(views, want)
 		if !p.wait(ctx) {
 			return nil
 		}
@@ -123,18 +123,18 @@ func (p *player) wait(ctx context.Context) bool {
 	}
 }
 
-// show sends what a collector has, for what was wanted.
-func (p *player) show(c *report.Collector, want top.Want) {
-	p.send(top.Update{Report: c.Snapshot(want.By, topCauses), Want: want, Span: p.span})
+// show sends what was collected, for what was wanted.
+func (p *player) show(views *report.Views, want top.Want) {
+	p.send(top.Update{Report: views.Snapshot(want.By, topCauses), Want: want, Span: p.span})
 }
 
 // reading is a recording that is read up to the moment that is wanted.
 type reading struct {
 	*recorded
-	player    *player
-	collector *report.Collector
-	from, at  uint64
-	begun     bool
+	player   *player
+	views    *report.Views
+	from, at uint64
+	begun    bool
 	// n counts the events; shown and told are when the table was last shown and when was
 	// last told how much was read.
 	n           uint64
@@ -156,7 +156,7 @@ func (r *reading) Next(ctx context.Context) (event.Event, error) {
 		case want.Until < r.at:
 			return ev, errRewind
 		}
-		r.player.show(r.collector, want)
+		r.player.show(r.views, want)
 		if !r.player.wait(ctx) {
 			return ev, io.EOF
 		}
@@ -185,7 +185,7 @@ func (r *reading) progress(want top.Want) {
 		u.Reading = &percent
 	}
 	if r.player.span == (top.Span{}) && time.Since(r.shown) > r.player.partEvery {
-		u.Report = r.collector.Snapshot(want.By, topCauses)
+		u.Report = r.views.Snapshot(want.By, topCauses)
 		r.shown = time.Now()
 	}
 	r.player.send(u)

@@ -14,7 +14,7 @@ var helpText = []string{
 	"Esc             back; in the table: drop the filter",
 	"/               filter as you type, by words of any column",
 	"s               sort by count, open, failed, lived, cost, first, last",
-	"g               group by cause, workload, unit, origin, command",
+	"g               by cause, workload, pod, container, unit, origin, user, command",
 	"c or y          copy the command that is to be tried first; 1 to 9 in a cause",
 	"                copy the command of that number",
 	"q or Ctrl-C     quit",

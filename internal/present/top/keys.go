@@ -94,12 +94,8 @@ func (m *Model) open() {
 }
 
 func (m *Model) regroup() tea.Cmd {
-	if m.opt.Fixed {
-		m.status = "started with --by " + string(m.want.By) + ": leave that out to change it"
-		return nil
-	}
-	at := slices.Index(report.Regroups, m.want.By)
-	m.want.By = report.Regroups[(at+1)%len(report.Regroups)]
+	at := slices.Index(report.Groupings, m.want.By)
+	m.want.By = report.Groupings[(at+1)%len(report.Groupings)]
 	return m.ask()
 }
 

@@ -48,9 +48,7 @@ type Span struct{ From, Until uint64 }
 type Options struct {
 	Feed Feed
 	// File is the recording, as the user named it; empty for the running kernel.
-	File string
-	// Fixed is set if causes are grouped by something that cannot be changed afterwards.
-	Fixed bool
+	File  string
 	Want  Want
 	Order report.Order
 	Color bool

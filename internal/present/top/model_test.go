@@ -125,17 +125,21 @@ func TestSortAndFilter(t *testing.T) {
 func TestGroupsAreAskedFor(t *testing.T) {
 	var feed wants
 	m := opened(Options{Feed: &feed}, collected(t, map[string]int{"x": 2}))
-	for range report.Regroups {
+	for range report.Groupings {
 		press(t, &m, "g")()
 	}
 	for i, want := range feed {
-		if by := report.Regroups[(i+1)%len(report.Regroups)]; want.By != by {
+		if by := report.Groupings[(i+1)%len(report.Groupings)]; want.By != by {
 			t.Errorf("%d: %q is wanted, not %q", i, want.By, by)
 		}
 	}
-	m = opened(Options{Feed: &feed, Fixed: true, Want: Want{By: report.ByPod}}, collected(t, map[string]int{"x": 2}))
-	if cmd := press(t, &m, "g"); cmd != nil || !strings.Contains(text(&m), "started with --by pod") {
-		t.Errorf("\n%s", text(&m))
+	if len(feed) != len(report.Bys)+1 || feed[len(feed)-1].By != report.ByCause {
+		t.Errorf("%d groupings, the last of which is %q", len(feed), feed[len(feed)-1].By)
+	}
+	m = opened(Options{Feed: &feed, Want: Want{By: report.ByPod}}, collected(t, map[string]int{"x": 2}))
+	press(t, &m, "g")()
+	if by := feed[len(feed)-1].By; by != report.ByContainer {
+		t.Errorf("after pods come %q", by)
 	}
 }
 
