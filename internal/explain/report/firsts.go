@@ -8,8 +8,8 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/finding"
 )
 
-// maxTold is how many causes are remembered as told of. One that was forgotten is told of
-// again.
+// maxTold is how many causes are remembered as told of. One that was forgotten comes
+// up again.
 const maxTold = 4096
 
 // Firsts tells what ends a cause when it is met for the first time, where nobody waits for
@@ -33,7 +33,7 @@ func (f *Firsts) Observe(ev event.Event) {
 	}
 }
 
-// Of is what to try first against the cause of a creation. It is nil if that was told
+// Of is what to try first against the cause of a creation. It is nil if it has said so
 // already, of this cause or of one that differs in the arguments of a command only.
 func (f *Firsts) Of(k *finding.Attribution) *Remedy {
 	_, key, like := identify(k)
