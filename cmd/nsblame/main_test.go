@@ -245,6 +245,12 @@ func fakeStream(how string) []event.Event {
 	at(400*second, &event.NetnsCreate{
 		Serial: 9, Creator: id(200), TID: 200, Comm: "unshare", UID: 1000, Cgroup: 1, Call: event.CallUnshare, Errno: 28, DurationNS: 1e4,
 	})
+	if how == "growing" { // somebody looks into the one that stays
+		at(410*second, process(300, 10, 0, 1, "ip", "netns", "exec", "blue", "ss")...)
+		at(410*second, &event.NetnsJoin{
+			Serial: 1, Inum: 4026532000, CreatedNS: 10 * second, Ordinal: 1, Process: id(300), TID: 300, Comm: "ip", How: event.JoinSetns,
+		}, &event.Exit{Process: id(300)})
+	}
 	if how == "lossy" {
 		at(401*second, &event.Loss{Kind: event.LossCreation, Count: 2})
 	}
