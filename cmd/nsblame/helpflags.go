@@ -58,7 +58,8 @@ func helpOfFlags(flags *pflag.FlagSet) string {
 		i := slices.IndexFunc(flagGroups, func(g struct {
 			title string
 			flags []string
-		}) bool {
+		},
+		) bool {
 			return slices.Contains(g.flags, f.Name)
 		})
 		if i < 0 {

@@ -131,13 +131,11 @@ func readsTerminal(r io.Reader) bool {
 
 // views collect what causes do lately.
 func (o *topOptions) views() *report.Views {
-	return report.NewViews(func() *report.Collector {
-		c := report.NewCollector()
+	return report.NewViews(func(c *report.Collector) {
 		c.Watch()
 		if o.live.cost {
 			c.RankCosts()
 		}
-		return c
 	})
 }
 

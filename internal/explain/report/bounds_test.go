@@ -131,7 +131,7 @@ func TestNamespacesThatAreNotFollowedCount(t *testing.T) {
 // A user with any number of units clears none that had a part, and a doubt says that
 // there were too many.
 func TestTooManyUnitsAreDoubted(t *testing.T) {
-	s := newSuspects()
+	s := newSuspects(unitBudget)
 	cron := cgroup.Placement{Unit: "cron.service", Manager: event.ManagerSystem}
 	s.mark(&cron)
 	for i := range 20_000 {

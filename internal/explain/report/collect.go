@@ -42,6 +42,8 @@ type Collector struct {
 	costing   costing
 	// watches is set if what causes did lately is kept.
 	watches bool
+	// share is of how many collectors that share the budgets this is one.
+	share uint64
 	// pictured is set if lives are kept, livesSize is what they take.
 	pictured  bool
 	livesSize uint64
@@ -114,18 +116,22 @@ type life struct {
 }
 
 // NewCollector returns one that has seen nothing.
-func NewCollector() *Collector {
+func NewCollector() *Collector { return newShare(1) }
+
+// newShare returns one of so many that share what the budgets allow.
+func newShare(of uint64) *Collector {
 	c := &Collector{
+		share:       of,
 		report:      Report{Gaps: Gaps{Lost: make(map[event.LossKind]uint64)}},
-		groups:      bounded.NewStore[digest, *group](causeBudget).Hashing(digest.hash),
+		groups:      bounded.NewStore[digest, *group](causeBudget / of).Hashing(digest.hash),
 		similar:     make(map[digest]int),
 		families:    make(map[digest]*family),
 		floors:      make(map[event.Owner]uint64),
 		pernetInits: make(map[digest]int),
-		alive:       bounded.NewStore[uint64, *life](aliveBudget),
-		gone:        bounded.NewStore[uint64, *life](goneBudget),
-		plugins:     bounded.NewStore[event.ProcessID, bool](pluginBudget),
-		suspects:    newSuspects(),
+		alive:       bounded.NewStore[uint64, *life](aliveBudget / of),
+		gone:        bounded.NewStore[uint64, *life](goneBudget / of),
+		plugins:     bounded.NewStore[event.ProcessID, bool](pluginBudget / of),
+		suspects:    newSuspects(unitBudget / of),
 	}
 	c.groups.Drop = func(_ digest, g *group) { c.ungroup(g) }
 	c.alive.Drop = func(uint64, *life) { c.forgotten++ }
@@ -265,7 +271,7 @@ func (c *Collector) add(created *finding.Created) {
 	if measured {
 		c.costing.add(&k.Netns)
 	}
-	pressed := c.groups.Bytes() > causeBudget/2
+	pressed := c.groups.Bytes() > causeBudget/c.share/2
 	g := c.group(k, pressed)
 	if g.dropped {
 		r.Ungrouped++
@@ -433,7 +439,7 @@ func (c *Collector) floor(owner event.Owner) uint64 {
 // a quarter of those of the owner who has the most. What comes often stays ("Space-Saving",
 // see tallying), and a cause that comes anew may have come as often as the dropped ones.
 func (c *Collector) makeRoom(g *group) {
-	if c.groups.Bytes()+g.size() < causeBudget*7/8 {
+	if c.groups.Bytes()+g.size() < causeBudget/c.share*7/8 {
 		return
 	}
 	bytes, of := make(map[event.Owner]uint64), make(map[event.Owner][]*group)

@@ -194,7 +194,7 @@ func (c *Collector) live(g *group, life Life) {
 
 // trimLives has the cause with the most lives keep half of them, if there are too many.
 func (c *Collector) trimLives() {
-	for c.livesSize > livesBudget {
+	for c.livesSize > livesBudget/c.share {
 		var most *group
 		c.groups.All(func(_ digest, g *group) {
 			if most == nil || cmp.Or(cmp.Compare(g.lives.size(), most.lives.size()), cmp.Compare(most.order, g.order)) > 0 {

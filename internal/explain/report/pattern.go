@@ -190,7 +190,7 @@ func (c *Collector) absorb(f *family, g *group) {
 	c.leaveFamily(g)
 	c.livesSize -= g.lives.size()
 	c.merged(m, func() { m.take(g) })
-	if c.groups.Bytes() > causeBudget/2 {
+	if c.groups.Bytes() > causeBudget/c.share/2 {
 		m.compact()
 	}
 	c.groups.Resize(m.key, m.size())

@@ -35,7 +35,7 @@ func (c *Collector) load(l *finding.PernetInit) {
 		cause.Command, cause.CommandTruncated = brief, true
 	}
 	i, known := c.pernetInits[key]
-	if !known && len(c.pernetInits) == maxPernetInits {
+	if !known && len(c.pernetInits) == maxPernetInits/int(c.share) {
 		c.report.PernetInitsUngrouped++
 		return
 	}

@@ -75,11 +75,12 @@ type cgroupKey struct {
 // maxMarked bounds the cgroups whose units are not looked up again.
 const maxMarked = 256
 
-func newSuspects() suspects {
+// newSuspects returns what has a budget for each list of units, in bytes.
+func newSuspects(budget uint64) suspects {
 	return suspects{
 		marked: make(map[cgroupKey]bool),
-		began:  bounded.NewStore[UnitRef, uint32](unitBudget), ended: bounded.NewStore[UnitRef, uint32](unitBudget),
-		involved: bounded.NewStore[UnitRef, bool](unitBudget), named: bounded.NewStore[UnitRef, bool](unitBudget),
+		began:  bounded.NewStore[UnitRef, uint32](budget), ended: bounded.NewStore[UnitRef, uint32](budget),
+		involved: bounded.NewStore[UnitRef, bool](budget), named: bounded.NewStore[UnitRef, bool](budget),
 	}
 }
 

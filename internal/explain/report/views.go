@@ -17,12 +17,18 @@ type Views struct {
 	further map[By]*Collector
 }
 
-// NewViews returns Views whose collectors are made by a function.
-func NewViews(make func() *Collector) *Views {
-	v := &Views{causes: make(), further: map[By]*Collector{}}
+// The causes take half of what the budgets allow, and each further grouping a part of
+// the rest.
+const causesShare, furtherShare = 2, 6
+
+// NewViews returns Views. What all collectors need to know is told to each by prepare.
+func NewViews(prepare func(*Collector)) *Views {
+	v := &Views{causes: newShare(causesShare), further: map[By]*Collector{}}
+	prepare(v.causes)
 	for _, by := range Bys {
 		if !slices.Contains(Regroups, by) {
-			c := make()
+			c := newShare(furtherShare)
+			prepare(c)
 			c.GroupBy(by)
 			v.further[by] = c
 		}

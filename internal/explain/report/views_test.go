@@ -31,7 +31,10 @@ func TestViews(t *testing.T) {
 	if len(Groupings) != len(Bys)+1 {
 		t.Errorf("%d groupings, want the cause and all of --by", len(Groupings))
 	}
-	views := NewViews(watching)
+	views := NewViews((*Collector).Watch)
+	if n := len(views.further); causesShare*n > furtherShare*(causesShare-1) {
+		t.Errorf("%d further groupings take more than the causes leave", n)
+	}
 	consume(views)
 	rows := func(r *Report) (list []Grouped, counts []uint64) {
 		for i := range r.Causes {
