@@ -21,7 +21,7 @@ type Views struct {
 // the rest.
 const causesShare, furtherShare = 2, 6
 
-// NewViews returns Views. What all collectors need to know is told to each by prepare.
+// NewViews returns Views. prepare gets each of their collectors before it sees anything.
 func NewViews(prepare func(*Collector)) *Views {
 	v := &Views{causes: newShare(causesShare), further: map[By]*Collector{}}
 	prepare(v.causes)
