@@ -50,7 +50,17 @@ const (
 	// defaultNameWait is longer than a CNI plugin takes to come: 1 to 4 s on a machine
 	// that is busy.
 	defaultNameWait = 5 * time.Second
+	// patientNameWait is for verbs before which nobody sits: a name that comes later is a
+	// line of its own, and a report counts its creation as without one.
+	patientNameWait = 30 * time.Second
 )
+
+// newPatientLiveFlags are those of verbs that show nothing until later.
+func newPatientLiveFlags() liveFlags {
+	f := newLiveFlags()
+	f.nameWait = patientNameWait
+	return f
+}
 
 func newLiveFlags() liveFlags {
 	return liveFlags{

@@ -59,7 +59,7 @@ type recordOptions struct {
 }
 
 func newRecordCmd() *cobra.Command {
-	opt := &recordOptions{live: newLiveFlags()}
+	opt := &recordOptions{live: newPatientLiveFlags()}
 	cmd := &cobra.Command{
 		Use:   "record -o FILE [-- COMMAND [ARG...]]",
 		Short: "Write the stream of events into a file",

@@ -42,7 +42,7 @@ type reportOptions struct {
 }
 
 func newReportCmd() *cobra.Command {
-	opt := &reportOptions{output: newReportOutputFlag(), view: newReportView(), color: newColorFlag(), live: newLiveFlags(), memory: newMemoryFlag()}
+	opt := &reportOptions{output: newReportOutputFlag(), view: newReportView(), color: newColorFlag(), live: newPatientLiveFlags(), memory: newMemoryFlag()}
 	cmd := &cobra.Command{
 		Use:   "report [FILE...]",
 		Short: "Summarise root causes: how many, how often, how to end them",
