@@ -242,7 +242,7 @@ test-matrix: deps-vm
 	$(VMTEST) matrix -run '$(RUN)' -cells '$(CELLS)' $(if $(KEEP),-keep '$(KEEP)') $(if $(TABLE),-table '$(TABLE)')
 
 test-kubernetes: deps-vm
-	$(VMTEST) test -drafts -boot kubernetes $(if $(KEEP),-keep '$(KEEP)')
+	$(VMTEST) test -boot kubernetes $(if $(KEEP),-keep '$(KEEP)')
 
 # What test-kubernetes left in KEEP.
 corpus-kubernetes:
