@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,7 +61,7 @@ func inUserSpace() uint64 { return sumOf(always(), recording.Budgets(), report.B
 // All budgets together are less than what a machine can spare. trace and record write a
 // recording, report and top make a report; no run does both.
 func TestBudgetsSumUp(t *testing.T) {
-	for verb, own := range map[string][]bounded.Budget{"record": recording.Budgets(), "report": report.Budgets()} {
+	for verb, own := range map[string][]bounded.Budget{"record": slices.Concat(recording.Budgets(), report.FirstsBudgets()), "report": report.Budgets()} {
 		if got := sumOf(always(), inKernel(t), own); got > maxMemory {
 			t.Errorf("the budgets of %s sum up to %d KiB", verb, got>>10)
 		} else {
@@ -108,6 +109,7 @@ func boundsTable(t *testing.T) string {
 	row(inKernel(t), "every trace")
 	row(always(), "every verb")
 	row(recording.Budgets(), "trace, record")
+	row(report.FirstsBudgets(), "trace")
 	row(report.Budgets(), "report, top")
 	return out.String()
 }

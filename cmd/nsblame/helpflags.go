@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -36,6 +37,10 @@ const (
 	helpTextFrom = 26
 )
 
+// addFlagGroups makes the layout known to cobra, whose table of functions serves all
+// commands of the process and may not be written twice at a time.
+var addFlagGroups = sync.OnceFunc(func() { cobra.AddTemplateFunc("flagGroups", helpOfFlags) })
+
 // groupFlags has the help of a verb and all below it show flags in groups.
 func groupFlags(root *cobra.Command) {
 	const before, plain = "\n\nFlags:\n", "{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}"
@@ -43,7 +48,7 @@ func groupFlags(root *cobra.Command) {
 	if strings.Count(usage, before+plain) != 1 {
 		panic("cobra lays flags out in another way than it did")
 	}
-	cobra.AddTemplateFunc("flagGroups", helpOfFlags)
+	addFlagGroups()
 	root.SetUsageTemplate(strings.Replace(usage, before+plain, "\n\n{{flagGroups .LocalFlags}}", 1))
 }
 

@@ -10,7 +10,7 @@ import (
 
 // maxTold is how many causes are remembered as told of. One that was forgotten comes
 // up again.
-const maxTold = 4096
+const maxTold = 256
 
 // Firsts tells what ends a cause when it is met for the first time, where nobody waits for
 // a report.

@@ -32,10 +32,16 @@ func Budgets() []bounded.Budget {
 	}
 }
 
+// FirstsBudgets are what Firsts may take at most, which trace has beside a recording.
+func FirstsBudgets() []bounded.Budget {
+	return []bounded.Budget{{Name: "trace: causes of which it was said what ends them", Bytes: maxTold * toldSize}}
+}
+
 // The sizes of what has no strings, in bytes.
 const (
 	groupSize   = 2976
 	lifeSize    = 104
+	toldSize    = 96 // a digest in a map and in a list
 	pluginSize  = 8
 	unitRefSize = 64
 	momentSize  = 24
