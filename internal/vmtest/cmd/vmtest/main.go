@@ -110,7 +110,7 @@ func withDir(o *vmtest.Options, do func() (int, error)) (exitCode int, err error
 func runTest(ctx context.Context, args []string) (int, error) {
 	flags := newFlags("test")
 	var o vmtest.SuiteOptions
-	vmFlags(flags, &o.Options, 60*time.Minute)
+	vmFlags(flags, &o.Options, 80*time.Minute)
 	pattern := flags.String("run", "", "run the scenarios that match")
 	flags.StringVar(&o.Nsblame, "nsblame", "", "binary to test instead of a freshly built one")
 	flags.StringVar(&o.Keep, "keep", "", "directory for all that the scenarios yield")
@@ -196,7 +196,7 @@ const arm64Cells = "bookworm trixie"
 func runAll(ctx context.Context, args []string) (int, error) {
 	flags := newFlags("all")
 	var o vmtest.SuiteOptions
-	vmFlags(flags, &o.Options, 60*time.Minute)
+	vmFlags(flags, &o.Options, 80*time.Minute)
 	sample := flags.String("sample", "", "the scenarios of the other cells")
 	list := flags.String("sample-cells", "", "the other cells: releases, each with \":\" and a way to attach or with all")
 	arm64 := flags.String("arm64", arm64Cells, "kernels for arm64, likewise")
