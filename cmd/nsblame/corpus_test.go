@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nsblame/nsblame/internal/present/answer"
+	"github.com/nsblame/nsblame/findings"
 	"github.com/rogpeppe/go-internal/diff"
 	"github.com/rogpeppe/go-internal/txtar"
 )
@@ -148,13 +148,13 @@ func corpusAnswer(t *testing.T, recording string) []byte {
 func checkTypes(t *testing.T, lines []byte) {
 	t.Helper()
 	for line := range bytes.Lines(lines) {
-		v, err := answer.DecodeStrict(line)
+		v, err := findings.DecodeStrict(line)
 		if err != nil {
 			t.Errorf("%v\n%s", err, line)
 			continue
 		}
 		var again bytes.Buffer
-		if err := answer.Encode(&again, v); err != nil {
+		if err := findings.Encode(&again, v); err != nil {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(again.Bytes(), line) {

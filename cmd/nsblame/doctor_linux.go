@@ -10,10 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nsblame/nsblame/findings"
 	"github.com/nsblame/nsblame/internal/observe/kernel"
 	"github.com/nsblame/nsblame/internal/observe/probe"
 	"github.com/nsblame/nsblame/internal/observe/systemd"
-	"github.com/nsblame/nsblame/internal/present/answer"
 	"github.com/nsblame/nsblame/internal/present/render"
 )
 
@@ -123,10 +123,10 @@ func inUTF8(s string) string {
 }
 
 func (d diagnosis) writeJSON(w io.Writer) error {
-	write := func(kind string, findings []kernel.Finding) error {
-		for _, f := range findings {
-			err := writeJSON(w, answer.Check{
-				Head: answer.NewHead(kind), Name: f.Name, Verdict: string(f.Verdict),
+	write := func(kind string, list []kernel.Finding) error {
+		for _, f := range list {
+			err := writeJSON(w, findings.Check{
+				Head: findings.NewHead(kind), Name: f.Name, Verdict: string(f.Verdict),
 				Required: f.Required, How: f.How, Detail: inUTF8(f.Detail), Remedy: inUTF8(f.Remedy),
 			})
 			if err != nil {
@@ -144,7 +144,7 @@ func (d diagnosis) writeJSON(w io.Writer) error {
 	if err := write("check", d.manager); err != nil {
 		return err
 	}
-	return writeJSON(w, answer.Verdict{Head: answer.NewHead("verdict"), Possible: d.blocker == nil, Text: d.verdict()})
+	return writeJSON(w, findings.Verdict{Head: findings.NewHead("verdict"), Possible: d.blocker == nil, Text: d.verdict()})
 }
 
 // full is every check.

@@ -21,6 +21,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	libcap "kernel.org/pub/linux/libs/security/libcap/cap"
 
+	"github.com/nsblame/nsblame/findings"
 	"github.com/nsblame/nsblame/internal/bench/busynode"
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/inventory"
@@ -28,7 +29,6 @@ import (
 	"github.com/nsblame/nsblame/internal/observe/probe"
 	"github.com/nsblame/nsblame/internal/observe/survey"
 	"github.com/nsblame/nsblame/internal/observe/unsupported"
-	"github.com/nsblame/nsblame/internal/present/answer"
 )
 
 var update = flag.Bool("update", false, "rewrite the files in the scripts that output is compared with")
@@ -346,18 +346,18 @@ func cmdWaitFor(ts *testscript.TestScript, neg bool, args []string) {
 func cmdDoctorJSON(ts *testscript.TestScript, _ bool, _ []string) {
 	lines := bytes.Split(bytes.TrimSuffix([]byte(ts.ReadFile("stdout")), []byte("\n")), []byte("\n"))
 	for i, line := range lines {
-		v, err := answer.DecodeStrict(line)
+		v, err := findings.DecodeStrict(line)
 		ts.Check(err)
 		last := i == len(lines)-1
 		switch v := v.(type) {
-		case *answer.Verdict:
-			if last && v.Schema == answer.Schema && v.Text != "" {
+		case *findings.Verdict:
+			if last && v.Schema == findings.Schema && v.Text != "" {
 				continue
 			}
-		case *answer.Check:
+		case *findings.Check:
 			verdicts := []kernel.Verdict{kernel.OK, kernel.Degraded, kernel.Missing, kernel.Unknown}
 			known := slices.Contains(verdicts, kernel.Verdict(v.Verdict))
-			if !last && v.Schema == answer.Schema && v.Name != "" && v.Detail != "" && known {
+			if !last && v.Schema == findings.Schema && v.Name != "" && v.Detail != "" && known {
 				continue
 			}
 		}

@@ -5,7 +5,7 @@ import (
 	"runtime"
 	"runtime/debug"
 
-	"github.com/nsblame/nsblame/internal/present/answer"
+	"github.com/nsblame/nsblame/findings"
 	"github.com/spf13/cobra"
 )
 
@@ -14,9 +14,9 @@ var version string
 
 // readVersion takes what the linker was given, and else what the go command
 // noted of the module and the checkout.
-func readVersion() answer.Version {
-	v := answer.Version{
-		Head:    answer.NewHead("version"),
+func readVersion() findings.Version {
+	v := findings.Version{
+		Head:    findings.NewHead("version"),
 		Version: version, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
 	}
 	if build, ok := debug.ReadBuildInfo(); ok {
@@ -29,7 +29,7 @@ func readVersion() answer.Version {
 }
 
 // addBuild adds what the go command noted.
-func addBuild(v *answer.Version, build *debug.BuildInfo) {
+func addBuild(v *findings.Version, build *debug.BuildInfo) {
 	if v.Version == "" {
 		v.Version = build.Main.Version
 	}
@@ -44,7 +44,7 @@ func addBuild(v *answer.Version, build *debug.BuildInfo) {
 }
 
 // versionText is the version in one line.
-func versionText(v answer.Version) string {
+func versionText(v findings.Version) string {
 	source := ""
 	if v.Revision != "" {
 		source = " commit " + v.Revision

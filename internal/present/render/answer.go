@@ -3,25 +3,25 @@ package render
 import (
 	"unicode/utf8"
 
-	"github.com/nsblame/nsblame/internal/present/answer"
+	"github.com/nsblame/nsblame/findings"
 )
 
 // textOf returns a string as a field, and its bytes for the field beside it.
-func textOf(s string) (answer.Text, []byte) {
+func textOf(s string) (findings.Text, []byte) {
 	if utf8.ValidString(s) {
-		return answer.Text(s), nil
+		return findings.Text(s), nil
 	}
-	return answer.Text(escape(s)), []byte(s)
+	return findings.Text(escape(s)), []byte(s)
 }
 
 // someText is textOf for a field that is there, though it can be null or absent.
-func someText(s string) (*answer.Text, []byte) {
+func someText(s string) (*findings.Text, []byte) {
 	t, raw := textOf(s)
 	return &t, raw
 }
 
 // textOrNull is textOf for a field that is null or absent without a string.
-func textOrNull(s string) (*answer.Text, []byte) {
+func textOrNull(s string) (*findings.Text, []byte) {
 	if s == "" {
 		return nil, nil
 	}
@@ -30,8 +30,8 @@ func textOrNull(s string) (*answer.Text, []byte) {
 
 // textsOf returns a list of strings as a field, and if one of them isn't UTF-8,
 // the bytes of all for the field beside it.
-func textsOf(list []string) ([]answer.Text, [][]byte) {
-	out, valid := make([]answer.Text, len(list)), true
+func textsOf(list []string) ([]findings.Text, [][]byte) {
+	out, valid := make([]findings.Text, len(list)), true
 	for i, s := range list {
 		var raw []byte
 		out[i], raw = textOf(s)
@@ -57,8 +57,8 @@ func each[T, U any](list []T, convert func(*T) U) []U {
 }
 
 // counts returns numbers by name.
-func counts[K ~string](list map[K]uint64) answer.Counts {
-	out := make(answer.Counts, len(list))
+func counts[K ~string](list map[K]uint64) findings.Counts {
+	out := make(findings.Counts, len(list))
 	for k, n := range list {
 		name, _ := textOf(string(k))
 		out[name] += n
@@ -67,13 +67,13 @@ func counts[K ~string](list map[K]uint64) answer.Counts {
 }
 
 // time returns a time of day, nil where it is not known.
-func (c *clock) time(bootNS uint64) *answer.Time {
+func (c *clock) time(bootNS uint64) *findings.Time {
 	if t, ok := c.wall(bootNS); ok {
-		return &answer.Time{Time: t}
+		return &findings.Time{Time: t}
 	}
 	return nil
 }
 
-func (c *clock) moment(bootNS uint64) answer.Moment {
-	return answer.Moment{Time: c.time(bootNS), BootNS: bootNS}
+func (c *clock) moment(bootNS uint64) findings.Moment {
+	return findings.Moment{Time: c.time(bootNS), BootNS: bootNS}
 }

@@ -1,27 +1,27 @@
 package render
 
 import (
+	"github.com/nsblame/nsblame/findings"
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/finding"
-	"github.com/nsblame/nsblame/internal/present/answer"
 )
 
 // forAnswer is nil where nobody but the creator is known to have it.
-func forAnswer(f *finding.For) *answer.For {
+func forAnswer(f *finding.For) *findings.For {
 	if f == nil {
 		return nil
 	}
-	out := &answer.For{Container: runtimeContainerAnswer(f.Container), Pod: podAnswer(f.Pod)}
+	out := &findings.For{Container: runtimeContainerAnswer(f.Container), Pod: podAnswer(f.Pod)}
 	out.Evidence, out.EvidenceBase64 = textOf(string(f.Evidence))
 	out.Why, out.WhyBase64, out.WhyCode = reasonAnswer(f.Why)
 	return out
 }
 
-func runtimeContainerAnswer(c *finding.Container) *answer.RuntimeContainer {
+func runtimeContainerAnswer(c *finding.Container) *findings.RuntimeContainer {
 	if c == nil {
 		return nil
 	}
-	out := &answer.RuntimeContainer{Labels: each(composeLabels(c), labelAnswer)}
+	out := &findings.RuntimeContainer{Labels: each(composeLabels(c), labelAnswer)}
 	out.ID, out.IDBase64 = textOrNull(c.ID)
 	out.Runtime, out.RuntimeBase64 = textOrNull(c.Runtime)
 	out.Namespace, out.NamespaceBase64 = textOrNull(c.Namespace)
@@ -31,18 +31,18 @@ func runtimeContainerAnswer(c *finding.Container) *answer.RuntimeContainer {
 	return out
 }
 
-func labelAnswer(l *event.Label) answer.Label {
-	var out answer.Label
+func labelAnswer(l *event.Label) findings.Label {
+	var out findings.Label
 	out.Key, out.KeyBase64 = textOf(l.Key)
 	out.Value, out.ValueBase64 = textOf(l.Value)
 	return out
 }
 
-func podAnswer(p *finding.Pod) *answer.Pod {
+func podAnswer(p *finding.Pod) *findings.Pod {
 	if p == nil {
 		return nil
 	}
-	out := &answer.Pod{Attempt: p.Attempt, Labels: each(p.Labels, labelAnswer), Workload: workloadAnswer(p.Workload)}
+	out := &findings.Pod{Attempt: p.Attempt, Labels: each(p.Labels, labelAnswer), Workload: workloadAnswer(p.Workload)}
 	out.Namespace, out.NamespaceBase64 = textOrNull(p.Namespace)
 	out.Name, out.NameBase64 = textOrNull(p.Name)
 	out.UID, out.UIDBase64 = textOrNull(p.UID)
@@ -51,11 +51,11 @@ func podAnswer(p *finding.Pod) *answer.Pod {
 	return out
 }
 
-func workloadAnswer(w *finding.Workload) *answer.Workload {
+func workloadAnswer(w *finding.Workload) *findings.Workload {
 	if w == nil {
 		return nil
 	}
-	out := &answer.Workload{}
+	out := &findings.Workload{}
 	out.Kind, out.KindBase64 = textOf(w.Kind)
 	out.Name, out.NameBase64 = textOf(w.Name)
 	out.Evidence, out.EvidenceBase64 = textOf(string(w.Evidence))

@@ -1,15 +1,15 @@
 package render
 
 import (
+	"github.com/nsblame/nsblame/findings"
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
 	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
-	"github.com/nsblame/nsblame/internal/present/answer"
 )
 
-func processAnswer(p *lineage.Process) answer.Process {
-	out := answer.Process{
+func processAnswer(p *lineage.Process) findings.Process {
+	out := findings.Process{
 		PID: p.ID.PID, TID: p.TID, StartNS: p.ID.StartNS,
 		ArgvTruncated: p.ArgvTruncated, ArgvUnread: p.ArgvUnread, ArgvInherited: p.ArgvInherited,
 		ExeTruncated: p.ExeTruncated, UID: p.UID, CgroupTruncated: p.CgroupTruncated,
@@ -29,7 +29,7 @@ func processAnswer(p *lineage.Process) answer.Process {
 	return out
 }
 
-func optionalProcess(p *lineage.Process) *answer.Process {
+func optionalProcess(p *lineage.Process) *findings.Process {
 	if p == nil {
 		return nil
 	}
@@ -38,8 +38,8 @@ func optionalProcess(p *lineage.Process) *answer.Process {
 }
 
 // lineageAnswer returns an ancestry; why is set where it is truncated.
-func lineageAnswer(ancestry []lineage.Process, why *lineage.Cut) answer.Lineage {
-	out := answer.Lineage{Ancestry: each(ancestry, processAnswer)}
+func lineageAnswer(ancestry []lineage.Process, why *lineage.Cut) findings.Lineage {
+	out := findings.Lineage{Ancestry: each(ancestry, processAnswer)}
 	if why != nil {
 		out.AncestryTruncated = true
 		out.AncestryWhy, out.AncestryWhyBase64 = someText(cutText(*why))
@@ -48,11 +48,11 @@ func lineageAnswer(ancestry []lineage.Process, why *lineage.Cut) answer.Lineage 
 	return out
 }
 
-func unitAnswer(u *cgroup.Placement, path string, facts unitFacts) *answer.Unit {
+func unitAnswer(u *cgroup.Placement, path string, facts unitFacts) *findings.Unit {
 	if u.Unit == "" {
 		return nil
 	}
-	out := &answer.Unit{Manager: answer.Text(u.Manager), Settings: each(facts.settings, func(s *event.UnitSetting) answer.Setting {
+	out := &findings.Unit{Manager: findings.Text(u.Manager), Settings: each(facts.settings, func(s *event.UnitSetting) findings.Setting {
 		return settingAnswer(s, u.UnitClaimed())
 	})}
 	out.Name, out.NameBase64 = textOf(u.Unit)
@@ -66,7 +66,7 @@ func unitAnswer(u *cgroup.Placement, path string, facts unitFacts) *answer.Unit 
 		out.OwnerUID = &u.OwnerUID
 	}
 	if u.UnitClaimed() {
-		out.Evidence = answer.Text(evidence.Claimed)
+		out.Evidence = findings.Text(evidence.Claimed)
 	}
 	if len(facts.gaps.Problems) > 0 {
 		out.Problems, out.ProblemsBase64 = textsOf(facts.gaps.Problems)
@@ -75,8 +75,8 @@ func unitAnswer(u *cgroup.Placement, path string, facts unitFacts) *answer.Unit 
 	return out
 }
 
-func settingAnswer(s *event.UnitSetting, claimed bool) answer.Setting {
-	var out answer.Setting
+func settingAnswer(s *event.UnitSetting, claimed bool) findings.Setting {
+	var out findings.Setting
 	out.Name, out.NameBase64 = textOf(s.Name)
 	out.Value, out.ValueBase64 = textOf(s.Value)
 	out.Evidence, out.EvidenceBase64 = textOf(settingEvidence(s, claimed))
@@ -88,7 +88,7 @@ func settingAnswer(s *event.UnitSetting, claimed bool) answer.Setting {
 }
 
 // placedAnswer is the container of a placement, with the guest's unit in it.
-func placedAnswer(p *cgroup.Placement) *answer.Container {
+func placedAnswer(p *cgroup.Placement) *findings.Container {
 	out := containerAnswer(p.Container)
 	if out != nil {
 		out.GuestUnit, out.GuestUnitBase64 = textOf(p.GuestUnit)
@@ -96,17 +96,17 @@ func placedAnswer(p *cgroup.Placement) *answer.Container {
 	return out
 }
 
-func containerAnswer(c *cgroup.Container) *answer.Container {
+func containerAnswer(c *cgroup.Container) *findings.Container {
 	if c == nil {
 		return nil
 	}
-	out := &answer.Container{}
+	out := &findings.Container{}
 	out.ID, out.IDBase64 = textOf(c.ID)
 	out.Runtime, out.RuntimeBase64 = textOf(c.Runtime)
 	out.Pod, out.PodBase64 = textOf(c.Pod)
 	out.NamedWithin, out.NamedWithinBase64 = textOf(c.Within)
 	if c.Claimed {
-		out.Evidence = answer.Text(evidence.Claimed)
+		out.Evidence = findings.Text(evidence.Claimed)
 	}
 	if c.HasUID {
 		out.OwnerUID = &c.UID

@@ -10,9 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/nsblame/nsblame/findings"
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/finding"
-	"github.com/nsblame/nsblame/internal/present/answer"
 )
 
 // TestGoldensAreAnswers reads every line of the golden files into the type of its
@@ -37,9 +37,9 @@ func TestGoldensAreAnswers(t *testing.T) {
 		}
 	}
 	for _, v := range []any{
-		&answer.NetnsCreate{}, &answer.NetnsFor{}, &answer.NetnsRelease{}, &answer.NetnsFree{}, &answer.NetnsJoin{}, &answer.PernetInit{},
-		&answer.Coverage{}, &answer.Loss{}, &answer.Damage{}, &answer.Summary{},
-		&answer.Report{}, &answer.ListedNetns{}, &answer.ListSummary{},
+		&findings.NetnsCreate{}, &findings.NetnsFor{}, &findings.NetnsRelease{}, &findings.NetnsFree{}, &findings.NetnsJoin{}, &findings.PernetInit{},
+		&findings.Coverage{}, &findings.Loss{}, &findings.Damage{}, &findings.Summary{},
+		&findings.Report{}, &findings.ListedNetns{}, &findings.ListSummary{},
 	} {
 		if !seen[reflect.TypeOf(v)] {
 			t.Errorf("no golden file has a %T", v)
@@ -50,12 +50,12 @@ func TestGoldensAreAnswers(t *testing.T) {
 // sameAgain fails unless a line can be read into its type, and is the same when
 // written again. It returns the type.
 func sameAgain(t fataler, line []byte) reflect.Type {
-	v, err := answer.DecodeStrict(line)
+	v, err := findings.DecodeStrict(line)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, line)
 	}
 	var again bytes.Buffer
-	if err := answer.Encode(&again, v); err != nil {
+	if err := findings.Encode(&again, v); err != nil {
 		t.Fatalf("%v", err)
 	}
 	if diff := cmp.Diff(string(line), again.String()); diff != "" {
@@ -75,7 +75,7 @@ func TestCreationAnswer(t *testing.T) {
 			t.Fatalf("%v", err)
 		}
 		a := (&clock{}).creationAnswer(c)
-		if err := answer.Encode(&typed, &answer.NetnsCreate{Head: answer.NewHead("netns_create"), Creation: a}); err != nil {
+		if err := findings.Encode(&typed, &findings.NetnsCreate{Head: findings.NewHead("netns_create"), Creation: a}); err != nil {
 			t.Fatalf("%v", err)
 		}
 		if diff := cmp.Diff(line.String(), typed.String()); diff != "" {
@@ -104,7 +104,7 @@ func BenchmarkCreationJSON(b *testing.B) {
 		for b.Loop() {
 			w.Reset()
 			a := (&clock{}).creationAnswer(c)
-			if err := answer.Encode(&w, &answer.NetnsCreate{Head: answer.NewHead("netns_create"), Creation: a}); err != nil {
+			if err := findings.Encode(&w, &findings.NetnsCreate{Head: findings.NewHead("netns_create"), Creation: a}); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -5,9 +5,9 @@ import (
 	"io"
 	"strings"
 
+	"github.com/nsblame/nsblame/findings"
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/dbuswire"
-	"github.com/nsblame/nsblame/internal/present/answer"
 )
 
 // Dumper writes events as text, a JSON object a line, field by field as its
@@ -33,7 +33,7 @@ func (d *Dumper) Event(ev event.Event, kind string, fields func() error) error {
 	e.uint("boot_ns", ev.BootNS)
 	if t, known := d.clock.wall(ev.BootNS); known {
 		e.key("time")
-		e.b = append(t.AppendFormat(append(e.b, '"'), answer.TimeLayout), '"')
+		e.b = append(t.AppendFormat(append(e.b, '"'), findings.TimeLayout), '"')
 	} else {
 		e.null("time")
 	}

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
-	"github.com/nsblame/nsblame/internal/present/answer"
+	"github.com/nsblame/nsblame/findings"
 )
 
 // encoder builds one line of JSON. Keys come out in the order of the calls.
@@ -88,7 +88,7 @@ func (e *encoder) text(s string) (valid bool) {
 	if valid = utf8.ValidString(s); !valid {
 		s = escape(s)
 	}
-	e.b = answer.Text(s).AppendJSON(e.b)
+	e.b = findings.Text(s).AppendJSON(e.b)
 	return valid
 }
 

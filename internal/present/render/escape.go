@@ -4,7 +4,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/nsblame/nsblame/internal/present/answer"
+	"github.com/nsblame/nsblame/findings"
 )
 
 const hexDigits = "0123456789abcdef"
@@ -34,8 +34,8 @@ type escaper struct {
 
 // shows reports whether the next character is shown as it is.
 func (e *escaper) shows(r rune, raw bool) bool {
-	shown := !raw && answer.Shown(r)
-	if !shown || !answer.Mark(r) {
+	shown := !raw && findings.Shown(r)
+	if !shown || !findings.Mark(r) {
 		e.base, e.marks = shown && r != ' ', 0
 		return shown
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nsblame/nsblame/internal/present/answer"
+	"github.com/nsblame/nsblame/findings"
 )
 
 // No text moves or hides what stands beside it: neither letters that are written
@@ -44,7 +44,7 @@ func TestTextStaysInItsPlace(t *testing.T) {
 // move others.
 func checkJSON(t *testing.T, text string) {
 	t.Helper()
-	raw, err := answer.Text(text).MarshalJSON()
+	raw, err := findings.Text(text).MarshalJSON()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func checkJSON(t *testing.T, text string) {
 		t.Errorf("%s reads as %q, %v", raw, got, err)
 	}
 	for _, r := range string(raw) {
-		if !answer.Shown(r) || answer.Mark(r) {
+		if !findings.Shown(r) || findings.Mark(r) {
 			t.Errorf("%s has %U in it", raw, r)
 		}
 	}

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nsblame/nsblame/findings"
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/finding"
-	"github.com/nsblame/nsblame/internal/present/answer"
 )
 
 type jsonPrinter struct {
@@ -111,7 +111,7 @@ func (p *jsonPrinter) summary(s *finding.Summary) error {
 		at   time.Time
 	}{{"since", s.Within.Since}, {"until", s.Within.Until}} {
 		if !bound.at.IsZero() {
-			e.str(bound.name, bound.at.In(p.clock.location()).Format(answer.TimeLayout))
+			e.str(bound.name, bound.at.In(p.clock.location()).Format(findings.TimeLayout))
 		}
 	}
 	aliveFields(e, &s.Life)
@@ -163,7 +163,7 @@ func (p *jsonPrinter) begin(kind string) *encoder {
 	e := &p.enc
 	e.b = e.b[:0]
 	e.open('{')
-	e.uint("schema", answer.Schema)
+	e.uint("schema", findings.Schema)
 	e.key("type")
 	e.text(kind)
 	return e
@@ -183,7 +183,7 @@ func (p *jsonPrinter) time(bootNS uint64) {
 	e := &p.enc
 	if t, ok := p.clock.wall(bootNS); ok {
 		e.key("time")
-		e.b = append(t.AppendFormat(append(e.b, '"'), answer.TimeLayout), '"')
+		e.b = append(t.AppendFormat(append(e.b, '"'), findings.TimeLayout), '"')
 	} else {
 		e.null("time")
 	}

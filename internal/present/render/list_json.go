@@ -3,10 +3,10 @@ package render
 import (
 	"io"
 
+	"github.com/nsblame/nsblame/findings"
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
 	"github.com/nsblame/nsblame/internal/explain/inventory"
-	"github.com/nsblame/nsblame/internal/present/answer"
 )
 
 // ListJSON writes a list for programs: an object for each namespace, and a
@@ -15,11 +15,11 @@ func ListJSON(w io.Writer, l *List) error {
 	a := listAnswerer{list: l}
 	a.clock.observe(event.Event{Body: l.Host})
 	for _, n := range l.Namespaces {
-		if err := answer.Encode(w, a.netns(n)); err != nil {
+		if err := findings.Encode(w, a.netns(n)); err != nil {
 			return err
 		}
 	}
-	return answer.Encode(w, a.summary())
+	return findings.Encode(w, a.summary())
 }
 
 // listAnswerer turns a list into its answers.
@@ -28,12 +28,12 @@ type listAnswerer struct {
 	clock clock
 }
 
-func (a *listAnswerer) netns(n *inventory.Namespace) *answer.ListedNetns {
-	out := &answer.ListedNetns{
-		Head: answer.NewHead("netns"), Moment: a.clock.moment(a.list.NowNS),
-		Netns: answer.Netns{Inum: n.Inum, Cookie: n.Cookie()},
+func (a *listAnswerer) netns(n *inventory.Namespace) *findings.ListedNetns {
+	out := &findings.ListedNetns{
+		Head: findings.NewHead("netns"), Moment: a.clock.moment(a.list.NowNS),
+		Netns: findings.Netns{Inum: n.Inum, Cookie: n.Cookie()},
 		Age:   a.age(n), Names: each(n.Names(), namedAnswer),
-		Count: answer.HolderCounts{
+		Count: findings.HolderCounts{
 			Processes: n.Processes, Threads: n.Threads, Files: n.FileCount, Sockets: n.SockCount,
 			Messages: n.MessageCount, Mounts: n.MountCount,
 		},
@@ -53,45 +53,45 @@ func (a *listAnswerer) netns(n *inventory.Namespace) *answer.ListedNetns {
 	return out
 }
 
-func argvAnswer(argv *[]string) answer.Argv {
-	var out answer.Argv
+func argvAnswer(argv *[]string) findings.Argv {
+	var out findings.Argv
 	out.Argv, out.ArgvBase64 = textsOf(*argv)
 	return out
 }
 
 // addLeak adds what would free a namespace that nobody is in, and who used it last.
-func (a *listAnswerer) addLeak(out *answer.ListedNetns, n *inventory.Namespace) {
+func (a *listAnswerer) addLeak(out *findings.ListedNetns, n *inventory.Namespace) {
 	if out.Leaked = n.Leaked(); out.Leaked {
 		commands, why := n.Frees()
 		out.FreedBy = each(commands, argvAnswer)
-		out.FreedWhyCode = answer.Text(why)
+		out.FreedWhyCode = findings.Text(why)
 	}
 	if u := a.list.Created[n.Inum].LastUse; u != nil {
-		last := answer.LastUse{Moment: a.clock.moment(u.BootNS), PID: u.PID}
+		last := findings.LastUse{Moment: a.clock.moment(u.BootNS), PID: u.PID}
 		last.Comm, last.CommBase64 = textOf(u.Comm)
 		out.LastUsed = &last
 	}
 }
 
-func (a *listAnswerer) age(n *inventory.Namespace) *answer.Age {
+func (a *listAnswerer) age(n *inventory.Namespace) *findings.Age {
 	if n.Age.Bound == inventory.Unknown {
 		return nil
 	}
 	now := a.list.NowNS
-	return &answer.Age{
-		Bound: answer.Text(n.Age.Bound), NS: now - min(now, n.Age.SinceNS), From: answer.Text(n.Age.Sign),
+	return &findings.Age{
+		Bound: findings.Text(n.Age.Bound), NS: now - min(now, n.Age.SinceNS), From: findings.Text(n.Age.Sign),
 		Moment: a.clock.moment(n.Age.SinceNS),
 	}
 }
 
-func namedAnswer(n *inventory.Name) answer.Named {
-	out := answer.Named{By: answer.Text(n.By)}
+func namedAnswer(n *inventory.Name) findings.Named {
+	out := findings.Named{By: findings.Text(n.By)}
 	out.Name, out.NameBase64 = textOf(n.Name)
 	return out
 }
 
 // addKernel adds what the kernel's own list says.
-func addKernel(out *answer.ListedNetns, k *inventory.Kernel) {
+func addKernel(out *findings.ListedNetns, k *inventory.Kernel) {
 	if k == nil {
 		return
 	}
@@ -99,24 +99,24 @@ func addKernel(out *answer.ListedNetns, k *inventory.Kernel) {
 		n := uint64(k.References)
 		out.References = &n
 	}
-	out.Owner = &answer.Owner{UserInum: k.UserInum, UID: k.OwnerUID}
+	out.Owner = &findings.Owner{UserInum: k.UserInum, UID: k.OwnerUID}
 }
 
 // addCreation adds the creation as in netns_create.
-func (a *listAnswerer) addCreation(out *answer.ListedNetns, n *inventory.Namespace) {
+func (a *listAnswerer) addCreation(out *findings.ListedNetns, n *inventory.Namespace) {
 	m := a.list.Created[n.Inum]
 	if m.Attribution == nil {
 		out.CreatedWhy, out.CreatedWhyBase64 = someText(unmatchedText(m.Why))
-		out.CreatedWhyCode = answer.Text(m.Why)
+		out.CreatedWhyCode = findings.Text(m.Why)
 		return
 	}
 	created := a.clock.creationAnswer(m.Attribution)
-	out.Created, out.CreatedBy = &created, answer.Text(m.By)
+	out.Created, out.CreatedBy = &created, findings.Text(m.By)
 }
 
-func foundProcess(p *inventory.Process) answer.FoundProcess {
+func foundProcess(p *inventory.Process) findings.FoundProcess {
 	shown := present(p)
-	out := answer.FoundProcess{
+	out := findings.FoundProcess{
 		PID: shown.ID.PID, TID: shown.TID, StartNS: shown.ID.StartNS,
 		ArgvTruncated: shown.ArgvTruncated, ArgvUnread: shown.ArgvUnread,
 	}
@@ -134,35 +134,35 @@ func foundProcess(p *inventory.Process) answer.FoundProcess {
 }
 
 // cgroupAnswer returns the unit and the container of a cgroup.
-func cgroupAnswer(path string, d event.Delegation) (*answer.Unit, *answer.Container) {
+func cgroupAnswer(path string, d event.Delegation) (*findings.Unit, *findings.Container) {
 	place := cgroup.ParseDelegated(path, d)
 	return unitAnswer(&place, path, unitFacts{}), placedAnswer(&place)
 }
 
-func listedPlace(p *inventory.Place) answer.ListedPlace {
-	out := answer.ListedPlace{Processes: p.Processes}
+func listedPlace(p *inventory.Place) findings.ListedPlace {
+	out := findings.ListedPlace{Processes: p.Processes}
 	out.Cgroup, out.CgroupBase64 = textOf(p.Cgroup)
 	out.Unit, out.Container = cgroupAnswer(p.Cgroup, p.Delegated)
 	return out
 }
 
-func openFiles(n *inventory.Namespace, files []inventory.File) []answer.OpenFile {
-	return each(files, func(f *inventory.File) answer.OpenFile {
-		return answer.OpenFile{FD: f.FD, Process: foundProcess(&f.Process), Unrelated: unrelated(n, &f.Process)}
+func openFiles(n *inventory.Namespace, files []inventory.File) []findings.OpenFile {
+	return each(files, func(f *inventory.File) findings.OpenFile {
+		return findings.OpenFile{FD: f.FD, Process: foundProcess(&f.Process), Unrelated: unrelated(n, &f.Process)}
 	})
 }
 
-func openSockets(n *inventory.Namespace) []answer.Socket {
-	return each(n.Sockets, func(f *inventory.File) answer.Socket {
-		return answer.Socket{
-			FD: f.FD, Family: answer.Text(familyName(f.Family)), Ino: f.Ino, Process: foundProcess(&f.Process),
+func openSockets(n *inventory.Namespace) []findings.Socket {
+	return each(n.Sockets, func(f *inventory.File) findings.Socket {
+		return findings.Socket{
+			FD: f.FD, Family: findings.Text(familyName(f.Family)), Ino: f.Ino, Process: foundProcess(&f.Process),
 			Unrelated: unrelated(n, &f.Process),
 		}
 	})
 }
 
-func mountAnswer(m *inventory.Mount) answer.Mount {
-	out := answer.Mount{MountInum: m.MountInum, Own: m.Own, Others: m.Others}
+func mountAnswer(m *inventory.Mount) findings.Mount {
+	out := findings.Mount{MountInum: m.MountInum, Own: m.Own, Others: m.Others}
 	out.Path, out.PathBase64 = textOf(m.Path)
 	if m.Process.ID.PID != 0 {
 		p := foundProcess(&m.Process)
@@ -171,18 +171,18 @@ func mountAnswer(m *inventory.Mount) answer.Mount {
 	return out
 }
 
-func (a *listAnswerer) summary() *answer.ListSummary {
+func (a *listAnswerer) summary() *findings.ListSummary {
 	c := a.list.tally()
-	return &answer.ListSummary{
-		Head:   answer.NewHead("summary"),
+	return &findings.ListSummary{
+		Head:   findings.NewHead("summary"),
 		Listed: c.listed, Occupied: c.occupied, Held: c.held, Unheld: c.unheld, Unexplained: c.unexplained, Created: c.created,
 		Incomplete: a.list.Gaps.Incomplete(), Gaps: listGaps(&a.list.Gaps),
 		Recordings: each(a.list.Recordings, recordingAnswer),
 	}
 }
 
-func listGaps(g *inventory.Gaps) answer.ListGaps {
-	out := answer.ListGaps{
+func listGaps(g *inventory.Gaps) findings.ListGaps {
+	out := findings.ListGaps{
 		KernelCut: g.KernelCut, Processes: g.Processes, Files: g.Files, Mounts: g.Mounts, Messages: g.Messages,
 		Failed: g.Failed, Cut: g.Cut, Changing: g.Changing,
 	}
@@ -200,12 +200,12 @@ func listGaps(g *inventory.Gaps) answer.ListGaps {
 	return out
 }
 
-func recordingAnswer(r *Recording) answer.Recording {
-	out := answer.Recording{
+func recordingAnswer(r *Recording) findings.Recording {
+	out := findings.Recording{
 		Used: r.Why == "", FromBootNS: r.FromNS, UntilBootNS: r.UntilNS, GoesOn: r.GoesOn, Damages: r.Damages,
 	}
 	out.Name, out.NameBase64 = textOf(r.Name)
 	out.Why, out.WhyBase64 = textOf(unusedText(r.Why))
-	out.WhyCode = answer.Text(r.Why)
+	out.WhyCode = findings.Text(r.Why)
 	return out
 }

@@ -1,16 +1,16 @@
 package render
 
 import (
+	"github.com/nsblame/nsblame/findings"
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/report"
-	"github.com/nsblame/nsblame/internal/present/answer"
 )
 
-func (a *reportAnswerer) cause(c *report.Cause) answer.Cause {
-	out := answer.Cause{
+func (a *reportAnswerer) cause(c *report.Cause) findings.Cause {
+	out := findings.Cause{
 		Number: uint64(c.Number), Grouped: groupedAnswer(&c.Grouped), Retried: c.Retried, Uncertain: c.Before,
-		Trigger: answer.Text(c.Trigger), Origin: unitRefOrNull(&c.Origin), Command: commandAnswer(c),
-		Unit: unitRefOrNull(&c.Creator), Settings: each(c.Settings, func(s *event.UnitSetting) answer.Setting {
+		Trigger: findings.Text(c.Trigger), Origin: unitRefOrNull(&c.Origin), Command: commandAnswer(c),
+		Unit: unitRefOrNull(&c.Creator), Settings: each(c.Settings, func(s *event.UnitSetting) findings.Setting {
 			return settingAnswer(s, c.Example.Placement.UnitClaimed())
 		}),
 		RunBy: tallyAnswer(&c.RunBy), Containers: tallyAnswer(&c.Containers), Occupants: occupantsAnswer(c),
@@ -28,11 +28,11 @@ func (a *reportAnswerer) cause(c *report.Cause) answer.Cause {
 		out.For = &to
 	}
 	if c.Pods.N > 0 {
-		out.Pods = &answer.Names{Count: c.Pods.N, Estimated: c.Pods.Estimated}
+		out.Pods = &findings.Names{Count: c.Pods.N, Estimated: c.Pods.Estimated}
 		out.Pods.Pattern, out.Pods.PatternBase64 = textOf(c.Pods.String())
 	}
 	if c.Merged {
-		out.Variants = &answer.Variants{Tally: tallyAnswer(&c.Variants), Count: c.Different.N, Estimated: c.Different.Estimated}
+		out.Variants = &findings.Variants{Tally: tallyAnswer(&c.Variants), Count: c.Different.N, Estimated: c.Different.Estimated}
 	}
 	if len(c.Hosts.Values) > 0 {
 		hosts := tallyAnswer(&c.Hosts)
@@ -45,18 +45,18 @@ func (a *reportAnswerer) cause(c *report.Cause) answer.Cause {
 		out.Alive = &c.Alive
 	}
 	if c.Alive > 0 {
-		out.OldestAlive = answer.Maybe[answer.Time]{Present: true, Value: a.clock.time(c.OldestAlive)}
+		out.OldestAlive = findings.Maybe[findings.Time]{Present: true, Value: a.clock.time(c.OldestAlive)}
 		out.OldestAliveBootNS = &c.OldestAlive
 	}
 	return out
 }
 
 // groupedAnswer is nil for a root cause.
-func groupedAnswer(g *report.Grouped) *answer.Grouped {
+func groupedAnswer(g *report.Grouped) *findings.Grouped {
 	if g.By == report.ByCause {
 		return nil
 	}
-	out := &answer.Grouped{By: answer.Text(g.By), Unit: unitRefOrNull(&g.Unit)}
+	out := &findings.Grouped{By: findings.Text(g.By), Unit: unitRefOrNull(&g.Unit)}
 	out.Name, out.NameBase64 = textOf(g.Name)
 	out.Namespace, out.NamespaceBase64 = textOf(g.Namespace)
 	out.Kind, out.KindBase64 = textOf(g.Kind)
@@ -66,20 +66,20 @@ func groupedAnswer(g *report.Grouped) *answer.Grouped {
 	return out
 }
 
-func errorsAnswer(errs map[uint32]uint64) answer.Counts {
-	out := make(answer.Counts, len(errs))
+func errorsAnswer(errs map[uint32]uint64) findings.Counts {
+	out := make(findings.Counts, len(errs))
 	for n, count := range errs {
-		out[answer.Text(errnoName(n))] += count
+		out[findings.Text(errnoName(n))] += count
 	}
 	return out
 }
 
 // commandAnswer is nil where no command began it.
-func commandAnswer(c *report.Cause) *answer.Command {
+func commandAnswer(c *report.Cause) *findings.Command {
 	if len(c.Command) == 0 && c.Comm == "" {
 		return nil
 	}
-	out := &answer.Command{ArgvTruncated: c.CommandTruncated, Pattern: c.Merged}
+	out := &findings.Command{ArgvTruncated: c.CommandTruncated, Pattern: c.Merged}
 	out.Argv, out.ArgvBase64 = textsOf(c.Command)
 	out.Comm, out.CommBase64 = textOf(c.Comm)
 	if c.HasUID {
@@ -88,8 +88,8 @@ func commandAnswer(c *report.Cause) *answer.Command {
 	return out
 }
 
-func unitRef(p *report.UnitRef) answer.UnitRef {
-	out := answer.UnitRef{Pattern: p.Pattern, Manager: answer.Text(p.Manager)}
+func unitRef(p *report.UnitRef) findings.UnitRef {
+	out := findings.UnitRef{Pattern: p.Pattern, Manager: findings.Text(p.Manager)}
 	out.Name, out.NameBase64 = textOf(p.Unit)
 	if p.Manager == event.ManagerUser && p.HasOwner {
 		out.OwnerUID = &p.OwnerUID
@@ -97,7 +97,7 @@ func unitRef(p *report.UnitRef) answer.UnitRef {
 	return out
 }
 
-func unitRefOrNull(p *report.UnitRef) *answer.UnitRef {
+func unitRefOrNull(p *report.UnitRef) *findings.UnitRef {
 	if p.Unit == "" {
 		return nil
 	}
@@ -105,10 +105,10 @@ func unitRefOrNull(p *report.UnitRef) *answer.UnitRef {
 	return &out
 }
 
-func tallyAnswer(t *report.Tally) answer.Tally {
-	return answer.Tally{
-		Values: each(t.Values, func(v *report.Counted) answer.Counted {
-			out := answer.Counted{Count: v.Count}
+func tallyAnswer(t *report.Tally) findings.Tally {
+	return findings.Tally{
+		Values: each(t.Values, func(v *report.Counted) findings.Counted {
+			out := findings.Counted{Count: v.Count}
 			out.Value, out.ValueBase64 = textsOf(v.Value)
 			return out
 		}),
@@ -117,21 +117,21 @@ func tallyAnswer(t *report.Tally) answer.Tally {
 }
 
 // occupantsAnswer is nil where nobody was seen to move in.
-func occupantsAnswer(c *report.Cause) *answer.Occupants {
+func occupantsAnswer(c *report.Cause) *findings.Occupants {
 	if len(c.Occupants.Values) == 0 && c.Unreported == 0 && c.Visits == 0 {
 		return nil
 	}
-	return &answer.Occupants{Tally: tallyAnswer(&c.Occupants), Unreported: c.Unreported, Visits: c.Visits}
+	return &findings.Occupants{Tally: tallyAnswer(&c.Occupants), Unreported: c.Unreported, Visits: c.Visits}
 }
 
-func quantiles(s *report.Quantiles) answer.Quantiles {
-	return answer.Quantiles{
+func quantiles(s *report.Quantiles) findings.Quantiles {
+	return findings.Quantiles{
 		N: s.N, MedianNS: s.Median, Q1NS: s.Q1, Q3NS: s.Q3, MinNS: s.Min, MaxNS: s.Max,
 	}
 }
 
 // quantilesOrNull is nil without a value.
-func quantilesOrNull(s *report.Quantiles) *answer.Quantiles {
+func quantilesOrNull(s *report.Quantiles) *findings.Quantiles {
 	if s.N == 0 {
 		return nil
 	}
@@ -139,26 +139,26 @@ func quantilesOrNull(s *report.Quantiles) *answer.Quantiles {
 	return &out
 }
 
-func summed(sum uint64, s *report.Quantiles) answer.SummedQuantiles {
-	return answer.SummedQuantiles{SumNS: sum, Quantiles: quantiles(s)}
+func summed(sum uint64, s *report.Quantiles) findings.SummedQuantiles {
+	return findings.SummedQuantiles{SumNS: sum, Quantiles: quantiles(s)}
 }
 
-func spentAnswer(s *report.Spent) answer.Spent {
-	out := answer.Spent{SummedQuantiles: summed(s.Sum, &s.Quantiles)}
+func spentAnswer(s *report.Spent) findings.Spent {
+	out := findings.Spent{SummedQuantiles: summed(s.Sum, &s.Quantiles)}
 	out.What, out.WhatBase64 = textOf(s.What)
 	return out
 }
 
-func remedyAnswer(m *report.Remedy) answer.Remedy {
-	out := answer.Remedy{Kind: answer.Text(m.Kind), Commands: each(m.Commands, func(argv *[]string) answer.Argv {
-		var out answer.Argv
+func remedyAnswer(m *report.Remedy) findings.Remedy {
+	out := findings.Remedy{Kind: findings.Text(m.Kind), Commands: each(m.Commands, func(argv *[]string) findings.Argv {
+		var out findings.Argv
 		out.Argv, out.ArgvBase64 = textsOf(*argv)
 		return out
 	})}
 	out.Do, out.DoBase64 = textOf(adviceText(&m.Do))
 	out.Cost, out.CostBase64 = textOf(drawbackText(m.Cost))
 	if m.File != nil {
-		out.File = &answer.File{}
+		out.File = &findings.File{}
 		out.File.Path, out.File.PathBase64 = textOf(m.File.Path)
 		out.File.Contents, out.File.ContentsBase64 = textOf(m.File.Contents)
 	}

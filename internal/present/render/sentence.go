@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"unicode/utf8"
 
-	"github.com/nsblame/nsblame/internal/present/answer"
+	"github.com/nsblame/nsblame/findings"
 )
 
 // Sentence returns a sentence, such as an error's, with everything escaped that
@@ -41,10 +41,10 @@ func Object(v any) ([]byte, error) {
 	out := make([]byte, 0, len(line)+1)
 	for len(line) > 0 {
 		r, size := utf8.DecodeRune(line)
-		if answer.Shown(r) && !answer.Mark(r) {
+		if findings.Shown(r) && !findings.Mark(r) {
 			out = append(out, line[:size]...) // quotes and backslashes are JSON's own
 		} else {
-			out = answer.AppendRune(out, r)
+			out = findings.AppendRune(out, r)
 		}
 		line = line[size:]
 	}

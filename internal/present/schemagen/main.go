@@ -1,4 +1,4 @@
-// Schemagen writes the JSON Schema of nsblame's answers, as package answer has
+// Schemagen writes the JSON Schema of nsblame's answers, as package findings has
 // them, with its comments as descriptions. Its argument is the file.
 package main
 

@@ -10,7 +10,7 @@ import (
 
 	"github.com/invopop/jsonschema"
 
-	"github.com/nsblame/nsblame/internal/present/answer"
+	"github.com/nsblame/nsblame/findings"
 )
 
 // generator collects the definitions of all lines.
@@ -21,14 +21,14 @@ type generator struct {
 	types map[string]reflect.Type
 }
 
-// generate returns the schema. It reads the comments of package answer, whose
-// directory is beside the one that it runs in.
+// generate returns the schema. It reads the comments of package findings,
+// by a path from this directory, where go generate runs.
 func generate() ([]byte, error) {
 	g := &generator{defs: make(jsonschema.Definitions), types: make(map[string]reflect.Type)}
 	g.reflector = jsonschema.Reflector{Anonymous: true, AllowAdditionalProperties: true, Mapper: g.mapped}
-	pkg := reflect.TypeFor[answer.Head]().PkgPath()
-	if err := g.reflector.AddGoComments(path.Join(pkg, "../schemagen"), "../answer"); err != nil {
-		return nil, fmt.Errorf("read the comments of package answer: %w", err)
+	pkg := reflect.TypeFor[findings.Head]().PkgPath()
+	if err := g.reflector.AddGoComments(path.Join(pkg, "../internal/present/schemagen"), "../../../findings"); err != nil {
+		return nil, fmt.Errorf("read the comments of package findings: %w", err)
 	}
 	root := &jsonschema.Schema{
 		Version:     jsonschema.Version,
@@ -36,7 +36,7 @@ func generate() ([]byte, error) {
 		Description: "A line that nsblame writes with --output json.",
 		Definitions: g.defs,
 	}
-	for _, l := range answer.Lines {
+	for _, l := range findings.Lines {
 		if ref := g.line(l); ref != nil {
 			root.OneOf = append(root.OneOf, ref)
 		}
@@ -47,7 +47,7 @@ func generate() ([]byte, error) {
 
 // line defines a type of line. It returns a reference, nil for a struct that is
 // known by the type of another line.
-func (g *generator) line(l answer.LineType) *jsonschema.Schema {
+func (g *generator) line(l findings.LineType) *jsonschema.Schema {
 	t := reflect.TypeOf(l.New()).Elem()
 	_, known := g.defs[t.Name()]
 	ref := g.define(t)
@@ -55,7 +55,7 @@ func (g *generator) line(l answer.LineType) *jsonschema.Schema {
 	kind, _ := properties.Get("type")
 	kind.Enum = append(kind.Enum, l.Type)
 	version, _ := properties.Get("schema")
-	version.Const = answer.Schema
+	version.Const = findings.Schema
 	if known {
 		return nil
 	}
@@ -93,9 +93,9 @@ func (g *generator) note(t reflect.Type) {
 // mapped returns the schema of types that have a form of their own in JSON.
 func (g *generator) mapped(t reflect.Type) *jsonschema.Schema {
 	switch {
-	case t == reflect.TypeFor[answer.Time]():
+	case t == reflect.TypeFor[findings.Time]():
 		return &jsonschema.Schema{Type: "string", Format: "date-time"}
-	case t.PkgPath() == reflect.TypeFor[answer.Head]().PkgPath() && strings.HasPrefix(t.Name(), "Maybe["):
+	case t.PkgPath() == reflect.TypeFor[findings.Head]().PkgPath() && strings.HasPrefix(t.Name(), "Maybe["):
 		value, _ := t.FieldByName("Value")
 		if s := g.mapped(value.Type.Elem()); s != nil {
 			return orNull(s)

@@ -1,4 +1,4 @@
-// Package answer has the types of nsblame's JSON: a struct for each type of
+// Package findings has the types of nsblame's JSON: a struct for each type of
 // line, and for each object in one. A program that reads the JSON can decode it
 // into them with encoding/json. The package imports the standard library alone.
 //
@@ -11,4 +11,4 @@
 //     field X stands XBase64, which is there only where X is not UTF-8: it has
 //     the bytes, and X shows them escaped. [Bytes] and [List] take the right one
 //     of the two.
-package answer
+package findings

@@ -1,4 +1,4 @@
-package answer
+package findings
 
 // Process is a process at a moment.
 type Process struct {

@@ -1,4 +1,4 @@
-package answer
+package findings
 
 // For says for whom a network namespace was made.
 type For struct {

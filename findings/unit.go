@@ -1,4 +1,4 @@
-package answer
+package findings
 
 // Unit is a unit of systemd, by a cgroup.
 type Unit struct {

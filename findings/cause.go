@@ -1,4 +1,4 @@
-package answer
+package findings
 
 // Cause is a root cause with all that it did.
 type Cause struct {

@@ -1,4 +1,4 @@
-package answer
+package findings
 
 // Version is what nsblame version says.
 type Version struct {

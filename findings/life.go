@@ -1,4 +1,4 @@
-package answer
+package findings
 
 // NetnsRelease is a line: the last reference to a namespace was dropped.
 type NetnsRelease struct {

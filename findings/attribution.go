@@ -1,4 +1,4 @@
-package answer
+package findings
 
 // Attribution says who did something, and why.
 type Attribution struct {

@@ -1,4 +1,4 @@
-package answer
+package findings
 
 // Schema is the version of the types in this package. It changes only when a
 // field changes its meaning or its name.

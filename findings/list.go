@@ -1,4 +1,4 @@
-package answer
+package findings
 
 // ListedNetns is a line of list: a network namespace that exists.
 type ListedNetns struct {

@@ -1,4 +1,4 @@
-package answer
+package findings
 
 // Report is a line: what a stream tells about the creation of network namespaces.
 type Report struct {

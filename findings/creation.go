@@ -1,4 +1,4 @@
-package answer
+package findings
 
 // NetnsCreate is a line: a network namespace was created, or could not be.
 type NetnsCreate struct {
