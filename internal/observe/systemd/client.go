@@ -158,7 +158,9 @@ func loadUnit(ctx context.Context, s *session, name string, room *room) (event.U
 	return u, err
 }
 
-// loadFile has the manager read what it can of a unit's file.
+// loadFile has the manager read what it can of a unit's file. The manager forgets
+// the unit again before it looks at the next call, and loads it anew for each
+// (src/core/dbus.c, find_unit). So all properties come in one answer.
 func loadFile(ctx context.Context, s *session, name string, room *room) (event.UnitState, error) {
 	first, err := s.send(getUnit("LoadUnit", name))
 	if err != nil {
@@ -168,16 +170,14 @@ func loadFile(ctx context.Context, s *session, name string, room *room) (event.U
 	if err != nil {
 		return event.UnitState{}, err
 	}
-	return unitAt(ctx, s, path, name, room)
+	props, err := allProperties(ctx, s, path, name, room)
+	return unitOf(props, err)
 }
 
 // unitAt asks for the properties of a unit's object.
 func unitAt(ctx context.Context, s *session, path, name string, room *room) (event.UnitState, error) {
-	props, err := unitProperties(ctx, s, path, name, room)
-	if err != nil {
-		return event.UnitState{}, noUnit(err)
-	}
-	return newUnit(props), nil
+	props, err := consistent(ctx, s, path, name, room)
+	return unitOf(props, err)
 }
 
 func getUnit(method, name string) query {
@@ -405,28 +405,27 @@ func getAll(path, ifc string) query {
 	return query{path: path, ifc: propsIfc, member: "GetAll", args: []string{ifc}}
 }
 
-// unitProperties gets the properties of a unit that newUnit takes. Those that
-// all units have come in one answer. Of those of the unit's type, a service has
-// some 300, and systemd reads files for many: so they are asked for one by one.
-func unitProperties(ctx context.Context, s *session, path, name string, room *room) (properties, error) {
-	props, err := consistent(ctx, s, path, name, room)
+// unitOf makes a unit of its properties.
+func unitOf(props properties, err error) (event.UnitState, error) {
 	if err != nil {
-		return nil, err
+		return event.UnitState{}, noUnit(err)
 	}
 	// A unit that was unloaded in between has been loaded again by the GetAll
 	// (src/core/dbus.c, find_unit), with nothing in it if it has no file.
 	if props.str("LoadState") == "not-found" && props.str("ActiveState") == "inactive" {
-		return nil, errNoUnit
+		return event.UnitState{}, errNoUnit
 	}
-	return props, nil
+	return newUnit(props), nil
 }
 
 // maxSnapshots is how often a unit whose state changes meanwhile is asked about.
 const maxSnapshots = 4
 
-// consistent gets properties that are all of one state of the unit. Where that
-// changes faster than they can be asked for, all of them come in one answer:
-// some 300, but of one moment.
+// consistent gets the properties of a unit that newUnit takes, all of one state
+// of the unit. Those that all units have come in one answer. Of those of the
+// unit's type, a service has some 300, and systemd reads files for many: so they
+// are asked for one by one. Where the state changes faster than that, all come in
+// one answer.
 func consistent(ctx context.Context, s *session, path, name string, room *room) (properties, error) {
 	for range maxSnapshots {
 		one := *room
@@ -436,6 +435,12 @@ func consistent(ctx context.Context, s *session, path, name string, room *room) 
 			return props, err
 		}
 	}
+	return allProperties(ctx, s, path, name, room)
+}
+
+// allProperties gets the properties of a unit in one answer, which is of one
+// moment.
+func allProperties(ctx context.Context, s *session, path, name string, room *room) (properties, error) {
 	first, err := s.send(getAll(path, anyIfc))
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"testing"
 
 	"github.com/godbus/dbus/v5"
@@ -13,11 +14,19 @@ import (
 // restlessManager has a unit whose state changes with each question about it.
 // NRestarts counts the changes, so that answers of two moments show.
 func restlessManager(conn net.Conn) error {
+	var now uint32
+	return manage(conn, func(question *dbus.Message) error {
+		now++
+		return reply(conn, question, restlessAnswer(question, now))
+	})
+}
+
+// manage hands each question that wants an answer to give, until the client hangs up.
+func manage(conn net.Conn, give func(*dbus.Message) error) error {
 	in := bufio.NewReader(conn)
 	if err := authenticate(in, conn); err != nil {
 		return err
 	}
-	var now uint32
 	for {
 		question, err := dbus.DecodeMessage(in)
 		if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
@@ -29,8 +38,7 @@ func restlessManager(conn net.Conn) error {
 		if question.Flags&dbus.FlagNoReplyExpected != 0 {
 			continue // a ping
 		}
-		now++
-		if err := reply(conn, question, restlessAnswer(question, now)); err != nil {
+		if err := give(question); err != nil {
 			return err
 		}
 	}
@@ -76,5 +84,39 @@ func TestUnitThatChangesMeanwhile(t *testing.T) {
 	}
 	if err := <-ended; err != nil {
 		t.Error("the manager: ", err)
+	}
+}
+
+// A manager loads a unit anew for each question about one that it has unloaded.
+// So that is asked about once.
+func TestUnitIsLoadedOnce(t *testing.T) {
+	listener, c := listen(t)
+	ended := make(chan error, 1)
+	var members []string
+	go func() {
+		conn, err := listener.Accept()
+		if err == nil {
+			err = errors.Join(manage(conn, func(question *dbus.Message) error {
+				member := question.Headers[dbus.FieldMember].Value().(string)
+				members = append(members, member)
+				if member == "GetUnit" {
+					return refuse(conn, question, noSuchUnit)
+				}
+				if member == "LoadUnit" {
+					return reply(conn, question, dbus.ObjectPath("/org/freedesktop/systemd1/unit/a_2eservice"))
+				}
+				return reply(conn, question, restlessAnswer(question, 1))
+			}), conn.Close())
+		}
+		ended <- err
+	}()
+	if _, err := c.unitThatRan(t.Context(), "a.service", nil); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; err != nil {
+		t.Error("the manager: ", err)
+	}
+	if want := []string{"GetUnit", "LoadUnit", "GetAll"}; !slices.Equal(members, want) {
+		t.Errorf("the manager was asked %q, want %q", members, want)
 	}
 }
