@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
 	"sync"
 	"time"
 
@@ -12,9 +14,26 @@ import (
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/unit"
 	"github.com/nsblame/nsblame/internal/observe/container"
+	"github.com/nsblame/nsblame/internal/observe/hostroot"
 	"github.com/nsblame/nsblame/internal/observe/probe"
 	"github.com/nsblame/nsblame/internal/observe/systemd"
+	"github.com/nsblame/nsblame/internal/present/render"
 )
+
+// joinMachine has nsblame look at the machine, not at the container that it may be in.
+func joinMachine(stderr io.Writer) {
+	if err := hostroot.Join(); err != nil {
+		fmt.Fprintf(stderr, "nsblame: what cgroups and units processes are in may be unknown: %s\n", render.Sentence(err.Error()))
+	}
+	if !hostroot.Apart() || os.Getenv("TZ") != "" {
+		return
+	}
+	if rules, err := hostroot.ReadFile("/etc/localtime"); err == nil {
+		if zone, err := time.LoadLocationFromTZData("Local", rules); err == nil {
+			time.Local = zone //nolint:gosmopolitan // it is the machine's
+		}
+	}
+}
 
 // lastAnswers is how long a stream that was ended waits for answers that are
 // still open: longer than a manager that reloads its units takes, which answers

@@ -13,7 +13,10 @@ import (
 	"github.com/nsblame/nsblame/internal/present/render"
 )
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() {
+	joinMachine(os.Stderr)
+	os.Exit(run(os.Args[1:]))
+}
 
 // run executes one command line and returns the exit code. Data goes to
 // stdout; errors and progress go to stderr.

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+
+	"github.com/nsblame/nsblame/internal/observe/hostroot"
 )
 
 // Hierarchy is the cgroup hierarchy from which paths are taken. Its values are
@@ -101,10 +103,16 @@ func (x *examiner) mountedHierarchy() (Hierarchy, error) {
 }
 
 // CgroupRoot returns where a hierarchy is mounted, ErrNoHierarchy if it is not.
-func CgroupRoot(h Hierarchy) (string, error) { return running().cgroupRoot(h) }
+func CgroupRoot(h Hierarchy) (string, error) {
+	if !hostroot.Apart() {
+		return running().cgroupRoot(h, "proc/self/mountinfo")
+	}
+	root, err := running().cgroupRoot(h, "proc/1/mountinfo")
+	return hostroot.Path(root), err
+}
 
-func (x *examiner) cgroupRoot(h Hierarchy) (string, error) {
-	data, err := fs.ReadFile(x.root, "proc/self/mountinfo")
+func (x *examiner) cgroupRoot(h Hierarchy, mounts string) (string, error) {
+	data, err := fs.ReadFile(x.root, mounts)
 	if err != nil {
 		return "", err
 	}

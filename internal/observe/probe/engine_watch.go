@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/observe/hostroot"
 )
 
 const (
@@ -336,7 +337,7 @@ func isApart(pid uint32) bool {
 // logged in.
 func userListeners() []engineListener {
 	const maxUsers = 16
-	entries, _ := os.ReadDir("/run/user")
+	entries, _ := os.ReadDir(hostroot.Path("/run/user"))
 	var list []engineListener
 	for _, e := range entries[:min(len(entries), maxUsers)] {
 		uid, err := strconv.ParseUint(e.Name(), 10, 32)
@@ -345,7 +346,7 @@ func userListeners() []engineListener {
 		}
 		for _, socket := range []string{"/docker.sock", "/podman/podman.sock"} {
 			path := "/run/user/" + e.Name() + socket
-			if _, err := os.Lstat(path); err == nil {
+			if _, err := os.Lstat(hostroot.Path(path)); err == nil {
 				list = append(list, engineListener{path: path, uid: uint32(uid)})
 			}
 		}

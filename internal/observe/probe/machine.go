@@ -5,7 +5,8 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"os"
+
+	"github.com/nsblame/nsblame/internal/observe/hostroot"
 )
 
 // recordingApp is the application for which machine ids are hashed. Another one gives
@@ -15,7 +16,7 @@ var recordingApp = []byte("nsblame recording\x00")
 // machineID is a hash of /etc/machine-id. It tells machines apart and does not give
 // the id away, which machine-id(5) asks for. It is empty if there is none.
 func machineID() string {
-	raw, err := os.ReadFile("/etc/machine-id")
+	raw, err := hostroot.ReadFile("/etc/machine-id")
 	if err != nil {
 		return ""
 	}

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nsblame/nsblame/internal/observe/filesystem"
+	"github.com/nsblame/nsblame/internal/observe/hostroot"
 )
 
 var (
@@ -41,7 +42,7 @@ type Tree struct {
 }
 
 // System returns the machine's own tree.
-func System() *Tree { return &Tree{root: "/"} }
+func System() *Tree { return &Tree{root: hostroot.Path("/")} }
 
 // At returns the tree below a directory in which that user stands for root, for tests.
 func At(root string, owner uint32) *Tree { return &Tree{root: root, owner: owner} }

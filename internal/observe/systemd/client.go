@@ -13,6 +13,7 @@ import (
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/dbuswire"
+	"github.com/nsblame/nsblame/internal/observe/hostroot"
 )
 
 // ErrNoManager is returned where no systemd manager answers: a machine without
@@ -303,7 +304,7 @@ var errBusTime = fmt.Errorf("the bus has not answered within %v", busPatience)
 // (src/core/unit.c, unit_export_invocation_id), by the unit's principal name.
 func systemBusRuns() bool {
 	for _, unit := range []string{"dbus.service", "dbus-broker.service"} {
-		if _, err := os.Lstat("/run/systemd/units/invocation:" + unit); err == nil {
+		if _, err := os.Lstat(hostroot.Path("/run/systemd/units/invocation:" + unit)); err == nil {
 			return true
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nsblame/nsblame/internal/observe/hostroot"
 )
 
 const (
@@ -35,7 +37,7 @@ type endpoint struct {
 // also returns as whom the other end runs.
 func (e endpoint) connect(ctx context.Context) (*session, credentials, error) {
 	var d net.Dialer
-	raw, err := d.DialContext(ctx, "unix", e.path)
+	raw, err := d.DialContext(ctx, "unix", hostroot.Path(e.path))
 	if err != nil {
 		return nil, credentials{}, e.explain(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nsblame/nsblame/internal/observe/filesystem"
+	"github.com/nsblame/nsblame/internal/observe/hostroot"
 	"github.com/nsblame/nsblame/internal/observe/systemd/unitfile"
 )
 
@@ -34,7 +35,7 @@ func newFileReader() *fileReader { return &fileReader{left: maxFiles} }
 //
 // A network file system can still make it hang: see fileReads.
 func (r *fileReader) read(name string) ([]byte, error) {
-	fd, err := retry(func() (int, error) { return unix.Open(name, unix.O_PATH|unix.O_CLOEXEC, 0) })
+	fd, err := retry(func() (int, error) { return hostroot.Open(name, unix.O_PATH|unix.O_CLOEXEC) })
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: name, Err: err}
 	}
