@@ -41,7 +41,7 @@
 #                   unit (not enabled), under PREFIX, by default /usr/local;
 #                   DESTDIR as everywhere. So: make build man && sudo make install
 #   make packages   what is published, in PACKAGES=packages: deb, rpm, archives for
-#                   Linux, macOS and Windows, SBOMs and checksums
+#                   Linux, macOS and Windows, container images, SBOMs and checksums
 #   make release    the same, of a tagged commit only
 #   make test-packages  are they the same when built twice, and do they install,
 #                   record, upgrade and purge in VMs of Debian 12 and 13
@@ -132,7 +132,7 @@ install: $(OUT)/nsblame $(OUT)/man/nsblame.1
 PACKAGER := $(CACHE)/tools/package-$(firstword $(shell cksum tools/package/go.sum))
 PACKAGES ?= packages
 
-packages: $(PACKAGER)/nfpm $(PACKAGER)/cyclonedx-gomod
+packages: $(PACKAGER)/nfpm $(PACKAGER)/cyclonedx-gomod $(PACKAGER)/image
 	GO='$(GO)' tools/package/build.sh '$(PACKAGER)' '$(PACKAGES)'
 
 # Of a tagged commit without changes.
@@ -149,8 +149,12 @@ $(PACKAGER)/cyclonedx-gomod:
 	@mkdir -p $(@D)
 	$(GO) build -C tools/package -o $@ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 
+$(PACKAGER)/image: tools/package/image/main.go
+	@mkdir -p $(@D)
+	$(GO) build -C tools/package -o $@ ./image
+
 # Built twice, the second time from a clone, and installed, upgraded and purged in VMs.
-test-packages: deps-vm $(PACKAGER)/nfpm $(PACKAGER)/cyclonedx-gomod
+test-packages: deps-vm $(PACKAGER)/nfpm $(PACKAGER)/cyclonedx-gomod $(PACKAGER)/image
 	GO='$(GO)' VMTEST='$(VMTEST)' tools/package/test.sh '$(PACKAGER)'
 
 demo: deps-vm

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds all that is published into a directory: a deb and an rpm, archives for
-# Linux, macOS and Windows, a list of what is in each binary (SBOM), and checksums.
+# Linux, macOS and Windows, container images, a list of what is in each binary
+# (SBOM), and checksums.
 # From the same commit come the same bytes.
 #
 # usage: build.sh TOOLS DIR, with the built tools in TOOLS
@@ -52,6 +53,9 @@ for arch in amd64 arm64; do
 	for kind in deb rpm; do
 		GOARCH=$arch STAGE=$stage "$tools/nfpm" package --config contrib/package/nfpm.yaml --packager $kind --target "$out"
 	done
+	# a tag has no "+"
+	"$tools/image" -binary "$stage/usr/bin/nsblame" -arch $arch -version "v$VERSION" -revision "$(git rev-parse HEAD)" \
+		-tag "ghcr.io/nsblame/nsblame:$(echo "$VERSION" | tr + -)" -out "$out/nsblame_${VERSION}_linux_$arch.image.tar"
 done
 for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64; do
 	os=${target%/*} arch=${target#*/}

@@ -23,11 +23,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// unprivileged is who runs in the image unless somebody says otherwise: reading a
-// recording takes no rights. Tracing does: there the user is set to 0.
-const unprivileged = 65532
+// user is who runs in the image unless somebody says otherwise. Tracing takes root,
+// and kubectl debug has no way to ask for it. Reading a recording takes no rights:
+// run that with --user 65532.
+const user = "0:0"
 
-// users has names for the two, without a password or a shell.
+// users has names for root and for who has no rights, without a password or a shell.
 const users = "root:x:0:0:root:/:/nologin\nnsblame:x:65532:65532:nsblame:/:/nologin\n"
 
 // licences go into the image beside the binary. The kernel half is under GPL-2.0.
@@ -103,7 +104,7 @@ func (o *options) config(image v1.Image) *v1.ConfigFile {
 	config.Config = v1.Config{
 		Entrypoint: []string{"/nsblame"},
 		Cmd:        []string{"--help"},
-		User:       fmt.Sprintf("%d:%d", unprivileged, unprivileged),
+		User:       user,
 		Env:        []string{"PATH=/"},
 		Labels: map[string]string{
 			"org.opencontainers.image.title":       "nsblame",
