@@ -9,8 +9,8 @@ package finding
 import "github.com/nsblame/nsblame/internal/event"
 
 // Finding is one of the types of this package that a run of the engine yields,
-// by pointer: Observed, Created, NetnsFor, Joined, Ended, PernetInit, Lost, Covered,
-// Damaged or Summary. The set is closed.
+// by pointer: Observed, Created, NetnsFor, Joined, Ended, PernetInit, Lost, BusCut,
+// Covered, Damaged or Summary. The set is closed.
 type Finding interface{ finding() }
 
 // Consumer takes the findings of a run in their order: printers, collectors,
@@ -40,6 +40,14 @@ type Lost struct {
 	// BootNS is when that was noticed, nanoseconds since boot.
 	BootNS uint64
 	*event.Loss
+}
+
+// BusCut says that of messages on buses too little was captured to tell what they ask for.
+type BusCut struct {
+	// BootNS is when that was noticed, nanoseconds since boot.
+	BootNS uint64
+	// Count says how many since the last one.
+	Count uint64
 }
 
 // Covered says that a probe was attached, or was not.
@@ -96,6 +104,7 @@ func (*Joined) finding()     {}
 func (*Ended) finding()      {}
 func (*PernetInit) finding() {}
 func (*Lost) finding()       {}
+func (*BusCut) finding()     {}
 func (*Covered) finding()    {}
 func (*Damaged) finding()    {}
 func (*Summary) finding()    {}

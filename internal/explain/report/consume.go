@@ -13,6 +13,8 @@ func (c *Collector) Consume(f finding.Finding) error {
 		c.joined(f)
 	case *finding.PernetInit:
 		c.load(f)
+	case *finding.BusCut:
+		c.report.Gaps.BusCut += f.Count
 	case *finding.Summary:
 		c.report.Gaps.BusCut = f.BusCut
 	}

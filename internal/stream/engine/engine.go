@@ -49,6 +49,8 @@ type run struct {
 	forgoneOf map[event.Owner]uint64
 	// observed is given to consumers again and again, for events are many.
 	observed finding.Observed
+	// busCut is how many cut messages were reported.
+	busCut uint64
 	// late are the creations whose causes are known and whose exec is still awaited.
 	// The tree bounds how many they are.
 	late map[*lineage.Creation]*finding.Attribution
@@ -155,6 +157,9 @@ func (r *run) observe(ev event.Event) error {
 	}
 	end := r.tracker.Observe(ev)
 	r.blamer.Observe(ev)
+	if err := r.reportBusCut(ev.BootNS); err != nil {
+		return err
+	}
 	r.blamer.Submit(done...)
 	if err := r.conclude(r.blamer.Ready(), r.blamer.PernetInits()); err != nil {
 		return err
@@ -171,6 +176,16 @@ func (r *run) observe(ev event.Event) error {
 		return err
 	}
 	return r.overBudget()
+}
+
+// reportBusCut emits how many more messages were cut.
+func (r *run) reportBusCut(bootNS uint64) error {
+	n := r.blamer.BusCut() - r.busCut
+	if n == 0 {
+		return nil
+	}
+	r.busCut += n
+	return r.emit(&finding.BusCut{BootNS: bootNS, Count: n})
 }
 
 // account emits what an event says of the stream itself, and sums it up.
