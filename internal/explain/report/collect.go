@@ -118,6 +118,9 @@ type life struct {
 // NewCollector returns one that has seen nothing.
 func NewCollector() *Collector { return newShare(1) }
 
+// NewPart returns one that takes one of so many equal parts of what the budgets allow.
+func NewPart(of uint64) *Collector { return newShare(of) }
+
 // newShare returns one of so many that share what the budgets allow.
 func newShare(of uint64) *Collector {
 	c := &Collector{
@@ -397,7 +400,7 @@ func (c *Collector) group(k *finding.Attribution, pressed bool) *group {
 	if brief, isCut := lineage.Brief(cause.Command); pressed && isCut {
 		cause.Command, cause.CommandTruncated = brief, true
 	}
-	shape := digestOf([]string{string(like[:]), strconv.Itoa(len(cause.Command))})
+	shape := shapeOf(like, cause.Command)
 	if m := c.variant(shape, cause.Command); m != nil {
 		return m
 	}

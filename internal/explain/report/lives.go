@@ -236,6 +236,35 @@ func (c *Collector) stillOpen() {
 	if !c.pictured {
 		return
 	}
+	open := c.openLives()
+	for _, l := range open {
+		if g := l.group(); g != nil {
+			c.live(g, Life{Created: l.created, LogID: l.logID, Logged: l.logged})
+		}
+	}
+}
+
+// stillOpenIn adds them to copies of causes, and leaves the causes as they are.
+func (c *Collector) stillOpenIn(copies map[*group]*group) {
+	if !c.pictured {
+		return
+	}
+	own := make(map[*group]bool)
+	for _, l := range c.openLives() {
+		twin := copies[l.group()]
+		if twin == nil {
+			continue
+		}
+		if !own[twin] {
+			own[twin] = true
+			twin.lives.packed = slices.Clone(twin.lives.packed)
+		}
+		twin.lives.add(Life{Created: l.created, LogID: l.logID, Logged: l.logged})
+	}
+}
+
+// openLives are those that are not over, in the order in which they began.
+func (c *Collector) openLives() []*life {
 	var open []*life
 	c.alive.All(func(_ uint64, l *life) {
 		if l.group() != nil && l.released == 0 && !l.freed {
@@ -243,9 +272,5 @@ func (c *Collector) stillOpen() {
 		}
 	})
 	slices.SortFunc(open, func(a, b *life) int { return cmp.Compare(a.created, b.created) })
-	for _, l := range open {
-		if g := l.group(); g != nil {
-			c.live(g, Life{Created: l.created, LogID: l.logID, Logged: l.logged})
-		}
-	}
+	return open
 }

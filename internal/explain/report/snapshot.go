@@ -109,6 +109,7 @@ func (c *Collector) apart() []*group {
 		twin.alive(o.alive, o.oldest)
 		copies[g] = twin
 	})
+	c.stillOpenIn(copies)
 	var list []*group
 	for _, f := range c.sortedFamilies() {
 		list = append(list, f.condensed(copies)...)

@@ -3,6 +3,8 @@ package report
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -143,5 +145,54 @@ func TestRecentForgets(t *testing.T) {
 	want := [Minutes]uint32{54: 1}
 	if r.PerMinute != want {
 		t.Errorf("%v", r.PerMinute)
+	}
+}
+
+// A snapshot of a collector that keeps lives has those that go on, too, as a report has
+// them, and the collector goes on as if there had been none.
+func TestSnapshotHasOpenLives(t *testing.T) {
+	looked, alone := watching(), watching()
+	for _, c := range []*Collector{looked, alone} {
+		c.KeepLives()
+		feed(c, 1, 200)
+	}
+	lives := func(r *Report) string { // the order within a merged cause may differ
+		var list []string
+		for i := range r.Causes {
+			for life := range r.Causes[i].Lives.All() {
+				list = append(list, fmt.Sprintf("%d %d-%d\n", i, life.Created, life.Ended))
+			}
+		}
+		slices.Sort(list)
+		return strings.Join(list, "")
+	}
+	first := lives(looked.Snapshot(ByCause, 1000))
+	feed(looked, 200, 210)
+	feed(alone, 200, 210)
+	if got, want := lives(looked.Snapshot(ByCause, 1000)), lives(alone.Report()); got != want {
+		t.Errorf("the snapshot has\n%s\nthe report\n%s", got, want)
+	}
+	if again := lives(looked.Snapshot(ByCause, 1000)); len(first) == 0 || len(again) <= len(first) {
+		t.Errorf("%d bytes of lives, then %d", len(first), len(again))
+	}
+}
+
+// Identify names the cause that a report counts a creation to, and the one that merges all
+// that are like it.
+func TestIdentify(t *testing.T) {
+	c := watching()
+	feed(c, 1, 2000)
+	ids := make(map[uint64]bool)
+	for _, cause := range c.Snapshot(ByCause, 1000).Causes {
+		ids[cause.ID] = true
+	}
+	for _, argv := range [][]string{{"hostnamectl", "--static"}, {"ip", "netns", "add", "chk-0001"}} {
+		id := Identify(by(1, 1000, argv...).Attribution)
+		if !ids[id.ID] && !ids[id.FamilyID] {
+			t.Errorf("%q: %x and %x are not among %v", argv, id.ID, id.FamilyID, ids)
+		}
+	}
+	if id := Identify(by(1, 1000, "unshare").Attribution); id.FamilyID != 0 || id.ID == 0 {
+		t.Errorf("%+v", id)
 	}
 }
