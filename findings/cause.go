@@ -4,6 +4,9 @@ package findings
 type Cause struct {
 	// Its place among the causes by their counts, from 1.
 	Number uint64 `json:"number"`
+	// Stands for the cause as long as a running nsblame answers, and is the cause_id in the
+	// exemplars of its metrics, or the family_id if it has variants. Other reports have none.
+	ID string `json:"id,omitempty"`
 	// What the creations have in common, with --by; all else that names a cause is absent
 	// then.
 	Grouped *Grouped `json:"grouped,omitempty"`

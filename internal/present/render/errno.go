@@ -138,11 +138,19 @@ var errnoNames = [...]string{
 	133: "EHWPOISON",
 }
 
+// ErrnoName returns the name of an error number, and whether it has one in user space.
+func ErrnoName(n uint32) (name string, ok bool) {
+	if n >= uint32(len(errnoNames)) {
+		return "", false
+	}
+	return errnoNames[n], errnoNames[n] != ""
+}
+
 // errnoName returns the name of an error number, "errno N" for one that has
 // none in user space.
 func errnoName(n uint32) string {
-	if n < uint32(len(errnoNames)) && errnoNames[n] != "" {
-		return errnoNames[n]
+	if name, ok := ErrnoName(n); ok {
+		return name
 	}
 	return "errno " + strconv.FormatUint(uint64(n), 10)
 }

@@ -1,10 +1,15 @@
 package render
 
 import (
+	"fmt"
+
 	"github.com/nsblame/nsblame/findings"
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/report"
 )
+
+// CauseID is the id of a cause as the JSON has it, see report.Cause.
+func CauseID(id uint64) string { return fmt.Sprintf("%016x", id) }
 
 func (a *reportAnswerer) cause(c *report.Cause) findings.Cause {
 	out := findings.Cause{
@@ -23,6 +28,9 @@ func (a *reportAnswerer) cause(c *report.Cause) findings.Cause {
 		Example: a.clock.creationAnswer(c.Example), Remedies: each(c.Remedies, remedyAnswer),
 	}
 	out.Why, out.WhyBase64, out.WhyCode = reasonAnswer(c.Why)
+	if a.r.Running {
+		out.ID = CauseID(c.ID)
+	}
 	if len(c.For.Values) > 0 {
 		to := tallyAnswer(&c.For)
 		out.For = &to
