@@ -52,8 +52,16 @@ type UnknownTypeError struct{ Type string }
 
 func (e *UnknownTypeError) Error() string { return fmt.Sprintf("line of unknown type %q", e.Type) }
 
-// Decode reads a line. It returns a pointer to the struct of the line, or an
-// *UnknownTypeError. Fields that this version does not know are passed over.
+// SchemaError says that a line has another version of the schema than this package.
+type SchemaError struct{ Schema int }
+
+func (e *SchemaError) Error() string {
+	return fmt.Sprintf("line of schema %d: this version reads schema %d", e.Schema, Schema)
+}
+
+// Decode reads a line. It returns a pointer to the struct of the line, an
+// *UnknownTypeError or a *SchemaError. Fields that this version does not know are
+// passed over.
 func Decode(line []byte) (any, error) { return decode(json.NewDecoder(bytes.NewReader(line)), line) }
 
 // DecodeStrict reads a line as Decode does, and fails on a field that the
@@ -78,11 +86,15 @@ func decode(d *json.Decoder, line []byte) (any, error) {
 // newLine returns a new struct for a line.
 func newLine(line []byte) (any, error) {
 	var h struct {
+		Schema int     `json:"schema"`
 		Type   string  `json:"type"`
 		Listed *uint64 `json:"listed"`
 	}
 	if err := json.Unmarshal(line, &h); err != nil {
 		return nil, fmt.Errorf("read the type of a line: %w", err)
+	}
+	if h.Schema != Schema {
+		return nil, &SchemaError{h.Schema}
 	}
 	if h.Type == "summary" && h.Listed != nil {
 		return new(ListSummary), nil

@@ -1,6 +1,6 @@
 // Package findings has the types of nsblame's JSON: a struct for each type of
-// line, and for each object in one. A program that reads the JSON can decode it
-// into them with encoding/json. The package imports the standard library alone.
+// line, and for each object in one. [Reader] reads the lines of a stream, [Decode] a
+// single one. The package imports the standard library alone.
 //
 // Three habits hold for all of them:
 //
