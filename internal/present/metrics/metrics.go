@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"strconv"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -46,8 +47,8 @@ type Metrics struct {
 	probes                                 *prometheus.GaugeVec
 	lifetime                               *prometheus.HistogramVec
 	duration                               prometheus.Observer
-	measured, lock, events, recorded       prometheus.Counter
-	reports                                prometheus.Counter
+	measured, lock, events, reports        prometheus.Counter
+	recorded                               atomic.Pointer[func() uint64]
 }
 
 // existing is a namespace that exists.
@@ -72,7 +73,8 @@ func New(v *findings.Version) *Metrics {
 	m.lifetime = add(m, defLifetime.histograms(lifetimeBuckets))
 	m.duration = add(m, defDuration.histograms(durationBuckets)).WithLabelValues()
 	m.measured, m.lock, m.events = add(m, defMeasured.counter()), add(m, defLock.counter()), add(m, defEvents.counter())
-	m.recorded, m.reports = add(m, defBytes.counter()), add(m, defReports.counter())
+	m.reports = add(m, defReports.counter())
+	add(m, prometheus.NewCounterFunc(prometheus.CounterOpts{Name: defBytes.Name, Help: defBytes.help()}, m.bytes))
 	untracked := add(m, defUnwatched.counter())
 	m.open.Drop = func(_ uint64, n existing) {
 		n.slot.change(n.slot.alive - 1)
@@ -108,8 +110,17 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-// Recorded counts bytes written to recordings.
-func (m *Metrics) Recorded(bytes uint64) { m.recorded.Add(float64(bytes)) }
+// RecordedBy has the bytes that were written to recordings counted by a function, which
+// may be called at any time.
+func (m *Metrics) RecordedBy(count func() uint64) { m.recorded.Store(&count) }
+
+// bytes are those that were written until now.
+func (m *Metrics) bytes() float64 {
+	if count := m.recorded.Load(); count != nil {
+		return float64((*count)())
+	}
+	return 0
+}
 
 // Requested counts a request that was answered with this status code. path is one of a
 // fixed list.
