@@ -38,7 +38,7 @@
 #   make build      ./nsblame
 #   make man        the manual pages, in ./man
 #   make install    what those two made, the shells' completions and the systemd
-#                   unit (not enabled), under PREFIX, by default /usr/local;
+#                   units (not enabled), under PREFIX, by default /usr/local;
 #                   DESTDIR as everywhere. So: make build man && sudo make install
 #   make packages   what is published, in PACKAGES=packages: deb, rpm, archives for
 #                   Linux, macOS and Windows, container images, SBOMs and checksums
@@ -80,6 +80,7 @@ BINDIR      ?= $(PREFIX)/bin
 MANDIR      ?= $(PREFIX)/share/man
 DATADIR     ?= $(PREFIX)/share
 UNITDIR     ?= $(PREFIX)/lib/systemd/system
+EXAMPLEDIR  ?= $(PREFIX)/share/doc/nsblame/examples
 INSTALL     ?= install
 # The date of the manual pages is that of the last commit.
 export SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
@@ -99,7 +100,7 @@ CORPUS_ALSO  = bullseye trixie sid
 RACED        = ^(hostnamectl|record-command|trigger-timer)$$
 
 .PHONY: all build man install packages release test-packages demo test vms checks vet unit race fuzz flood unraced model generate check-generated lint prose scenarios \
-	corpus corpus-kubernetes test-matrix test-kubernetes test-sample test-arm64 test-race bench bench-report deps deps-vm deps-arm64 deps-bpf deps-race deps-browser deps-terminal
+	corpus corpus-kubernetes test-matrix test-kubernetes test-sample test-arm64 test-race bench bench-report deps deps-vm deps-arm64 deps-bpf deps-race deps-browser deps-terminal deps-prometheus
 all: build
 
 build:
@@ -120,8 +121,12 @@ install: $(OUT)/nsblame $(OUT)/man/nsblame.1
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(UNITDIR)
 	$(INSTALL) -m 755 $(OUT)/nsblame $(DESTDIR)$(BINDIR)/nsblame
 	$(INSTALL) -m 644 $(OUT)/man/*.1 $(DESTDIR)$(MANDIR)/man1/
-	sed 's|/usr/local/bin/|$(BINDIR)/|' contrib/systemd/nsblame-record.service >$(DESTDIR)$(UNITDIR)/nsblame-record.service
-	chmod 644 $(DESTDIR)$(UNITDIR)/nsblame-record.service
+	for unit in nsblame-record.service nsblame-serve.service; do \
+		sed 's|/usr/local/bin/|$(BINDIR)/|' contrib/systemd/$$unit >$(DESTDIR)$(UNITDIR)/$$unit && \
+		chmod 644 $(DESTDIR)$(UNITDIR)/$$unit || exit 1; \
+	done
+	$(INSTALL) -d $(DESTDIR)$(EXAMPLEDIR)
+	$(INSTALL) -m 644 contrib/nsblame.yaml contrib/prometheus/nsblame.rules.yml contrib/grafana/nsblame.json $(DESTDIR)$(EXAMPLEDIR)/
 	$(INSTALL) -d $(DESTDIR)$(DATADIR)/bash-completion/completions $(DESTDIR)$(DATADIR)/zsh/site-functions \
 		$(DESTDIR)$(DATADIR)/fish/vendor_completions.d
 	$(OUT)/nsblame completion bash >$(DESTDIR)$(DATADIR)/bash-completion/completions/nsblame
@@ -199,7 +204,7 @@ vet:
 unit: $(GOTEST)
 	$(GOTEST) --format pkgname-and-test-fails -- ./...
 
-race: deps-race deps-browser deps-terminal $(GOTEST)
+race: deps-race deps-browser deps-terminal deps-prometheus $(GOTEST)
 	CGO_ENABLED=1 $(GOTEST) --format pkgname-and-test-fails -- -race -timeout 60m ./...
 
 fuzz:
@@ -297,7 +302,7 @@ test-race: deps-vm deps-race
 		-o "$$tmp/nsblame" ./cmd/nsblame; \
 	$(VMTEST) test -nsblame "$$tmp/nsblame" -run '$(RACED)' $(if $(KEEP),-keep '$(KEEP)')
 
-deps: deps-vm deps-arm64 deps-bpf deps-race deps-browser deps-terminal
+deps: deps-vm deps-arm64 deps-bpf deps-race deps-browser deps-terminal deps-prometheus
 deps-vm:
 	@internal/vmtest/install.sh vm
 deps-arm64:
@@ -310,3 +315,5 @@ deps-browser:
 	@internal/vmtest/install.sh browser
 deps-terminal:
 	@internal/vmtest/install.sh terminal
+deps-prometheus:
+	@internal/vmtest/install.sh prometheus

@@ -22,7 +22,9 @@ var flagGroups = []struct {
 	{"Which namespaces", []string{
 		"since", "until", "unit", "comm", "container", "pod", "workload", "uid", "failed", "leaked", "older-than",
 	}},
-	{"Where to, and in which form", []string{"output", "color", "file", "record", "rotate-size", "rotate-files", "redact"}},
+	{"Settings", []string{"config", "check"}},
+	{"Who is answered", []string{"listen", "token-file", "tls-cert", "tls-key"}},
+	{"Where to, and in which form", []string{"output", "color", "file", "record", "record-dir", "rotate-size", "rotate-files", "redact"}},
 	{"When to begin and to end", []string{"duration", "count", "follow", "ready-file", "fail-on"}},
 	{"How to observe", []string{"attach", "no-bus", "cost"}},
 	{"Limits", []string{"exec-wait", "start-wait", "name-wait", "buffer-size", "max-memory"}},

@@ -22,6 +22,10 @@ func TestInstall(t *testing.T) {
 	for name, mode := range map[string]fs.FileMode{
 		"bin/nsblame": 0o755, "share/man/man1/nsblame.1": 0o644, "share/man/man1/nsblame-record.1": 0o644,
 		"lib/systemd/system/nsblame-record.service":    0o644,
+		"lib/systemd/system/nsblame-serve.service":     0o644,
+		"share/doc/nsblame/examples/nsblame.yaml":      0o644,
+		"share/doc/nsblame/examples/nsblame.rules.yml": 0o644,
+		"share/doc/nsblame/examples/nsblame.json":      0o644,
 		"share/bash-completion/completions/nsblame":    0,
 		"share/zsh/site-functions/_nsblame":            0,
 		"share/fish/vendor_completions.d/nsblame.fish": 0,
@@ -35,14 +39,16 @@ func TestInstall(t *testing.T) {
 			t.Errorf("%s: %s, %d bytes", name, info.Mode(), info.Size())
 		}
 	}
-	unit := read(t, filepath.Join(prefix, "lib/systemd/system/nsblame-record.service"))
-	if !strings.Contains(unit, "\nExecStart=/opt/nsblame/bin/nsblame record ") {
-		t.Error("the unit starts something else")
-	}
-	// what is traced must not take the machine's memory by way of nsblame
-	for _, setting := range []string{"MemoryMax", "TasksMax", "OOMScoreAdjust"} {
-		if !strings.Contains(unit, "\n"+setting+"=") {
-			t.Errorf("the unit has no %s=", setting)
+	for _, verb := range []string{"record", "serve"} {
+		unit := read(t, filepath.Join(prefix, "lib/systemd/system/nsblame-"+verb+".service"))
+		if !strings.Contains(unit, "\nExecStart=/opt/nsblame/bin/nsblame "+verb+" ") {
+			t.Errorf("the unit of %s starts something else", verb)
+		}
+		// what is traced must not take the machine's memory by way of nsblame
+		for _, setting := range []string{"MemoryMax", "TasksMax", "OOMScoreAdjust"} {
+			if !strings.Contains(unit, "\n"+setting+"=") {
+				t.Errorf("the unit of %s has no %s=", verb, setting)
+			}
 		}
 	}
 	// indented lines of a help text stay lines

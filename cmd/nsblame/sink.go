@@ -162,6 +162,17 @@ func (s *sink) rotate() error {
 	if err := join(old.Sync(), old.Close()); err != nil {
 		return err
 	}
+	return s.prune()
+}
+
+// follow has files of former recordings, the oldest first, count among those that are kept.
+func (s *sink) follow(old []string) error {
+	s.names = append(slices.Clone(old), s.names...)
+	return s.wrap(s.prune())
+}
+
+// prune removes the oldest files beyond the number that is kept.
+func (s *sink) prune() error {
 	for s.rotateKeep > 0 && len(s.names) > int(s.rotateKeep) {
 		if err := os.Remove(s.names[0]); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err

@@ -6,5 +6,5 @@ systemd-sysusers nsblame.conf
 if [ -d /run/systemd/system ]; then
 	systemctl daemon-reload
 	# A recording goes on with the new version.
-	systemctl try-restart nsblame-record.service
+	systemctl try-restart nsblame-record.service nsblame-serve.service
 fi

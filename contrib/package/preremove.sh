@@ -4,9 +4,9 @@ set -e
 case $1 in
 remove | 0)
 	if [ -d /run/systemd/system ]; then
-		systemctl disable --now nsblame-record.service
+		systemctl disable --now nsblame-record.service nsblame-serve.service
 	else
-		systemctl disable nsblame-record.service
+		systemctl disable nsblame-record.service nsblame-serve.service
 	fi
 	;;
 esac
