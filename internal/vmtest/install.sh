@@ -3,13 +3,14 @@
 # needs, on Debian 12 and its successors; elsewhere it says what to install.
 # It does nothing where all is there.
 #
-# usage: install.sh vm|arm64|bpf|race|browser|terminal...
+# usage: install.sh vm|arm64|bpf|race|browser|terminal|prometheus...
 #   vm     to build and boot VMs
 #   arm64  to boot a kernel for arm64, beside what vm is for
 #   bpf    to compile the kernel half
 #   race   to build Go with the race detector, which takes cgo
 #   browser  to look at pages of reports in the unit tests
 #   terminal  to test nsblame top on a terminal
+#   prometheus  to test alerts and the dashboard; its service is not started
 set -eu
 
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -41,6 +42,7 @@ lacking() {
 			;;
 		browser) has chromium || has chromium-browser || has google-chrome || echo chromium ;;
 		terminal) has tmux || echo tmux ;;
+		prometheus) has promtool && has prometheus || echo prometheus ;;
 		*)
 			echo "install.sh: unknown part $part" >&2
 			exit 2
@@ -85,6 +87,22 @@ install_qemu_from_backports() {
 	backports install --yes --no-install-recommends "$@"
 }
 
+# Installs Prometheus without what it runs as: of its package only the two programs are
+# taken. They are static but for the C library, and need no other package.
+install_prometheus() {
+	tmp=$(mktemp -d)
+	chmod 755 "$tmp" # apt fetches as a user of its own
+	(cd "$tmp" && apt-get download prometheus && dpkg-deb -x prometheus_*.deb tree)
+	install_program "$tmp/tree/usr/bin/prometheus"
+	install_program "$tmp/tree/usr/bin/promtool"
+	rm -rf "$tmp"
+}
+
+# Puts a program where the machine's owner keeps what is of no package.
+install_program() {
+	command install -m 755 "$1" /usr/local/bin/
+}
+
 packages=$(lacking "$@")
 [ -n "$packages" ] || exit 0
 
@@ -99,7 +117,10 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get update
 # shellcheck disable=SC2086 # a list of names
-install $(printf '%s\n' $packages | grep -v ^qemu || true)
+install $(printf '%s\n' $packages | grep -v -e ^qemu -e '^prometheus$' || true)
+case " $(echo $packages) " in
+*" prometheus "*) install_prometheus ;;
+esac
 qemu=$(printf '%s\n' $packages | grep ^qemu || true)
 if [ -n "$qemu" ]; then
 	candidate=$(apt-cache policy ${qemu%%[[:space:]]*} | sed -n 's/^ *Candidate: *//p')
