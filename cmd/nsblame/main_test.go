@@ -142,6 +142,9 @@ func mainOnFakeKernel() {
 		if os.Getenv("FAKE") == "refuses" {
 			return nil, fmt.Errorf("open: %w", unsupported.New("attach fentry/copy_net_ns", "ask for a real kernel", kernel.ErrRefused))
 		}
+		if file := os.Getenv("FAKE_FILE"); file != "" {
+			return openLasting(file)
+		}
 		return &fakeSource{how: os.Getenv("FAKE"), events: fakeStream(os.Getenv("FAKE"))}, nil
 	}
 	tryProbes = func(context.Context, probe.Attach) []kernel.Finding {

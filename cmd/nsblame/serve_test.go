@@ -18,6 +18,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -27,6 +28,7 @@ import (
 	libcap "kernel.org/pub/linux/libs/security/libcap/cap"
 
 	"github.com/nsblame/nsblame/findings"
+	"github.com/nsblame/nsblame/internal/bench/busynode"
 	"github.com/nsblame/nsblame/internal/event"
 )
 
@@ -57,11 +59,19 @@ func (l *lasting) Next(ctx context.Context) (event.Event, error) {
 
 func newLasting(t *testing.T, name string) *lasting {
 	t.Helper()
-	r, err := openRecorded(context.Background(), []string{name}, false, nil, io.Discard)
+	l, err := openLasting(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &lasting{recorded: r, read: make(chan struct{})}
+	return l
+}
+
+func openLasting(name string) (*lasting, error) {
+	r, err := openRecorded(context.Background(), []string{name}, false, nil, io.Discard)
+	if err != nil {
+		return nil, err
+	}
+	return &lasting{recorded: r, read: make(chan struct{})}, nil
 }
 
 // served is an agent that has read a recording.
@@ -539,5 +549,78 @@ func TestServeFails(t *testing.T) {
 	}
 	if _, err := net.Dial("tcp", listeners[0].Addr().String()); err == nil {
 		t.Error("it still listens")
+	}
+}
+
+// serveMemory is what an agent may take.
+const serveMemory = 64 << 20
+
+// As a process, serve says when it is ready, takes little memory on a busy node, and ends
+// in good order by a signal.
+func TestServeProcess(t *testing.T) {
+	const creations = 20_000
+	busy := filepath.Join(t.TempDir(), "busy.avro")
+	writeBusy(t, busy, busynode.Of(creations))
+	dir := t.TempDir()
+	notify, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer notify.Close()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &served{t: t, socket: filepath.Join(dir, "s")}
+	cmd := exec.Command(self, "serve", "--listen", "unix:"+s.socket)
+	cmd.Args[0] = "nsblame-fake"
+	cmd.Env = append(os.Environ(), "FAKE_FILE="+busy, "NOTIFY_SOCKET="+notify.LocalAddr().String(), "NSBLAME_RECORD_DIR="+dir)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	said := make([]byte, 64)
+	n, err := notify.Read(said)
+	if err != nil || string(said[:n]) != "READY=1" {
+		t.Fatalf("%q, %v", said[:n], err)
+	}
+	metric := func(name string) (sum float64) {
+		_, body, _ := s.get("", "/metrics", nil)
+		for line := range strings.Lines(body) {
+			fields := strings.Fields(line)
+			if head, _, _ := strings.Cut(line, "{"); head == name || len(fields) > 0 && fields[0] == name {
+				var v float64
+				if _, err := fmt.Sscan(fields[len(fields)-1], &v); err != nil {
+					t.Fatal(err)
+				}
+				sum += v
+			}
+		}
+		return sum
+	}
+	until(t, "end of what happens", func() bool { return metric("nsblame_netns_creations_total") == creations })
+	for _, target := range []string{"/report", "/api/report", "/api/report?by=workload"} {
+		code, body, _ := s.get("", target, nil)
+		t.Logf("%s: %d, %d KiB", target, code, len(body)>>10)
+	}
+	rss := metric("process_resident_memory_bytes")
+	t.Logf("%.1f MiB are resident, %.0f bytes recorded", rss/(1<<20), metric("nsblame_recorded_bytes_total"))
+	if rss == 0 || rss > serveMemory && !raced {
+		t.Errorf("%.1f MiB are resident", rss/(1<<20))
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v: %s", err, stderr.String())
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "serve-*.avro"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%q, %v: %s", files, err, stderr.String())
+	}
+	if text, _ := answerOf(t, []string{"report", files[0]}); !bytes.Contains(text, []byte("payments/ledger-0")) {
+		t.Errorf("%s", text)
 	}
 }
