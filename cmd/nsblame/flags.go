@@ -189,8 +189,13 @@ const minFileSize = 64 << 10
 
 var errFileSize = errors.New("not a size of 64K or more")
 
-// String returns the number of bytes.
-func (b *byteCount) String() string { return strconv.FormatUint(uint64(*b), 10) }
+// String returns the number of bytes, in MiB where it is whole ones.
+func (b *byteCount) String() string {
+	if n := uint64(*b); n == 0 || n%(1<<20) != 0 {
+		return strconv.FormatUint(n, 10)
+	}
+	return strconv.FormatUint(uint64(*b)>>20, 10) + "M"
+}
 
 // Type names the value in the help.
 func (b *byteCount) Type() string { return "size" }

@@ -34,6 +34,7 @@ const (
 // programOf finds a program of Prometheus, or skips the test.
 func programOf(t *testing.T, name string) string {
 	t.Helper()
+	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
 		t.Skipf("there is no %s: make deps installs it", name)
@@ -43,6 +44,7 @@ func programOf(t *testing.T, name string) string {
 
 // dashboardQueries are those of the dashboard, with its variables filled in.
 func dashboardQueries(t *testing.T) (queries []string) {
+	t.Helper()
 	t.Helper()
 	raw, err := os.ReadFile(dashboardFile)
 	if err != nil {
@@ -184,6 +186,7 @@ func freePort(t *testing.T) string {
 
 func startPrometheus(t *testing.T, target, tokenFile string) *promServer {
 	t.Helper()
+	t.Helper()
 	program, dir := programOf(t, "prometheus"), t.TempDir()
 	rules, err := os.ReadFile(rulesFile)
 	if err != nil {
@@ -265,6 +268,7 @@ func (p *promServer) firing() (list []string) {
 // until waits for a condition.
 func until(t *testing.T, what string, met func() bool) {
 	t.Helper()
+	t.Helper()
 	const patience = 3 * time.Minute
 	for end := time.Now().Add(patience); !met(); time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(end) {
@@ -292,7 +296,7 @@ func TestPrometheus(t *testing.T) {
 	if err := h.begin(); err != nil {
 		t.Fatal(err)
 	}
-	end := sync.OnceValue(h.agent.answer(listeners, web, func() {}))
+	end := sync.OnceValue(h.agent.answer(t.Context(), listeners, web, func() {}))
 	t.Cleanup(func() { _ = end() })
 	p := startPrometheus(t, listeners[0].Addr().String(), token)
 	stop := repeatedly(0, 200*time.Millisecond, func() {

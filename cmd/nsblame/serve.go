@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -177,9 +178,13 @@ func (o *serveOptions) recording() recordTarget {
 	return to
 }
 
-// earlier are the recordings of former runs beside a recording, the oldest first.
+// earlier are the recordings of former runs beside a recording, the oldest first. If
+// there is no such directory, it makes one that nobody else can look into.
 func earlier(file string) ([]string, error) {
 	dir := filepath.Dir(file)
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("make %q for recordings: %w", dir, unwrapPath(err))
+	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("recordings in %q: %w", dir, unwrapPath(err))
@@ -199,7 +204,7 @@ func earlier(file string) ([]string, error) {
 func (a *agent) serve(ctx context.Context, live source, to recordTarget, listeners []listener, web *webSettings, ready func() error) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	end := a.answer(listeners, web, stop)
+	end := a.answer(ctx, listeners, web, stop)
 	observe := func(ctx context.Context, src engine.Source) error {
 		a.health.Store(healthGood)
 		_, err := engine.Run(ctx, src, engine.Options{Consumers: []finding.Consumer{a}})

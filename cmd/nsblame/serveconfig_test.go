@@ -39,7 +39,7 @@ func TestSettingsPrecede(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
-		"rotate-size": "3145728 command line", "rotate-files": "4 environment", "exec-wait": "2s file",
+		"rotate-size": "3M command line", "rotate-files": "4 environment", "exec-wait": "2s file",
 		"listen": "[127.0.0.1:1,127.0.0.1:2] file", "cost": "true file", "record-dir": "/var/lib/nsblame ",
 	} {
 		if got := cmd.Flags().Lookup(name).Value.String() + " " + from[name]; got != want {
@@ -113,7 +113,7 @@ func TestServeCheck(t *testing.T) {
 	}
 	first := check(file)
 	for _, want := range []string{
-		"rotate-files: 3 # file\n", "record-dir: '' # file\n", "rotate-size: 67108864 # default\n",
+		"rotate-files: 3 # file\n", "record-dir: '' # file\n", "rotate-size: 64M # default\n",
 		"listen: ['unix:/run/nsblame/nsblame.sock', '127.0.0.1:9977'] # default\n", "name-wait: 30s # default\n",
 	} {
 		if !strings.Contains(first, want) {

@@ -273,8 +273,9 @@ func unwrapListen(err error) error {
 	return err
 }
 
-// answer answers on all listeners until end is called. stop is called if a listener fails.
-func (a *agent) answer(listeners []listener, web *webSettings, stop func()) (end func() error) {
+// answer answers on all listeners until end is called, also when ctx is done before. stop
+// is called if a listener fails.
+func (a *agent) answer(ctx context.Context, listeners []listener, web *webSettings, stop func()) (end func() error) {
 	failed := make(chan error, len(listeners))
 	var servers []*http.Server
 	for _, l := range listeners {
@@ -298,7 +299,7 @@ func (a *agent) answer(listeners []listener, web *webSettings, stop func()) (end
 		}()
 	}
 	return func() (err error) {
-		ctx, cancel := context.WithTimeout(context.Background(), webEndTime)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), webEndTime)
 		defer cancel()
 		for _, s := range servers {
 			if s.Shutdown(ctx) != nil {
