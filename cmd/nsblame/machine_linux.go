@@ -35,6 +35,9 @@ func joinMachine(stderr io.Writer) {
 	}
 }
 
+// machinePath is where this process finds a file of the machine.
+func machinePath(name string) string { return hostroot.Path(name) }
+
 // lastAnswers is how long a stream that was ended waits for answers that are
 // still open: longer than a manager that reloads its units takes, which answers
 // none meanwhile. Who won't wait sends a second signal.

@@ -45,6 +45,8 @@ and names. --redact=secrets hides arguments that look like secrets, which is a
 guess and can miss. --redact=names hides the names of the machine, of containers
 and of pods, and labels. --redact=secrets,names does both.
 
+` + journalHelp + `
+
 ` + failOnHelp
 
 // recordOptions is the command line of record, validated.
@@ -53,6 +55,7 @@ type recordOptions struct {
 	rotateSize  byteCount
 	rotateFiles countFlag
 	redact      redactFlag
+	journal     journalFlag
 	live        liveFlags
 	failOn      failOnFlag
 	command     []string
@@ -80,6 +83,7 @@ func newRecordCmd() *cobra.Command {
 	flags.Var(&opt.rotateSize, "rotate-size", "begin a new file at this size (64K, 100M, 2G)")
 	flags.Var(&opt.rotateFiles, "rotate-files", "keep only this many files, the latest")
 	opt.redact.add(cmd)
+	opt.journal.add(cmd)
 	opt.live.add(cmd)
 	opt.failOn.add(cmd)
 	return cmd
@@ -141,6 +145,11 @@ func runRecord(cmd *cobra.Command, opt *recordOptions) error {
 		asked := ctx
 		return recordTo(ctx, live, ready, to,
 			func(ctx context.Context, src engine.Source, s *sink) error {
+				also, err := opt.journal.open()
+				if err != nil {
+					return join(err, s.Close())
+				}
+				defer opt.journal.close(stderr)
 				if len(opt.command) > 0 {
 					// the end is that of the command, not that which is asked of nsblame
 					var done context.CancelFunc
@@ -157,7 +166,7 @@ func runRecord(cmd *cobra.Command, opt *recordOptions) error {
 					events, bytes := s.writer.Written()
 					return fmt.Sprintf("recording: %d events, %d bytes, %d lost", events, bytes, s.lost.Load())
 				})
-				summary, err := engine.Run(ctx, src, engine.Options{Consumers: opt.consumers()})
+				summary, err := engine.Run(ctx, src, engine.Options{Consumers: append(opt.consumers(), also...)})
 				endProgress()
 				if child != nil && err != nil {
 					child.wait() // it goes on though the recording failed

@@ -47,6 +47,8 @@ A time has its date unless that is the day on which trace was started.
 
 JSON always has everything, so --tree and --life work with text only.
 
+` + journalHelp + `
+
 ` + failOnHelp + `
 With --count, only what was printed is judged.`
 
@@ -56,7 +58,9 @@ type traceOptions struct {
 	live   liveFlags
 	record string // empty: none
 	redact redactFlag
-	failOn failOnFlag
+	// journal is where findings go, too.
+	journal journalFlag
+	failOn  failOnFlag
 }
 
 func newTraceCmd() *cobra.Command {
@@ -88,6 +92,7 @@ func (o *traceOptions) add(cmd *cobra.Command) {
 	o.live.add(cmd)
 	flags.StringVar(&o.record, "record", "", "also write the whole stream into this `file`")
 	o.redact.add(cmd)
+	o.journal.add(cmd)
 	o.failOn.add(cmd)
 }
 
@@ -178,9 +183,14 @@ func runTrace(ctx context.Context, opt *traceOptions, stdout, stderr io.Writer) 
 		if onTerminal(stderr) { // elsewhere a replay says the same to the byte
 			fmt.Fprintln(stderr, opt.live.watching())
 		}
+		also, err := opt.journal.open()
+		if err != nil {
+			return err
+		}
+		defer opt.journal.close(stderr)
 		unmatched := newUnmatched(opt.filter.engineFilter(), opt.failOn)
-		_, err := engine.Run(ctx, src, engine.Options{
-			Consumers: append(opt.failOn.consumers(), unmatched, opt.printer(stdout, stderr)),
+		_, err = engine.Run(ctx, src, engine.Options{
+			Consumers: append(append(opt.failOn.consumers(), unmatched, opt.printer(stdout, stderr)), also...),
 			Flush:     flush,
 			Filter:    opt.filter.engineFilter(),
 			Count:     uint64(opt.count),
