@@ -22,7 +22,7 @@ var flagGroups = []struct {
 	{"Which namespaces", []string{
 		"since", "until", "unit", "comm", "container", "pod", "workload", "uid", "failed", "leaked", "older-than",
 	}},
-	{"Settings", []string{"config", "check"}},
+	{"Settings", []string{"config", "check", "ask"}},
 	{"Who is answered", []string{"listen", "token-file", "tls-cert", "tls-key"}},
 	{"Where to, and in which form", []string{"output", "color", "file", "record", "record-dir", "rotate-size", "rotate-files", "redact", "journal"}},
 	{"When to begin and to end", []string{"duration", "count", "follow", "ready-file", "fail-on"}},

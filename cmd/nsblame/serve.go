@@ -56,6 +56,7 @@ const (
 type serveOptions struct {
 	config string
 	check  bool
+	ask    askFlag
 
 	listen    []string
 	tlsCert   string
@@ -80,6 +81,7 @@ func newServeCmd() *cobra.Command {
 		Example: `  nsblame serve
   nsblame serve --config /etc/nsblame/nsblame.yaml --check
   nsblame serve --record-dir '' --listen 127.0.0.1:9977
+  nsblame serve --ask /healthz
   curl --unix-socket /run/nsblame/nsblame.sock http://localhost/api/report`,
 		Args:              noArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -92,6 +94,9 @@ func newServeCmd() *cobra.Command {
 			if err != nil {
 				return usage(cmd, err)
 			}
+			if cmd.Flags().Changed("ask") {
+				return opt.ask.ask(cmd.Context(), opt.listen, cmd.OutOrStdout())
+			}
 			if opt.check {
 				return writeSettings(cmd.OutOrStdout(), cmd.Flags(), from)
 			}
@@ -102,6 +107,7 @@ func newServeCmd() *cobra.Command {
 	flags.SortFlags = false
 	flags.StringVar(&opt.config, "config", "", "read settings from this YAML `file`")
 	flags.BoolVar(&opt.check, "check", false, "check the settings, print what is in force, and exit")
+	flags.StringVar(&opt.ask.path, "ask", "", "ask the agent that runs for this `path` over its socket, and exit")
 	flags.StringArrayVar(&opt.listen, "listen", []string{defaultServeSocket, defaultServePort}, "answer on this `address`: unix:PATH or HOST:PORT; repeatable")
 	flags.StringVar(&opt.tokenFile, "token-file", "", "ask who comes over a port for the token in this `file`")
 	flags.StringVar(&opt.tlsCert, "tls-cert", "", "answer over TLS on ports, with the certificates in this `file`")
@@ -122,6 +128,9 @@ var (
 
 // validate checks the settings, and reads the files that they name.
 func (o *serveOptions) validate(cmd *cobra.Command) (*webSettings, error) {
+	if cmd.Flags().Changed("ask") {
+		return nil, o.ask.check()
+	}
 	switch {
 	case len(o.listen) == 0:
 		return nil, errServeNowhere

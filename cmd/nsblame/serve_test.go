@@ -622,3 +622,37 @@ func TestServeProcess(t *testing.T) {
 		t.Errorf("%s", text)
 	}
 }
+
+// An agent in an image without curl is asked by nsblame itself.
+func TestServeIsAsked(t *testing.T) {
+	s := serveRecording(t, kubernetesExample, nil)
+	ask := func(path, listen string) (string, error) {
+		var out bytes.Buffer
+		f := askFlag{path}
+		err := f.ask(t.Context(), []string{"127.0.0.1:1", listen}, &out)
+		return out.String(), err
+	}
+	if text, err := ask("/healthz", "unix:"+s.socket); text != "ok\n" || err != nil {
+		t.Errorf("healthz: %q, %v", text, err)
+	}
+	text, err := ask("/api/report", "unix:"+s.socket)
+	if err != nil || !strings.Contains(text, `"type":"report"`) {
+		t.Errorf("report: %.100q, %v", text, err)
+	}
+	if _, err := ask("/healthz", "127.0.0.1:2"); !errors.Is(err, errAskNone) {
+		t.Errorf("without a socket: %v", err)
+	}
+	if _, err := ask("/healthz", "unix:"+s.socket+"x"); err == nil {
+		t.Error("nobody answers, and it is no error")
+	}
+	s.agent.health.Store(healthEnded)
+	var refused *refusedError
+	if _, err := ask("/healthz", "unix:"+s.socket); !errors.As(err, &refused) {
+		t.Errorf("of an agent that has ended: %v", err)
+	}
+	for path, want := range map[string]error{"/healthz": nil, "/api/report": nil, "/debug/pprof": errAskPath, "": errAskPath} {
+		if err := (&askFlag{path}).check(); !errors.Is(err, want) {
+			t.Errorf("%q: %v", path, err)
+		}
+	}
+}

@@ -23,7 +23,7 @@ const settingEnv = "NSBLAME_"
 const maxSettings = 64 << 10
 
 // notSettings are flags that are no keys of a file.
-var notSettings = []string{"config", "check", "help"}
+var notSettings = []string{"config", "check", "ask", "help"}
 
 // origins say where the values of flags are from, by their names.
 type origins map[string]string

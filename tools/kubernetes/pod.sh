@@ -1,0 +1,90 @@
+# Runs in a VM with a kubelet, as root, beside pod.tar. nsblame runs in pods: as the
+# agent that the DaemonSet makes, and as kubectl debug node/... --profile=sysadmin
+# does. Both must name the pod whose sandbox fails, and what the node's files say.
+set -eu
+cd "$(dirname "$(find / -xdev -name pod.tar -type f 2>/dev/null | head -n 1)")"
+fail() { echo "FAILED: $*" >&2; logs; systemctl status --no-pager kubelet | tail -n 30; exit 1; }
+until_true() { # waits for a condition, for ten minutes at most
+	for _ in $(seq 600); do
+		if eval "$1" >/dev/null 2>&1; then return; fi
+		sleep 1
+	done
+	fail "never: $1"
+}
+log() { cat /var/log/pods/"$1"*/*/*.log 2>/dev/null; }
+logs() { for dir in /var/log/pods/*; do echo "== $dir"; cat "$dir"/*/*.log | tail -n 20 | cut -c1-400; done; }
+
+mkdir -p /opt/pod /etc/kubernetes/manifests /var/lib/kubelet
+tar -xf pod.tar -C /opt/pod
+load k8s.io
+ctr -n k8s.io image import /opt/pod/image.tar
+touch /etc/resolv.conf
+cat >/etc/kubernetes/kubelet.yaml <<-END
+apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+staticPodPath: /etc/kubernetes/manifests
+containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
+enableServer: false
+readOnlyPort: 0
+healthzPort: 0
+authentication: {anonymous: {enabled: true}, webhook: {enabled: false}}
+authorization: {mode: AlwaysAllow}
+cgroupDriver: systemd
+failSwapOn: false
+makeIPTablesUtilChains: false
+localStorageCapacityIsolation: false
+fileCheckFrequency: 2s
+runtimeRequestTimeout: 10m
+evictionHard: {memory.available: 1Mi, nodefs.available: "0%", nodefs.inodesFree: "0%", imagefs.available: "0%"}
+imageGCHighThresholdPercent: 100
+END
+cat >/run/systemd/system/kubelet.service <<-END
+[Unit]
+After=containerd.service
+[Service]
+ExecStart=/opt/vmtest/bin/kubelet --config=/etc/kubernetes/kubelet.yaml --hostname-override=node1 --housekeeping-interval=60s
+END
+systemctl daemon-reload
+
+cp /opt/pod/pod.yaml /opt/pod/debug.yaml /etc/kubernetes/manifests
+systemctl start kubelet.service
+agent() { crictl --timeout 120s ps -q --name nsblame --state running | head -n 1; }
+ask() { crictl --timeout 300s exec "$(agent)" /nsblame serve --config /etc/nsblame/nsblame.yaml --ask "$1"; }
+until_true 'ask /healthz | grep -q "^ok"'
+echo "the agent is up: $(ask /metrics | grep ^nsblame_build_info)"
+until_true 'log default_nsblame-debug- | grep -q "coverage"'
+
+cat >/etc/kubernetes/manifests/job.yaml <<'YAML'
+apiVersion: v1
+kind: Pod
+metadata: {namespace: broken, name: job, labels: {app: job}}
+spec:
+  terminationGracePeriodSeconds: 1
+  automountServiceAccountToken: false
+  containers:
+  - {name: job, image: "docker.io/library/busybox:latest", imagePullPolicy: Never, command: [sh, -c, "sleep 54321"]}
+YAML
+hostnamectl --static
+until_true 'ask /api/report | grep -q "\"name\":\"job-node1\""'
+until_true 'log default_nsblame-debug- | grep netns_create | grep -q "\"name\":\"job-node1\""'
+rm /etc/kubernetes/manifests/job.yaml
+
+ask /api/report >/tmp/report.json
+python3 - /tmp/report.json <<'PYTHON' || true
+import json, sys
+r = json.load(open(sys.argv[1]))
+for c in r["causes"]:
+    print(c["count"], c.get("why"), c.get("for"))
+PYTHON
+# It has the pod from the network plugin, the kubelet as who asked, and a file of the
+# node: the setting of systemd-hostnamed, by its unit file and line.
+grep -q '"name":"job-node1"' /tmp/report.json || fail "the agent names no pod"
+grep -q 'kubelet.service' /tmp/report.json || fail "the agent names no kubelet"
+log default_nsblame-debug- | grep netns_create | grep hostnamed >/tmp/hostnamed || fail "hostnamed was not seen"
+grep -q '"link":"setting","evidence":"file"' /tmp/hostnamed || fail "no unit file was read: $(cat /tmp/hostnamed)"
+grep -q 'hostnamectl' /tmp/hostnamed || fail "the caller is not named"
+grep -q "\"hostname\":\"$(hostname)\"" /tmp/report.json || echo "note: the report does not name the host"
+ls -l /var/lib/nsblame
+ls /var/lib/nsblame/*.avro >/dev/null || fail "nothing is recorded on the node"
+echo "from within a pod: $(log default_nsblame-debug- | grep -c '"netns_create"') creations, job-node1 named $(log nsblame-debug_ | grep netns_create | grep -c job-node1) times"
+systemctl stop kubelet.service
