@@ -21,7 +21,9 @@
 #                   a table of the verdicts; RUN, RELEASES and ATTACH narrow it,
 #                   KEEP as above, TABLE=file keeps the table
 #   make test-kubernetes  nsblame beside a kubelet with good and bad pods, which
-#                   is built for it; KEEP as above
+#                   is built for it, and in pods itself; KEEP as above
+#   make test-pods  the latter alone: the image, and the manifests by kustomize
+#                   and Helm
 #   make corpus-kubernetes  what that left in KEEP, into the corpus and examples
 #   make test-sample  what of the matrix is part of make test
 #   make corpus     the recordings of scenarios that go test replays, made anew:
@@ -250,8 +252,26 @@ scenarios: deps-vm
 test-matrix: deps-vm
 	$(VMTEST) matrix -run '$(RUN)' -cells '$(CELLS)' $(if $(KEEP),-keep '$(KEEP)') $(if $(TABLE),-table '$(TABLE)')
 
-test-kubernetes: deps-vm
+test-kubernetes: deps-vm test-pods
 	$(VMTEST) test -boot kubernetes $(if $(KEEP),-keep '$(KEEP)')
+
+# nsblame in pods, by the manifests of contrib/kubernetes.
+KUBERNETES := $(CACHE)/tools/kubernetes-$(firstword $(shell cksum tools/kubernetes/go.sum))
+.PHONY: test-pods
+test-pods: deps-vm $(PACKAGER)/image $(KUBERNETES)/kustomize $(KUBERNETES)/helm $(KUBERNETES)/staticpod
+	GO='$(GO)' VMTEST='$(VMTEST)' tools/kubernetes/test.sh '$(KUBERNETES)' '$(PACKAGER)'
+
+$(KUBERNETES)/kustomize:
+	@mkdir -p $(@D)
+	$(GO) build -C tools/kubernetes -o $@ sigs.k8s.io/kustomize/kustomize/v5
+
+$(KUBERNETES)/helm:
+	@mkdir -p $(@D)
+	$(GO) build -C tools/kubernetes -o $@ helm.sh/helm/v3/cmd/helm
+
+$(KUBERNETES)/staticpod: tools/kubernetes/staticpod/main.go
+	@mkdir -p $(@D)
+	$(GO) build -C tools/kubernetes -o $@ ./staticpod
 
 # What test-kubernetes left in KEEP.
 corpus-kubernetes:

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Tests what build.sh makes: it is the same to the byte when built from a clone
 # elsewhere, and in VMs the deb installs, records as a service, is upgraded and
-# purged, and leaves nothing behind.
+# purged, and leaves nothing behind. The rpm and the one for Windows: see chroot.sh.
 #
 # usage: test.sh TOOLS
 set -eu
@@ -14,6 +14,8 @@ git clone --quiet . "$tmp/clone"
 (cd "$tmp/clone" && tools/package/build.sh "$tools" "$tmp/second")
 diff -r "$tmp/first" "$tmp/second"
 echo "packages: built twice, the same bytes"
+
+tools/package/chroot.sh "$tmp/first"
 
 deb=$(ls "$tmp"/first/nsblame_*_amd64.deb)
 cp "$deb" "$tmp/nsblame.deb"
