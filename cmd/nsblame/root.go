@@ -43,7 +43,7 @@ func newRootCmd() *cobra.Command {
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, explainFlag(cmd, err)) })
-	root.AddCommand(newTraceCmd(), newRecordCmd(), newReplayCmd(), newReportCmd(), newTopCmd(), newExplainCmd(), newListCmd(), newServeCmd(), newDumpCmd(), newDoctorCmd(), newSchemaCmd(), newVersionCmd())
+	root.AddCommand(newTraceCmd(), newRecordCmd(), newReplayCmd(), newReportCmd(), newTopCmd(), newExplainCmd(), newListCmd(), newServeCmd(), newExportCmd(), newDumpCmd(), newDoctorCmd(), newSchemaCmd(), newVersionCmd())
 	root.SetHelpCommand(newHelpCmd())
 	root.InitDefaultCompletionCmd("completion")
 	refuseWrongShell(root)

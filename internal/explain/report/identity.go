@@ -22,13 +22,19 @@ type Identity struct {
 
 // Identify names the cause of a creation.
 func Identify(k *finding.Attribution) Identity {
+	_, id := Describe(k)
+	return id
+}
+
+// Describe returns the cause of a creation, without anything that it did, and its name.
+func Describe(k *finding.Attribution) (Cause, Identity) {
 	cause, key, like := identify(k)
 	id := Identity{ID: key.id(), Trigger: cause.Trigger, Origin: cause.Origin, Guest: cause.Guest, Whom: cause.Whom}
 	if len(cause.Command) > 1 {
 		family := mergedKey(shapeOf(like, cause.Command))
 		id.FamilyID = family.id()
 	}
-	return id
+	return cause, id
 }
 
 // shapeOf is what causes have in common that differ in the values of arguments alone.

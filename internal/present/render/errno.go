@@ -168,3 +168,6 @@ func errnoMeaning(n uint32) string {
 	}
 	return ""
 }
+
+// Errno returns the name of one of Linux's error numbers, such as ENOSPC.
+func Errno(n uint32) string { return errnoName(n) }

@@ -225,3 +225,7 @@ func quoteName(s string, limit int) string {
 func unitName(s string) string {
 	return strings.ReplaceAll(fitEscaped(s, 2*maxName), `\\`, `\`)
 }
+
+// Escape returns s with what a terminal would act upon or hide escaped, as in the
+// fields of JSON beside which the bytes stand.
+func Escape(s string) string { return escape(s) }
