@@ -35,6 +35,9 @@
 #                   a table; RUNS="bookworm:instructions trixie:wall" narrows
 #                   it, TABLE as above, METER gives arguments to the program
 #                   that measures
+#   make fleet      the questions of docs/fleet.md, asked of 200,000 creations of 50
+#                   nodes by DuckDB; CREATIONS=number takes another number
+#   make bench-fleet  the same of 5,000,000
 #   make flood-vm   how large nsblame gets while a user floods it for MINUTES=10
 #   make test-race  some scenarios with nsblame under the race detector
 #   make build      ./nsblame
@@ -60,6 +63,8 @@ TOOLS  := $(CACHE)/tools/$(firstword $(shell cksum tools/go.sum))
 LINTER := $(TOOLS)/golangci-lint
 # Runs go test, and says which tests were skipped and why.
 GOTEST := $(TOOLS)/gotestsum
+# DuckDB for node, for tests alone.
+DUCKDB := $(CACHE)/tools/duckdb-$(firstword $(shell cksum tools/duckdb/package.json))
 RUN    ?=
 KEEP   ?=
 TABLE  ?=
@@ -102,7 +107,7 @@ CORPUS_ALSO  = bullseye trixie sid
 RACED        = ^(hostnamectl|record-command|trigger-timer)$$
 
 .PHONY: all build man install packages release test-packages demo test vms checks vet unit race fuzz flood unraced model generate check-generated lint prose scenarios \
-	corpus corpus-kubernetes test-matrix test-kubernetes test-sample test-arm64 test-race bench bench-report deps deps-vm deps-arm64 deps-bpf deps-race deps-browser deps-terminal deps-prometheus
+	corpus corpus-kubernetes test-matrix test-kubernetes test-sample test-arm64 test-race bench bench-report fleet bench-fleet deps deps-vm deps-arm64 deps-bpf deps-race deps-browser deps-terminal deps-prometheus deps-duckdb
 all: build
 
 build:
@@ -193,10 +198,17 @@ checks:
 flood:
 	NSBLAME_FLOOD=1 $(GO) test -count=1 -run Flood -v ./cmd/nsblame
 
-# What the race detector would only slow, and the flood.
-UNRACED = ^Test(AFloodTakes|HostileCommandLines|HostileRecordings|ReportIsLinear|PageIsResponsive)
-unraced: deps-browser
-	NSBLAME_FLOOD=1 $(GO) test -count=1 -timeout 30m -run '$(UNRACED)' -v ./cmd/nsblame
+# What the race detector would only slow, the flood and the fleet.
+UNRACED = ^Test(FleetQuestions|AFloodTakes|HostileCommandLines|HostileRecordings|ReportIsLinear|PageIsResponsive)
+unraced: deps-browser deps-duckdb
+	NSBLAME_FLOOD=1 NSBLAME_DUCKDB='$(DUCKDB)' $(GO) test -count=1 -timeout 30m -run '$(UNRACED)' -v ./cmd/nsblame
+
+CREATIONS ?= 200000
+fleet: deps-duckdb
+	NSBLAME_DUCKDB='$(DUCKDB)' NSBLAME_FLEET='$(CREATIONS)' $(GO) test -count=1 -timeout 4h -run '^TestFleetQuestions$$' -v ./cmd/nsblame
+
+bench-fleet:
+	$(MAKE) fleet CREATIONS=5000000
 
 vet:
 	$(GO) vet ./...
@@ -322,7 +334,7 @@ test-race: deps-vm deps-race
 		-o "$$tmp/nsblame" ./cmd/nsblame; \
 	$(VMTEST) test -nsblame "$$tmp/nsblame" -run '$(RACED)' $(if $(KEEP),-keep '$(KEEP)')
 
-deps: deps-vm deps-arm64 deps-bpf deps-race deps-browser deps-terminal deps-prometheus
+deps: deps-vm deps-arm64 deps-bpf deps-race deps-browser deps-terminal deps-prometheus deps-duckdb
 deps-vm:
 	@internal/vmtest/install.sh vm
 deps-arm64:
@@ -337,3 +349,9 @@ deps-terminal:
 	@internal/vmtest/install.sh terminal
 deps-prometheus:
 	@internal/vmtest/install.sh prometheus
+deps-duckdb: $(DUCKDB)/node_modules
+$(DUCKDB)/node_modules: tools/duckdb/package.json
+	@internal/vmtest/install.sh node
+	@mkdir -p $(@D) && cp $< $(@D)/
+	npm install --prefix $(@D) --no-package-lock --no-audit --no-fund --loglevel=error
+	@touch $@

@@ -43,6 +43,7 @@ lacking() {
 		browser) has chromium || has chromium-browser || has google-chrome || echo chromium ;;
 		terminal) has tmux || echo tmux ;;
 		prometheus) has promtool && has prometheus || echo prometheus ;;
+		node) has npm || echo nodejs npm ;;
 		*)
 			echo "install.sh: unknown part $part" >&2
 			exit 2

@@ -1,6 +1,7 @@
 package busynode
 
 import (
+	"cmp"
 	"container/heap"
 	"errors"
 	"fmt"
@@ -20,6 +21,11 @@ type Plan struct {
 	Web, WebPods int
 	// Commands counts runs of "ip netns add chk-…", each with another name.
 	Commands int
+	// Unasked counts namespaces that containerd makes though nobody was heard asking for
+	// one.
+	Unasked int
+	// Revision is the pod-template-hash of the ReplicaSet's pods; empty for the usual one.
+	Revision string
 	// Open counts the sandboxes, among those of the ReplicaSet, that still exist at the
 	// end.
 	Open int
@@ -51,7 +57,7 @@ func Of(creations int) Plan {
 }
 
 // creations is how many there are in all.
-func (p *Plan) creations() int { return p.Failing + p.Jobs + p.Web + p.Commands }
+func (p *Plan) creations() int { return p.Failing + p.Jobs + p.Web + p.Commands + p.Unasked }
 
 const (
 	ms     = uint64(1e6)
@@ -69,6 +75,16 @@ func Write(w io.Writer, p Plan) error {
 		return err
 	}
 	return errors.Join(Each(p, rec.Write), rec.Close())
+}
+
+// WriteWatched writes the recording of a plan, and shows each event to a watcher that
+// passes it on.
+func WriteWatched(w io.Writer, p Plan, watch func(node string, write func(event.Event) error) func(event.Event) error) error {
+	rec, err := recording.NewWriter(w, recording.Options{Stream: [16]byte{1, byte(p.Number)}, Sync: [16]byte{2, byte(p.Number)}})
+	if err != nil {
+		return err
+	}
+	return errors.Join(Each(p, watch(p.Node, rec.Write)), rec.Close())
 }
 
 // Each calls f for every event of a plan. It stops at the first error, and returns it.
@@ -166,9 +182,10 @@ func (n *node) schedule() {
 		if i >= p.Web-p.Open {
 			end = outcomeStays
 		}
-		n.sandbox(web(i%p.WebPods), uint32(i/p.WebPods), end)
+		n.sandbox(web(i%p.WebPods, p.Revision), uint32(i/p.WebPods), end)
 	})
 	n.every(p.Commands, n.command)
+	n.every(p.Unasked, n.unasked)
 }
 
 // mixed is a number that looks random and is not.
@@ -209,6 +226,7 @@ func job(n int) pod {
 	return pod{"batch", name + "-" + suffix(uint64(n)), uid(2, n), []event.Label{{Key: "batch.kubernetes.io/job-name", Value: name}}}
 }
 
-func web(n int) pod {
-	return pod{"web", "web-" + suffix(uint64(n)+1<<32), uid(3, n), []event.Label{{Key: "app", Value: "web"}, {Key: "pod-template-hash", Value: "5d9c7b8f4d"}}}
+func web(n int, revision string) pod {
+	revision = cmp.Or(revision, "5d9c7b8f4d")
+	return pod{"web", "web-" + suffix(uint64(n)+1<<32), uid(3, n), []event.Label{{Key: "app", Value: "web"}, {Key: "pod-template-hash", Value: revision}}}
 }

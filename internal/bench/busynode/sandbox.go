@@ -263,3 +263,13 @@ func (n *node) command(i int) {
 		n.later(100*ms, func() { n.release(ns, false) })
 	})
 }
+
+// unasked is a namespace that containerd makes for somebody who was not heard.
+func (n *node) unasked(int) {
+	ns := n.created()
+	n.emit(&event.NetnsCreate{
+		Serial: ns.serial, Creator: resident(containerdPID), TID: containerdPID + 17, Comm: "containerd", Cgroup: containerdCgroup, Call: event.CallUnshare,
+		Inum: ns.inum, Cookie: ns.serial + 4096, ParentInum: hostNetns, DurationNS: 3*ms + mixed(ns.serial)%ms,
+	})
+	n.later(100*ms, func() { n.release(ns, true) })
+}
