@@ -143,6 +143,9 @@ func (e *exported) add(cmd *cobra.Command, opt *exportOptions, files []string, u
 	}
 	id, part := src.reader.Stream()
 	out, err := export.Begin(export.Options{Dir: opt.dir, Format: export.Format(opt.to.value), Existing: existing}, id, part)
+	if errors.Is(err, export.ErrExported) {
+		err = fmt.Errorf("%w. --replace writes them anew", err)
+	}
 	if err != nil {
 		return fmt.Errorf("export %q: %w", src.name(), err)
 	}
