@@ -22,6 +22,7 @@
 #                   KEEP as above, TABLE=file keeps the table
 #   make test-kubernetes  nsblame beside a kubelet with good and bad pods, which
 #                   is built for it, and in pods itself; KEEP as above
+#   make test-serve the agent in a VM, with a real Prometheus and its alerts
 #   make test-pods  the latter alone: the image, and the manifests by kustomize
 #                   and Helm
 #   make corpus-kubernetes  what that left in KEEP, into the corpus and examples
@@ -179,6 +180,14 @@ flood-vm: deps-vm
 	CGO_ENABLED=0 $(GO) build -o "$$tmp/" ./cmd/nsblame ./internal/vmtest/actor/attacker ./internal/vmtest/actor/seed; \
 	$(VMTEST) exec -timeout 3h -file "$$tmp/nsblame" -file "$$tmp/attacker" -file "$$tmp/seed" -- \
 		"MINUTES='$(or $(MINUTES),10)'; $$(cat internal/vmtest/flood.sh)"
+
+# The agent under a real Prometheus.
+.PHONY: test-serve
+test-serve: deps-vm deps-prometheus
+	@set -eu; tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
+	CGO_ENABLED=0 $(GO) build -o "$$tmp/" ./cmd/nsblame; \
+	$(VMTEST) exec -timeout 30m -file "$$tmp/nsblame" -file "$$(command -v prometheus)" -file "$$(command -v promtool)" \
+		-file contrib/prometheus/nsblame.rules.yml -- "$$(cat internal/vmtest/serve.sh)"
 
 # The VMs, and beside them all that needs none, which gives way to them. A
 # failure of one does not hide what the others find.
