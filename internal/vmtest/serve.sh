@@ -2,6 +2,7 @@
 # made seconds: they fire on a leak, on a storm, and when the agent is killed. Then
 # systemd's own restart is played, and all falls silent again.
 set -eu
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 fail() { echo "FAILED: $*" >&2; cat agent.err >&2; tail -n 5 prometheus.err >&2; exit 1; }
 until_true() { # waits for a condition, for five minutes at most
 	for _ in $(seq 300); do
