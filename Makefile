@@ -51,6 +51,8 @@
 #   make release    the same, of a tagged commit only
 #   make test-packages  are they the same when built twice, and do they install,
 #                   record, upgrade and purge in VMs of Debian 12 and 13
+#   make test-otlp  are findings delivered to a real OpenTelemetry collector, which
+#                   is built for it, killed, stopped and started again
 #   make generate   the BPF objects and their Go bindings, from bpf/
 #   make lint       golangci-lint, built once into the cache, and make prose
 #   make prose      the sentences of documents and help texts: none too long
@@ -147,6 +149,17 @@ PACKAGES ?= packages
 
 packages: $(PACKAGER)/nfpm $(PACKAGER)/cyclonedx-gomod $(PACKAGER)/image
 	GO='$(GO)' tools/package/build.sh '$(PACKAGER)' '$(PACKAGES)'
+
+# A collector of OpenTelemetry's modules. It has a module of its own, for it needs much.
+OTELCOL := $(CACHE)/tools/otelcol-$(firstword $(shell cat tools/otelcol/go.sum tools/otelcol/main.go | cksum))
+
+$(OTELCOL)/otelcol:
+	@mkdir -p $(@D)
+	$(GO) build -C tools/otelcol -trimpath -o $@ .
+
+.PHONY: test-otlp
+test-otlp: $(OTELCOL)/otelcol
+	NSBLAME_OTELCOL=$(OTELCOL)/otelcol $(GO) test -count=1 -v -run '^TestRealCollector$$' ./internal/deliver/otlphttp
 
 # Of a tagged commit without changes.
 release:

@@ -47,6 +47,8 @@ and of pods, and labels. --redact=secrets,names does both.
 
 ` + journalHelp + `
 
+` + otlpHelp + `
+
 ` + failOnHelp
 
 // recordOptions is the command line of record, validated.
@@ -55,14 +57,14 @@ type recordOptions struct {
 	rotateSize  byteCount
 	rotateFiles countFlag
 	redact      redactFlag
-	journal     journalFlag
+	outlets     outletFlags
 	live        liveFlags
 	failOn      failOnFlag
 	command     []string
 }
 
 func newRecordCmd() *cobra.Command {
-	opt := &recordOptions{live: newPatientLiveFlags()}
+	opt := &recordOptions{live: newPatientLiveFlags(), outlets: newOutletFlags()}
 	cmd := &cobra.Command{
 		Use:   "record -o FILE [-- COMMAND [ARG...]]",
 		Short: "Write the stream of events into a file",
@@ -83,7 +85,7 @@ func newRecordCmd() *cobra.Command {
 	flags.Var(&opt.rotateSize, "rotate-size", "begin a new file at this size (64K, 100M, 2G)")
 	flags.Var(&opt.rotateFiles, "rotate-files", "keep only this many files, the latest")
 	opt.redact.add(cmd)
-	opt.journal.add(cmd)
+	opt.outlets.add(cmd)
 	opt.live.add(cmd)
 	opt.failOn.add(cmd)
 	return cmd
@@ -129,6 +131,9 @@ func (o *recordOptions) validate(cmd *cobra.Command, args []string) error {
 	case o.file == "-" && isTerminal(cmd.OutOrStdout()):
 		return errStdoutTerminal
 	}
+	if err := o.outlets.validate(cmd); err != nil {
+		return err
+	}
 	return o.live.validate(cmd)
 }
 
@@ -144,12 +149,12 @@ func runRecord(cmd *cobra.Command, opt *recordOptions) error {
 	observed, err := opt.live.observe(cmd.Context(), func(ctx context.Context, live source, ready func() error) error {
 		asked := ctx
 		return recordTo(ctx, live, ready, to,
-			func(ctx context.Context, src engine.Source, s *sink) error {
-				also, err := opt.journal.open()
+			func(ctx context.Context, src engine.Source, s *sink) (err error) {
+				also, err := opt.outlets.open(ctx, stderr)
 				if err != nil {
-					return join(err, s.Close())
+					return join(join(err, opt.outlets.close(ctx, stderr)), s.Close())
 				}
-				defer opt.journal.close(stderr)
+				defer func() { err = join(err, opt.outlets.close(ctx, stderr)) }()
 				if len(opt.command) > 0 {
 					// the end is that of the command, not that which is asked of nsblame
 					var done context.CancelFunc

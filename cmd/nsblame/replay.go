@@ -26,6 +26,10 @@ recording is read, so the chains are whole. The summary names the window.
 With --count, replay still reads the whole recording unless --follow is given:
 the summary covers all of it.
 
+` + otlpHelp + `
+A replay waits for the collector, for a
+minute without an answer. Records that are not sent then make the exit code 1.
+
 ` + failOnHelp
 
 // replayOptions is the command line of replay, validated.
@@ -34,11 +38,12 @@ type replayOptions struct {
 	window windowFlags
 	follow bool
 	memory memoryFlag
+	otlp   otlpFlags
 	failOn failOnFlag
 }
 
 func newReplayCmd() *cobra.Command {
-	opt := &replayOptions{printFlags: newPrintFlags(), memory: newMemoryFlag()}
+	opt := &replayOptions{printFlags: newPrintFlags(), memory: newMemoryFlag(), otlp: newOTLPFlags()}
 	cmd := &cobra.Command{
 		Use:   "replay FILE...",
 		Short: "Print a recording as trace does",
@@ -49,7 +54,7 @@ func newReplayCmd() *cobra.Command {
   ssh host nsblame record -o - | nsblame replay -`,
 		ValidArgsFunction: completeRecordings,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := opt.validate(args); err != nil {
+			if err := join(opt.validate(args), opt.otlp.validate(cmd)); err != nil {
 				return usage(cmd, err)
 			}
 			return opt.failOn.finish(runReplay(cmd.Context(), opt, args, cmd))
@@ -60,6 +65,7 @@ func newReplayCmd() *cobra.Command {
 	opt.window.add(cmd)
 	cmd.Flags().BoolVar(&opt.follow, "follow", false, "wait for more at the end of the file; Ctrl-C ends it")
 	opt.memory.add(cmd)
+	opt.otlp.add(cmd)
 	opt.failOn.add(cmd)
 	return cmd
 }
@@ -111,13 +117,19 @@ func runReplay(ctx context.Context, opt *replayOptions, names []string, cmd *cob
 	defer func() { err = join(err, src.Close()) }()
 	defer readThrough()()
 	src.limit(opt.memory)
+	opt.otlp.patient = !opt.follow
+	also, err := opt.otlp.open(ctx, cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	defer func() { err = join(err, opt.otlp.close(ctx, cmd.ErrOrStderr())) }()
 	unmatched := newUnmatched(opt.filter.engineFilter(), opt.failOn)
 	endProgress := func() {}
 	if !isTerminal(cmd.OutOrStdout()) { // else what is printed shows it
 		endProgress = showReading(cmd.ErrOrStderr(), src)
 	}
 	summary, err := engine.Run(ctx, src, engine.Options{
-		Consumers: append(opt.failOn.consumers(), unmatched, opt.printer(cmd.OutOrStdout(), cmd.ErrOrStderr())),
+		Consumers: append(append(opt.failOn.consumers(), unmatched, opt.printer(cmd.OutOrStdout(), cmd.ErrOrStderr())), also...),
 		Filter:    opt.filter.engineFilter(),
 		Within:    window,
 		Count:     uint64(opt.count),

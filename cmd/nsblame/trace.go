@@ -49,22 +49,23 @@ JSON always has everything, so --tree and --life work with text only.
 
 ` + journalHelp + `
 
+` + otlpHelp + `
+
 ` + failOnHelp + `
 With --count, only what was printed is judged.`
 
 // traceOptions is the command line of trace, validated.
 type traceOptions struct {
 	printFlags
-	live   liveFlags
-	record string // empty: none
-	redact redactFlag
-	// journal is where findings go, too.
-	journal journalFlag
+	live    liveFlags
+	record  string // empty: none
+	redact  redactFlag
+	outlets outletFlags
 	failOn  failOnFlag
 }
 
 func newTraceCmd() *cobra.Command {
-	opt := &traceOptions{printFlags: newPrintFlags(), live: newLiveFlags()}
+	opt := &traceOptions{printFlags: newPrintFlags(), live: newLiveFlags(), outlets: newOutletFlags()}
 	cmd := &cobra.Command{
 		Use:   "trace",
 		Short: "Print who creates network namespaces, as it happens",
@@ -92,7 +93,7 @@ func (o *traceOptions) add(cmd *cobra.Command) {
 	o.live.add(cmd)
 	flags.StringVar(&o.record, "record", "", "also write the whole stream into this `file`")
 	o.redact.add(cmd)
-	o.journal.add(cmd)
+	o.outlets.add(cmd)
 	o.failOn.add(cmd)
 }
 
@@ -115,12 +116,17 @@ func (o *traceOptions) validate(cmd *cobra.Command) error {
 	if err := o.live.validate(cmd); err != nil {
 		return err
 	}
+	if err := o.outlets.validate(cmd); err != nil {
+		return err
+	}
 	return o.printFlags.validate()
 }
 
 // showsLives reports whether the output shows who joins a namespace and who held
 // it last. Lines of creations do not, and their probes make the end slow.
-func (o *traceOptions) showsLives() bool { return o.output.json() || o.life || o.record != "" }
+func (o *traceOptions) showsLives() bool {
+	return o.output.json() || o.life || o.record != "" || o.outlets.otlp.to != ""
+}
 
 // printFlags are the flags of verbs that print creations one by one.
 type printFlags struct {
@@ -183,11 +189,10 @@ func runTrace(ctx context.Context, opt *traceOptions, stdout, stderr io.Writer) 
 		if onTerminal(stderr) { // elsewhere a replay says the same to the byte
 			fmt.Fprintln(stderr, opt.live.watching())
 		}
-		also, err := opt.journal.open()
+		also, err := opt.outlets.open(ctx, stderr)
 		if err != nil {
-			return err
+			return join(err, opt.outlets.close(ctx, stderr))
 		}
-		defer opt.journal.close(stderr)
 		unmatched := newUnmatched(opt.filter.engineFilter(), opt.failOn)
 		_, err = engine.Run(ctx, src, engine.Options{
 			Consumers: append(append(opt.failOn.consumers(), unmatched, opt.printer(stdout, stderr)), also...),
@@ -198,6 +203,7 @@ func runTrace(ctx context.Context, opt *traceOptions, stdout, stderr io.Writer) 
 		if flush != nil {
 			err = join(err, flush())
 		}
+		err = join(err, opt.outlets.close(ctx, stderr))
 		if err == nil {
 			unmatched.warn(stderr)
 		}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/evidence"
@@ -24,6 +25,10 @@ func (c *Clock) Consume(f finding.Finding) error {
 	}
 	return nil
 }
+
+// Wall is the time of day at bootNS, in nanoseconds since boot. It is not known before
+// the first event.
+func (c *Clock) Wall(bootNS uint64) (time.Time, bool) { return c.clock.wall(bootNS) }
 
 // dateText is a time with its date.
 func (c *clock) dateText(bootNS uint64) string {
