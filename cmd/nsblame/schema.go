@@ -20,7 +20,10 @@ func newSchemaCmd() *cobra.Command {
 		Args:              noArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := cmd.OutOrStdout().Write(docs.Schema)
+			schema, err := docs.Schema()
+			if err == nil {
+				_, err = cmd.OutOrStdout().Write(schema)
+			}
 			return err
 		},
 	}

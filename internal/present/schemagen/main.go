@@ -5,6 +5,8 @@ package main
 //go:generate go run . ../../../docs/schema.json
 
 import (
+	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"os"
@@ -25,5 +27,11 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(args[0], data, 0o644)
+	var zipped bytes.Buffer
+	zip, _ := gzip.NewWriterLevel(&zipped, gzip.BestCompression) // the level is one
+	_, err = zip.Write(data)
+	if err = errors.Join(err, zip.Close()); err != nil {
+		return err
+	}
+	return errors.Join(os.WriteFile(args[0], data, 0o644), os.WriteFile(args[0]+".gz", zipped.Bytes(), 0o644))
 }
