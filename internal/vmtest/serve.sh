@@ -60,7 +60,7 @@ until_true 'query up | grep -q "=> 1"'
 unshare --net true
 kill -INT $pid
 wait $pid || fail "it ends with $?"
-# The killed agent's last block is missing: that is told, and costs no more.
+# The killed agent's last block is missing: that is reported, and costs no more.
 code=0
 nsblame report /var/lib/nsblame/*.avro >report || code=$?
 cat report
