@@ -53,6 +53,7 @@
 #                   record, upgrade and purge in VMs of Debian 12 and 13
 #   make test-otlp  are findings delivered to a real OpenTelemetry collector, which
 #                   is built for it, killed, stopped and started again
+#   make test-action  the steps of the GitHub Action, as a runner runs them, in a VM
 #   make generate   the BPF objects and their Go bindings, from bpf/
 #   make lint       golangci-lint, built once into the cache, and make prose
 #   make prose      the sentences of documents and help texts: none too long
@@ -160,6 +161,12 @@ $(OTELCOL)/otelcol:
 .PHONY: test-otlp
 test-otlp: $(OTELCOL)/otelcol
 	NSBLAME_OTELCOL=$(OTELCOL)/otelcol $(GO) test -count=1 -v -run '^TestRealCollector$$' ./internal/deliver/otlphttp
+
+.PHONY: test-action
+test-action: deps-vm
+	set -eu; tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
+	CGO_ENABLED=0 $(GO) build -o "$$tmp/" ./cmd/nsblame; \
+	$(VMTEST) exec -file "$$tmp/nsblame" $(patsubst %,-file contrib/github-action/%,start.sh stop.sh verdict.sh test.sh) -- 'bash ./test.sh'
 
 # Of a tagged commit without changes.
 release:
