@@ -137,13 +137,13 @@ func mainAsNobody() {
 // mainOnFakeKernel runs nsblame with a kernel that does as the variable FAKE
 // says.
 func mainOnFakeKernel() {
-	openLive = func(_ context.Context, f *liveFlags) (source, error) {
+	openLive = func(ctx context.Context, f *liveFlags) (source, error) {
 		fmt.Fprintf(os.Stderr, "buffer=%d exec-wait=%s start-wait=%s\n", f.bufferSize, f.execWait, f.startWait)
 		if os.Getenv("FAKE") == "refuses" {
 			return nil, fmt.Errorf("open: %w", unsupported.New("attach fentry/copy_net_ns", "ask for a real kernel", kernel.ErrRefused))
 		}
 		if file := os.Getenv("FAKE_FILE"); file != "" {
-			return openLasting(file)
+			return openLasting(ctx, file)
 		}
 		return &fakeSource{how: os.Getenv("FAKE"), events: fakeStream(os.Getenv("FAKE"))}, nil
 	}

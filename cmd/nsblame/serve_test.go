@@ -45,7 +45,7 @@ func (l *lasting) Needs() []libcap.Value { return nil }
 // Next implements engine.Source.
 func (l *lasting) Next(ctx context.Context) (event.Event, error) {
 	for {
-		ev, err := l.recorded.Next(l.ctx)
+		ev, err := l.recorded.Next(l.ctx) //nolint:contextcheck // reading goes on to the end of the file
 		if _, end := ev.Body.(*event.End); err == nil && end {
 			continue
 		}
@@ -59,15 +59,15 @@ func (l *lasting) Next(ctx context.Context) (event.Event, error) {
 
 func newLasting(t *testing.T, name string) *lasting {
 	t.Helper()
-	l, err := openLasting(name)
+	l, err := openLasting(context.Background(), name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return l
 }
 
-func openLasting(name string) (*lasting, error) {
-	r, err := openRecorded(context.Background(), []string{name}, false, nil, io.Discard)
+func openLasting(ctx context.Context, name string) (*lasting, error) {
+	r, err := openRecorded(context.WithoutCancel(ctx), []string{name}, false, nil, io.Discard)
 	if err != nil {
 		return nil, err
 	}
@@ -378,14 +378,29 @@ func TestServeAddresses(t *testing.T) {
 		want                     error
 		bad                      bool // crypto/tls says why
 	}{
-		{listen: "127.0.0.1:1"}, {listen: "[::1]:1"}, {listen: "localhost:1"}, {listen: "127.9.9.9:1"}, {listen: "unix:/run/x"},
-		{listen: "0.0.0.0:1", want: errNotLocal}, {listen: ":1", want: errNotLocal}, {listen: "[::]:1", want: errNotLocal},
-		{listen: "192.0.2.1:1", want: errNotLocal}, {listen: "node.example:1", want: errNotLocal}, {listen: "localhost.example:1", want: errNotLocal},
-		{listen: "0.0.0.0:1", token: good, want: errNotLocal}, {listen: "0.0.0.0:1", cert: cert, key: key, want: errNotLocal},
+		{listen: "127.0.0.1:1"},
+		{listen: "[::1]:1"},
+		{listen: "localhost:1"},
+		{listen: "127.9.9.9:1"},
+		{listen: "unix:/run/x"},
+		{listen: "0.0.0.0:1", want: errNotLocal},
+		{listen: ":1", want: errNotLocal},
+		{listen: "[::]:1", want: errNotLocal},
+		{listen: "192.0.2.1:1", want: errNotLocal},
+		{listen: "node.example:1", want: errNotLocal},
+		{listen: "localhost.example:1", want: errNotLocal},
+		{listen: "0.0.0.0:1", token: good, want: errNotLocal},
+		{listen: "0.0.0.0:1", cert: cert, key: key, want: errNotLocal},
 		{listen: "0.0.0.0:1", token: good, cert: cert, key: key},
-		{listen: "127.0.0.1:1", cert: cert, want: errTLSPair}, {listen: "127.0.0.1:1", key: key, want: errTLSPair},
-		{listen: "unix:run/x", want: errSocketPath}, {listen: "unix:", want: errSocketPath}, {listen: "unix:/" + strings.Repeat("x", 100), want: errSocketPath},
-		{listen: "127.0.0.1", want: errAddress}, {listen: "", want: errAddress}, {listen: "127.0.0.1:", want: errAddress}, {listen: "127.0.0.1:99999", want: errAddress},
+		{listen: "127.0.0.1:1", cert: cert, want: errTLSPair},
+		{listen: "127.0.0.1:1", key: key, want: errTLSPair},
+		{listen: "unix:run/x", want: errSocketPath},
+		{listen: "unix:", want: errSocketPath},
+		{listen: "unix:/" + strings.Repeat("x", 100), want: errSocketPath},
+		{listen: "127.0.0.1", want: errAddress},
+		{listen: "", want: errAddress},
+		{listen: "127.0.0.1:", want: errAddress},
+		{listen: "127.0.0.1:99999", want: errAddress},
 		{listen: "127.0.0.1:1", token: write("open", "0123456789abcdef", 0o604), want: errTokenOpen},
 		{listen: "127.0.0.1:1", token: write("short", "0123456789abcde", 0o600), want: errTokenText},
 		{listen: "127.0.0.1:1", token: write("long", strings.Repeat("x", 600), 0o600), want: errTokenText},

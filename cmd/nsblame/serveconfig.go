@@ -257,6 +257,6 @@ func writeSettings(w io.Writer, flags *pflag.FlagSet, from origins) error {
 	if err != nil {
 		return fmt.Errorf("write the settings: %w", err)
 	}
-	_, err = io.WriteString(w, string(text))
+	_, err = w.Write(text)
 	return err
 }

@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log"
+	"log" //nolint:depguard // net/http takes a logger
 	"net"
 	"net/http"
 	"os"

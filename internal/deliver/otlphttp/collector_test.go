@@ -27,8 +27,8 @@ service:
   pipelines: {logs: {receivers: [otlp], exporters: [lines]}}
 `
 
-// real is an OpenTelemetry collector that writes what it gets into a file.
-type real struct {
+// realCollector is an OpenTelemetry collector that writes what it gets into a file.
+type realCollector struct {
 	t               *testing.T
 	binary, address string
 	config, file    string
@@ -36,7 +36,8 @@ type real struct {
 }
 
 // newReal skips unless make test-otlp has built a collector.
-func newReal(t *testing.T) *real {
+func newReal(t *testing.T) *realCollector {
+	t.Helper()
 	binary := os.Getenv("NSBLAME_OTELCOL")
 	if binary == "" {
 		t.Skip("NSBLAME_OTELCOL names no collector: make test-otlp builds one")
@@ -47,7 +48,7 @@ func newReal(t *testing.T) *real {
 	}
 	defer l.Close()
 	dir := t.TempDir()
-	r := &real{t: t, binary: binary, address: l.Addr().String(), config: filepath.Join(dir, "config.yaml"), file: filepath.Join(dir, "got")}
+	r := &realCollector{t: t, binary: binary, address: l.Addr().String(), config: filepath.Join(dir, "config.yaml"), file: filepath.Join(dir, "got")}
 	if err := os.WriteFile(r.config, fmt.Appendf(nil, config, r.address, r.file), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +56,7 @@ func newReal(t *testing.T) *real {
 	return r
 }
 
-func (r *real) start() {
+func (r *realCollector) start() {
 	r.t.Helper()
 	r.cmd = exec.Command(r.binary, "--config", r.config)
 	log, err := os.Create(r.config + ".log")
@@ -69,7 +70,7 @@ func (r *real) start() {
 	}
 }
 
-func (r *real) kill() {
+func (r *realCollector) kill() {
 	if r.cmd != nil {
 		_ = r.cmd.Process.Kill()
 		_ = r.cmd.Wait()
@@ -78,7 +79,7 @@ func (r *real) kill() {
 }
 
 // counts are the bodies that it got, and how often.
-func (r *real) counts() map[string]int {
+func (r *realCollector) counts() map[string]int {
 	r.t.Helper()
 	got := make(map[string]int)
 	file, err := os.Open(r.file)
@@ -111,7 +112,7 @@ func (r *real) counts() map[string]int {
 }
 
 // waitFor waits until it has at least so many records.
-func (r *real) waitFor(n int) {
+func (r *realCollector) waitFor(n int) {
 	r.t.Helper()
 	for deadline := time.Now().Add(patience); len(r.counts()) < n; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {

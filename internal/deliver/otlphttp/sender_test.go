@@ -250,7 +250,7 @@ func TestKilledAndBack(t *testing.T) {
 	}
 	address := listener.Addr().String()
 	server := &http.Server{Handler: c}
-	go server.Serve(listener)
+	go func() { _ = server.Serve(listener) }()
 	disk, err := spool.OpenDisk(filepath.Join(t.TempDir(), "spool"), spool.MinSize)
 	if err != nil {
 		t.Fatal(err)
@@ -276,7 +276,7 @@ func TestKilledAndBack(t *testing.T) {
 	}
 	server = &http.Server{Handler: c}
 	defer server.Close()
-	go server.Serve(listener)
+	go func() { _ = server.Serve(listener) }()
 	stats := s.Close(context.Background(), patience)
 	wholeAndInOrder(t, c.texts(), 2000)
 	if stats.Sent != 2000 || stats.Overflowed+stats.Left+stats.Rejected != 0 || stats.Retries == 0 {

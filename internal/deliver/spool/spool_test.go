@@ -24,7 +24,10 @@ func open(t rapid.TB, dir string) *spool.Disk {
 }
 
 // fresh is a directory that nobody else may read.
-func fresh(t testing.TB) string { return filepath.Join(t.TempDir(), "spool") }
+func fresh(tb testing.TB) string {
+	tb.Helper()
+	return filepath.Join(tb.TempDir(), "spool")
+}
 
 // A queue is a list, also when it is closed and opened again.
 func TestDiskIsAList(t *testing.T) {
