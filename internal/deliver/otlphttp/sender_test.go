@@ -266,7 +266,10 @@ func TestKilledAndBack(t *testing.T) {
 	for len(c.texts()) < 100 {
 		time.Sleep(time.Millisecond)
 	}
-	server.Close()
+	// not before its answers are read: else it gets those records twice
+	if err := server.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	put(s, 100, 1000)
 	if got := <-warned; !strings.Contains(got, "wait for it") {
 		t.Error(got)
@@ -306,7 +309,13 @@ func TestSlow(t *testing.T) {
 	if stats := s.Close(context.Background(), patience); stats.Sent != 100 || stats.Retries < 2 {
 		t.Errorf("%+v", stats)
 	}
-	wholeAndInOrder(t, c.texts(), 100)
+	// a slow machine may make more answers late
+	seen := make(map[string]bool)
+	wholeAndInOrder(t, slices.DeleteFunc(c.texts(), func(text string) bool {
+		again := seen[text]
+		seen[text] = true
+		return again
+	}), 100)
 }
 
 // What does not fit is counted to the record, here and at the collector.
@@ -351,17 +360,12 @@ func TestOverflow(t *testing.T) {
 // What was not delivered by the end is there for the next process.
 func TestNextProcess(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "spool")
-	c := &collector{answer: status(http.StatusServiceUnavailable)}
-	url := start(t, c)
-	for part := range 2 {
+	away, c := &collector{answer: status(http.StatusServiceUnavailable)}, &collector{}
+	urls := []string{start(t, away), start(t, c)}
+	for part, url := range urls {
 		disk, err := spool.OpenDisk(dir, spool.MinSize)
 		if err != nil {
 			t.Fatal(err)
-		}
-		if part == 1 {
-			c.mu.Lock()
-			c.answer = nil
-			c.mu.Unlock()
 		}
 		s := otlphttp.Start(options(url, disk))
 		put(s, part*100, part*100+100)
