@@ -78,11 +78,10 @@ var (
 
 // validate checks what the flags' own types cannot.
 func (f *otlpFlags) validate(cmd *cobra.Command) error {
-	given := cmd.Flags().Changed
 	switch {
-	case f.to == "" && given("otlp"):
+	case f.to == "" && cmd.Flags().Changed("otlp"):
 		return errOTLPURL
-	case f.to == "" && (given("otlp-headers") || given("otlp-spool") || given("otlp-spool-size")):
+	case f.to == "" && (f.headers != "" || f.spool != "" || f.spoolSize != defaultSpoolSize):
 		return errOTLPAlone
 	case f.spoolSize < spool.MinSize:
 		return errOTLPSize

@@ -68,11 +68,13 @@ type serveOptions struct {
 	rotateFiles countFlag
 	redact      redactFlag
 	live        liveFlags
+	outlets     outletFlags
 }
 
 func newServeCmd() *cobra.Command {
 	opt := &serveOptions{
-		live: newPatientLiveFlags(), rotateSize: defaultServeSize, rotateFiles: defaultServeFiles,
+		live: newPatientLiveFlags(), outlets: newOutletFlags(),
+		rotateSize: defaultServeSize, rotateFiles: defaultServeFiles,
 	}
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -117,6 +119,7 @@ func newServeCmd() *cobra.Command {
 	flags.Var(&opt.rotateFiles, "rotate-files", "keep only this many files, the latest")
 	opt.redact.add(cmd)
 	opt.live.add(cmd)
+	opt.outlets.add(cmd)
 	return cmd
 }
 
@@ -142,19 +145,27 @@ func (o *serveOptions) validate(cmd *cobra.Command) (*webSettings, error) {
 	if err := o.live.validate(cmd); err != nil {
 		return nil, err
 	}
+	if err := o.outlets.validate(cmd); err != nil {
+		return nil, err
+	}
 	return newWebSettings(o)
 }
 
 // runServe observes and answers until it is asked to end.
 func runServe(cmd *cobra.Command, opt *serveOptions, web *webSettings) error {
 	stderr := cmd.ErrOrStderr()
-	observed, err := opt.live.observe(cmd.Context(), func(ctx context.Context, live source, ready func() error) error {
+	observed, err := opt.live.observe(cmd.Context(), func(ctx context.Context, live source, ready func() error) (err error) {
 		listeners, err := web.open()
 		if err != nil {
 			return err
 		}
 		giveUp(live, stderr)
 		a := newAgent(readVersion(), opt.live.cost)
+		a.also, err = opt.outlets.open(ctx, stderr)
+		defer func() { err = join(err, opt.outlets.close(ctx, stderr)) }()
+		if err != nil {
+			return join(err, closeAll(listeners))
+		}
 		return a.serve(ctx, live, opt.recording(), listeners, web, func() error {
 			if err := ready(); err != nil {
 				return err
@@ -168,6 +179,14 @@ func runServe(cmd *cobra.Command, opt *serveOptions, web *webSettings) error {
 	})
 	if err == nil && observed {
 		fmt.Fprintln(stderr, "nsblame: ended")
+	}
+	return err
+}
+
+// closeAll closes listeners that nobody answers on.
+func closeAll(listeners []listener) (err error) {
+	for _, l := range listeners {
+		err = join(err, l.Close())
 	}
 	return err
 }
@@ -216,7 +235,7 @@ func (a *agent) serve(ctx context.Context, live source, to recordTarget, listene
 	end := a.answer(ctx, listeners, web, stop)
 	observe := func(ctx context.Context, src engine.Source) error {
 		a.health.Store(healthGood)
-		_, err := engine.Run(ctx, src, engine.Options{Consumers: []finding.Consumer{a}})
+		_, err := engine.Run(ctx, src, engine.Options{Consumers: append([]finding.Consumer{a}, a.also...)})
 		return err
 	}
 	var err error

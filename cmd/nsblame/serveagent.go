@@ -48,6 +48,8 @@ type agent struct {
 	metrics  *metrics.Metrics
 	registry *prometheus.Registry
 	health   atomic.Int32
+	// also are other consumers of what the agent consumes.
+	also []finding.Consumer
 
 	// mu guards the collector, which findings change.
 	mu        sync.Mutex

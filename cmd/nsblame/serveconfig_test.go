@@ -166,7 +166,7 @@ func TestServeExample(t *testing.T) {
 			}
 			isDefault := f.Value.String() == newServeCmd().Flags().Lookup(key).Value.String()
 			// a second one of a key, and those that have no default, show how else
-			if shows := given[key] || strings.Contains(key, "t") && (strings.HasPrefix(key, "t") || key == "redact"); isDefault == shows {
+			if shows := given[key] || strings.Contains(key, "t") && (strings.HasPrefix(key, "t") || key == "redact" || strings.HasPrefix(key, "otlp")); isDefault == shows {
 				t.Errorf("%q is the default: %v", line, isDefault)
 			}
 			given[key] = true
