@@ -243,6 +243,14 @@ vet:
 	$(GO) vet ./...
 	GOOS=darwin GOARCH=arm64 $(GO) build -o /dev/null ./cmd/nsblame
 	GOOS=windows GOARCH=amd64 $(GO) build -o /dev/null ./cmd/nsblame
+	@$(MAKE) --no-print-directory size
+
+# What is published stays below 25 MiB.
+.PHONY: size
+size:
+	@set -eu; tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o "$$tmp/nsblame" ./cmd/nsblame; \
+	size=$$(stat -c %s "$$tmp/nsblame"); echo "size: $$size bytes of 26214400"; test "$$size" -lt 26214400
 
 unit: $(GOTEST)
 	$(GOTEST) --format pkgname-and-test-fails -- ./...
