@@ -271,7 +271,7 @@ generate: deps-bpf
 # in it can be checked too.
 check-generated: deps-bpf
 	@set -eu; tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
-	cp -r go.mod go.sum *.go bpf docs internal "$$tmp"; \
+	cp -r go.mod go.sum *.go bpf docs findings internal "$$tmp"; \
 	rm -f "$$tmp"/internal/observe/*/*_bpfel.go "$$tmp"/internal/observe/*/*_bpfel.o; \
 	(cd "$$tmp" && $(GO) generate ./...); \
 	if diff -rq internal/observe/probe "$$tmp/internal/observe/probe" && diff -rq internal/observe/netlist "$$tmp/internal/observe/netlist"; then \
