@@ -268,7 +268,6 @@ func (p *promServer) firing() (list []string) {
 // until waits for a condition.
 func until(t *testing.T, what string, met func() bool) {
 	t.Helper()
-	t.Helper()
 	const patience = 3 * time.Minute
 	for end := time.Now().Add(patience); !met(); time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(end) {
