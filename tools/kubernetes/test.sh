@@ -20,7 +20,7 @@ CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $GO build -trimpath -ldflags '-s -w' -o "$
 	"$tools/staticpod" -image $image -out "$tmp/pod" -at /opt/pod
 # The chart makes the same pod.
 mkdir "$tmp/chart"
-"$tools/helm" template nsblame contrib/kubernetes/helm/nsblame --namespace nsblame |
+"$tools/helm" template nsblame contrib/kubernetes/helm/nsblame --namespace nsblame --kube-version 1.34.0 |
 	"$tools/staticpod" -image $image -out "$tmp/chart" -at /opt/pod
 spec() { sed -n '/^spec:/,$p' "$1" | sed 's|/opt/pod/nsblame.*|/opt/pod/CONFIG|'; }
 spec "$tmp/pod/pod.yaml" >"$tmp/kustomize.spec"
