@@ -47,6 +47,7 @@ type Collector struct {
 	// pictured is set if lives are kept, livesSize is what they take.
 	pictured  bool
 	livesSize uint64
+	aside     aside
 	suspects
 }
 
@@ -76,6 +77,7 @@ type group struct {
 	example     int // the strength of its evidence
 	exampleSize uint64
 	watched     *watched // nil unless the collector watches
+	waiting     *waiting // nil unless it is one creation that was set aside
 }
 
 // place leads to a cause, and is all that is left of one that was merged or dropped: a
@@ -131,6 +133,7 @@ func newShare(of uint64) *Collector {
 		families:    make(map[digest]*family),
 		floors:      make(map[event.Owner]uint64),
 		pernetInits: make(map[digest]int),
+		aside:       aside{of: make(map[uint64]*group)},
 		alive:       bounded.NewStore[uint64, *life](aliveBudget / of),
 		gone:        bounded.NewStore[uint64, *life](goneBudget / of),
 		plugins:     bounded.NewStore[event.ProcessID, bool](pluginBudget / of),
@@ -144,8 +147,12 @@ func newShare(of uint64) *Collector {
 // ungroup takes back a cause for which there is no room any more.
 func (c *Collector) ungroup(g *group) {
 	c.report.Ungrouped += g.Count
-	c.unlike(g)
-	c.leaveFamily(g)
+	if g.waiting != nil {
+		c.aside.leave(g)
+	} else {
+		c.unlike(g)
+		c.leaveFamily(g)
+	}
 	c.raise(g.owner, g.before+g.Count)
 	c.livesSize -= g.lives.size()
 	g.place.leave(nil)
@@ -390,10 +397,10 @@ func occupant(p *lineage.Process, j *finding.Joined) []string {
 // group finds the cause that an attribution belongs to. If there is little room a new
 // one is cut.
 func (c *Collector) group(k *finding.Attribution, pressed bool) *group {
-	cause, key, like := identify(k)
-	if c.by != ByCause {
-		cause, key, like = c.by.identify(k, &cause)
+	if !pressed && mayBecomeKnown(k) {
+		return c.setAside(k)
 	}
+	cause, key, like := c.identify(k)
 	if g, known := c.groups.Get(key); known {
 		return g
 	}
@@ -413,6 +420,15 @@ func (c *Collector) group(k *finding.Attribution, pressed bool) *group {
 	c.makeRoom(g)
 	c.groups.Put(key, g, g.owner, g.size())
 	return g
+}
+
+// identify says what the cause of a creation is, by what this collector groups them.
+func (c *Collector) identify(k *finding.Attribution) (cause Cause, key, like digest) {
+	cause, key, like = identify(k)
+	if c.by != ByCause {
+		return c.by.identify(k, &cause)
+	}
+	return cause, key, like
 }
 
 func newGroup(cause Cause) *group {
@@ -625,6 +641,17 @@ func (g *group) add(k *finding.Attribution, pressed bool) {
 	if p := parent(k); p != nil {
 		g.runBy.add(p)
 	}
+	g.serves(k)
+	for _, place := range []*cgroup.Placement{&k.Origin.Placement, &k.Placement} {
+		if place.Container != nil {
+			g.containers.add([]string{place.Container.ContainerName()})
+			break
+		}
+	}
+}
+
+// serves counts for whom a namespace was made.
+func (g *group) serves(k *finding.Attribution) {
 	if to := beneficiary(k.For); to != nil {
 		g.beneficiaries.add(to)
 		if to[0] == podKind {
@@ -634,12 +661,6 @@ func (g *group) add(k *finding.Attribution, pressed bool) {
 	if k.For != nil && k.For.Pod != nil {
 		if n := k.For.Pod.Attempt; n != nil && (g.Attempt == nil || *n > *g.Attempt) {
 			g.Attempt = n
-		}
-	}
-	for _, place := range []*cgroup.Placement{&k.Origin.Placement, &k.Placement} {
-		if place.Container != nil {
-			g.containers.add([]string{place.Container.ContainerName()})
-			break
 		}
 	}
 }
@@ -675,6 +696,7 @@ func (g *group) spending(what string) *series {
 
 // Report returns what the stream so far tells.
 func (c *Collector) Report() *Report {
+	c.settleAll()
 	c.condense()
 	c.stillOpen()
 	r := c.report

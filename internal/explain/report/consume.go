@@ -9,6 +9,8 @@ func (c *Collector) Consume(f finding.Finding) error {
 		c.observe(f.Event)
 	case *finding.Created:
 		c.add(f)
+	case *finding.NetnsFor:
+		c.becameKnown(f)
 	case *finding.Joined:
 		c.joined(f)
 	case *finding.PernetInit:

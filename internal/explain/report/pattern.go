@@ -200,8 +200,15 @@ func (c *Collector) absorb(f *family, g *group) {
 func (c *Cause) head() Cause {
 	return Cause{
 		Trigger: c.Trigger, Origin: c.Origin, Command: c.Command, CommandTruncated: c.CommandTruncated, Comm: c.Comm, UID: c.UID, HasUID: c.HasUID,
-		Why: c.Why, Creator: c.Creator, Settings: c.Settings, Activated: c.Activated, Whom: c.Whom, Grouped: c.Grouped,
+		Why: c.Why, Guest: c.Guest, Creator: c.Creator, Settings: c.Settings, Activated: c.Activated, Whom: c.Whom, Grouped: c.Grouped,
 	}
+}
+
+// rename gives a cause the name of another one, and leaves what it did.
+func (c *Cause) rename(to *Cause) {
+	c.Trigger, c.Origin, c.Guest, c.Why = to.Trigger, to.Origin, to.Guest, to.Why
+	c.Command, c.CommandTruncated, c.Comm, c.UID, c.HasUID = to.Command, to.CommandTruncated, to.Comm, to.UID, to.HasUID
+	c.Creator, c.Settings, c.Activated, c.Whom, c.Grouped = to.Creator, to.Settings, to.Activated, to.Whom, to.Grouped
 }
 
 // condense merges, for a report, the causes that are like many others.

@@ -110,6 +110,7 @@ func (c *Collector) apart() []*group {
 		copies[g] = twin
 	})
 	c.stillOpenIn(copies)
+	c.rejoin(copies)
 	var list []*group
 	for _, f := range c.sortedFamilies() {
 		list = append(list, f.condensed(copies)...)

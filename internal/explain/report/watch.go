@@ -110,6 +110,17 @@ func (w *watched) ended(serial, lived uint64) {
 	}
 }
 
+// known notes for whom a namespace was made.
+func (w *watched) known(serial uint64, to []string) {
+	for i := range w.latest {
+		if b := &w.latest[i]; b.serial == serial && b.Errno == 0 {
+			w.texts -= b.size()
+			b.For = to
+			w.texts += b.size()
+		}
+	}
+}
+
 func (w *watched) merge(other *watched) {
 	for m := other.newest - min(other.newest, Minutes-1); m <= other.newest; m++ {
 		if n := other.minutes[m%Minutes]; n > 0 {
