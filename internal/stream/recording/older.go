@@ -11,12 +11,12 @@ import (
 // present one, by Avro's rules: what that version didn't have gets its default.
 type transcoder struct{ from, to *avro.Schema }
 
-func newTranscoder(schema string) (*transcoder, error) {
+func newTranscoder(schema, present string) (*transcoder, error) {
 	writer, err := avro.Parse(schema)
 	if err != nil {
 		return nil, fmt.Errorf("parse the schema: %w", err)
 	}
-	to, err := avro.Parse(fileSchema)
+	to, err := avro.Parse(present)
 	if err != nil {
 		return nil, fmt.Errorf("parse the schema: %w", err)
 	}

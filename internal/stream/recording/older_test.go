@@ -16,7 +16,7 @@ var keep = flag.String("keep", "", "write a recording of this version to testdat
 // What was recorded by each earlier version is read as it was then.
 func TestEarlierVersions(t *testing.T) {
 	if *keep != "" {
-		_, file := sampleFile(t)
+		_, file := sampleFile(t, options)
 		if err := os.WriteFile(filepath.Join("testdata", *keep+".avro"), file, 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -109,7 +109,7 @@ func TestDroppedFields(t *testing.T) {
 	before := []byte{2, 2, 'b', 0}
 	at := bytes.Index(raw, before) + len(before)
 	raw = append(raw[:at:at], append([]byte{2, 'x', 2, 2, 'y', 0}, raw[at:]...)...)
-	older, err := newTranscoder(schema)
+	older, err := newTranscoder(schema, fileSchema)
 	if err != nil {
 		t.Fatal(err)
 	}

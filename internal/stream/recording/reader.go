@@ -8,8 +8,6 @@ import (
 	"io"
 	"strconv"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/nsblame/nsblame/internal/event"
 )
 
@@ -48,7 +46,8 @@ type Reader struct {
 	MaxMemory uint64
 
 	in     window
-	zstd   *zstd.Decoder
+	unpack unpacker
+	check  *checker // nil where blocks check themselves
 	sync   [syncSize]byte
 	stream string
 	part   uint64
@@ -57,7 +56,6 @@ type Reader struct {
 	codec codec
 	left  int // records of the present block that are still to come
 	queue []event.Event
-	plain []byte
 	now   uint64
 	// lost is set while a definition that others refer to may be missing: from a
 	// damaged part to the end of the next complete restatement.
@@ -93,10 +91,6 @@ func NewReader(r io.Reader) (*Reader, error) {
 	err := d.open(r)
 	if err != nil {
 		return nil, err
-	}
-	d.zstd, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxBlock))
-	if err != nil {
-		return nil, fmt.Errorf("set up decompression: %w", err)
 	}
 	// what the parts before have defined is restated in this one
 	d.lost = d.part > 0
@@ -145,7 +139,11 @@ func (d *Reader) abandon(why error) error {
 }
 
 // Close frees what reading has taken.
-func (d *Reader) Close() { d.zstd.Close() }
+func (d *Reader) Close() {
+	if d.unpack != nil {
+		d.unpack.close()
+	}
+}
 
 // open reads the head of a file.
 func (d *Reader) open(r io.Reader) error {
@@ -159,22 +157,44 @@ func (d *Reader) open(r io.Reader) error {
 		return ErrNotRecording
 	}
 	schema := string(meta["avro.schema"])
-	sum := fmt.Sprintf("%08x", headSum(meta, schema, string(meta["avro.codec"]), d.sync))
+	name := Codec(meta["avro.codec"])
+	sum := fmt.Sprintf("%08x", headSum(meta, schema, string(name), d.sync))
 	if sum != string(meta[metaCheck]) {
 		return ErrHead
 	}
-	if string(meta[metaFormat]) != format || string(meta["avro.codec"]) != "zstandard" {
+	if string(meta[metaFormat]) != format || !name.known() {
 		return ErrFormat
+	}
+	if err := d.useCodec(name, schema); err != nil {
+		return err
 	}
 	d.stream = string(meta[metaStream])
 	if d.part, err = strconv.ParseUint(string(meta[metaPart]), 10, 32); err != nil {
 		return ErrHead
 	}
-	if schema != fileSchema {
-		if d.older, err = newTranscoder(schema); err != nil {
+	if present := schemaFor(name); schema != present {
+		if d.older, err = newTranscoder(schema, present); err != nil {
 			return fmt.Errorf("%w: %w", ErrFormat, err)
 		}
 	}
+	return nil
+}
+
+// useCodec prepares for the blocks of a file.
+func (d *Reader) useCodec(name Codec, schema string) (err error) {
+	d.Close()
+	if d.unpack, err = newUnpacker(name); err != nil {
+		return fmt.Errorf("set up decompression: %w", err)
+	}
+	d.check = nil
+	if !name.checked() {
+		return nil
+	}
+	place, err := placeOfCheck(schema)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrFormat, err)
+	}
+	d.check = newChecker(place, d.sync)
 	return nil
 }
 
@@ -430,17 +450,21 @@ func (d *Reader) fill() error {
 	if !ok {
 		return d.resync("the header of a block is not one")
 	}
-	whole := n + size + syncSize
+	end := n + size + syncSize
+	whole := end + d.check.size()
 	if raw, err = d.in.peek(whole); err != nil {
 		return err
 	}
 	if len(raw) < whole {
 		return d.resync("the file ends within a block")
 	}
-	if !bytes.Equal(raw[n+size:whole], d.sync[:]) {
+	if !bytes.Equal(raw[n+size:end], d.sync[:]) {
 		return d.resync("a block doesn't end where its header says")
 	}
-	plain, err := d.unpack(raw[n : n+size])
+	if d.check != nil && !bytes.Equal(raw[end:whole], d.check.block(raw[:end])) {
+		return d.resync("a block is not what its checksum says")
+	}
+	plain, err := d.unpack.unpack(raw[n : n+size])
 	if err != nil {
 		return d.resync("a block can't be decompressed: " + err.Error())
 	}
@@ -471,25 +495,6 @@ func blockHeader(raw []byte) (count, size, n int, ok bool) {
 	return int(c), int(s), n1 + n2, true
 }
 
-var errNoChecksum = errors.New("it has no checksum")
-
-// unpack decompresses a block. Only the checksum in it shows that a block was
-// changed.
-func (d *Reader) unpack(packed []byte) ([]byte, error) {
-	var h zstd.Header
-	if err := h.Decode(packed); err != nil {
-		return nil, err
-	}
-	if !h.HasCheckSum || h.Skippable {
-		return nil, errNoChecksum
-	}
-	plain, err := d.zstd.DecodeAll(packed, d.plain[:0])
-	if err == nil {
-		d.plain = plain
-	}
-	return plain, err
-}
-
 // translate brings what another version wrote into the form of this one.
 func (d *Reader) translate(plain []byte, count int) ([]byte, error) {
 	if d.older == nil {
@@ -506,8 +511,11 @@ func (d *Reader) resync(why string) error {
 		raw := d.in.buf
 		if i := bytes.Index(raw, d.sync[:]); i >= 0 {
 			d.in.skip(i + syncSize)
+			if err := d.skipCheck(); err != nil {
+				return err
+			}
 			bad := event.Damage{Offset: start, Bytes: d.in.offset - start, Blocks: 1, Why: why}
-			if ok && uint64(n+size+syncSize) < bad.Bytes {
+			if ok && uint64(n+size+syncSize+d.check.size()) < bad.Bytes {
 				bad.Blocks++ // the mark behind the first was damaged, the second is within reach of it
 			}
 			d.damage(bad)
@@ -527,6 +535,22 @@ func (d *Reader) resync(why string) error {
 			return nil
 		}
 	}
+}
+
+// skipCheck passes over what checks the block that was given up, or is left of it.
+func (d *Reader) skipCheck() error {
+	if d.check == nil {
+		return nil
+	}
+	raw, err := d.in.peek(d.check.size())
+	if err != nil {
+		return err
+	}
+	raw = raw[:min(len(raw), d.check.size())]
+	if len(raw) < d.check.size() || d.check.was(raw) {
+		d.in.skip(len(raw))
+	}
+	return nil
 }
 
 // window is the part of a file that is looked at.

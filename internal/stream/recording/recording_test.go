@@ -24,6 +24,16 @@ import (
 
 var options = Options{Stream: [16]byte{1, 2}, Sync: [16]byte{0xab, 0xcd, 3: 7, 15: 0x11}}
 
+// coded are the options with each codec.
+func coded() (list []Options) {
+	for _, c := range Codecs {
+		opt := options
+		opt.Codec = c
+		list = append(list, opt)
+	}
+	return list
+}
+
 // body draws an event of any type, its fields of any value.
 func body() *rapid.Generator[event.Body] {
 	return rapid.OneOf(
@@ -126,7 +136,7 @@ func TestWrittenIsRead(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		want := stream().Draw(rt, "stream")
 		cut := rapid.SliceOfN(rapid.Bool(), len(want), len(want)).Draw(rt, "blocks")
-		opt := options
+		opt := rapid.SampledFrom(coded()).Draw(rt, "options")
 		opt.SegmentBytes = rapid.IntRange(1, 2000).Draw(rt, "segment")
 		got, err := read(write(t, opt, want, func(i int) bool { return cut[i] }))
 		if err != nil {
@@ -142,7 +152,8 @@ func TestWrittenIsRead(t *testing.T) {
 func TestAnyAvroLibraryReadsIt(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		list := stream().Draw(rt, "stream")
-		file := write(t, options, list, func(i int) bool { return i%3 == 0 })
+		opt := rapid.SampledFrom(coded()).Draw(rt, "options")
+		file := write(t, opt, list, func(i int) bool { return i%3 == 0 })
 		r, err := ocf.NewReader(bytes.NewReader(file), ocf.WithDecodeOpts(avro.TaggedUnions()))
 		if err != nil {
 			rt.Fatal(err)
@@ -322,9 +333,8 @@ func restatable(written []event.Event, b event.Body) bool {
 	return false
 }
 
-func sampleFile(tb testing.TB) (list []event.Event, file []byte) {
+func sampleFile(tb testing.TB, opt Options) (list []event.Event, file []byte) {
 	tb.Helper()
-	opt := options
 	opt.SegmentBytes = 300
 	list = sample()
 	return list, write(tb, opt, list, func(i int) bool { return i%4 == 3 })
@@ -333,7 +343,13 @@ func sampleFile(tb testing.TB) (list []event.Event, file []byte) {
 // A file that was cut anywhere yields all up to the last whole block, and says
 // that it was cut.
 func TestTruncation(t *testing.T) {
-	list, file := sampleFile(t)
+	for _, opt := range coded() {
+		t.Run(string(opt.Codec), func(t *testing.T) { truncate(t, opt) })
+	}
+}
+
+func truncate(t *testing.T, opt Options) {
+	list, file := sampleFile(t, opt)
 	for n := range file {
 		got, err := read(file[:n])
 		if err != nil {
@@ -354,13 +370,22 @@ func TestTruncation(t *testing.T) {
 // Any single byte that was changed, to anything that has one bit flipped or all
 // of them, is noticed, and costs what is near it.
 func TestCorruption(t *testing.T) {
-	list, file := sampleFile(t)
+	for _, opt := range coded() {
+		t.Run(string(opt.Codec), func(t *testing.T) { corrupt(t, opt) })
+	}
+}
+
+func corrupt(t *testing.T, opt Options) {
+	list, file := sampleFile(t, opt)
 	head := bytes.Index(file, options.Sync[:])
 	var most int
 	for i := range file {
 		masks := []byte{1 << (i % 8), 1 << ((i + 5) % 8), 255}
 		if i < head { // guarded by one checksum, which finds any
 			masks = []byte{1 << (i % 8), 255}
+		}
+		if opt.Codec.checked() { // so is a block
+			masks = masks[:1]
 		}
 		for _, mask := range masks {
 			bad := bytes.Clone(file)
@@ -375,6 +400,10 @@ func TestCorruption(t *testing.T) {
 			if err := sound(list, got); err != nil {
 				t.Fatalf("byte %d ^ %#x: %v", i, mask, err)
 			}
+			// zstandard has bits that say nothing; its checksum is that of the content
+			if opt.Codec.checked() && !slices.ContainsFunc(got, isDamage) {
+				t.Fatalf("byte %d ^ %#x: nothing says so", i, mask)
+			}
 			if _, ended := got[len(got)-1].Body.(*event.End); !ended && i < len(file)-200 {
 				t.Fatalf("byte %d ^ %#x: reading did not go on to the end", i, mask)
 			}
@@ -386,9 +415,14 @@ func TestCorruption(t *testing.T) {
 	}
 }
 
+func isDamage(ev event.Event) bool {
+	_, bad := ev.Body.(*event.Damage)
+	return bad
+}
+
 // What was defined in a lost block is known again from the next segment on.
 func TestRestatedAfterLoss(t *testing.T) {
-	list, file := sampleFile(t)
+	list, file := sampleFile(t, options)
 	marks := bytes.Count(file, options.Sync[:])
 	if marks < 8 {
 		t.Fatalf("only %d blocks", marks)
@@ -548,11 +582,16 @@ func TestAnswersAreRestated(t *testing.T) {
 
 // A writer whose file is full leaves what was written whole, and says so.
 func TestDiskFull(t *testing.T) {
-	list, file := sampleFile(t)
+	for _, opt := range coded() {
+		t.Run(string(opt.Codec), func(t *testing.T) { fillDisk(t, opt) })
+	}
+}
+
+func fillDisk(t *testing.T, opt Options) {
+	list, file := sampleFile(t, opt)
 	head := bytes.Index(file, options.Sync[:]) + 16
 	for _, room := range []int{(head + len(file)) / 2, len(file) - 1} {
 		full := &limited{room: room}
-		opt := options
 		opt.SegmentBytes = 300
 		w, err := NewWriter(full, opt)
 		if err != nil {
@@ -616,9 +655,11 @@ func TestNotARecording(t *testing.T) {
 // Whatever a file holds, reading it ends, and yields the same in however small
 // parts it comes.
 func FuzzReader(f *testing.F) {
-	_, file := sampleFile(f)
-	f.Add(file)
-	f.Add(file[:len(file)-20])
+	for _, opt := range coded() {
+		_, file := sampleFile(f, opt)
+		f.Add(file)
+		f.Add(file[:len(file)-20])
+	}
 	for _, list := range shapes() {
 		f.Add(write(f, options, list, func(i int) bool { return i%3 == 0 }))
 	}
@@ -692,7 +733,7 @@ func FuzzOlder(f *testing.F) {
 	f.Add(`{"type":"record","name":"nsblame.Observation","fields":[]}`, []byte{}, uint16(9))
 	f.Add(`"string"`, []byte{0}, uint16(1))
 	f.Fuzz(func(t *testing.T, schema string, raw []byte, count uint16) {
-		older, err := newTranscoder(schema)
+		older, err := newTranscoder(schema, fileSchema)
 		if err != nil {
 			return
 		}

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/klauspost/compress/zstd"
 	"github.com/twmb/avro"
 	"github.com/twmb/avro/ocf"
 
@@ -28,9 +27,6 @@ const (
 	// after compression.
 	maxRecord = 4 << 20
 	maxBlock  = 8 << 20
-	// encoderWindow is how far back compression looks, which takes twice as much
-	// memory. A block is shorter, but for the longest records.
-	encoderWindow = 1 << 20
 )
 
 // The keys of the file's metadata.
@@ -52,6 +48,8 @@ type Options struct {
 	Stream [16]byte
 	// Sync is a random number that marks the ends of blocks.
 	Sync [16]byte
+	// Codec is how blocks are compressed; empty stands for Zstandard.
+	Codec Codec
 	// SegmentBytes is the size of a segment; 0 stands for the usual one.
 	SegmentBytes int
 }
@@ -62,7 +60,8 @@ type Writer struct {
 	mu      sync.Mutex
 	w       io.Writer
 	opt     Options
-	zstd    *zstd.Encoder
+	pack    packer
+	check   *checker // nil where blocks check themselves
 	part    uint64
 	block   []byte
 	records int
@@ -82,13 +81,17 @@ func NewWriter(w io.Writer, opt Options) (*Writer, error) {
 	if opt.SegmentBytes == 0 {
 		opt.SegmentBytes = segmentBytes
 	}
-	// One goroutine, for what is measured is measured on one core, and blocks
-	// are small.
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(encoderWindow), zstd.WithEncoderCRC(true), zstd.WithZeroFrames(true), zstd.WithSingleSegment(true))
+	if opt.Codec == "" {
+		opt.Codec = Zstandard
+	}
+	pack, err := newPacker(opt.Codec)
 	if err != nil {
 		return nil, fmt.Errorf("set up compression: %w", err)
 	}
-	rec := &Writer{opt: opt, zstd: enc, known: newDefinitions()}
+	rec := &Writer{opt: opt, pack: pack, known: newDefinitions()}
+	if opt.Codec.checked() {
+		rec.check = newChecker(len(kinds), opt.Sync)
+	}
 	return rec, rec.begin(w)
 }
 
@@ -108,17 +111,13 @@ func (r *Writer) Continue(w io.Writer) error {
 // begin writes the head of a file.
 func (r *Writer) begin(w io.Writer) error {
 	r.w = counting{w, &r.bytes}
-	header := metadata(r.opt.Stream, r.part, r.opt.Sync)
-	schema, err := avro.Parse(fileSchema)
+	text := schemaFor(r.opt.Codec)
+	header := metadata(&r.opt, r.part, text)
+	schema, err := avro.Parse(text)
 	if err != nil {
 		return fmt.Errorf("parse the schema: %w", err)
 	}
-	codec, err := ocf.ZstdCodec([]zstd.EOption{zstd.WithEncoderConcurrency(1)}, nil)
-	if err != nil {
-		return fmt.Errorf("set up compression: %w", err)
-	}
-	defer codec.Close()
-	_, err = ocf.NewWriter(r.w, schema, ocf.WithSchema(fileSchema), ocf.WithSyncMarker(r.opt.Sync), ocf.WithMetadata(header), ocf.WithCodec(ocf.NopCloser(codec)))
+	_, err = ocf.NewWriter(r.w, schema, ocf.WithSchema(text), ocf.WithSyncMarker(r.opt.Sync), ocf.WithMetadata(header), ocf.WithCodec(codecName(r.opt.Codec)))
 	if err != nil {
 		return r.fail(err)
 	}
@@ -127,19 +126,19 @@ func (r *Writer) begin(w io.Writer) error {
 
 // metadata is what stands in the head of a file. Nothing in an Avro file
 // guards its head, so a checksum of ours does.
-func metadata(stream [16]byte, part uint64, sync [16]byte) map[string][]byte {
+func metadata(opt *Options, part uint64, schema string) map[string][]byte {
 	m := map[string][]byte{
 		metaFormat: []byte(format),
-		metaStream: fmt.Appendf(nil, "%x", stream),
+		metaStream: fmt.Appendf(nil, "%x", opt.Stream),
 		metaPart:   strconv.AppendUint(nil, part, 10),
 	}
-	m[metaCheck] = fmt.Appendf(nil, "%08x", headSum(m, fileSchema, "zstandard", sync))
+	m[metaCheck] = fmt.Appendf(nil, "%08x", headSum(m, schema, string(opt.Codec), opt.Sync))
 	return m
 }
 
 // headSum is a checksum of all that a reader relies upon in the head.
 func headSum(meta map[string][]byte, schema, codec string, sync [16]byte) uint32 {
-	h := crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	h := crc32.New(castagnoli)
 	for _, key := range []string{metaFormat, metaStream, metaPart} {
 		fmt.Fprintf(h, "%d:%s", len(meta[key]), meta[key])
 	}
@@ -227,16 +226,27 @@ func (r *Writer) flush() error {
 	if r.records == 0 {
 		return nil
 	}
-	// count and size, then the block, then the mark: one write
-	body := r.zstd.EncodeAll(r.block, nil)
-	r.packed = binary.AppendVarint(r.packed[:0], int64(r.records))
-	r.packed = binary.AppendVarint(r.packed, int64(len(body)))
-	r.packed = append(append(r.packed, body...), r.opt.Sync[:]...)
+	// count and size, then the block, then the mark, and what checks it: one write
+	body, err := r.pack(r.block)
+	if err != nil {
+		return r.fail(err)
+	}
+	r.packed = appendBlock(r.packed[:0], r.records, body, r.opt.Sync)
+	if r.check != nil {
+		r.packed = append(r.packed, r.check.block(r.packed)...)
+	}
 	r.block, r.records = r.block[:0], 0
 	if _, err := r.w.Write(r.packed); err != nil {
 		return r.fail(err)
 	}
 	return nil
+}
+
+// appendBlock appends a block as Avro has it.
+func appendBlock(dst []byte, records int, body []byte, sync [syncSize]byte) []byte {
+	dst = binary.AppendVarint(dst, int64(records))
+	dst = binary.AppendVarint(dst, int64(len(body)))
+	return append(append(dst, body...), sync[:]...)
 }
 
 // Close ends the recording; the file it was written to stays open. Without it
