@@ -67,7 +67,7 @@ TOOLS  := $(CACHE)/tools/$(firstword $(shell cksum tools/go.sum))
 LINTER := $(TOOLS)/golangci-lint
 # Runs go test, and says which tests were skipped and why.
 GOTEST := $(TOOLS)/gotestsum
-# DuckDB for node, for tests alone.
+# DuckDB for node, and what else of npm tests take.
 DUCKDB := $(CACHE)/tools/duckdb-$(firstword $(shell cksum tools/duckdb/package.json))
 RUN    ?=
 KEEP   ?=
@@ -228,7 +228,7 @@ flood:
 	NSBLAME_FLOOD=1 $(GO) test -count=1 -run Flood -v ./cmd/nsblame
 
 # What the race detector would only slow, the flood and the fleet.
-UNRACED = ^Test(FleetQuestions|AFloodTakes|HostileCommandLines|HostileRecordings|ReportIsLinear|PageIsResponsive)
+UNRACED = ^Test(FleetQuestions|OtherReaders|AFloodTakes|HostileCommandLines|HostileRecordings|ReportIsLinear|PageIsResponsive)
 unraced: deps-browser deps-duckdb
 	NSBLAME_FLOOD=1 NSBLAME_DUCKDB='$(DUCKDB)' $(GO) test -count=1 -timeout 30m -run '$(UNRACED)' -v ./cmd/nsblame
 

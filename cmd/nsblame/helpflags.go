@@ -24,7 +24,7 @@ var flagGroups = []struct {
 	}},
 	{"Settings", []string{"config", "check", "ask"}},
 	{"Who is answered", []string{"listen", "token-file", "tls-cert", "tls-key"}},
-	{"Where to, and in which form", []string{"to", "out", "replace", "output", "color", "file", "record", "record-dir", "rotate-size", "rotate-files", "redact", "journal", "otlp", "otlp-headers", "otlp-spool", "otlp-spool-size"}},
+	{"Where to, and in which form", []string{"to", "out", "replace", "output", "color", "file", "record", "record-dir", "rotate-size", "rotate-files", "codec", "redact", "journal", "otlp", "otlp-headers", "otlp-spool", "otlp-spool-size"}},
 	{"When to begin and to end", []string{"duration", "count", "follow", "ready-file", "fail-on"}},
 	{"How to observe", []string{"attach", "no-bus", "cost"}},
 	{"Limits", []string{"exec-wait", "start-wait", "name-wait", "buffer-size", "max-memory"}},

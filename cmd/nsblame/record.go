@@ -40,6 +40,9 @@ that ask nsblame to end are passed on to the command. The exit code is then:
 -o x.avro the files are x-000001.avro, x-000002.avro and so on. Each can be read
 by itself. --rotate-files keeps only the latest ones.
 
+--codec=deflate is for other programs that are to read the recording and know
+no zstandard, as docs/recording.md has it. Files are larger then.
+
 --redact hides things before they are written: all arguments of command lines
 and names. --redact=secrets hides arguments that look like secrets, which is a
 guess and can miss. --redact=names hides the names of the machine, of containers
@@ -56,6 +59,7 @@ type recordOptions struct {
 	file        string
 	rotateSize  byteCount
 	rotateFiles countFlag
+	codec       codecFlag
 	redact      redactFlag
 	outlets     outletFlags
 	live        liveFlags
@@ -64,7 +68,7 @@ type recordOptions struct {
 }
 
 func newRecordCmd() *cobra.Command {
-	opt := &recordOptions{live: newPatientLiveFlags(), outlets: newOutletFlags()}
+	opt := &recordOptions{codec: newCodecFlag(), live: newPatientLiveFlags(), outlets: newOutletFlags()}
 	cmd := &cobra.Command{
 		Use:   "record -o FILE [-- COMMAND [ARG...]]",
 		Short: "Write the stream of events into a file",
@@ -84,6 +88,7 @@ func newRecordCmd() *cobra.Command {
 	flags.StringVarP(&opt.file, "file", "o", "", "the `file` to write; - is stdout")
 	flags.Var(&opt.rotateSize, "rotate-size", "begin a new file at this size (64K, 100M, 2G)")
 	flags.Var(&opt.rotateFiles, "rotate-files", "keep only this many files, the latest")
+	opt.codec.add(cmd)
 	opt.redact.add(cmd)
 	opt.outlets.add(cmd)
 	opt.live.add(cmd)
@@ -144,7 +149,7 @@ func runRecord(cmd *cobra.Command, opt *recordOptions) error {
 	stderr := cmd.ErrOrStderr()
 	to := recordTarget{
 		file: opt.file, rotateSize: uint64(opt.rotateSize), rotateFiles: uint(opt.rotateFiles),
-		redact: opt.redact.mode, stdout: cmd.OutOrStdout(),
+		codec: opt.codec.codec(), redact: opt.redact.mode, stdout: cmd.OutOrStdout(),
 	}
 	observed, err := opt.live.observe(cmd.Context(), func(ctx context.Context, live source, ready func() error) error {
 		asked := ctx

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nsblame/nsblame/internal/stream/engine"
+	"github.com/nsblame/nsblame/internal/stream/recording"
 	"github.com/nsblame/nsblame/internal/stream/redact"
 )
 
@@ -44,6 +45,23 @@ func (f *redactFlag) add(cmd *cobra.Command) {
 	}
 }
 
+// codecFlag is --codec.
+type codecFlag struct{ choice }
+
+func newCodecFlag() codecFlag {
+	var names []string
+	for _, c := range recording.Codecs {
+		names = append(names, string(c))
+	}
+	return codecFlag{choice{value: names[0], allowed: names}}
+}
+
+func (f *codecFlag) add(cmd *cobra.Command) {
+	f.choice.add(cmd, "codec", "how to compress the recording; every Avro reader reads deflate, not every one zstandard")
+}
+
+func (f *codecFlag) codec() recording.Codec { return recording.Codec(f.value) }
+
 // redactKeySize is the size of the key of a run, in bytes. It is kept nowhere: in two
 // runs, other words stand for the same names.
 const redactKeySize = 32
@@ -51,8 +69,9 @@ const redactKeySize = 32
 // recordTarget is where a recording goes, and how.
 type recordTarget struct {
 	file        string
-	rotateSize  uint64 // 0: one file
-	rotateFiles uint   // 0: all
+	rotateSize  uint64          // 0: one file
+	rotateFiles uint            // 0: all
+	codec       recording.Codec // empty: the usual one
 	redact      redact.Mode
 	stdout      io.Writer // for the file "-"
 }
@@ -62,7 +81,7 @@ type recordTarget struct {
 func recordTo(ctx context.Context, src source, ready func() error, to recordTarget,
 	run func(context.Context, engine.Source, *sink) error,
 ) error {
-	s, err := createSink(to.file, to.rotateSize, to.rotateFiles, to.stdout)
+	s, err := createSink(&to)
 	if err != nil {
 		return err
 	}

@@ -66,6 +66,7 @@ type serveOptions struct {
 	recordDir   string
 	rotateSize  byteCount
 	rotateFiles countFlag
+	codec       codecFlag
 	redact      redactFlag
 	live        liveFlags
 	outlets     outletFlags
@@ -73,7 +74,7 @@ type serveOptions struct {
 
 func newServeCmd() *cobra.Command {
 	opt := &serveOptions{
-		live: newPatientLiveFlags(), outlets: newOutletFlags(),
+		codec: newCodecFlag(), live: newPatientLiveFlags(), outlets: newOutletFlags(),
 		rotateSize: defaultServeSize, rotateFiles: defaultServeFiles,
 	}
 	cmd := &cobra.Command{
@@ -117,6 +118,7 @@ func newServeCmd() *cobra.Command {
 	flags.StringVar(&opt.recordDir, "record-dir", defaultServeDir, "keep recordings in this `directory`; '' for none")
 	flags.Var(&opt.rotateSize, "rotate-size", "begin a new file at this size (64K, 100M, 2G)")
 	flags.Var(&opt.rotateFiles, "rotate-files", "keep only this many files, the latest")
+	opt.codec.add(cmd)
 	opt.redact.add(cmd)
 	opt.live.add(cmd)
 	opt.outlets.add(cmd)
@@ -199,7 +201,7 @@ var isRecording = regexp.MustCompile(`^serve-[0-9]{8}T[0-9]{6}Z-[0-9]{6}\.avro$`
 
 // recording is where serve records to, with an empty file for nowhere.
 func (o *serveOptions) recording() recordTarget {
-	to := recordTarget{rotateSize: uint64(o.rotateSize), rotateFiles: uint(o.rotateFiles), redact: o.redact.mode, stdout: io.Discard}
+	to := recordTarget{rotateSize: uint64(o.rotateSize), rotateFiles: uint(o.rotateFiles), codec: o.codec.codec(), redact: o.redact.mode, stdout: io.Discard}
 	if o.recordDir != "" {
 		to.file = filepath.Join(o.recordDir, time.Now().UTC().Format(recordingName))
 	}

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -34,12 +33,13 @@ type sink struct {
 var errExists = errors.New("it exists, and a recording is not overwritten: remove it or choose another name")
 
 // createSink begins a recording. Nothing that exists is overwritten.
-func createSink(name string, rotateSize uint64, rotateKeep uint, stdout io.Writer) (*sink, error) {
-	s := &sink{name: name, rotateSize: rotateSize, rotateKeep: rotateKeep}
-	var opt recording.Options
+func createSink(target *recordTarget) (*sink, error) {
+	name := target.file
+	s := &sink{name: name, rotateSize: target.rotateSize, rotateKeep: target.rotateFiles}
+	opt := recording.Options{Codec: target.codec}
 	rand.Read(opt.Stream[:]) // never fails
 	rand.Read(opt.Sync[:])
-	to := stdout
+	to := target.stdout
 	if name != "-" {
 		if err := s.refuseOld(); err != nil {
 			return nil, s.wrap(err)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -16,7 +15,7 @@ import (
 func TestFilesOfOthersDoNotEndARotatedRecording(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
-	s, err := createSink(at("r.avro"), 1, 0, io.Discard)
+	s, err := createSink(&recordTarget{file: at("r.avro"), rotateSize: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
