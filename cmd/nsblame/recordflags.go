@@ -74,6 +74,8 @@ type recordTarget struct {
 	codec       recording.Codec // empty: the usual one
 	redact      redact.Mode
 	stdout      io.Writer // for the file "-"
+	// endure makes what outlives a full disk of a sink; nil for the sink itself.
+	endure func(*sink) engine.Sink
 }
 
 // recordTo runs a stream with a recording of it. ready is called once that has
@@ -92,6 +94,10 @@ func recordTo(ctx context.Context, src source, ready func() error, to recordTarg
 	defer stop()
 	key := make([]byte, redactKeySize)
 	_, _ = rand.Read(key) // never fails
-	err = run(ctx, engine.Record(src, s, redact.New(to.redact, key), stop), s)
+	var out engine.Sink = s
+	if to.endure != nil {
+		out = to.endure(s)
+	}
+	err = run(ctx, engine.Record(src, out, redact.New(to.redact, key), stop), s)
 	return join(err, s.closeFile()) // closed already, but for an error
 }

@@ -163,6 +163,7 @@ func runServe(cmd *cobra.Command, opt *serveOptions, web *webSettings) error {
 		}
 		giveUp(live, stderr)
 		a := newAgent(readVersion(), opt.live.cost)
+		a.said = stderr
 		a.also, err = opt.outlets.open(ctx, stderr)
 		defer func() { err = join(err, opt.outlets.close(ctx, stderr)) }()
 		if err != nil {
@@ -258,14 +259,17 @@ func (a *agent) recordAndObserve(ctx context.Context, live source, to recordTarg
 	if err != nil {
 		return err
 	}
+	to.endure = func(s *sink) engine.Sink {
+		s.names = append(slices.Clone(old), s.names...)
+		e := newEnduring(s, a.said)
+		a.recorder.Store(e)
+		a.metrics.RecordedBy(e.recorded)
+		return e
+	}
 	return recordTo(ctx, live, ready, to, func(ctx context.Context, src engine.Source, s *sink) error {
-		if err := s.follow(old); err != nil {
-			return err
+		if err := s.prune(); err != nil {
+			return s.wrap(err)
 		}
-		a.metrics.RecordedBy(func() uint64 {
-			_, bytes := s.writer.Written()
-			return bytes
-		})
 		return observe(ctx, src)
 	})
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"slices"
@@ -48,6 +49,9 @@ type agent struct {
 	metrics  *metrics.Metrics
 	registry *prometheus.Registry
 	health   atomic.Int32
+	// recorder is what records, nil for nothing. said is where it says what it can't.
+	recorder atomic.Pointer[enduring]
+	said     io.Writer
 	// also are other consumers of what the agent consumes.
 	also []finding.Consumer
 
@@ -79,7 +83,7 @@ type answer struct {
 func newAgent(v findings.Version, cost bool) *agent {
 	a := &agent{
 		metrics: metrics.New(&v), registry: prometheus.NewRegistry(), collector: report.NewPart(serveShare),
-		waiting: make(chan struct{}, reportWaiters), answers: make(map[reportKey]answer), now: time.Now,
+		waiting: make(chan struct{}, reportWaiters), answers: make(map[reportKey]answer), now: time.Now, said: io.Discard,
 	}
 	a.registry.MustRegister(a.metrics, collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.collector.KeepLives()
@@ -127,7 +131,14 @@ func (a *agent) answerHealth(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	switch a.health.Load() {
 	case healthGood:
-		fmt.Fprintln(w, "ok")
+		text := "ok"
+		if e := a.recorder.Load(); e != nil {
+			if why := e.paused(); why != nil {
+				// whoever starts it anew for that makes no room
+				text += ", but nothing is recorded: " + render.Sentence(why.Error())
+			}
+		}
+		fmt.Fprintln(w, text)
 	case healthStarting:
 		http.Error(w, "starting", http.StatusServiceUnavailable)
 	default:

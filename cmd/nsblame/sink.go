@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -28,6 +29,8 @@ type sink struct {
 	names      []string
 	tail       *tail
 	lost       atomic.Uint64
+	// failed is why nothing could be written at all, of a target that endures that.
+	failed error
 }
 
 var errExists = errors.New("it exists, and a recording is not overwritten: remove it or choose another name")
@@ -40,20 +43,26 @@ func createSink(target *recordTarget) (*sink, error) {
 	rand.Read(opt.Stream[:]) // never fails
 	rand.Read(opt.Sync[:])
 	to := target.stdout
+	if to == nil {
+		to = io.Discard
+	}
 	if name != "-" {
 		if err := s.refuseOld(); err != nil {
 			return nil, s.wrap(err)
 		}
-		if err := s.create(); err != nil {
-			return nil, s.wrap(err)
+		to = io.Discard
+		if s.failed = s.wrap(s.create()); s.failed == nil {
+			to = s.tail
 		}
-		to = s.tail
 	}
 	var err error
-	if s.writer, err = recording.NewWriter(to, opt); err != nil {
-		return nil, s.wrap(join(err, s.closeFile()))
+	if s.writer, err = recording.NewWriter(to, opt); err != nil && s.failed == nil {
+		s.failed = s.wrap(err)
 	}
-	return s, nil
+	if s.failed == nil || target.endure != nil && s.writer != nil && outOfRoom(s.failed) {
+		return s, nil
+	}
+	return nil, join(s.failed, s.closeFile())
 }
 
 // refuseOld finds files of an earlier set, which would be taken for this one's.
@@ -157,7 +166,7 @@ func (s *sink) rotate() error {
 	}
 	if err := s.writer.Continue(s.tail); err != nil {
 		// nothing is in the new one
-		return join(join(err, old.Close()), os.Remove(s.names[len(s.names)-1]))
+		return join(join(err, old.Close()), s.discard())
 	}
 	if err := join(old.Sync(), old.Close()); err != nil {
 		return err
@@ -165,20 +174,21 @@ func (s *sink) rotate() error {
 	return s.prune()
 }
 
-// follow has files of former recordings, the oldest first, count among those that are kept.
-func (s *sink) follow(old []string) error {
-	s.names = append(slices.Clone(old), s.names...)
-	return s.wrap(s.prune())
-}
-
 // prune removes the oldest files beyond the number that is kept.
 func (s *sink) prune() error {
 	for s.rotateKeep > 0 && len(s.names) > int(s.rotateKeep) {
-		if err := os.Remove(s.names[0]); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := s.dropOldest(); err != nil {
 			return err
 		}
-		s.names = slices.Delete(s.names, 0, 1)
 	}
+	return nil
+}
+
+func (s *sink) dropOldest() error {
+	if err := os.Remove(s.names[0]); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	s.names = slices.Delete(s.names, 0, 1)
 	return nil
 }
 

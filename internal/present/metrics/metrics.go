@@ -48,7 +48,7 @@ type Metrics struct {
 	lifetime                               *prometheus.HistogramVec
 	duration                               prometheus.Observer
 	measured, lock, events, reports        prometheus.Counter
-	recorded                               atomic.Pointer[func() uint64]
+	recorded                               atomic.Pointer[func() Recorded]
 }
 
 // existing is a namespace that exists.
@@ -74,7 +74,14 @@ func New(v *findings.Version) *Metrics {
 	m.duration = add(m, defDuration.histograms(durationBuckets)).WithLabelValues()
 	m.measured, m.lock, m.events = add(m, defMeasured.counter()), add(m, defLock.counter()), add(m, defEvents.counter())
 	m.reports = add(m, defReports.counter())
-	add(m, prometheus.NewCounterFunc(prometheus.CounterOpts{Name: defBytes.Name, Help: defBytes.help()}, m.bytes))
+	add(m, prometheus.NewCounterFunc(prometheus.CounterOpts{Name: defBytes.Name, Help: defBytes.help()}, func() float64 { return float64(m.recording().Bytes) }))
+	add(m, prometheus.NewCounterFunc(prometheus.CounterOpts{Name: defMissed.Name, Help: defMissed.help()}, func() float64 { return float64(m.recording().Missed) }))
+	add(m, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: defPaused.Name, Help: defPaused.help()}, func() float64 {
+		if m.recording().Paused {
+			return 1
+		}
+		return 0
+	}))
 	untracked := add(m, defUnwatched.counter())
 	m.open.Drop = func(_ uint64, n existing) {
 		n.slot.change(n.slot.alive - 1)
@@ -110,16 +117,23 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-// RecordedBy has the bytes that were written to recordings counted by a function, which
-// may be called at any time.
-func (m *Metrics) RecordedBy(count func() uint64) { m.recorded.Store(&count) }
+// Recorded is how it goes with recordings.
+type Recorded struct {
+	// Bytes were written, Missed events were not.
+	Bytes, Missed uint64
+	// Paused is set while nothing can be written.
+	Paused bool
+}
 
-// bytes are those that were written until now.
-func (m *Metrics) bytes() float64 {
-	if count := m.recorded.Load(); count != nil {
-		return float64((*count)())
+// RecordedBy has a function asked for how it goes with recordings. It may be called at any
+// time.
+func (m *Metrics) RecordedBy(ask func() Recorded) { m.recorded.Store(&ask) }
+
+func (m *Metrics) recording() Recorded {
+	if ask := m.recorded.Load(); ask != nil {
+		return (*ask)()
 	}
-	return 0
+	return Recorded{}
 }
 
 // Requested counts a request that was answered with this status code. path is one of a

@@ -41,6 +41,8 @@ var (
 	defEvicted   = Definition{"nsblame_series_evicted_total", "counter", nil, "Sets of cause labels that made room, because nothing happened to them for an hour"}
 	defBuild     = Definition{"nsblame_build_info", "gauge", []string{"version", "revision", "goversion"}, "1, with the version"}
 	defBytes     = Definition{"nsblame_recorded_bytes_total", "counter", nil, "Bytes written to recordings"}
+	defMissed    = Definition{"nsblame_unrecorded_events_total", "counter", nil, "Events that are in no recording, because none could be written"}
+	defPaused    = Definition{"nsblame_recording_paused", "gauge", nil, "1 while no recording can be written, as on a full disk"}
 	defRequests  = Definition{"nsblame_http_requests_total", "counter", []string{"path", "code"}, "Requests that were answered"}
 	defReports   = Definition{"nsblame_reports_computed_total", "counter", nil, "Reports that were computed, and not taken from the cache"}
 )
@@ -50,7 +52,7 @@ func Definitions() []Definition {
 	return []Definition{
 		defCreated, defFailed, defErrors, defOpen, defUnwatched, defLifetime, defDuration,
 		defSubsystem, defLock, defMeasured, defLost, defCut, defProbe, defEvents, defEvicted,
-		defBuild, defBytes, defRequests, defReports,
+		defBuild, defBytes, defMissed, defPaused, defRequests, defReports,
 	}
 }
 

@@ -618,6 +618,85 @@ func fillDisk(t *testing.T, opt Options) {
 	}
 }
 
+// Recording goes on after a full disk. What was defined meanwhile is known, and what is
+// missing is reported once.
+func TestRestart(t *testing.T) {
+	for _, opt := range coded() {
+		list := sample()
+		var files [2]bytes.Buffer
+		first := &limited{room: 1 << 30}
+		w, err := NewWriter(first, opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var skipped int
+		for i, ev := range list {
+			switch {
+			case i < 12:
+				err = w.Write(ev)
+			case i == 12:
+				err = w.Flush()
+				first.room = 3
+				if w.Write(ev) == nil && w.Flush() == nil {
+					t.Fatal("there was room")
+				}
+			case i < 25:
+				if i == 20 && w.Restart(&limited{room: 60}) == nil {
+					t.Fatal("there was room")
+				}
+				w.Skip(ev)
+				skipped++
+			case i == 25:
+				if err = w.Restart(&files[1]); err == nil {
+					err = w.Write(ev)
+				}
+			default:
+				err = w.Write(ev)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		files[0].Write(first.Bytes()[:first.Len()-3]) // as the file is cut back to the last block
+		r, err := NewReader(bytes.NewReader(files[0].Bytes()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		got, err := readAll(r)
+		if err == nil {
+			err = r.Continue(bytes.NewReader(files[1].Bytes()))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		more, err := readAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, more...)
+		if err := sound(list, got); err != nil {
+			t.Error(err)
+		}
+		damages := 0
+		programs := map[event.ProgramID]bool{}
+		for _, ev := range got {
+			switch b := ev.Body.(type) {
+			case *event.Damage:
+				damages++
+			case *event.Program:
+				programs[b.ID] = true
+			}
+		}
+		if damages != 1 || len(programs) != 8 || !same(got[len(got)-1], list[len(list)-1]) {
+			t.Errorf("%s: %d damages, %d programs of 8, %d events", opt.Codec, damages, len(programs), len(got))
+		}
+	}
+}
+
 var errFull = errors.New("no space left")
 
 type limited struct {

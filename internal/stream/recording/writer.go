@@ -108,6 +108,33 @@ func (r *Writer) Continue(w io.Writer) error {
 	return r.begin(w)
 }
 
+// Restart goes on in another file after what could not be written, with all that is
+// known. That is in the file when it returns. The file before has no end, or ends with
+// its last whole block, so a reader reports what is missing between the two.
+func (r *Writer) Restart(w io.Writer) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.block, r.records = r.block[:0], 0
+	r.part++
+	r.err = nil
+	err := r.begin(w)
+	if err == nil {
+		err = r.flush()
+	}
+	if err != nil {
+		r.part-- // there is no such file
+	}
+	return err
+}
+
+// Skip leaves an event out. What it defines is restated, if recording goes on.
+func (r *Writer) Skip(ev event.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.now = max(r.now, ev.BootNS)
+	r.known.observe(ev.Body)
+}
+
 // begin writes the head of a file.
 func (r *Writer) begin(w io.Writer) error {
 	r.w = counting{w, &r.bytes}
