@@ -992,7 +992,7 @@ func TestASilentRestartThatIsReadAfterADependency(t *testing.T) {
 	}{
 		{"the bus passes it on when the job is there", true, false, doubted},
 		{"the job came with the other unit's", false, true, doubted},
-		{"it came alone", false, false, "boot back.service (manager)"},
+		{"it came alone, but something may have triggered", false, false, doubted},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := tell(t)
@@ -1177,16 +1177,18 @@ func TestARequestThatWaitsWhileAListenerTriggers(t *testing.T) {
 	for _, tt := range []struct {
 		name, by string
 		waits    uint64 // ms until there is a job
+		answer   uint64 // ms from then until the answer
 		changed  bool   // the unit's state has changed since the request
 		through  bool   // the unit triggers another one, which brings this one up
 		want     string
 	}{
-		{"a path", "lamp.path", 2000, true, false, doubted("lamp.path")},
-		{"a socket", "lamp.socket", 2000, true, false, doubted("lamp.socket")},
-		{"an automount", "lamp.automount", 2000, true, false, doubted("lamp.automount")},
-		{"a socket of what brings the unit up", "front.socket", 2000, true, true, doubted("front.socket")},
-		{"one that did not change", "lamp.socket", 2000, false, false, whole},
-		{"the job comes at once", "lamp.socket", 5, true, false, whole},
+		{"a path", "lamp.path", 2000, 50, true, false, doubted("lamp.path")},
+		{"a socket", "lamp.socket", 2000, 50, true, false, doubted("lamp.socket")},
+		{"an automount", "lamp.automount", 2000, 50, true, false, doubted("lamp.automount")},
+		{"a socket of what brings the unit up", "front.socket", 2000, 50, true, true, doubted("front.socket")},
+		{"one that did not change", "lamp.socket", 2000, 50, false, false, whole},
+		{"the job comes at once", "lamp.socket", 5, 0, true, false, whole},
+		{"the job comes at once, and the answer does not", "lamp.socket", 5, 20, true, false, doubted("lamp.socket")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := tell(t)
@@ -1204,7 +1206,7 @@ func TestARequestThatWaitsWhileAListenerTriggers(t *testing.T) {
 			r := s.ask(41, toBus, job("StartUnit", "lamp.service"))
 			s.now += tt.waits
 			n := s.newJob("lamp.service")
-			s.now += 50
+			s.now += tt.answer
 			s.accept(r, n)
 			if tt.changed {
 				trigger.SubState, trigger.StateChangeUS = "running", (s.now+50)*1000
@@ -1486,5 +1488,76 @@ func TestAStartBesideAnActivationOfWhatIsBeingStopped(t *testing.T) {
 			s.done = s.done[1:]
 			s.want(tt.want)
 		})
+	}
+}
+
+// A request for another unit is answered when its jobs were there: a socket has made them.
+func TestARequestThatFindsTheJobsOfASocket(t *testing.T) {
+	for found, want := range map[bool]string{
+		true:  "command 41 cron.service (inferred): trigger_or_request back.service front.socket pid 41",
+		false: "command 41 cron.service (manager)",
+	} {
+		s := tell(t)
+		s.units["front.service"] = event.UnitState{Name: "front.service", Type: "simple", TriggeredBy: []string{"front.socket"}}
+		s.caller(41, "systemctl")
+		r := s.ask(41, private, job("ReloadOrRestartUnit", "front.service"))
+		if found {
+			s.newJob("back.service")
+		}
+		s.newJobFor(r, "front.service")
+		if !found {
+			s.newJob("back.service")
+		}
+		s.units["front.socket"] = event.UnitState{Name: "front.socket", SubState: "running", StateChangeUS: (s.now + 50) * 1000}
+		s.runs(event.UnitState{Name: "back.service", Type: "simple", PrivateNetwork: true, Dependents: []event.UnitDependent{{Name: "front.service", Dependency: "WantedBy"}}})
+		s.service(42, "back.service")
+		s.want(want)
+	}
+}
+
+// A restart without an answer may be read when the job that a timer has made is over.
+func TestASilentRestartThatIsReadAfterATrigger(t *testing.T) {
+	s := tell(t)
+	s.caller(41, "busctl")
+	u := event.UnitState{Name: "lamp.service", Type: "simple", PrivateNetwork: true, TriggeredBy: []string{"lamp.timer", "lamp.socket"}}
+	s.units["lamp.timer"] = event.UnitState{Name: "lamp.timer", LastTriggerUS: s.now * 1000}
+	s.units["lamp.socket"] = event.UnitState{Name: "lamp.socket", SubState: "running", StateChangeUS: (s.now + 50) * 1000}
+	s.ask(41, private, silently(job("RestartUnit", "lamp.service")))
+	n := s.newJob("lamp.service")
+	s.runs(u)
+	s.service(42, "lamp.service")
+	s.says(30, "JobRemoved", n, "lamp.service", "done")
+	s.newJob("lamp.service")
+	u.InactiveEnterUS = s.now * 1000
+	s.runs(u)
+	s.done = nil
+	s.service(44, "lamp.service")
+	s.want("unknown (unknown): asked_while_running lamp.service")
+}
+
+// A socket unit triggers nothing while its service runs. A job from before that was over is
+// another unit's doing.
+func TestAJobFromBeforeTheRunBeforeWasOver(t *testing.T) {
+	for early, want := range map[bool]string{
+		true:  "unknown (unknown): nobody_asked lamp.service",
+		false: "socket lamp.socket (manager)",
+	} {
+		s := tell(t)
+		u := event.UnitState{Name: "lamp.service", Type: "simple", PrivateNetwork: true, TriggeredBy: []string{"lamp.socket"}}
+		u.InactiveEnterUS = (s.now + 1) * 1000
+		if early {
+			u.InactiveEnterUS += 1000
+		}
+		s.now++
+		n := s.newJob("lamp.service")
+		s.now += 10
+		s.units["lamp.socket"] = event.UnitState{Name: "lamp.socket", SubState: "running", StateChangeUS: (s.now + 50) * 1000}
+		s.runs(u)
+		s.mute = true
+		s.service(42, "lamp.service")
+		s.says(30, "JobRemoved", n, "lamp.service", "done")
+		s.mute = false
+		s.collect()
+		s.want(want)
 	}
 }

@@ -229,6 +229,9 @@ func (f *facts) triggers() []string {
 	return f.state.TriggeredBy
 }
 
+// microsecond is what a manager's times are cut to.
+const microsecond = 1000
+
 // onlyTrigger blames a socket or path unit that has triggered, where nothing else
 // can have begun the run: nobody asked, nothing that was asked for pulls the unit
 // in, and it was not the boot. When such a unit triggered is not kept: systemd
@@ -237,8 +240,8 @@ func onlyTrigger(s *solver, f *facts) verdict {
 	if s.askedBy(f, f.at) {
 		return no
 	}
-	if since := s.requests.JobSince(f.owner, f.unit, f.began(), f.window.ended); since != 0 && since <= f.before.began() {
-		return no // the job has begun the run before, and has begun anew
+	if since := s.requests.JobSince(f.owner, f.unit, f.began(), f.window.ended); since != 0 && since <= max(f.before.began(), f.window.ended+microsecond) {
+		return no // such a unit triggers nothing while the run before is not over
 	}
 	only, v := s.mayHaveTriggered(f)
 	if v != yes {

@@ -51,6 +51,9 @@ type Effect struct {
 	// again is set if the request had a job begin anew that was there before it, mayAgain
 	// if it may have.
 	again, mayAgain bool
+	// found is set if the job of a unit that the request brought up was announced before the
+	// answer. Of the jobs that are made for a request only its own is.
+	found bool
 }
 
 // Evidence is how it is known that the request began the run.
@@ -71,8 +74,16 @@ func (e *Effect) Since() uint64 {
 
 // CameLate reports whether the job came longer after the request than a manager takes to read
 // it: that was busy, or the request waited for leave. Something else may have made the job
-// meanwhile, and the request have found it in the end.
-func (e *Effect) CameLate() bool { return e.Job != nil && e.Job.announced > e.At+maxFlightNS }
+// meanwhile, and the request have found it in the end. So it may if the answer came longer
+// after the job than the manager takes to send both.
+func (e *Effect) CameLate() bool {
+	return e.found || e.Job != nil && (e.Job.announced > e.At+maxFlightNS || e.accepted && e.answered > e.Job.announced+maxAnswerNS)
+}
+
+// maxAnswerNS is how long after the announcement of a job that was made for a request the
+// answer comes. A manager sends the one right before the other (src/core/dbus-unit.c,
+// bus_unit_queue_job_one).
+const maxAnswerNS = 5e6
 
 // Beginning is when a run of a unit began, and what is known of the one before.
 type Beginning struct {
@@ -129,6 +140,7 @@ func (t *Tracker) EffectsThrough(owner Owner, other, unit string, list []*Reques
 	})
 	for i := range all {
 		e := &all[i]
+		e.found = e.accepted && slices.ContainsFunc(own, func(j *Job) bool { return e.madeWith(j) && j.announced < e.answered })
 		e.MayBeOver = e.Job != nil && (e.Job.over != 0 && e.Job.over < run.At || e.Job.endUnheard(Beginning{At: run.At, Ended: run.Ended, Over: run.Over}))
 	}
 	return all
