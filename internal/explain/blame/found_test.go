@@ -1561,3 +1561,31 @@ func TestAJobFromBeforeTheRunBeforeWasOver(t *testing.T) {
 		s.want(want)
 	}
 }
+
+// A request to restart a unit began a run without a namespace, and the end of its job was not
+// heard. A timer elapsed when that run was over.
+func TestATimerAfterARunThatWasNotSeen(t *testing.T) {
+	for later, want := range map[bool]string{
+		true:  "unknown (unknown): trigger_or_request foo.service foo.timer pid 41",
+		false: "command 41 cron.service (kernel)",
+	} {
+		s := tell(t)
+		u := foo()
+		u.TriggeredBy = []string{"foo.timer"}
+		s.units["foo.timer"] = event.UnitState{Name: "foo.timer", LastTriggerUS: s.now * 1000}
+		s.runs(u)
+		s.service(39, "foo.service")
+		s.done = nil
+		s.caller(41, "systemctl")
+		s.newJobFor(s.ask(41, private, job("RestartUnit", "foo.service")), "foo.service")
+		s.now += 200
+		u.InactiveEnterUS = s.now * 1000
+		s.now += 200
+		if later {
+			s.units["foo.timer"] = event.UnitState{Name: "foo.timer", LastTriggerUS: s.now * 1000}
+		}
+		s.runs(u)
+		s.service(42, "foo.service")
+		s.want(want)
+	}
+}

@@ -111,7 +111,7 @@ func (s *solver) unclearTrigger(f *facts, e *request.Effect) (name string, v ver
 	if f.window.exact && s.lagSince < e.At && !e.MayBeOver {
 		since = max(since, f.began())
 	}
-	if name, v = s.triggerSince(f, "", since); name != "" || v == blocked || !e.CameLate() {
+	if name, v = s.triggerSince(f, "", since); name != "" || v == blocked || !e.MayHaveFound() {
 		return name, v
 	}
 	return s.listenerSince(f, "", max(f.window.ended, e.At))

@@ -66,7 +66,7 @@ func TestTheOnlyTriggerThatIsLeft(t *testing.T) {
 	}{
 		{"one", []string{"foo.path"}, false, "path foo.path (manager)"},
 		{"one of two", []string{"foo.path", "foo.socket"}, false, "unknown (unknown): nobody_asked foo.service"},
-		{"somebody asked", []string{"foo.path"}, true, "command 41 cron.service (kernel)"},
+		{"somebody asked, and had no answer", []string{"foo.path"}, true, "command 41 cron.service (inferred): trigger_or_request foo.service foo.path pid 41"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := tell(t)

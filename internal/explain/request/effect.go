@@ -72,12 +72,16 @@ func (e *Effect) Since() uint64 {
 	return e.Job.announced
 }
 
-// CameLate reports whether the job came longer after the request than a manager takes to read
-// it: that was busy, or the request waited for leave. Something else may have made the job
-// meanwhile, and the request have found it in the end. So it may if the answer came longer
-// after the job than the manager takes to send both.
-func (e *Effect) CameLate() bool {
-	return e.found || e.Job != nil && (e.Job.announced > e.At+maxFlightNS || e.accepted && e.answered > e.Job.announced+maxAnswerNS)
+// MayHaveFound reports whether something else may have made the job, and the request have
+// found it. So it may without an answer, or if the job came longer after the request than a
+// manager takes to read it: that was busy, or the request waited for leave. And so it may if
+// the answer came longer after the job than the manager takes to send both.
+func (e *Effect) MayHaveFound() bool {
+	if e.Job == nil || e.found {
+		return e.found
+	}
+	unanswered := !e.accepted && !e.Activation
+	return unanswered || e.Job.announced > e.At+maxFlightNS || e.accepted && e.answered > e.Job.announced+maxAnswerNS
 }
 
 // maxAnswerNS is how long after the announcement of a job that was made for a request the
@@ -120,7 +124,7 @@ func (j *Job) endUnheard(run Beginning) bool {
 	if run.Ended == 0 {
 		return run.Over && j.over == 0
 	}
-	return j.mayBeOver(run.At, run.Ended) && (run.Before == 0 || run.Before > j.announced)
+	return j.mayBeOver(run.At, run.Ended) // runs in which no namespace was made are not known
 }
 
 // EffectsThrough judges the requests for another unit that may have brought up a unit,
@@ -249,7 +253,8 @@ func (e *Effect) find(jobs []*Job, before uint64) bool {
 // under way begin anew (src/core/job.c, job_merge_into_installed and job_install).
 func (e *Effect) join(jobs []*Job, before uint64) {
 	e.Sign, e.Job = Joined, jobs[len(jobs)-1]
-	e.mayAgain = before == 0 && e.Restarts() && (e.accepted || e.silent && e.isTrusted())
+	unknown := before < e.Job.announced // a run in which no namespace was made is not known
+	e.mayAgain = unknown && e.Restarts() && (e.accepted || e.silent && e.isTrusted())
 	if e.Restarts() && e.accepted {
 		e.Sign = Unseen // if nothing ran yet, the job began nothing anew
 		if e.hadAnew(before) {
