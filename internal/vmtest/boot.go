@@ -54,10 +54,14 @@ var prepareEarly string
 // systemd 256 and 257 want the second to believe the first.
 const hybrid = "systemd.unified_cgroup_hierarchy=0 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"
 
-// What Debian 12 has of container engines is years older.
+// withoutContainers are the releases for which there is no image with container engines.
 var withoutContainers = map[string]string{
-	"bullseye": "container engines of Debian 13", "bookworm": "container engines of Debian 13",
-	"sid": "container engines of Debian 13",
+	"bullseye": "container engines of Debian 12 or newer", "sid": "container engines of a release that stays as it is",
+}
+
+// What Debian 12 has of containerd is too old for the kubelet.
+var withoutKubelet = map[string]string{
+	"bullseye": "containerd of Debian 13", "bookworm": "containerd of Debian 13", "sid": "containerd of Debian 13",
 }
 
 var withoutVersion1 = map[string]string{"sid": "a systemd that knows cgroup version 1, which it gave up with 258"}
@@ -84,7 +88,7 @@ var boots = []Boot{
 	},
 	{
 		Name: "kubernetes", About: "containerd and a kubelet", Image: image.Containers, Apart: true,
-		Home: "trixie", MemoryMiB: 4096, Tools: []string{"crictl", "kubelet"}, Lacking: withoutContainers,
+		Home: "trixie", MemoryMiB: 4096, Tools: []string{"crictl", "kubelet"}, Lacking: withoutKubelet,
 	},
 }
 

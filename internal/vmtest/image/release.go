@@ -109,13 +109,15 @@ func (r Release) ForBench() Release {
 	return r
 }
 
-// containerPackages are container engines and runtimes, with their clients. The docker
-// client is a package of its own since Debian 13.
+// containerPackages are container engines and runtimes, with their clients.
 var containerPackages = []string{
 	"docker.io", "docker-cli", "docker-buildx", "docker-compose", "containerd", "containernetworking-plugins",
 	"podman", "crun", "conmon", "netavark", "aardvark-dns", "passt", "slirp4netns", "uidmap", "fuse-overlayfs",
 	"systemd-container", "lxc", "incus-base", "incus-client", "iptables", "curl", "socat", "ca-certificates",
 }
+
+// withoutPackages are those of them that a release lacks. Its docker.io has the client in it.
+var withoutPackages = map[string][]string{"bookworm": {"docker-cli", "docker-buildx", "incus-base", "incus-client"}}
 
 //go:embed containers.sh
 var containersScript string
@@ -126,7 +128,8 @@ const containersDisk = "8G"
 // ForContainers returns the release with container engines and an image for them.
 func (r Release) ForContainers() Release {
 	r.Variant, r.Customize, r.Disk = Containers, containersScript, containersDisk
-	r.Packages = slices.Concat(r.Packages, containerPackages)
+	lacks := func(p string) bool { return slices.Contains(withoutPackages[r.Name], p) }
+	r.Packages = slices.Concat(r.Packages, slices.DeleteFunc(slices.Clone(containerPackages), lacks))
 	return r
 }
 
