@@ -254,7 +254,7 @@ func (s *solver) judge(f *facts, of string, q *request.Request) effect {
 	if q.At <= ended && !q.Restarts() {
 		afterRun := q.Activation && f.ranBefore
 		switch {
-		case afterRun && s.goneBy(f.before, q.At):
+		case afterRun && s.goneBy(f.before, q.At), of != f.unit && s.requests.HadJobAfter(q, of, ended):
 			return possible
 		case afterRun && s.goneBy(f.before, f.at):
 			return possiblyEarly

@@ -1589,3 +1589,28 @@ func TestATimerAfterARunThatWasNotSeen(t *testing.T) {
 		s.want(want)
 	}
 }
+
+// A unit ended while the manager was starting, and another one that brings it up is asked for
+// before the manager has noted that. The job of that comes later.
+func TestARequestFromBeforeAnEndIsNotedDuringBoot(t *testing.T) {
+	for granted, want := range map[bool]string{
+		true:  "command 41 cron.service (manager)",
+		false: "boot back.service (inferred): trigger_or_boot back.service back.service",
+	} {
+		s := tell(t)
+		s.boot = event.ManagerBoot{UserspaceUS: 1}
+		s.units["front.service"] = event.UnitState{Name: "front.service", Type: "simple"}
+		s.caller(41, "systemctl")
+		r := s.ask(41, private, job("StartUnit", "front.service"))
+		s.now++
+		u := event.UnitState{Name: "back.service", Type: "simple", PrivateNetwork: true, InactiveEnterUS: s.now * 1000}
+		u.Dependents = []event.UnitDependent{{Name: "front.service", Dependency: "WantedBy"}}
+		if granted {
+			s.newJobFor(r, "front.service")
+		}
+		s.newJob("back.service")
+		s.runs(u)
+		s.service(42, "back.service")
+		s.want(want)
+	}
+}

@@ -40,7 +40,7 @@ func (s *solver) notByBoot(f *facts) (finding.Reason, verdict) {
 			return finding.Reason{Code: finding.ReasonTriggerOrBoot, Unit: f.unit, Trigger: t}, no
 		}
 	}
-	if f.ranBefore { // it is started once by that
+	if f.ranBefore || f.window.ended != 0 { // it is started once by that
 		return finding.Reason{Code: finding.ReasonTriggerOrBoot, Unit: f.unit, Trigger: f.unit}, no
 	}
 	name, v := s.otherTrigger(f, "")

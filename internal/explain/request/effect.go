@@ -478,6 +478,11 @@ func (t *Tracker) HasJob(q *Request, unit string, begun, before, ended uint64) b
 	return q.jobID != 0 && t.jobs.hasJob(q, unit, begun, before, ended)
 }
 
+// HadJobAfter reports whether a request for a unit was given a job that was new after a time.
+func (t *Tracker) HadJobAfter(q *Request, unit string, at uint64) bool {
+	return q.jobID != 0 && slices.ContainsFunc(t.jobs.of(q.Owner, unit), func(j *Job) bool { return j.id == q.jobID && j.announced > at })
+}
+
 // Whose says who may have asked for something without that being in the stream.
 type Whose int
 
