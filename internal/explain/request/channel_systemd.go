@@ -304,8 +304,9 @@ func jobResult(m *dbuswire.Message) string {
 // job_install, nop_job).
 func (s *systemd) there(owner Owner, unit string, at uint64) []*Job {
 	var list []*Job
-	for _, j := range s.of(owner, unit) {
-		if j.announced != 0 && j.announced <= at && (j.over == 0 || j.over >= at) {
+	jobs := s.of(owner, unit)
+	for _, j := range jobs {
+		if j.announced != 0 && j.announced <= at && (j.over == 0 || j.over >= at) && !j.gaveWay(jobs, at) {
 			list = append(list, j)
 		}
 	}
@@ -317,6 +318,14 @@ func (s *systemd) there(owner Owner, unit string, at uint64) []*Job {
 		}
 	}
 	return list
+}
+
+// gaveWay reports whether the end of a job was not heard, but that of a newer one was, which
+// nobody heard to be new and which may have been there at a time.
+func (j *Job) gaveWay(jobs []*Job, at uint64) bool {
+	return j.over == 0 && slices.ContainsFunc(jobs, func(newer *Job) bool {
+		return newer.by == j.by && newer.id > j.id && newer.announced == 0 && newer.over >= at
+	})
 }
 
 // mayDoNothing reports whether a job was made for a request to restart what runs, or may
@@ -432,7 +441,7 @@ const maxApartNS = 10e6
 // mayHaveCome reports whether the request may have had the next job, and a job may have been
 // made with one for another unit, which was announced right before or after it and has a lower
 // number. One to restart what runs may have had the next job whatever made the first one: that
-// may be a trigger, of which nobody is told.
+// may be a trigger, which the manager does not announce.
 func (s *systemd) mayHaveCome(j *Job, q *Request, unit string) bool {
 	next := func(other *Job) bool { return other.announced > j.announced && other.announced-q.At <= maxFlightNS }
 	switch {

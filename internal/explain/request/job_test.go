@@ -28,3 +28,24 @@ func TestJobsOfManyManagers(t *testing.T) {
 		t.Errorf("the jobs of %d users' managers are remembered", len(got))
 	}
 }
+
+// A unit has one job at a time. So one whose end was not heard is over when a newer one was
+// there, of which only the end was heard.
+func TestAJobThatGaveWayUnheard(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		over uint64
+		want int
+	}{
+		{"the newer one was there", 7, 0},
+		{"the newer one was over before", 4, 1},
+	} {
+		s := New(lineage.NewTree()).jobs
+		system, by := Owner{Manager: event.ManagerSystem}, event.ProcessID{PID: 1}
+		s.find(system, "crash.service", by, 130).announced = 2
+		s.find(system, "crash.service", by, 131).over = tt.over
+		if got := s.there(system, "crash.service", 5); len(got) != tt.want {
+			t.Errorf("%s: %d jobs are there, want %d", tt.name, len(got), tt.want)
+		}
+	}
+}

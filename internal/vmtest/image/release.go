@@ -119,6 +119,9 @@ var containerPackages = []string{
 // withoutPackages are those of them that a release lacks. Its docker.io has the client in it.
 var withoutPackages = map[string][]string{"bookworm": {"docker-cli", "docker-buildx", "incus-base", "incus-client"}}
 
+// morePackages are what a release needs beside them: this docker loads its own profile.
+var morePackages = map[string][]string{"bookworm": {"apparmor"}}
+
 //go:embed containers.sh
 var containersScript string
 
@@ -129,7 +132,7 @@ const containersDisk = "8G"
 func (r Release) ForContainers() Release {
 	r.Variant, r.Customize, r.Disk = Containers, containersScript, containersDisk
 	lacks := func(p string) bool { return slices.Contains(withoutPackages[r.Name], p) }
-	r.Packages = slices.Concat(r.Packages, slices.DeleteFunc(slices.Clone(containerPackages), lacks))
+	r.Packages = slices.Concat(r.Packages, slices.DeleteFunc(slices.Clone(containerPackages), lacks), morePackages[r.Name])
 	return r
 }
 
