@@ -5,21 +5,22 @@ import "github.com/nsblame/nsblame/internal/event"
 // Store is a map within a budget of bytes. Beyond it the value of the owner who
 // holds the most that was used the longest time ago is dropped, and counted.
 type Store[K comparable, V any] struct {
-	ledger  ledger[pair[K, V]]
-	m       table[K, entry[pair[K, V]]]
+	ledger  ledger[*cell[K, stored[K, V]]]
+	m       table[K, stored[K, V]]
 	dropped uint64
 	// Drop is called with what finds no room, nil for nothing.
 	Drop func(K, V)
 }
 
-type pair[K comparable, V any] struct {
-	key   K
+// stored is a value with its entry in the ledger, which leads back to its cell.
+type stored[K comparable, V any] struct {
 	value V
+	entry entry[*cell[K, stored[K, V]]]
 }
 
 // NewStore returns an empty Store.
 func NewStore[K comparable, V any](budget uint64) *Store[K, V] {
-	return &Store[K, V]{ledger: newLedger[pair[K, V]](budget), m: newTable[K, entry[pair[K, V]]]()}
+	return &Store[K, V]{ledger: newLedger[*cell[K, stored[K, V]]](budget), m: newTable[K, stored[K, V]]()}
 }
 
 // Hashing has keys hashed by a function of Hash. It is for an empty Store.
@@ -31,7 +32,7 @@ func (s *Store[K, V]) Hashing(hash func(K) uint64) *Store[K, V] {
 // Get returns the value of a key, and whether there is one.
 func (s *Store[K, V]) Get(k K) (V, bool) {
 	if c := s.m.get(k); c != nil {
-		return c.value.value.value, true
+		return c.value.value, true
 	}
 	var none V
 	return none, false
@@ -44,25 +45,25 @@ func (s *Store[K, V]) Use(k K) (V, bool) {
 		var none V
 		return none, false
 	}
-	c.value.renew()
-	return c.value.value.value, true
+	c.value.entry.renew()
+	return c.value.value, true
 }
 
 // Ref remembers where a Store has a key. The zero Ref knows nothing yet.
-type Ref[K comparable, V any] struct{ at *cell[K, entry[pair[K, V]]] }
+type Ref[K comparable, V any] struct{ at *cell[K, stored[K, V]] }
 
 // UseAt is Use of a key that is looked up again and again with the same Ref.
 func (s *Store[K, V]) UseAt(r *Ref[K, V], k K) (V, bool) {
 	// a cell that was taken out has no owner, and may have been given another key since
-	if c := r.at; c == nil || c.value.of == nil || c.key != k {
+	if c := r.at; c == nil || c.value.entry.of == nil || c.key != k {
 		r.at = s.m.get(k)
 	}
 	if r.at == nil {
 		var none V
 		return none, false
 	}
-	r.at.value.renew()
-	return r.at.value.value.value, true
+	r.at.value.entry.renew()
+	return r.at.value.value, true
 }
 
 // Offer is Put of a value that matters less than what its owner has already.
@@ -81,12 +82,13 @@ func (s *Store[K, V]) Offer(k K, v V, owner event.Owner, size uint64) {
 func (s *Store[K, V]) Put(k K, v V, owner event.Owner, size uint64) {
 	size += overhead[K]()
 	if c := s.m.get(k); c != nil {
-		e := &c.value
-		e.value.value = v
-		s.ledger.resize(e, size)
-		s.own(e, owner)
+		c.value.value = v
+		s.ledger.resize(&c.value.entry, size)
+		s.own(c, owner)
 	} else {
-		s.ledger.add(&s.m.add(k).value, pair[K, V]{k, v}, owner, size)
+		c := s.m.add(k)
+		c.value.value = v
+		s.ledger.add(&c.value.entry, c, owner, size)
 	}
 	s.trim()
 }
@@ -94,12 +96,12 @@ func (s *Store[K, V]) Put(k K, v V, owner event.Owner, size uint64) {
 // Own charges a value to its owner once that is known.
 func (s *Store[K, V]) Own(k K, owner event.Owner) {
 	if c := s.m.get(k); c != nil {
-		s.own(&c.value, owner)
+		s.own(c, owner)
 	}
 }
 
-func (s *Store[K, V]) own(e *entry[pair[K, V]], owner event.Owner) {
-	if e.of.owner == (event.Owner{}) && owner != (event.Owner{}) {
+func (s *Store[K, V]) own(c *cell[K, stored[K, V]], owner event.Owner) {
+	if e := &c.value.entry; e.of.owner == (event.Owner{}) && owner != (event.Owner{}) {
 		s.ledger.move(e, owner)
 	}
 }
@@ -107,8 +109,8 @@ func (s *Store[K, V]) own(e *entry[pair[K, V]], owner event.Owner) {
 // Resize notes how many bytes a value takes by now, and that it was used just now.
 func (s *Store[K, V]) Resize(k K, size uint64) {
 	if c := s.m.get(k); c != nil {
-		c.value.renew()
-		s.ledger.resize(&c.value, size+overhead[K]())
+		c.value.entry.renew()
+		s.ledger.resize(&c.value.entry, size+overhead[K]())
 		s.trim()
 	}
 }
@@ -116,16 +118,16 @@ func (s *Store[K, V]) Resize(k K, size uint64) {
 func (s *Store[K, V]) trim() {
 	for e := s.ledger.excess(); e != nil; e = s.ledger.excess() {
 		s.dropped++
-		last := e.value
-		s.drop(s.m.get(last.key))
+		k, v := e.value.key, e.value.value.value
+		s.drop(e.value)
 		if s.Drop != nil {
-			s.Drop(last.key, last.value)
+			s.Drop(k, v)
 		}
 	}
 }
 
-func (s *Store[K, V]) drop(c *cell[K, entry[pair[K, V]]]) {
-	s.ledger.remove(&c.value)
+func (s *Store[K, V]) drop(c *cell[K, stored[K, V]]) {
+	s.ledger.remove(&c.value.entry)
 	s.m.remove(c)
 }
 
@@ -138,9 +140,9 @@ func (s *Store[K, V]) Delete(k K) {
 
 // Clear forgets everything. Nothing of it counts as dropped.
 func (s *Store[K, V]) Clear() {
-	s.m.all(func(c *cell[K, entry[pair[K, V]]]) { c.value.of = nil }) // for what refers to it
+	s.m.all(func(c *cell[K, stored[K, V]]) { c.value.entry.of = nil }) // for what refers to it
 	s.m.clear()
-	s.ledger = newLedger[pair[K, V]](s.ledger.budget)
+	s.ledger = newLedger[*cell[K, stored[K, V]]](s.ledger.budget)
 }
 
 // Len is how many values there are.
@@ -154,5 +156,5 @@ func (s *Store[K, V]) Dropped() uint64 { return s.dropped }
 
 // All calls f for each value, in no order.
 func (s *Store[K, V]) All(f func(K, V)) {
-	s.m.all(func(c *cell[K, entry[pair[K, V]]]) { f(c.key, c.value.value.value) })
+	s.m.all(func(c *cell[K, stored[K, V]]) { f(c.key, c.value.value) })
 }

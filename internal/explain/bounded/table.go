@@ -18,11 +18,12 @@ type table[K comparable, V any] struct {
 }
 
 // cell has a key with its value.
+// What a look-up reads comes first, so that it is in one line of the processor's cache.
 type cell[K comparable, V any] struct {
-	key   K
-	value V
 	hash  uint64
 	next  *cell[K, V] // in the same bucket, or among the spare ones
+	key   K
+	value V
 }
 
 // minBuckets is how many buckets a table has that is not empty. Like all numbers of

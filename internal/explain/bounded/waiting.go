@@ -15,8 +15,12 @@ type Waiting[K comparable, V any] struct {
 	ledger  ledger[*waiter[K, V]]
 	keys    table[K, chain[slot[K, V]]]
 	times   times[K, V]
+	spare   []*waiter[K, V] // those that are to be used again
 	dropped uint64
 }
+
+// maxSpare bounds the waiters that are kept to be used again, and their slots.
+const maxSpare = 32
 
 // Terms say on which terms a value waits.
 type Terms[K comparable] struct {
@@ -60,7 +64,8 @@ func (w *Waiting[K, V]) Hashing(hash func(K) uint64) *Waiting[K, V] {
 
 // Add has a value wait. It returns those for which there is no room any more.
 func (w *Waiting[K, V]) Add(v V, terms Terms[K]) (dropped []V) {
-	x := &waiter[K, V]{value: v, deadline: terms.Deadline, order: terms.Order, place: -1, slots: make([]slot[K, V], 0, len(terms.Keys))}
+	x := w.waiter(len(terms.Keys))
+	x.value, x.deadline, x.order = v, terms.Deadline, terms.Order
 	for i, k := range terms.Keys {
 		if !slices.Contains(terms.Keys[:i], k) {
 			w.await(x, k)
@@ -76,8 +81,29 @@ func (w *Waiting[K, V]) Add(v V, terms Terms[K]) (dropped []V) {
 		w.remove(over)
 		w.dropped++
 		dropped = append(dropped, over.value)
+		w.recycle(over)
 	}
 	return dropped
+}
+
+// waiter returns one with room for so many keys.
+func (w *Waiting[K, V]) waiter(keys int) *waiter[K, V] {
+	if n := len(w.spare); n > 0 && cap(w.spare[n-1].slots) >= keys {
+		x := w.spare[n-1]
+		w.spare = w.spare[:n-1]
+		return x
+	}
+	return &waiter[K, V]{place: -1, slots: make([]slot[K, V], 0, keys)}
+}
+
+// recycle keeps a waiter that was removed, to be used again.
+func (w *Waiting[K, V]) recycle(x *waiter[K, V]) {
+	if len(w.spare) >= maxSpare || cap(x.slots) > maxSpare {
+		return
+	}
+	clear(x.slots)
+	*x = waiter[K, V]{place: -1, slots: x.slots[:0]}
+	w.spare = append(w.spare, x)
 }
 
 // await has a waiter wait for a key, too.
@@ -113,8 +139,10 @@ func (w *Waiting[K, V]) Take(k K) []V {
 	}
 	if c.value.first == c.value.last {
 		only := c.value.first.self.of
+		value := only.value
 		w.remove(only)
-		return []V{only.value}
+		w.recycle(only)
+		return []V{value}
 	}
 	var list []*waiter[K, V]
 	for s := c.value.first; s != nil; s = s.next {
@@ -138,6 +166,7 @@ func (w *Waiting[K, V]) Expire(now uint64) []V {
 	sortWaiters(due)
 	for _, x := range due {
 		list = append(list, x.value)
+		w.recycle(x)
 	}
 	return list
 }
@@ -160,8 +189,9 @@ func (w *Waiting[K, V]) takeAll(list []*waiter[K, V]) []V {
 	sortWaiters(list)
 	values := make([]V, len(list))
 	for i, x := range list {
-		w.remove(x)
 		values[i] = x.value
+		w.remove(x)
+		w.recycle(x)
 	}
 	return values
 }
