@@ -29,7 +29,7 @@ type codec struct {
 	// describing: the fields so far, and the records defined so far
 	fields   []field
 	defined  map[string]string
-	interned *[maxInterned]string
+	interned *[maxInterned]shared
 	visitor  Visitor // visiting
 	// cells bounds the elements of lists that one block can claim.
 	cells int
@@ -65,16 +65,29 @@ func (c *codec) varint() uint64 {
 		c.buf = c.buf[1:]
 		return uint64(int64(b>>1) ^ -int64(b&1))
 	}
-	n, size := binary.Varint(c.buf)
-	if size <= 0 {
-		c.bad, c.buf = true, nil
-		return 0
+	var n uint64
+	for i, b := range c.buf {
+		if i == binary.MaxVarintLen64-1 && b > 1 {
+			break // more than 64 bits
+		}
+		n |= uint64(b&0x7f) << (7 * i)
+		if b < 0x80 {
+			c.buf = c.buf[i+1:]
+			return n>>1 ^ -(n & 1)
+		}
 	}
-	c.buf = c.buf[size:]
-	return uint64(n)
+	c.bad, c.buf = true, nil
+	return 0
 }
 
-func (c *codec) u64(name string, v *uint64) { *v = c.long(name, *v) }
+// most of what is walked over is decoded
+func (c *codec) u64(name string, v *uint64) {
+	if c.mode == decoding {
+		*v = c.varint()
+		return
+	}
+	*v = c.long(name, *v)
+}
 
 // signed is long for a number that can be negative.
 func (c *codec) signed(name string, v int64) int64 {
@@ -87,7 +100,11 @@ func (c *codec) signed(name string, v int64) int64 {
 
 func (c *codec) i64(name string, v *int64) { *v = c.signed(name, *v) }
 func (c *codec) u32(name string, v *uint32) {
-	n := c.long(name, uint64(*v))
+	if c.mode != decoding {
+		c.long(name, uint64(*v))
+		return
+	}
+	n := c.varint()
 	c.bad = c.bad || n > 1<<32-1
 	*v = uint32(n)
 }
@@ -161,6 +178,12 @@ const (
 	maxSharedLen = 64
 )
 
+// shared is a string with its mark, which differs where most strings do.
+type shared struct {
+	text string
+	mark uint64
+}
+
 // text makes a string, without a copy if its like was met not long before.
 func (c *codec) text(b []byte) string {
 	if len(b) == 0 {
@@ -170,13 +193,14 @@ func (c *codec) text(b []byte) string {
 		return string(b)
 	}
 	if c.interned == nil {
-		c.interned = new([maxInterned]string)
+		c.interned = new([maxInterned]shared)
 	}
-	place := &c.interned[mark(b)%maxInterned]
-	if *place != string(b) {
-		*place = string(b)
+	m := mark(b)
+	place := &c.interned[m%maxInterned]
+	if place.mark != m || place.text != string(b) {
+		*place = shared{string(b), m}
 	}
-	return *place
+	return place.text
 }
 
 // mark is a number that most strings have for themselves. Those of the same length,

@@ -555,10 +555,11 @@ func (d *Reader) skipCheck() error {
 
 // window is the part of a file that is looked at.
 type window struct {
-	r      io.Reader
-	buf    []byte
-	offset uint64 // of buf in the file
-	ended  bool
+	r io.Reader
+	// buf is a part of room.
+	buf, room []byte
+	offset    uint64 // of buf in the file
+	ended     bool
 }
 
 // peek returns at least n bytes, or all that are left of the file.
@@ -567,9 +568,10 @@ func (w *window) peek(n int) ([]byte, error) {
 		// A size that a damaged header claims costs no more memory than there
 		// are bytes.
 		if cap(w.buf)-len(w.buf) < 4<<10 {
-			grown := make([]byte, len(w.buf), max(2*len(w.buf), 256<<10))
-			copy(grown, w.buf)
-			w.buf = grown
+			if len(w.room) < max(2*len(w.buf), 256<<10) {
+				w.room = make([]byte, max(2*len(w.buf), 256<<10))
+			}
+			w.buf = w.room[:copy(w.room, w.buf)]
 		}
 		k, err := w.r.Read(w.buf[len(w.buf):cap(w.buf)])
 		w.buf = w.buf[:len(w.buf)+k]
