@@ -7,21 +7,21 @@ import (
 	"github.com/nsblame/nsblame/internal/event"
 )
 
-// forgone is what a budget of the explainers has cost, all in all.
-type forgone struct {
-	kind  event.LossKind
-	count uint64
-}
+// budgeted is what the budgets of the explainers can cost.
+var budgeted = [...]event.LossKind{event.LossLineage, event.LossWaiting, event.LossRequest, event.LossLife, event.LossJoin}
 
-// budgets returns what each of them has cost by now. It is a function of the stream,
-// so a replay says the same.
-func (r *run) budgets() [5]forgone {
-	return [...]forgone{
-		{event.LossLineage, r.tree.Dropped()},
-		{event.LossWaiting, r.tree.Hurried() + r.blamer.Crowded()},
-		{event.LossRequest, r.blamer.Forgotten()},
-		{event.LossLife, r.tracker.Forgotten()},
-		{event.LossJoin, r.tracker.DroppedJoins()},
+// forgone is what each of them has cost, all in all.
+type forgone [len(budgeted)]uint64
+
+// budgets returns what each has cost by now. It is a function of the stream, so a replay
+// says the same.
+func (r *run) budgets() forgone {
+	return forgone{
+		r.tree.Dropped(),
+		r.tree.Hurried() + r.blamer.Crowded(),
+		r.blamer.Forgotten(),
+		r.tracker.Forgotten(),
+		r.tracker.DroppedJoins(),
 	}
 }
 
@@ -33,12 +33,12 @@ func (r *run) overBudget() error {
 		return nil
 	}
 	r.judged = now
-	for _, f := range now {
-		before := r.forgone[f.kind]
-		if f.count == before || f.count < 2*before {
+	for i, kind := range budgeted {
+		before := r.forgone[kind]
+		if now[i] == before || now[i] < 2*before {
 			continue
 		}
-		if err := r.forgo(f.kind, f.count-before); err != nil {
+		if err := r.forgo(kind, now[i]-before); err != nil {
 			return err
 		}
 	}

@@ -45,7 +45,7 @@ type run struct {
 	// part of it that is requests, by whose they were.
 	forgone map[event.LossKind]uint64
 	// judged is what they had cost when that was last looked at.
-	judged    [5]forgone
+	judged    forgone
 	forgoneOf map[event.Owner]uint64
 	// observed is given to consumers again and again, for events are many.
 	observed finding.Observed
@@ -121,8 +121,8 @@ func (r *run) finish() error {
 	}
 	r.summary.BusCut = r.blamer.BusCut()
 	r.summary.Life = r.tracker.Counts()
-	for _, f := range r.budgets() {
-		if err := r.forgo(f.kind, f.count-r.forgone[f.kind]); err != nil {
+	for i, count := range r.budgets() {
+		if err := r.forgo(budgeted[i], count-r.forgone[budgeted[i]]); err != nil {
 			return err
 		}
 	}
