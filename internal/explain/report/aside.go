@@ -35,11 +35,12 @@ func (c *Collector) setAside(k *finding.Attribution) *group {
 	if len(c.aside.order) == maxAside {
 		c.settle(c.aside.order[0])
 	}
-	cause, key, like := c.identify(k)
+	cause, parts := c.identify(k)
 	c.found++
 	g := newGroup(cause)
-	g.waiting = &waiting{k, key}
-	g.key, g.like, g.shape = asideKey(k.Netns.Serial), like, shapeOf(like, cause.Command)
+	g.waiting = &waiting{k, parts.key()}
+	g.key, g.like = asideKey(k.Netns.Serial), parts.like()
+	g.shape = shapeOf(g.like, cause.Command)
 	g.order, g.owner = c.found, share(k)
 	g.before = c.floor(g.owner)
 	c.makeRoom(g)
@@ -89,9 +90,10 @@ func (c *Collector) becameKnown(n *finding.NetnsFor) {
 	}
 	known := *g.waiting.Attribution
 	known.For = n.For
-	cause, key, like := c.identify(&known)
+	cause, parts := c.identify(&known)
 	g.rename(&cause)
-	g.waiting, g.like, g.shape = &waiting{&known, key}, like, shapeOf(like, cause.Command)
+	g.waiting, g.like = &waiting{&known, parts.key()}, parts.like()
+	g.shape = shapeOf(g.like, cause.Command)
 	g.Example, g.exampleSize = &known, known.Size()
 	g.beneficiaries, g.pods, g.Attempt = tallying{}, names{}, nil
 	g.serves(&known)

@@ -43,7 +43,7 @@ type Grouped struct {
 
 // identify is what a creation has in common with others, as a cause that has nothing else
 // of its own.
-func (by By) identify(k *finding.Attribution, full *Cause) (cause Cause, key, like digest) {
+func (by By) identify(k *finding.Attribution, full *Cause) (cause Cause, of parts) {
 	out := Cause{Trigger: full.Trigger, Grouped: Grouped{By: by}}
 	g := &out.Grouped
 	var own []string
@@ -70,7 +70,7 @@ func (by By) identify(k *finding.Attribution, full *Cause) (cause Cause, key, li
 		own = append(own, full.Comm, strconv.FormatUint(uint64(full.UID), 10), strconv.FormatBool(full.Trigger == finding.TriggerUnknown))
 	}
 	common := []string{string(by), g.Unit.text(), g.Namespace, g.Kind, g.Name, strconv.FormatUint(uint64(g.UID), 10)}
-	return out, digestOf(common, own, out.Command), digestOf(common, own, out.Command[:min(1, len(out.Command))])
+	return out, parts{lists: [][]string{common, own, out.Command}, command: 2}
 }
 
 // ofPod names the pod or the workload for which a creation was.

@@ -400,10 +400,12 @@ func (c *Collector) group(k *finding.Attribution, pressed bool) *group {
 	if !pressed && mayBecomeKnown(k) {
 		return c.setAside(k)
 	}
-	cause, key, like := c.identify(k)
+	cause, parts := c.identify(k)
+	key := parts.key()
 	if g, known := c.groups.Get(key); known {
 		return g
 	}
+	like := parts.like()
 	if brief, isCut := lineage.Brief(cause.Command); pressed && isCut {
 		cause.Command, cause.CommandTruncated = brief, true
 	}
@@ -423,12 +425,12 @@ func (c *Collector) group(k *finding.Attribution, pressed bool) *group {
 }
 
 // identify says what the cause of a creation is, by what this collector groups them.
-func (c *Collector) identify(k *finding.Attribution) (cause Cause, key, like digest) {
-	cause, key, like = identify(k)
+func (c *Collector) identify(k *finding.Attribution) (cause Cause, of parts) {
+	cause, of = identify(k)
 	if c.by != ByCause {
 		return c.by.identify(k, &cause)
 	}
-	return cause, key, like
+	return cause, of
 }
 
 func newGroup(cause Cause) *group {
@@ -515,10 +517,29 @@ func digestOf(lists ...[]string) digest {
 	return sha256.Sum256(b)
 }
 
+// parts are the lists of texts that make a cause. One of them is its command line.
+type parts struct {
+	lists   [][]string
+	command int
+}
+
+// key is the digest of all.
+func (p *parts) key() digest { return digestOf(p.lists...) }
+
+// like is the digest of all but the arguments of the command.
+func (p *parts) like() digest {
+	lists, command := slices.Clone(p.lists), p.lists[p.command]
+	lists[p.command] = command[:min(1, len(command))]
+	return digestOf(lists...)
+}
+
+// maxWays is about how many texts say on which way a cause makes namespaces.
+const maxWays = 24
+
 // identify reads out of an attribution what makes its root cause: where it began and
 // with which command, in which unit the namespace was made, by which setting
-// and on which way. like is the same without the command's arguments.
-func identify(k *finding.Attribution) (cause Cause, key, like digest) {
+// and on which way.
+func identify(k *finding.Attribution) (cause Cause, of parts) {
 	o := &k.Origin
 	cause = Cause{
 		Trigger: o.Trigger, Origin: unitRef(&o.Placement), Creator: unitRef(&k.Placement), Settings: decisive(k),
@@ -552,7 +573,8 @@ func identify(k *finding.Attribution) (cause Cause, key, like digest) {
 		own = append(own, cause.Comm, strconv.FormatUint(uint64(p.UID), 10))
 	}
 	why := &cause.Why
-	ways := []string{string(cause.Trigger), string(why.Code), why.Unit, why.BusName, why.Text, runtimeOf(place), runtimeOf(&k.Placement)}
+	ways := make([]string, 0, maxWays)
+	ways = append(ways, string(cause.Trigger), string(why.Code), why.Unit, why.BusName, why.Text, runtimeOf(place), runtimeOf(&k.Placement))
 	ways = append(ways, cause.Guest, guestOf(o), guestName(&k.Placement))
 	ways = append(ways, cause.Whom.key()...)
 	for i := range k.Links {
@@ -570,8 +592,7 @@ func identify(k *finding.Attribution) (cause Cause, key, like digest) {
 		ways = append(ways, s.Name, s.Value, s.File, strconv.FormatUint(uint64(s.Line), 10))
 	}
 	places := []string{cause.Origin.text(), cause.Creator.text()}
-	program := cause.Command[:min(1, len(cause.Command))]
-	return cause, digestOf(cause.Command, own, ways, places), digestOf(program, own, ways, places)
+	return cause, parts{lists: [][]string{cause.Command, own, ways, places}}
 }
 
 // decisive are the unit's settings that made the namespace. A unit may have such

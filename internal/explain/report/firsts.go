@@ -36,8 +36,8 @@ func (f *Firsts) Observe(ev event.Event) {
 // Of is what to try first against the cause of a creation. It is nil if it has said so
 // already, of this cause or of one that differs in the arguments of a command only.
 func (f *Firsts) Of(k *finding.Attribution) *Remedy {
-	_, key, like := identify(k)
-	if !f.first(key) {
+	_, parts := identify(k)
+	if !f.first(parts.key()) {
 		return nil
 	}
 	c := NewCollector()
@@ -49,6 +49,7 @@ func (f *Firsts) Of(k *finding.Attribution) *Remedy {
 	}
 	m := causes[0].Helps()
 	text, err := json.Marshal(m)
+	like := parts.like()
 	if err == nil && !f.first(digestOf([]string{string(like[:]), string(text)})) {
 		return nil
 	}

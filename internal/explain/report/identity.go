@@ -28,10 +28,11 @@ func Identify(k *finding.Attribution) Identity {
 
 // Describe returns the cause of a creation, without anything that it did, and its name.
 func Describe(k *finding.Attribution) (Cause, Identity) {
-	cause, key, like := identify(k)
+	cause, parts := identify(k)
+	key := parts.key()
 	id := Identity{ID: key.id(), Trigger: cause.Trigger, Origin: cause.Origin, Guest: cause.Guest, Whom: cause.Whom}
 	if len(cause.Command) > 1 {
-		family := mergedKey(shapeOf(like, cause.Command))
+		family := mergedKey(shapeOf(parts.like(), cause.Command))
 		id.FamilyID = family.id()
 	}
 	return cause, id

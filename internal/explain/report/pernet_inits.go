@@ -29,7 +29,8 @@ func (c *Collector) load(l *finding.PernetInit) {
 	if !l.Selected {
 		return
 	}
-	cause, key, _ := identify(l.Attribution)
+	cause, parts := identify(l.Attribution)
+	key := parts.key()
 	key = digestOf([]string{l.Init.Subsystem, string(key[:])})
 	if brief, isCut := lineage.Brief(cause.Command); isCut {
 		cause.Command, cause.CommandTruncated = brief, true
