@@ -36,6 +36,10 @@ type recorded struct {
 	// grows is set where the present file may still be written to.
 	grows  bool
 	stderr io.Writer
+	// flush is called before more is read, for which it may have to wait; nil for none.
+	flush func() error
+	// unseen is why that failed.
+	unseen error
 	// done is how many bytes were read.
 	done atomic.Int64
 }
@@ -125,10 +129,15 @@ func (r *recorded) open(stdin io.Reader) (io.Reader, error) {
 			r.grows, in = true, &growing{ctx: ctx, r: in}
 		}
 	}
-	return in, nil
+	return &flushing{of: r, r: in}, nil
 }
 
-func (r *recorded) wrap(err error) error { return fmt.Errorf("read %q: %w", r.name(), err) }
+func (r *recorded) wrap(err error) error {
+	if r.unseen != nil {
+		return r.unseen
+	}
+	return fmt.Errorf("read %q: %w", r.name(), err)
+}
 
 func (r *recorded) closeFile() error { return r.file.Close() }
 
@@ -215,6 +224,21 @@ func (p *patient) Read(b []byte) (int, error) {
 	case r := <-done:
 		return copy(b, p.buf[:r.n]), r.err
 	}
+}
+
+// flushing has what was printed so far seen before it reads on.
+type flushing struct {
+	of *recorded
+	r  io.Reader
+}
+
+func (f *flushing) Read(p []byte) (int, error) {
+	if f.of.flush != nil {
+		if f.of.unseen = f.of.flush(); f.of.unseen != nil {
+			return 0, f.of.unseen
+		}
+	}
+	return f.r.Read(p)
 }
 
 // followPause is how long a file that has not grown is left alone.

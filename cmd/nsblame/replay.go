@@ -117,6 +117,11 @@ func runReplay(ctx context.Context, opt *replayOptions, names []string, cmd *cob
 	defer func() { err = join(err, src.Close()) }()
 	defer readThrough()()
 	src.limit(opt.memory)
+	if opt.output.json() { // text goes to stderr, too, and must not fall behind that
+		if src.flush = gather(cmd.OutOrStdout()); src.flush != nil {
+			defer func() { err = join(err, src.flush()) }()
+		}
+	}
 	opt.otlp.patient = !opt.follow
 	also, err := opt.otlp.open(ctx, cmd.ErrOrStderr())
 	if err != nil {

@@ -22,9 +22,9 @@ func (e *encoder) comma() {
 // key begins a field; name must not need escaping.
 func (e *encoder) key(name string) {
 	e.comma()
-	e.b = append(e.b, '"')
-	e.b = append(e.b, name...)
-	e.b = append(e.b, '"', ':')
+	b := append(e.b, '"')
+	b = append(b, name...)
+	e.b = append(b, '"', ':')
 }
 
 func (e *encoder) open(c byte) { e.comma(); e.b = append(e.b, c) }

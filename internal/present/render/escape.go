@@ -114,6 +114,11 @@ func quotingOf(s string) quoting {
 	}
 	var e escaper
 	for len(s) > 0 {
+		if isBare[s[0]] {
+			e.base, e.marks = true, 0
+			s = s[1:]
+			continue
+		}
 		r, size, ok := next(s)
 		if !e.shows(r, !ok) {
 			return ansiC
@@ -134,6 +139,14 @@ func plain(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' ||
 		strings.IndexByte("_@%+=:,./-", byte(r)) >= 0
 }
+
+// isBare are the characters of ASCII that are plain: most of what is shown.
+var isBare = func() (is [256]bool) {
+	for c := range rune(utf8.RuneSelf) {
+		is[c] = plain(c)
+	}
+	return is
+}()
 
 // appendQuoted appends s as one word of a shell's command line.
 func appendQuoted(dst []byte, s string) []byte {
@@ -189,6 +202,12 @@ func fit(s string, limit int) string {
 	var scratch [16]byte
 	e := escaper{special: "'"}
 	for i := 0; i < len(s); {
+		if isBare[s[i]] && limit > 0 {
+			e.base, e.marks = true, 0
+			limit--
+			i++
+			continue
+		}
 		r, size, ok := next(s[i:])
 		limit -= utf8.RuneCount(e.append(scratch[:0], r, !ok))
 		if limit < 0 {

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"maps"
@@ -16,6 +17,7 @@ type jsonPrinter struct {
 	w     io.Writer
 	clock clock
 	enc   encoder
+	stamp stamp
 }
 
 // NewJSON returns a consumer that writes each finding as one line of JSON to w,
@@ -183,9 +185,32 @@ func (p *jsonPrinter) time(bootNS uint64) {
 	e := &p.enc
 	if t, ok := p.clock.wall(bootNS); ok {
 		e.key("time")
-		e.b = append(t.AppendFormat(append(e.b, '"'), findings.TimeLayout), '"')
+		e.b = append(p.stamp.append(append(e.b, '"'), t), '"')
 	} else {
 		e.null("time")
 	}
 	e.uint("boot_ns", bootNS)
+}
+
+// stamp writes times of day. Most are of the same second as the one before, and differ
+// in the nine digits behind the point.
+type stamp struct {
+	second int64
+	zone   *time.Location
+	text   []byte
+	point  int // its place in text
+}
+
+func (s *stamp) append(dst []byte, t time.Time) []byte {
+	if second := t.Unix(); s.text == nil || second != s.second || t.Location() != s.zone {
+		s.second, s.zone = second, t.Location()
+		s.text = t.Truncate(time.Second).AppendFormat(s.text[:0], findings.TimeLayout)
+		s.point = bytes.IndexByte(s.text, '.')
+	}
+	from := len(dst) + s.point
+	dst = append(dst, s.text...)
+	for i, ns := 9, t.Nanosecond(); ns > 0; i, ns = i-1, ns/10 {
+		dst[from+i] = byte('0' + ns%10)
+	}
+	return dst
 }
