@@ -56,6 +56,14 @@ type run struct {
 	late map[*lineage.Creation]*finding.Attribution
 	// enough ends a live source.
 	enough context.CancelFunc
+	// timed are the consumers for which time matters.
+	timed []Timed
+}
+
+// Timed is a consumer that has something to do at a time, though nothing else happens.
+type Timed interface {
+	// Deadline is when, nanoseconds since boot; 0 for never. It gets an event then.
+	Deadline() uint64
 }
 
 // Run reads the source to its end and gives the consumers what is found, the
@@ -69,6 +77,11 @@ func Run(ctx context.Context, src Source, opt Options) (finding.Summary, error) 
 		summary: finding.Summary{Within: opt.Within, Lost: make(map[event.LossKind]uint64)}, forgone: make(map[event.LossKind]uint64),
 		forgoneOf: make(map[event.Owner]uint64),
 		late:      make(map[*lineage.Creation]*finding.Attribution),
+	}
+	for _, c := range opt.Consumers {
+		if t, ok := c.(Timed); ok {
+			r.timed = append(r.timed, t)
+		}
 	}
 	err := r.read(ctx, src)
 	if err == nil {
@@ -102,11 +115,20 @@ func (r *run) read(ctx context.Context, src Source) error {
 		for _, q := range r.blamer.ContainerAsks() {
 			src.AskContainer(q)
 		}
-		if next := earlier(earlier(r.tree.Deadline(), r.tracker.Deadline()), r.blamer.Deadline()); next != deadline {
+		if next := r.deadline(); next != deadline {
 			deadline = next
 			src.WakeAt(deadline)
 		}
 	}
+}
+
+// deadline is when something is to be done at the latest.
+func (r *run) deadline() uint64 {
+	next := earlier(earlier(r.tree.Deadline(), r.tracker.Deadline()), r.blamer.Deadline())
+	for _, t := range r.timed {
+		next = earlier(next, t.Deadline())
+	}
+	return next
 }
 
 // finish emits what still waited when the stream ended, and the summary.

@@ -35,6 +35,29 @@ func (s *script) Next(ctx context.Context) (event.Event, error) {
 	return ev, nil
 }
 
+// alarm is a consumer that waits for a time.
+type alarm struct{ at uint64 }
+
+func (a *alarm) Deadline() uint64 { return a.at }
+
+func (a *alarm) Consume(f finding.Finding) error {
+	if o, ok := f.(*finding.Observed); ok && a.at != 0 && o.Event.BootNS >= a.at {
+		a.at = 0
+	}
+	return nil
+}
+
+// A consumer for which time matters has the source woken up.
+func TestConsumersAreWoken(t *testing.T) {
+	src := &script{events: []event.Event{{BootNS: 1, Body: &event.Host{}}, {BootNS: 70, Body: &event.Clock{}}, {BootNS: 80, Body: &event.Clock{}}}}
+	if _, err := Run(t.Context(), src, Options{Consumers: []finding.Consumer{&tape{}, &alarm{at: 60}}}); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]uint64{60, 0}, src.wakes); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
 func (s *script) Ask(event.Question) {}
 
 func (s *script) AskContainer(event.ContainerQuestion) {}
