@@ -15,6 +15,7 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/report"
 	"github.com/nsblame/nsblame/internal/explain/request"
 	"github.com/nsblame/nsblame/internal/observe/probe"
+	"github.com/nsblame/nsblame/internal/present/journal"
 	"github.com/nsblame/nsblame/internal/present/metrics"
 	"github.com/nsblame/nsblame/internal/stream/recording"
 )
@@ -67,8 +68,8 @@ func inUserSpace() uint64 { return sumOf(always(), recording.Budgets(), report.B
 // recording, report and top make a report; no run does both.
 func TestBudgetsSumUp(t *testing.T) {
 	for verb, own := range map[string][]bounded.Budget{
-		"record": slices.Concat(recording.Budgets(), report.FirstsBudgets()), "report": report.Budgets(),
-		"serve": slices.Concat(recording.Budgets(), metrics.Budgets(), serveReportBudgets()),
+		"record": slices.Concat(recording.Budgets(), report.FirstsBudgets(), journal.Budgets()), "report": report.Budgets(),
+		"serve": slices.Concat(recording.Budgets(), metrics.Budgets(), journal.Budgets(), serveReportBudgets()),
 	} {
 		limit := uint64(maxMemory)
 		if verb == "serve" {
@@ -135,5 +136,6 @@ func boundsTable(t *testing.T) string {
 	row(report.FirstsBudgets(), "trace")
 	row(report.Budgets(), "report, top, serve")
 	row(metrics.Budgets(), "serve")
+	row(journal.Budgets(), "trace, record, serve, with --journal")
 	return out.String()
 }

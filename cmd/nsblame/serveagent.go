@@ -104,6 +104,9 @@ func (a *agent) Consume(f finding.Finding) error {
 	return a.metrics.Consume(f)
 }
 
+// Deadline implements engine.Timed.
+func (a *agent) Deadline() uint64 { return a.metrics.Deadline() }
+
 // endpoint is what is answered under a path.
 type endpoint struct {
 	path string

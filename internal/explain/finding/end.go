@@ -37,6 +37,14 @@ type Ended struct {
 	Final bool
 }
 
+// Serial is the number of the namespace's creation in the stream.
+func (e *Ended) Serial() uint64 {
+	if e.Free != nil {
+		return e.Free.Serial
+	}
+	return e.Release.Netns.Serial
+}
+
 // Inum is the namespace's inode number.
 func (e *Ended) Inum() uint32 {
 	if e.Free != nil {

@@ -31,6 +31,8 @@ const (
 	MessageFor = "f2666afa56ff45faae8fb5d4a16d69e3"
 	// MessageLost: something was lost, or is not in the journal.
 	MessageLost = "e9de839adee24b21ac53247a0e1def7b"
+	// MessageLeft: namespaces of a cause were still there when nsblame ended.
+	MessageLeft = "6bd1cc0f2b9f4a5c8a3c3d2f6d64c6a7"
 	// MessageEnd: nsblame ended.
 	MessageEnd = "a2a95b5dea0a4646b2ed5619c052c3bb"
 )

@@ -2,8 +2,11 @@ package journal
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/bounded"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/report"
 	"github.com/nsblame/nsblame/internal/present/render"
@@ -29,8 +32,35 @@ type Consumer struct {
 	open    map[string]*window
 	order   []*window
 	ofOwner map[event.Owner]int
+	// counting is how many of them have counted something.
+	counting int
 	// beyond counts creations of causes beyond the bounds, since beyondNS.
 	beyond, beyondNS uint64
+	// endings is set while the end of namespaces is seen; left are those that have none
+	// yet, and leaving the causes of them.
+	endings bool
+	left    *bounded.Store[uint64, *remaining]
+	leaving map[string]*remaining
+}
+
+// remaining is a cause with namespaces that still exist.
+type remaining struct {
+	key string
+	// first is its first creation, id what identifies it.
+	first *finding.Attribution
+	id    report.Identity
+	n     uint64
+}
+
+// leftBudget bounds what is kept of namespaces that exist, in bytes.
+const (
+	leftBudget = 256 << 10
+	leftSize   = 16
+)
+
+// Budgets returns the bounds of a Consumer.
+func Budgets() []bounded.Budget {
+	return []bounded.Budget{{Name: "journal: namespaces that exist", Bytes: leftBudget}}
 }
 
 // window is a cause that had an entry.
@@ -47,7 +77,25 @@ type window struct {
 // New returns a consumer that gives each entry to put, as a datagram for the journal's
 // socket. It is for one goroutine.
 func New(put func(datagram []byte)) *Consumer {
-	return &Consumer{put: put, open: make(map[string]*window), ofOwner: make(map[event.Owner]int)}
+	c := &Consumer{
+		put: put, open: make(map[string]*window), ofOwner: make(map[event.Owner]int),
+		left: bounded.NewStore[uint64, *remaining](leftBudget), leaving: make(map[string]*remaining),
+	}
+	c.left.Drop = func(_ uint64, r *remaining) { c.gone(r) }
+	return c
+}
+
+// Deadline is when the next count may be due, nanoseconds since boot; 0 for none. So that
+// is written though nothing else happens.
+func (c *Consumer) Deadline() uint64 {
+	var next uint64
+	if c.counting > 0 {
+		next = c.order[0].since + IntervalNS
+	}
+	if c.beyond > 0 && (next == 0 || c.beyondNS+IntervalNS < next) {
+		next = c.beyondNS + IntervalNS
+	}
+	return next
 }
 
 // Consume takes the next finding. It never fails.
@@ -57,7 +105,15 @@ func (c *Consumer) Consume(f finding.Finding) error {
 		c.advance(f.BootNS)
 	case *finding.Created:
 		if f.Selected {
-			c.created(f.Attribution)
+			id := report.Identify(f.Attribution)
+			c.created(f.Attribution, &id)
+			c.exists(f.Attribution, &id)
+		}
+	case *finding.Ended:
+		c.ended(f)
+	case *finding.Covered:
+		if f.Probe == event.ProbeRelease {
+			c.endings = f.Live
 		}
 	case *finding.NetnsFor:
 		c.becameKnown(f)
@@ -65,6 +121,7 @@ func (c *Consumer) Consume(f finding.Finding) error {
 		c.lost(f)
 	case *finding.Summary:
 		c.flush()
+		c.tellLeft()
 		e := newEntry(MessageEnd, info, render.SummaryPhrase(f))
 		c.write(e)
 	}
@@ -85,6 +142,7 @@ func (c *Consumer) advance(now uint64) {
 		}
 		c.write(w.repeat(w))
 		w.more, w.failed, w.since = 0, 0, c.now
+		c.counting--
 		c.order = append(c.order, w)
 	}
 	if c.beyond > 0 && c.now-c.beyondNS >= IntervalNS {
@@ -102,7 +160,7 @@ func (c *Consumer) forget(w *window) {
 // first reports whether something is to have an entry of its own. If not, it is counted.
 func (c *Consumer) first(key string, owner event.Owner, failed uint64, repeat func(*window) *entry) bool {
 	if w := c.open[key]; w != nil {
-		w.more++
+		c.add(w, 1)
 		w.failed += failed
 		return false
 	}
@@ -115,6 +173,14 @@ func (c *Consumer) first(key string, owner event.Owner, failed uint64, repeat fu
 	}
 	c.begin(&window{key: key, owner: owner, repeat: repeat})
 	return true
+}
+
+// add counts what has no entry of its own.
+func (c *Consumer) add(w *window, n uint64) {
+	if w.more == 0 && n > 0 {
+		c.counting++
+	}
+	w.more += n
 }
 
 func (c *Consumer) begin(w *window) {
@@ -133,8 +199,7 @@ func like(id *report.Identity) string {
 	return render.CauseID(id.ID)
 }
 
-func (c *Consumer) created(k *finding.Attribution) {
-	id := report.Identify(k)
+func (c *Consumer) created(k *finding.Attribution, id *report.Identity) {
 	owner, failed := k.Process.Owner, uint64(0)
 	if k.Origin.Process != nil {
 		owner = k.Origin.Process.Owner
@@ -149,17 +214,73 @@ func (c *Consumer) created(k *finding.Attribution) {
 			text += fmt.Sprintf(", %d of which failed", w.failed)
 		}
 		e := newEntry(MessageRepeated, info, text+", which began with: "+render.CreationPhrase(k))
-		e.creation(k, &id)
+		e.creation(k, id)
 		e.count(w.more)
 		return e
 	}
-	if !c.first("created "+like(&id), owner, failed, repeat) {
+	if !c.first("created "+like(id), owner, failed, repeat) {
 		return
 	}
 	e := newEntry(MessageCreated, priority, render.CreationPhrase(k))
-	e.creation(k, &id)
+	e.creation(k, id)
 	e.netns(k)
 	c.write(e)
+}
+
+// exists takes in that a namespace was created.
+func (c *Consumer) exists(k *finding.Attribution, id *report.Identity) {
+	if !c.endings || k.Netns.Errno != 0 {
+		return
+	}
+	key := like(id)
+	r := c.leaving[key]
+	if r == nil {
+		if len(c.leaving) >= MaxCauses {
+			key = ""
+		}
+		if r = c.leaving[key]; r == nil {
+			r = &remaining{key: key, first: k, id: *id}
+			c.leaving[key] = r
+		}
+	}
+	r.n++
+	c.left.Put(k.Netns.Serial, r, bounded.ShareOfUser(k.Netns.UID), leftSize)
+}
+
+func (c *Consumer) ended(e *finding.Ended) {
+	serial := e.Serial()
+	if r, known := c.left.Get(serial); known {
+		c.left.Delete(serial)
+		c.gone(r)
+	}
+}
+
+// gone counts that a namespace exists no more, or is no longer followed.
+func (c *Consumer) gone(r *remaining) {
+	if r.n--; r.n == 0 {
+		delete(c.leaving, r.key)
+	}
+}
+
+// tellLeft says by the end which causes have left namespaces behind.
+func (c *Consumer) tellLeft() {
+	for _, key := range slices.Sorted(maps.Keys(c.leaving)) {
+		r := c.leaving[key]
+		text := "1 namespace was still there at the end"
+		if r.n > 1 {
+			text = fmt.Sprintf("%d namespaces were still there at the end", r.n)
+		}
+		if key == "" {
+			e := newEntry(MessageLeft, warning, text+", of other causes")
+			e.count(r.n)
+			c.write(e)
+			continue
+		}
+		e := newEntry(MessageLeft, warning, text+", by the cause of: "+render.CreationPhrase(r.first))
+		e.creation(r.first, &r.id)
+		e.count(r.n)
+		c.write(e)
+	}
 }
 
 // becameKnown says for whom a namespace was made, if its creation had an entry of late.
@@ -189,7 +310,7 @@ func (c *Consumer) becameKnown(n *finding.NetnsFor) {
 func (c *Consumer) lost(l *finding.Lost) {
 	key := "lost " + string(l.Kind)
 	if w := c.open[key]; w != nil {
-		w.more += l.Count
+		c.add(w, l.Count)
 		return
 	}
 	tell := func(count uint64) *entry {
@@ -218,7 +339,7 @@ func (c *Consumer) flush() {
 		}
 		c.forget(w)
 	}
-	c.order = nil
+	c.order, c.counting = nil, 0
 	if c.beyond > 0 {
 		c.tellBeyond()
 	}

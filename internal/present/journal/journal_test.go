@@ -204,7 +204,8 @@ func TestDocumented(t *testing.T) {
 	user := by(1000, "/user.slice/user-1000.slice/user@1000.service/app.slice/x.service", "job", "arg")
 	user.Netns.Cookie = 7
 	whom := &finding.For{Pod: &finding.Pod{Namespace: "shop", Name: "web"}, Container: &finding.Container{Name: "web"}}
-	b.take(failed, user, user, &finding.NetnsFor{Created: user.Attribution, For: whom}, &finding.Lost{Loss: &event.Loss{Kind: event.LossRequest, Count: 1}}, &finding.Summary{})
+	ends := &finding.Covered{Coverage: &event.Coverage{Probe: event.ProbeRelease, Live: true}}
+	b.take(ends, failed, user, user, &finding.NetnsFor{Created: user.Attribution, For: whom}, &finding.Lost{Loss: &event.Loss{Kind: event.LossRequest, Count: 1}}, &finding.Summary{})
 	documented := make(map[string]bool)
 	for _, m := range regexp.MustCompile("(?m)`([A-Z_]+|[0-9a-f]{32})`.*\\|").FindAllString(string(text), -1) {
 		for _, name := range regexp.MustCompile("`([A-Z_]+|[0-9a-f]{32})`").FindAllStringSubmatch(m, -1) {
@@ -224,5 +225,92 @@ func TestDocumented(t *testing.T) {
 		if !used {
 			t.Errorf("%s is documented, and nowhere used", name)
 		}
+	}
+}
+
+func release(serial uint64) *finding.Ended {
+	return &finding.Ended{Release: &finding.Release{Netns: event.NetnsRelease{Serial: serial}}}
+}
+
+// What is left at the end has an entry a cause, if ends can be seen at all.
+func TestLeftBehind(t *testing.T) {
+	for _, live := range []bool{true, false} {
+		b := newBook(t)
+		b.take(&finding.Covered{Coverage: &event.Coverage{Probe: event.ProbeRelease, Live: live}})
+		for i, unit := range []string{"a", "a", "a", "b", "c"} {
+			c := by(0, "/system.slice/"+unit+".service", "job")
+			c.Netns.Serial = uint64(i + 1)
+			if unit == "c" {
+				c.Netns.Errno = 28
+			}
+			b.take(c)
+		}
+		b.take(release(2), release(4), release(99), &finding.Summary{})
+		var left []map[string]string
+		for _, e := range b.entries {
+			if e["MESSAGE_ID"] == journal.MessageLeft {
+				left = append(left, e)
+			}
+		}
+		if !live {
+			if left != nil {
+				t.Errorf("ends are not seen: %v", left)
+			}
+			continue
+		}
+		if len(left) != 1 || left[0]["OBJECT_SYSTEMD_UNIT"] != "a.service" || left[0]["NSBLAME_COUNT"] != "2" || left[0]["PRIORITY"] != "4" ||
+			!strings.HasPrefix(left[0]["MESSAGE"], "2 namespaces were still there at the end, by the cause of: ") {
+			t.Errorf("%v", left)
+		}
+	}
+}
+
+// Beyond the bounds, what is left is counted together, and what is not followed is not
+// counted at all.
+func TestLeftIsBounded(t *testing.T) {
+	b := newBook(t)
+	b.take(&finding.Covered{Coverage: &event.Coverage{Probe: event.ProbeRelease, Live: true}})
+	const causes, each = journal.MaxCauses + 10, 100
+	for i := range causes * each {
+		c := by(0, fmt.Sprintf("/system.slice/u%d.service", i%causes), "job")
+		c.Netns.Serial = uint64(i + 1)
+		b.take(c)
+	}
+	b.take(&finding.Summary{})
+	n, sum := 0, 0
+	for _, e := range b.entries {
+		if e["MESSAGE_ID"] == journal.MessageLeft {
+			n++
+			var k int
+			if _, err := fmt.Sscan(e["NSBLAME_COUNT"], &k); err != nil {
+				t.Fatal(err)
+			}
+			sum += k
+		}
+	}
+	if n != journal.MaxCauses+1 || sum == 0 || sum > causes*each {
+		t.Errorf("%d entries of %d namespaces", n, sum)
+	}
+}
+
+// The count of a storm is due a minute after its first entry, not with the next event.
+func TestCountIsDue(t *testing.T) {
+	b := newBook(t)
+	b.at(second)
+	b.take(by(0, "/system.slice/a.service", "job"))
+	if d := b.Deadline(); d != 0 {
+		t.Errorf("nothing waits, but is due at %d", d)
+	}
+	b.at(2 * second)
+	b.take(by(0, "/system.slice/a.service", "job"))
+	if d := b.Deadline(); d != second+journal.IntervalNS {
+		t.Errorf("due at %d", d)
+	}
+	b.at(b.Deadline())
+	if last := b.entries[len(b.entries)-1]; last["MESSAGE_ID"] != journal.MessageRepeated || last["NSBLAME_COUNT"] != "1" {
+		t.Errorf("%v", last)
+	}
+	if d := b.Deadline(); d != 0 {
+		t.Errorf("all is written, but something is due at %d", d)
 	}
 }

@@ -24,7 +24,10 @@ const (
 
 // Budgets returns the bounds of a Metrics.
 func Budgets() []bounded.Budget {
-	return []bounded.Budget{{Name: "metrics: namespaces that exist", Bytes: openBudget}}
+	return []bounded.Budget{
+		{Name: "metrics: namespaces that exist", Bytes: openBudget},
+		{Name: "metrics: creations of which it may become known for whom they were", Bytes: heldBudget},
+	}
 }
 
 // Bounds of the buckets, in seconds.
@@ -37,6 +40,12 @@ var (
 // Findings come from one goroutine at a time; Collect may be called at any time.
 type Metrics struct {
 	all []prometheus.Collector
+
+	// now is the time of the stream, and held are creations that wait until it is known for
+	// whom they were, the oldest first, of heldBytes.
+	now       uint64
+	held      []*held
+	heldBytes uint64
 
 	slots      *slots
 	open       *bounded.Store[uint64, existing]
@@ -150,10 +159,21 @@ func (m *Metrics) Consume(f finding.Finding) error {
 	switch f := f.(type) {
 	case *finding.Observed:
 		m.events.Inc()
+		m.now = max(m.now, f.Event.BootNS)
+		m.countHeld(func(h *held) bool { return m.now >= h.until })
 	case *finding.Created:
-		m.created(f)
+		if isUnknown(f.For) {
+			m.hold(f.Attribution)
+			return nil
+		}
+		m.created(f.Attribution, f.For)
+	case *finding.NetnsFor:
+		m.becameKnown(f)
 	case *finding.Ended:
+		m.endHeld(f.Serial())
 		m.ended(f)
+	case *finding.Summary:
+		m.countHeld(func(*held) bool { return true })
 	case *finding.Lost:
 		m.lost.WithLabelValues(lossKind(f.Kind)).Add(float64(f.Count))
 	case *finding.BusCut:
@@ -185,12 +205,18 @@ func (m *Metrics) covered(c *event.Coverage) {
 	}
 }
 
-// created counts a creation, or an attempt.
-func (m *Metrics) created(c *finding.Created) {
-	k, n := c.Attribution, &c.Netns
-	id := report.Identify(k)
+// created counts a creation, or an attempt. For whom it was may have become known after it
+// was shown.
+func (m *Metrics) created(k *finding.Attribution, whom *finding.For) {
+	n := &k.Netns
+	id := report.Identify(k) // as the report has it, which counts it as it was shown
+	labelled, known := id, *k
+	if known.For != whom {
+		known.For = whom
+		labelled = report.Identify(&known)
+	}
 	owner := bounded.ShareOfUser(n.UID)
-	s := m.slots.slot(labelsOf(k, &id), owner, k.BootNS, m.endings)
+	s := m.slots.slot(labelsOf(&known, &labelled), owner, k.BootNS, m.endings)
 	exemplar := exemplarOf(id.ID, id.FamilyID)
 	if n.Errno != 0 {
 		addWithExemplar(s.failed, exemplar)
@@ -276,7 +302,7 @@ func (m *Metrics) spend(subsystem string, ns uint64) {
 // ended counts the end of a namespace once: at its release, or when it is freed if that
 // was lost.
 func (m *Metrics) ended(e *finding.Ended) {
-	serial, trigger := serialOf(e), string(finding.TriggerUnknown)
+	serial, trigger := e.Serial(), string(finding.TriggerUnknown)
 	n, known := m.open.Get(serial)
 	if e.Free != nil && !known {
 		return
@@ -291,11 +317,4 @@ func (m *Metrics) ended(e *finding.Ended) {
 	if ns, knows := e.Lifetime(); knows {
 		observe(m.lifetime.WithLabelValues(trigger), ns, exemplar)
 	}
-}
-
-func serialOf(e *finding.Ended) uint64 {
-	if e.Free != nil {
-		return e.Free.Serial
-	}
-	return e.Release.Netns.Serial
 }

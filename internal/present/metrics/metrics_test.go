@@ -414,3 +414,57 @@ func BenchmarkConsumeEvent(b *testing.B) {
 		consume(m, ev)
 	}
 }
+
+// A creation of which it becomes known later for whom it was is counted with that; one
+// that ends or waits for too long before, without.
+func TestLateWorkload(t *testing.T) {
+	m := newMetrics()
+	at := func(ns uint64) {
+		consume(m, &finding.Observed{Event: event.Event{BootNS: ns, Body: &event.Clock{}}})
+	}
+	unknown := func(serial uint64) *finding.Created {
+		c := made(serial, 1e9, 0, "a.timer")
+		c.For = &finding.For{}
+		return c
+	}
+	at(1e9)
+	if d := m.Deadline(); d != 0 {
+		t.Errorf("nothing waits, but is due at %d", d)
+	}
+	late, ends, waits := unknown(1), unknown(2), unknown(3)
+	consume(m, late, ends, waits, made(4, 1e9, 0, "a.timer"))
+	want(t, all(t, m, defCreated), "a.timer|timer|", 1)
+	if d := m.Deadline(); d != 1e9+heldNS {
+		t.Errorf("due at %d", d)
+	}
+	at(2e9)
+	consume(m, &finding.NetnsFor{Created: late.Attribution, For: &finding.For{Pod: &finding.Pod{Namespace: "shop", Name: "web"}}})
+	want(t, all(t, m, defCreated), "a.timer|timer|shop/pod/web", 1, "a.timer|timer|", 1)
+	consume(m, gone(2, 1e9, 3e9))
+	want(t, all(t, m, defCreated), "a.timer|timer|shop/pod/web", 1, "a.timer|timer|", 2)
+	want(t, all(t, m, defOpen), "a.timer|timer|shop/pod/web", 1, "a.timer|timer|", 1)
+	at(1e9 + heldNS)
+	want(t, all(t, m, defCreated), "a.timer|timer|shop/pod/web", 1, "a.timer|timer|", 3)
+	// later knowledge counts nothing twice
+	consume(m, &finding.NetnsFor{Created: waits.Attribution, For: &finding.For{Pod: &finding.Pod{Namespace: "shop", Name: "web"}}})
+	consume(m, unknown(5), &finding.Summary{})
+	want(t, all(t, m, defCreated), "a.timer|timer|shop/pod/web", 1, "a.timer|timer|", 4)
+}
+
+// Many that wait are counted before they take much.
+func TestHeldIsBounded(t *testing.T) {
+	m := newMetrics()
+	const n = 5000
+	for i := range uint64(n) {
+		c := made(i+1, 1e9, 0, "a.timer")
+		c.For = &finding.For{}
+		consume(m, c)
+		if m.heldBytes > heldBudget {
+			t.Fatalf("%d bytes wait", m.heldBytes)
+		}
+	}
+	counted := int(all(t, m, defCreated)["a.timer|timer|"])
+	if counted == 0 || counted+len(m.held) != n {
+		t.Errorf("%d counted, %d wait", counted, len(m.held))
+	}
+}
