@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -39,19 +38,50 @@ const (
 	helpTextFrom = 26
 )
 
-// addFlagGroups makes the layout known to cobra, whose table of functions serves all
-// commands of the process and may not be written twice at a time.
-var addFlagGroups = sync.OnceFunc(func() { cobra.AddTemplateFunc("flagGroups", helpOfFlags) })
-
 // groupFlags has the help of a verb and all below it show flags in groups.
 func groupFlags(root *cobra.Command) {
-	const before, plain = "\n\nFlags:\n", "{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}"
-	usage := root.UsageTemplate()
-	if strings.Count(usage, before+plain) != 1 {
-		panic("cobra lays flags out in another way than it did")
+	root.SetUsageFunc(func(cmd *cobra.Command) error {
+		_, err := fmt.Fprint(cmd.OutOrStderr(), usageOf(cmd))
+		return err
+	})
+}
+
+// usageOf is what cobra's own template says, but for flags. A template calls methods by
+// their names, so with one the linker keeps every method of the program: that is 3 MB.
+func usageOf(cmd *cobra.Command) string {
+	var b strings.Builder
+	b.WriteString("Usage:")
+	if cmd.Runnable() {
+		b.WriteString("\n  " + cmd.UseLine())
 	}
-	addFlagGroups()
-	root.SetUsageTemplate(strings.Replace(usage, before+plain, "\n\n{{flagGroups .LocalFlags}}", 1))
+	if cmd.HasAvailableSubCommands() {
+		b.WriteString("\n  " + cmd.CommandPath() + " [command]")
+	}
+	if len(cmd.Aliases) > 0 {
+		b.WriteString("\n\nAliases:\n  " + cmd.NameAndAliases())
+	}
+	if cmd.HasExample() {
+		b.WriteString("\n\nExamples:\n" + cmd.Example)
+	}
+	if cmd.HasAvailableSubCommands() {
+		b.WriteString("\n\nAvailable Commands:")
+		for _, sub := range cmd.Commands() {
+			if sub.IsAvailableCommand() || sub.Name() == "help" {
+				fmt.Fprintf(&b, "\n  %-*s %s", sub.NamePadding(), sub.Name(), sub.Short)
+			}
+		}
+	}
+	if cmd.HasAvailableLocalFlags() {
+		b.WriteString("\n\n" + helpOfFlags(cmd.LocalFlags()))
+	}
+	if cmd.HasAvailableInheritedFlags() {
+		b.WriteString("\n\nGlobal Flags:\n" + strings.TrimRight(cmd.InheritedFlags().FlagUsages(), " \n"))
+	}
+	if cmd.HasAvailableSubCommands() {
+		fmt.Fprintf(&b, "\n\nUse \"%s [command] --help\" for more information about a command.", cmd.CommandPath())
+	}
+	b.WriteString("\n")
+	return b.String()
 }
 
 // helpOfFlags is what the help says of flags.

@@ -22,6 +22,7 @@ Exit codes:
   4  a --fail-on condition was met, or cannot be ruled out`
 
 func newRootCmd() *cobra.Command {
+	var showVersion *bool
 	root := &cobra.Command{
 		Use:   "nsblame",
 		Short: "Show who keeps creating network namespaces, and why",
@@ -29,19 +30,23 @@ func newRootCmd() *cobra.Command {
 		// Errors are printed by printError, with a hint in place of the usage.
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Version:       versionText(readVersion()),
 		Args:          cobra.ArbitraryArgs,
 		// Two letters swapped are a distance of 2.
 		SuggestionsMinimumDistance: 2,
 		// cobra takes a wrong verb for an argument of the root command.
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
+			switch {
+			case *showVersion:
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), versionText(readVersion()))
+				return err
+			case len(args) > 0:
 				return unknownCommand(cmd, args[0])
 			}
 			return cmd.Help()
 		},
 	}
-	root.SetVersionTemplate("{{.Version}}\n")
+	// cobra's own goes through templates, see usageOf
+	showVersion = root.Flags().BoolP("version", "v", false, "version for nsblame")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, explainFlag(cmd, err)) })
 	root.AddCommand(newTraceCmd(), newRecordCmd(), newReplayCmd(), newReportCmd(), newTopCmd(), newExplainCmd(), newListCmd(), newServeCmd(), newExportCmd(), newDumpCmd(), newDoctorCmd(), newSchemaCmd(), newVersionCmd())
 	root.SetHelpCommand(newHelpCmd())
@@ -75,7 +80,6 @@ func newHelpCmd() *cobra.Command {
 				return unknownCommand(cmd.Root(), strings.Join(args, " "))
 			}
 			target.InitDefaultHelpFlag()
-			target.InitDefaultVersionFlag()
 			return target.Help()
 		},
 		ValidArgsFunction: completeCommands,

@@ -6,7 +6,7 @@
 // The file refers to nothing outside of itself. Its Content-Security-Policy forbids the
 // network, and every script but the one that belongs to it, which it knows by its hash.
 // Strings of the watched processes are escaped twice: render leaves no byte that does not
-// show, and html/template escapes the rest for the place where it stands.
+// show, and markup escapes the rest.
 //
 // # Without script
 //

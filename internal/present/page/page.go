@@ -3,19 +3,13 @@ package page
 import (
 	"bufio"
 	"crypto/sha256"
-	_ "embed" // the template, the style and the script
+	_ "embed" // the style and the script
 	"encoding/base64"
-	"html/template"
 	"io"
-	"math"
-	"strconv"
 
 	"github.com/nsblame/nsblame/internal/explain/report"
 	"github.com/nsblame/nsblame/internal/present/render"
 )
-
-//go:embed page.html
-var pageHTML string
 
 //go:embed page.css
 var pageCSS string
@@ -30,12 +24,12 @@ func policy() string {
 		"'; base-uri 'none'; form-action 'none'"
 }
 
-// view is what the template shows.
+// view is what the page shows.
 type view struct {
 	*render.Page
 	Policy string
-	Style  template.CSS
-	Script template.JS
+	Style  trusted
+	Script trusted
 	// Top are the causes of which more is said below the table.
 	Top    []cause
 	Causes []cause
@@ -55,40 +49,10 @@ type cause struct {
 // maxTop is how many causes are explained below the table.
 const maxTop = 3
 
-var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"rows": func(columns []render.PageColumn) [][]cell {
-		var rows [][]cell
-		for i := range columns[0].Cells {
-			var row []cell
-			for _, c := range columns {
-				row = append(row, cell{c.Cells[i], c.Number})
-			}
-			rows = append(rows, row)
-		}
-		return rows
-	},
-	"dict": func(pairs ...any) map[string]any {
-		m := map[string]any{}
-		for i := 0; i+1 < len(pairs); i += 2 {
-			m[pairs[i].(string)] = pairs[i+1]
-		}
-		return m
-	},
-	"add":       func(a, b int) int { return a + b },
-	"num":       func(f float64) string { return strconv.FormatFloat(math.Round(f*10)/10, 'f', -1, 64) },
-	"barsWidth": func() int { return barsWidth },
-}).Parse(pageHTML))
-
-// cell is one of a table.
-type cell struct {
-	Text   string
-	Number bool
-}
-
 // Write writes a report as an HTML file.
 func Write(w io.Writer, r *report.Report, opt *render.ReportOptions) error {
 	p := render.NewPage(r, opt)
-	v := view{Page: p, Policy: policy(), Style: template.CSS(pageCSS), Script: template.JS(pageJS)}
+	v := view{Page: p, Policy: policy(), Style: trusted(pageCSS), Script: trusted(pageJS)}
 	for i := range p.Causes {
 		c := cause{PageCause: p.Causes[i], Color: colorOf(i)}
 		c.Chain, c.Histogram = newChain(&c.PageCause), newHistogram(&c.PageCause, c.Color)
@@ -99,7 +63,7 @@ func Write(w io.Writer, r *report.Report, opt *render.ReportOptions) error {
 	}
 	v.Timeline = newTimeline(r, p)
 	out := bufio.NewWriterSize(w, 64<<10)
-	if err := page.Execute(out, &v); err != nil {
+	if err := (markup{out}).write(&v); err != nil {
 		return err
 	}
 	return out.Flush()
