@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -61,24 +60,6 @@ func impatient(t *testing.T, wait time.Duration) {
 	before := retryRecording
 	retryRecording = wait
 	t.Cleanup(func() { retryRecording = before })
-}
-
-// said is what an agent says, by any goroutine.
-type said struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (s *said) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.Write(p)
-}
-
-func (s *said) has(part string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return strings.Contains(s.text.String(), part)
 }
 
 // On a full disk the oldest recording goes, then events are left out, and recording goes

@@ -112,7 +112,7 @@ func (f *otlpFlags) open(ctx context.Context, stderr io.Writer) ([]finding.Consu
 	if f.to == "" {
 		return nil, nil
 	}
-	opt, err := f.options()
+	opt, err := f.options(stderr)
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +149,7 @@ func (f *otlpFlags) openQueue(warn func(string)) (spool.Queue, error) {
 }
 
 // options are those that the flags and the environment ask for.
-func (f *otlpFlags) options() (otlphttp.Options, error) {
+func (f *otlpFlags) options(stderr io.Writer) (otlphttp.Options, error) {
 	opt := otlphttp.Options{Header: make(http.Header)}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	text := f.to
@@ -164,9 +164,15 @@ func (f *otlpFlags) options() (otlphttp.Options, error) {
 		return opt, err
 	}
 	if f.headers != "" {
-		if err := readHeaders(f.headers, opt.Header); err != nil {
+		headers, err := newReread("--otlp-headers", func() (http.Header, error) {
+			header := opt.Header.Clone()
+			return header, readHeaders(f.headers, header)
+		}, f.headers)
+		if err != nil {
 			return opt, fmt.Errorf("--otlp-headers: %w", err)
 		}
+		headers.said = stderr
+		opt.Headers = headers.get
 	}
 	opt.Client = otlphttp.NewClient(transport, collectorTimeout)
 	return opt, nil

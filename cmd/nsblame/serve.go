@@ -156,6 +156,7 @@ func (o *serveOptions) validate(cmd *cobra.Command) (*webSettings, error) {
 // runServe observes and answers until it is asked to end.
 func runServe(cmd *cobra.Command, opt *serveOptions, web *webSettings) error {
 	stderr := cmd.ErrOrStderr()
+	web.say(stderr)
 	observed, err := opt.live.observe(cmd.Context(), func(ctx context.Context, live source, ready func() error) (err error) {
 		listeners, err := web.open()
 		if err != nil {

@@ -74,10 +74,29 @@ func openLasting(ctx context.Context, name string) (*lasting, error) {
 	return &lasting{recorded: r, read: make(chan struct{})}, nil
 }
 
+// said is what an agent says, by any goroutine.
+type said struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *said) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *said) has(part string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.Contains(s.text.String(), part)
+}
+
 // served is an agent that has read a recording.
 type served struct {
 	t      *testing.T
 	agent  *agent
+	web    *webSettings
 	socket string
 	ports  []string
 	end    func() error
@@ -105,6 +124,7 @@ func serveRecording(t *testing.T, name string, change func(*serveOptions)) *serv
 	for _, l := range listeners[1:] {
 		s.ports = append(s.ports, l.Addr().String())
 	}
+	s.web = web
 	src := newLasting(t, name)
 	s.agent = newAgent(readVersion(), false)
 	ctx, cancel := context.WithCancel(context.Background())

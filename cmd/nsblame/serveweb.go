@@ -37,10 +37,29 @@ const (
 // webSettings say where and to whom is answered.
 type webSettings struct {
 	addresses []address
-	// token is the digest of what a client must show, if asks.
-	token [sha256.Size]byte
-	asks  bool
-	tls   *tls.Config // nil for none
+	// token is the digest of what a client must show, nil for nothing.
+	token *reread[[sha256.Size]byte]
+	// pair are the certificates and the key, nil for none.
+	pair *reread[*tls.Certificate]
+}
+
+// asks reports whether a client of a port must show a token.
+func (s *webSettings) asks() bool { return s.token != nil }
+
+// say has somebody told what is wrong with files later.
+func (s *webSettings) say(to io.Writer) {
+	if s.token != nil {
+		s.token.said = to
+	}
+	if s.pair != nil {
+		s.pair.said = to
+	}
+}
+
+// tls is the configuration for ports. Each connection has the certificates of its time.
+func (s *webSettings) tls() *tls.Config {
+	get := func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return s.pair.get(), nil }
+	return &tls.Config{GetCertificate: get, MinVersion: tls.VersionTLS12}
 }
 
 // address is one to listen on.
@@ -71,7 +90,9 @@ var (
 func newWebSettings(o *serveOptions) (*webSettings, error) {
 	s := &webSettings{}
 	if o.tokenFile != "" {
-		if err := s.readToken(o.tokenFile); err != nil {
+		read := func() ([sha256.Size]byte, error) { return readToken(o.tokenFile) }
+		var err error
+		if s.token, err = newReread("--token-file", read, o.tokenFile); err != nil {
 			return nil, fmt.Errorf("--token-file %q: %w", o.tokenFile, unwrapPath(err))
 		}
 	}
@@ -79,15 +100,18 @@ func newWebSettings(o *serveOptions) (*webSettings, error) {
 		return nil, errTLSPair
 	}
 	if o.tlsCert != "" {
-		pair, err := tls.LoadX509KeyPair(o.tlsCert, o.tlsKey)
-		if err != nil {
+		read := func() (*tls.Certificate, error) {
+			pair, err := tls.LoadX509KeyPair(o.tlsCert, o.tlsKey)
+			return &pair, err
+		}
+		var err error
+		if s.pair, err = newReread("--tls-cert", read, o.tlsCert, o.tlsKey); err != nil {
 			return nil, fmt.Errorf("--tls-cert %q, --tls-key %q: %w", o.tlsCert, o.tlsKey, err)
 		}
-		s.tls = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	}
 	for _, text := range o.listen {
 		a, err := parseAddress(text)
-		if err == nil && a.network == "tcp" && !isLoopback(a.where) && (!s.asks || s.tls == nil) {
+		if err == nil && a.network == "tcp" && !isLoopback(a.where) && (!s.asks() || s.pair == nil) {
 			err = errNotLocal
 		}
 		if err != nil {
@@ -133,30 +157,29 @@ func isLoopback(where string) bool {
 // The bounds of a token.
 const minToken, maxToken = 16, 512
 
-// readToken reads the secret of a file.
-func (s *webSettings) readToken(name string) error {
+// readToken reads the secret of a file, and returns its digest.
+func readToken(name string) (digest [sha256.Size]byte, err error) {
 	file, err := os.Open(name)
 	if err != nil {
-		return err
+		return digest, err
 	}
 	defer file.Close()
 	info, err := file.Stat()
 	if err != nil {
-		return err
+		return digest, err
 	}
 	if info.Mode().Perm()&0o007 != 0 && runtime.GOOS != "windows" {
-		return errTokenOpen
+		return digest, errTokenOpen
 	}
 	raw, err := io.ReadAll(io.LimitReader(file, maxToken+3))
 	if err != nil {
-		return err
+		return digest, err
 	}
 	token := strings.TrimRight(string(raw), "\r\n")
 	if len(token) < minToken || len(token) > maxToken || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return errTokenText
+		return digest, errTokenText
 	}
-	s.token, s.asks = sha256.Sum256([]byte(token)), true
-	return nil
+	return sha256.Sum256([]byte(token)), nil
 }
 
 // open listens on all addresses, or on none.
@@ -170,8 +193,8 @@ func (s *webSettings) open() ([]listener, error) {
 			}
 			return nil, fmt.Errorf("--listen %q: %w", a.name, err)
 		}
-		if a.network == "tcp" && s.tls != nil {
-			l = tls.NewListener(l, s.tls)
+		if a.network == "tcp" && s.pair != nil {
+			l = tls.NewListener(l, s.tls())
 		}
 		list = append(list, listener{l, a})
 	}
@@ -321,11 +344,11 @@ func (a *agent) handler(web *webSettings, at address) http.Handler {
 		h := e.handler
 		switch {
 		case at.network == "unix":
-		case e.private && !web.asks:
+		case e.private && !web.asks():
 			h = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				http.Error(w, "over a port it takes a token, which this agent has not: see --token-file, or use its unix socket", http.StatusForbidden)
 			})
-		case web.asks && !e.open:
+		case web.asks() && !e.open:
 			h = web.asking(h)
 		}
 		mux.Handle("GET "+e.path, a.counted(e.path, h))
@@ -363,8 +386,8 @@ func (a *agent) onlyLocal(h http.Handler) http.Handler {
 func (s *webSettings) asking(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		shown := sha256.Sum256([]byte(token))
-		if !ok || subtle.ConstantTimeCompare(shown[:], s.token[:]) != 1 {
+		shown, want := sha256.Sum256([]byte(token)), s.token.get()
+		if !ok || subtle.ConstantTimeCompare(shown[:], want[:]) != 1 {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="nsblame"`)
 			http.Error(w, "it takes the token", http.StatusUnauthorized)
 			return

@@ -59,7 +59,11 @@ func (s *Sender) post(batch [][]byte) response {
 	if err != nil {
 		return response{kind: refused, text: withoutURL(err).Error()}
 	}
-	for name, values := range s.opt.Header {
+	header := s.opt.Header
+	if s.opt.Headers != nil {
+		header = s.opt.Headers()
+	}
+	for name, values := range header {
 		req.Header[http.CanonicalHeaderKey(name)] = values
 	}
 	req.Header.Set("Content-Type", "application/x-protobuf")

@@ -23,6 +23,8 @@ type Options struct {
 	URL string
 	// Header are further headers of each request. They are never shown.
 	Header http.Header
+	// Headers is asked for those of each request in place of Header, if it is not nil.
+	Headers func() http.Header
 	// Client sends the requests. It must not follow redirects: see NewClient.
 	Client *http.Client
 	// Queue keeps what was not delivered.
