@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -434,6 +435,49 @@ func TestTables(t *testing.T) {
 				t.Errorf("%s.%s", table.Name, c.Name)
 			}
 			names = append(names, c.Name)
+		}
+	}
+}
+
+// Labels and subsystems are objects in one text. What of them is escaped there has its
+// bytes in the row.
+func TestBytesOfObjects(t *testing.T) {
+	type thing struct {
+		labels []event.Label
+		netns  event.NetnsCreate
+	}
+	fields := []field[thing]{
+		{"l", Text, "", func(x *thing) value { return labels(x.labels) }},
+		{"s", Text, "", func(x *thing) value { return subsystems(&x.netns) }},
+	}
+	row := func(x thing, verbatim func(string) bool) (out []string) {
+		for _, v := range appendRow(nil, fields, &x, verbatim) {
+			out = append(out, v.text)
+		}
+		return out
+	}
+	plain := thing{labels: []event.Label{{Key: "app", Value: "web"}}, netns: event.NetnsCreate{Init: []event.Init{{Subsystem: "ip_vs", DurationNS: 7}}}}
+	if d := cmp.Diff([]string{`{"app":"web"}`, `{"ip_vs":7}`, ""}, row(plain, isUTF8)); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	foreign := thing{
+		labels: []event.Label{{Key: "app", Value: "a\xff"}, {Key: "\xfe", Value: "b"}},
+		netns:  event.NetnsCreate{Init: []event.Init{{Subsystem: "x\xff", DurationNS: 1}, {Subsystem: "y", DurationNS: 2}, {Subsystem: "x\xff", DurationNS: 3}}},
+	}
+	for _, verbatim := range []func(string) bool{isUTF8, isShown} {
+		got := row(foreign, verbatim)
+		var raw map[string][][]byte
+		if err := json.Unmarshal([]byte(got[2]), &raw); err != nil {
+			t.Fatal(err)
+		}
+		want := map[string][][]byte{"l": {[]byte("app"), []byte("a\xff"), []byte("\xfe"), []byte("b")}, "s": {[]byte("x\xff")}}
+		if d := cmp.Diff(want, raw); d != "" {
+			t.Errorf("the bytes (-want +got):\n%s", d)
+		}
+		for _, text := range got[:2] {
+			if !json.Valid([]byte(text)) || !utf8.ValidString(text) || !strings.Contains(text, `\xff`) {
+				t.Errorf("%s", text)
+			}
 		}
 	}
 }

@@ -3,6 +3,8 @@ package export
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"unicode/utf8"
 
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/cgroup"
@@ -164,7 +166,7 @@ func forFields[T any](of func(*T) *finding.For) []field[T] {
 		}},
 		{"pod_source", Text, "where the kubelet has it from: `api`, `file` or `http`", func(t *T) value { return text(pod(t).Source) }},
 		{"pod_revision", Text, "the rollout: its label `pod-template-hash`, or else `controller-revision-hash`", func(t *T) value { return text(revision(pod(t).Labels)) }},
-		{"pod_labels", Text, "its labels that were captured, a JSON object", func(t *T) value { return labels(pod(t).Labels) }},
+		{"pod_labels", Text, "its labels that were captured, a JSON object; in `raw_base64` a list of keys and values by turns", func(t *T) value { return labels(pod(t).Labels) }},
 		{"workload_kind", Text, "what the pod belongs to, as `Deployment` or `CronJob`", func(t *T) value { return text(workload(t).Kind) }},
 		{"workload", Text, "the name of that", func(t *T) value { return text(workload(t).Name) }},
 		{"workload_evidence", Text, "`claimed` if labels name it, `inferred` if only names tell", func(t *T) value { return text(workload(t).Evidence) }},
@@ -184,21 +186,36 @@ func revision(list []event.Label) (hash string) {
 	return hash
 }
 
-// labels are the text of a JSON object. What is not UTF-8 in them is replaced, for
-// Kubernetes allows none.
+// labels are the text of a JSON object. Kubernetes allows nothing but UTF-8 in them, but
+// whoever asks a runtime for a sandbox may be somebody else.
 func labels(list []event.Label) value {
 	if len(list) == 0 {
 		return value{}
 	}
 	set := make(map[string]string, len(list))
+	var all []string
+	whole := true
 	for _, l := range list {
-		set[l.Key] = l.Value
+		set[valid(l.Key, &whole)] = valid(l.Value, &whole)
+		all = append(all, l.Key, l.Value)
+	}
+	if whole {
+		all = nil
 	}
 	out, err := json.Marshal(set)
 	if err != nil {
 		panic(err) // strings can always be encoded
 	}
-	return value{set: true, text: string(out)}
+	return value{set: true, text: string(out), lost: all}
+}
+
+// valid is a text that is UTF-8, and whether that is all of it.
+func valid(s string, whole *bool) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	*whole = false
+	return render.Escape(s)
 }
 
 // creation is a row of creations.
@@ -224,7 +241,7 @@ var creationFields = concat(
 			return text(render.Errno(c.Netns.Errno))
 		}},
 		{"duration_ns", Int, "the time in the kernel's `copy_net_ns`; null if its beginning was not seen", func(c *creation) value { return numberIf(c.Netns.DurationNS, !c.Netns.EntryMissed) }},
-		{"subsystem_ns", Text, "what of that subsystems took, a JSON object from their names to nanoseconds", func(c *creation) value { return subsystems(&c.Netns) }},
+		{"subsystem_ns", Text, "what of that subsystems took, a JSON object from their names to nanoseconds; in `raw_base64` the names that are escaped", func(c *creation) value { return subsystems(&c.Netns) }},
 		{"lock_wait_ns", Int, "the wait for the lock of all creations; null unless `--cost` was given", func(c *creation) value {
 			if k := c.Netns.Cost; k != nil {
 				return numberIf(k.LockWaitNS, !k.LockUnknown)
@@ -279,20 +296,28 @@ func subsystems(n *event.NetnsCreate) value {
 		return value{}
 	}
 	took := make(map[string]uint64)
-	for i := range n.Init {
-		took[render.Escape(n.Init[i].Subsystem)] += n.Init[i].DurationNS
+	var lost []string
+	add := func(name string, ns uint64) {
+		shown := render.Escape(name)
+		took[shown] += ns
+		if shown != name && !slices.Contains(lost, name) {
+			lost = append(lost, name)
+		}
 	}
-	if n.Cost != nil {
-		clear(took) // these are among the ops
+	if n.Cost != nil { // what init has is among the ops
 		for i := range n.Cost.Ops {
-			took[render.Escape(n.Cost.Ops[i].Subsystem)] += n.Cost.Ops[i].DurationNS
+			add(n.Cost.Ops[i].Subsystem, n.Cost.Ops[i].DurationNS)
+		}
+	} else {
+		for i := range n.Init {
+			add(n.Init[i].Subsystem, n.Init[i].DurationNS)
 		}
 	}
 	out, err := json.Marshal(took)
 	if err != nil {
 		panic(err) // numbers can always be encoded
 	}
-	return value{set: true, text: string(out)}
+	return value{set: true, text: string(out), lost: lost}
 }
 
 // forRow is a row of fors.

@@ -52,6 +52,8 @@ type value struct {
 	num  int64  // of Int, of Bool (0 or 1), and of Time (microseconds since 1970)
 	text string // of Text
 	list []string
+	// lost are the texts that stand in text escaped, nil for none.
+	lost []string
 }
 
 func number[N ~int64 | ~uint64 | ~uint32 | ~int](n N) value {
@@ -131,6 +133,12 @@ func appendRow[T any](row []value, fields []field[T], of *T, verbatim func(strin
 				keep(fields[i].name, listBytes(v.list))
 			}
 			v.list = nil
+		case v.lost != nil:
+			keep(fields[i].name, listBytes(v.lost))
+			v.lost = nil
+			if !verbatim(v.text) {
+				v.text = render.Escape(v.text)
+			}
 		case !verbatim(v.text):
 			keep(fields[i].name, []byte(v.text))
 			v.text = render.Escape(v.text)
