@@ -25,7 +25,8 @@ kind: KubeletConfiguration
 staticPodPath: /etc/kubernetes/manifests
 containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
 enableServer: false
-readOnlyPort: 0
+address: 127.0.0.1
+readOnlyPort: 10255
 healthzPort: 0
 authentication: {anonymous: {enabled: true}, webhook: {enabled: false}}
 authorization: {mode: AlwaysAllow}
@@ -51,6 +52,20 @@ systemctl start kubelet.service
 agent() { crictl --timeout 120s ps -q --name nsblame --state running | head -n 1; }
 ask() { crictl --timeout 300s exec "$(agent)" /nsblame serve --config /etc/nsblame/nsblame.yaml --ask "$1"; }
 until_true 'ask /healthz | grep -q "^ok"'
+# What the probes of the manifest came to, as the kubelet has it.
+pods() { # asks the kubelet for its pods, each on a line
+	exec 3<>/dev/tcp/127.0.0.1/10255
+	printf 'GET /pods HTTP/1.0\r\n\r\n' >&3
+	sed 's/{"metadata":{"name":/\n&/g' <&3
+	exec 3>&-
+}
+of_agent() { pods | grep '^{"metadata":{"name":"nsblame-node1"' | grep -qE "$1"; }
+until_true 'of_agent "\"type\":\"Ready\",[^}]*\"status\":\"True\""'
+of_agent '"ready":true,"restartCount":0,.*"started":true' || fail "the agent's container is not ready and started at once: $(pods | grep nsblame-node1)"
+for probe in startupProbe readinessProbe livenessProbe; do
+	of_agent "\"$probe\":\{\"exec\":" || fail "the kubelet knows no $probe"
+done
+echo "the kubelet sees the agent ready, by its probes"
 echo "the agent is up: $(ask /metrics | grep ^nsblame_build_info)"
 until_true 'log default_nsblame-debug- | grep -q "coverage"'
 
