@@ -70,7 +70,7 @@ func TestSizeBudget(t *testing.T) {
 // passedBy counts the instructions of all rows of calls.
 func passedBy(code asm.Instructions) int {
 	functions, known := make(map[string]asm.Instructions), make(map[string]int)
-	for name, part := range functionsIn(code) {
+	for name, part := range functionsIn(code, make(map[string]int)) {
 		functions[name] = part
 	}
 	var of func(name string) int

@@ -38,6 +38,8 @@ type loader struct {
 	described *btf.Builder
 	// prepared are the functions of all programs, by name.
 	functions map[string]*prepared
+	// parts are the names of the functions of each program.
+	parts map[string][]string
 	// unneeded reports whether a program can do without a function. It calls none then,
 	// and goes on as if that had returned 0.
 	unneeded func(program, function string) bool
@@ -112,10 +114,12 @@ func concurrently(n int, do func(i int)) {
 
 // prepare relocates all functions of programs and has them refer to the maps.
 func (l *loader) prepare(specs []*ebpf.ProgramSpec) error {
-	l.functions = make(map[string]*prepared)
+	l.functions, l.parts = make(map[string]*prepared), make(map[string][]string)
+	lengths := make(map[string]int)
 	var list []*prepared
 	for _, spec := range specs {
-		for name, source := range functionsIn(spec.Instructions) {
+		for name, source := range functionsIn(spec.Instructions, lengths) {
+			l.parts[spec.Name] = append(l.parts[spec.Name], name)
 			if l.functions[name] == nil {
 				l.functions[name] = &prepared{source: slices.Clone(source)}
 				list = append(list, l.functions[name])
@@ -137,15 +141,18 @@ func (l *loader) prepare(specs []*ebpf.ProgramSpec) error {
 var order = binary.LittleEndian
 
 // functionsIn yields the functions of a program, by name. The first one is the program's
-// own.
-func functionsIn(code asm.Instructions) iter.Seq2[string, asm.Instructions] {
+// own. It keeps the lengths of those that programs share, which spares it a look at each
+// instruction.
+func functionsIn(code asm.Instructions, lengths map[string]int) iter.Seq2[string, asm.Instructions] {
 	return func(yield func(string, asm.Instructions) bool) {
 		for first := 0; first < len(code); {
-			next := first + 1
-			for next < len(code) && code[next].Symbol() == "" {
+			name := code[first].Symbol()
+			next := first + lengths[name]
+			for next = max(next, first+1); next < len(code) && code[next].Symbol() == ""; {
 				next++
 			}
-			if !yield(code[first].Symbol(), code[first:next]) {
+			lengths[name] = next - first
+			if !yield(name, code[first:next]) {
 				return
 			}
 			first = next
@@ -156,12 +163,24 @@ func functionsIn(code asm.Instructions) iter.Seq2[string, asm.Instructions] {
 // relocate adapts instructions to where this kernel has the members of its types.
 func (l *loader) relocate(list []*prepared) error {
 	var relocations []*btf.CORERelocation
-	var relocated []*asm.Instruction
+	// relocated are the instructions of each of them. Many read the same member, and to find
+	// it takes long.
+	var relocated [][]*asm.Instruction
+	known := make(map[string]int)
 	for _, fn := range list {
 		for i := range fn.source {
-			if relocation := btf.CORERelocationMetadata(&fn.source[i]); relocation != nil {
-				relocations, relocated = append(relocations, relocation), append(relocated, &fn.source[i])
+			relocation := btf.CORERelocationMetadata(&fn.source[i])
+			if relocation == nil {
+				continue
 			}
+			text := relocation.String() // has all that there is to it
+			at, ok := known[text]
+			if !ok {
+				at = len(relocations)
+				known[text] = at
+				relocations, relocated = append(relocations, relocation), append(relocated, nil)
+			}
+			relocated[at] = append(relocated[at], &fn.source[i])
 		}
 	}
 	if len(relocations) == 0 {
@@ -172,8 +191,10 @@ func (l *loader) relocate(list []*prepared) error {
 		return err
 	}
 	for i, fixup := range fixups {
-		if err := fixup.Apply(relocated[i]); err != nil {
-			return err
+		for _, instruction := range relocated[i] {
+			if err := fixup.Apply(instruction); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -215,10 +236,10 @@ func (l *loader) encode(fn *prepared) error {
 
 // link puts the functions of a program together.
 func (l *loader) link(spec *ebpf.ProgramSpec) (*image, error) {
-	im := &image{spec: spec, code: make([]byte, 0, spec.Instructions.Size())}
+	im := &image{spec: spec}
 	starts := make(map[string]int)
 	reached := l.reached(spec)
-	for name := range functionsIn(spec.Instructions) {
+	for _, name := range l.parts[spec.Name] {
 		if !reached[name] {
 			continue
 		}
