@@ -112,6 +112,11 @@ func newCollection(set settings) (*collection, error) {
 	}
 	only := *spec // to copy the programs takes time, and 1 MB
 	only.Programs = nil
+	// Types of entries would be read by tools that print a map. The library would give the
+	// kernel a BTF for each.
+	for _, m := range only.Maps {
+		m.Key, m.Value = nil, nil
+	}
 	created, err := ebpf.NewCollection(only.Copy())
 	if err != nil {
 		return nil, kernel.Refused("create the BPF maps", err)
