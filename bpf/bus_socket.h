@@ -154,7 +154,7 @@ static __always_inline struct process_key listener_of(struct sock *client)
 	struct task_struct *task = listening_task(client);
 	struct process_key none = {};
 
-	return task ? process_key(task) : none;
+	return task ? key_of((__u64)task) : none;
 }
 
 /* A connection is known by the client's socket. 0 if that is closed. */

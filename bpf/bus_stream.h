@@ -20,12 +20,8 @@ enum taken {
 	TAKEN_ALL,
 	TAKEN_MORE = 1 << 0,	/* there is more to take */
 	TAKEN_MESSAGE = 1 << 1, /* there is a message to report, or something unread */
+	TAKEN_PIECE = 1 << 2,	/* a message begins that comes in pieces */
 };
-
-static __always_inline __u32 this_process(void)
-{
-	return bpf_get_current_pid_tgid() >> 32;
-}
 
 static __always_inline void pass(struct sending *s, __u64 n)
 {
@@ -216,14 +212,20 @@ static __always_inline int take_rest(struct sending *s, struct connection *c)
 }
 
 /* Takes a message of which all that matters is in the span. */
-static __always_inline int take_whole(struct sending *s, struct connection *c, __u64 size)
+__noinline int take_whole(__u32 of, __u64 size)
 {
+	struct sending *s = this_sending(of);
+	struct connection *c;
+
+	if (!s)
+		return TAKEN_ALL;
 	s->head = s->at;
 	s->have = size < s->len ? size : s->len;
 	s->size = size;
 	pass(s, s->have);
 	if (size == s->have)
 		return TAKEN_MESSAGE | TAKEN_MORE;
+	c = find_stream(s);
 	if (!c && s->key.conn) /* else nobody is there any more */
 		c = make_stream(s);
 	if (c) {
@@ -234,13 +236,39 @@ static __always_inline int take_whole(struct sending *s, struct connection *c, _
 	return TAKEN_MESSAGE | TAKEN_MORE;
 }
 
+/* How much of a message that comes in pieces is to be kept. size is 0 if it is not known. */
+__noinline __u64 piece_wanted(__u64 size)
+{
+	if (!size)
+		return sizeof(struct dbus_header);
+	return size < BUS_DATA ? size : BUS_DATA;
+}
+
+/* Adds n bytes to those that are kept, n + kept being BUS_DATA at most. Returns where they
+ * all are, 0 if they cannot be kept. */
+__noinline __u64 add_piece(__u32 of, __u32 has, __u64 n)
+{
+	struct sending *s = this_sending(of);
+	__u32 kept = has & (BUS_DATA - 1);
+	struct pieces *p;
+
+	if (!s || !s->at)
+		return 0;
+	p = find_pieces(s, !kept);
+	n &= 2 * BUS_DATA - 1;
+	if (n > BUS_DATA)
+		n = BUS_DATA;
+	if (!p || bpf_probe_read_kernel(p->data + kept, n, (void *)s->at))
+		return 0;
+	return untyped(p->data);
+}
+
 /* Adds to a message that comes in pieces. */
 __noinline int take_piece(__u32 of)
 {
 	struct sending *s = this_sending(of);
 	struct connection *c;
-	struct pieces *p;
-	__u64 want, n;
+	__u64 want, n, data;
 	__u32 kept;
 
 	if (!s)
@@ -248,16 +276,13 @@ __noinline int take_piece(__u32 of)
 	c = find_stream(s);
 	if (!c)
 		return TAKEN_ALL;
-	want = !c->size ? sizeof(struct dbus_header) : c->size < BUS_DATA ? c->size : BUS_DATA;
+	want = piece_wanted(c->size);
 	kept = c->kept & (BUS_DATA - 1);
-	p = find_pieces(s, !kept);
 	n = want - kept;
 	if (n > s->len)
 		n = s->len;
-	n &= 2 * BUS_DATA - 1;
-	if (n > BUS_DATA)
-		n = BUS_DATA;
-	if (!p || !s->at || bpf_probe_read_kernel(p->data + kept, n, (void *)s->at))
+	data = add_piece(of, kept, n);
+	if (!data)
 		return stay_out(of, BUS_OUT_OF_STEP);
 	c->pid = this_process();
 	c->kept = kept + n;
@@ -265,13 +290,13 @@ __noinline int take_piece(__u32 of)
 	if (c->kept < want)
 		return TAKEN_MORE;
 	if (!c->size) {
-		c->size = message_size(untyped(p->data));
+		c->size = message_size(data);
 		if (!c->size)
 			return stay_out(of, BUS_OUT_OF_STEP);
 		if (c->size > c->kept)
 			return TAKEN_MORE;
 	}
-	s->head = untyped(p->data);
+	s->head = data;
 	s->have = c->kept;
 	s->size = c->size;
 	c->left = c->size - c->kept;
@@ -298,57 +323,95 @@ __noinline int take_from_bus(__u32 of)
 		count(s->others ? COUNT_LOST_OTHER_BUS : COUNT_BUS_UNREAD);
 	size = s->at && s->len >= sizeof(struct dbus_header) ? message_size(s->at) : 0;
 	if (size)
-		return take_whole(s, c, size);
+		return take_whole(of, size);
 	s->fragments = s->nr_fragments; /* authentication */
 	return TAKEN_ALL;
 }
 
-/* Takes what begins where a message may begin. */
-__noinline int take_start(__u32 of)
+/* What something may be by its first bytes. */
+enum beginning {
+	BEGINS_BRIEF = 1 << 0, /* a message of which not even the header is there */
+	BEGINS_AUTH = 1 << 1,  /* a line of the authentication */
+	BEGINS_NUL = 1 << 2,
+};
+
+/* Returns what may begin at an address, at which there are len bytes. */
+__noinline __u32 beginning_of(__u64 at, __u64 len)
+{
+	__u32 start = 0, is = 0;
+
+	if (!at)
+		return 0;
+	bpf_probe_read_kernel(&start, len < 4 ? len & 3 : 4, (void *)at);
+	if (len < sizeof(struct dbus_header) && may_start(start, len))
+		is |= BEGINS_BRIEF;
+	if (is_auth(start, len))
+		is |= BEGINS_AUTH;
+	if (!(__u8)start)
+		is |= BEGINS_NUL;
+	return is;
+}
+
+/* Takes what is not whole: the beginning of a message of that size, 0 if it is not known, or
+ * of something else. Returns an enum taken. */
+__noinline int take_beginning(__u32 of, __u64 size, __u32 begins)
 {
 	struct sending *s = this_sending(of);
 	struct connection *c;
-	bool known, brief;
-	__u32 start = 0;
-	__u64 size = 0;
 
 	if (!s)
 		return TAKEN_ALL;
 	c = find_stream(s);
-	known = c && c->step == IN_STEP;
-	if (s->at && s->len >= sizeof(struct dbus_header))
-		size = message_size(s->at);
-	if (size && s->len >= (size < BUS_DATA ? size : BUS_DATA)) {
-		if (c && !known)
-			c->step = IN_STEP;
-		return take_whole(s, c, size);
-	}
-	if (s->at)
-		bpf_probe_read_kernel(&start, s->len < 4 ? s->len & 3 : 4, (void *)s->at);
-	brief = s->at && s->len < sizeof(struct dbus_header) && may_start(start, s->len);
-	if (known && !size && !brief)
-		return stay_out(of, BUS_OUT_OF_STEP);
-	if (c && !known && !size) { /* still out of step, as was told */
-		s->len = 0;
-		return TAKEN_MORE;
-	}
 	if (!c)
 		c = make_stream(s);
 	if (!c)
 		return tell_unread(s, c, BUS_TOO_MANY);
-	if (size || brief) {
+	if (size || begins & BEGINS_BRIEF) {
 		c->step = IN_STEP;
 		c->size = size;
-		return take_piece(of);
+		return TAKEN_PIECE;
 	}
-	if (s->at && is_auth(start, s->len)) {
+	if (begins & BEGINS_AUTH) {
 		c->step = IN_AUTH;
-		if (!(__u8)start)
+		if (begins & BEGINS_NUL)
 			pass(s, 1);
 		return TAKEN_MORE;
 	}
 	c->step = OUT_OF_STEP;
 	return tell_unread(s, c, BUS_OUT_OF_STEP);
+}
+
+/* Takes what begins where a message may begin. What it calls are functions of their own, so
+ * that the verifier does not follow each way from one to the next. */
+__noinline int take_start(__u32 of)
+{
+	struct sending *s = this_sending(of);
+	__u32 begins, step = OUT_OF_STEP;
+	struct connection *c;
+	__u64 size = 0;
+	int taken;
+
+	if (!s)
+		return TAKEN_ALL;
+	c = find_stream(s);
+	if (c)
+		step = c->step;
+	if (s->at && s->len >= sizeof(struct dbus_header))
+		size = message_size(s->at);
+	if (size && s->len >= (size < BUS_DATA ? size : BUS_DATA)) {
+		if (c && step != IN_STEP)
+			c->step = IN_STEP;
+		return take_whole(of, size);
+	}
+	begins = beginning_of(s->at, s->len);
+	if (c && !size && step != IN_STEP) { /* still out of step, as was told */
+		s->len = 0;
+		return TAKEN_MORE;
+	}
+	if (c && !size && !(begins & BEGINS_BRIEF))
+		return stay_out(of, BUS_OUT_OF_STEP);
+	taken = take_beginning(of, size, begins);
+	return taken & TAKEN_PIECE ? take_piece(of) : taken;
 }
 
 /* The layout of struct bio_vec and of struct skb_frag. */
@@ -376,9 +439,7 @@ __noinline int next_span(__u32 of)
 	s->fragments++;
 	s->len = fragment.len;
 	s->at = 0;
-	if (!pages_mapped_at)
-		map_pages((__u64)BPF_CORE_READ(skb, sk, __sk_common.skc_prot, slab));
-	if (pages_mapped_at)
+	if (pages_mapped_at) /* see map_pages */
 		s->at = page_address(fragment.page) + fragment.offset;
 	return 1;
 }

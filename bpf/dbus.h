@@ -184,6 +184,17 @@ __noinline __u64 message_size(__u64 head)
 #define NAME_MASK ((1ULL << NAME_BITS) - 1)
 #define FIELDS_CUT (1ULL << (2 * NAME_BITS))
 
+/* Notes where a field begins that is one of the two names. names is as find_names returns
+ * it, field as field_at does. */
+__noinline __u64 note_name(__u64 names, __u64 off, __u64 field)
+{
+	if (field >> FIELD_CODE == DBUS_FIELD_MEMBER)
+		return (names & ~NAME_MASK) | (off + 8);
+	if (field >> FIELD_CODE == DBUS_FIELD_DESTINATION)
+		return (names & NAME_MASK) | (off + 8) << NAME_BITS;
+	return names;
+}
+
 /*
  * Walks the fields of the header for the two that decide. Their order is up to the
  * sender, and so is every length. have is how much of the message is there. Returns where
@@ -207,10 +218,7 @@ __noinline __u64 find_names(__u64 head, __u64 have)
 		field = field_at(head, off, h.endian);
 		if (!field)
 			break;
-		if (field >> FIELD_CODE == DBUS_FIELD_MEMBER)
-			names = (names & ~NAME_MASK) | (off + 8);
-		if (field >> FIELD_CODE == DBUS_FIELD_DESTINATION)
-			names = (names & NAME_MASK) | (off + 8) << NAME_BITS;
+		names = note_name(names, off, field);
 		off = (__u32)field;
 	}
 	return off < end || end > have ? names | FIELDS_CUT : names;
@@ -253,7 +261,7 @@ __noinline int message_matters(__u64 head, __u64 have, __u32 to_bus)
 /* The serial of the message that this one answers, 0 if there is none. */
 __noinline __u32 reply_serial(__u64 head, __u64 have)
 {
-	__u64 off = untyped(NULL) + sizeof(struct dbus_header), end;
+	__u64 off = untyped(NULL) + sizeof(struct dbus_header), end, field = 0;
 	struct dbus_header h;
 	__u32 serial = 0;
 	int i;
@@ -262,20 +270,17 @@ __noinline __u32 reply_serial(__u64 head, __u64 have)
 		return 0;
 	end = off + order(h.fields_len, h.endian);
 	for (i = 0; i < DBUS_FIELDS_MAX; i++) {
-		__u64 field;
-
 		if (off >= end || off + 8 > have)
-			break;
+			return 0;
 		field = field_at(head, off, h.endian);
-		if (!field)
+		if (!field || field >> FIELD_CODE == DBUS_FIELD_REPLY_SERIAL)
 			break;
-		if (field >> FIELD_CODE == DBUS_FIELD_REPLY_SERIAL) {
-			bpf_probe_read_kernel(&serial, sizeof(serial), (void *)head + off + 4);
-			return order(serial, h.endian);
-		}
 		off = (__u32)field;
 	}
-	return 0;
+	if (field >> FIELD_CODE != DBUS_FIELD_REPLY_SERIAL)
+		return 0;
+	bpf_probe_read_kernel(&serial, sizeof(serial), (void *)head + off + 4);
+	return order(serial, h.endian);
 }
 
 #endif

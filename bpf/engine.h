@@ -150,7 +150,7 @@ __noinline int find_engine(__u64 address, __u64 client, __u32 of)
 /* Notes that the current process serves a socket. */
 __noinline int note_server(__u64 address, __u64 client, __u32 of)
 {
-	struct process_key now = process_key((void *)bpf_get_current_task()), *known;
+	struct process_key now = current_key(), *known;
 
 	if (!find_engine(address, client, of))
 		return 0;
@@ -194,7 +194,7 @@ __noinline int begin_hearing(__u64 client, __u32 of)
 
 /* --- records -------------------------------------------------------- */
 
-static __always_inline bool fill_engine_record(__u32 of, __u32 unread)
+__noinline int fill_engine_record(__u32 of, __u32 unread)
 {
 	struct sending *s = this_sending(of);
 	struct hearing *h = this_hearing(of);
@@ -236,7 +236,7 @@ __noinline int send_engine_record(__u32 of, int heard)
 	unread = h->unread;
 	/* before 5.12 a thread of the kernel may send for somebody (io_uring) */
 	if (!(BPF_CORE_READ(task, flags) & PF_KTHREAD)) {
-		key = process_key(task);
+		key = current_key();
 		known = meet_current();
 	}
 	place = place_of_current();
@@ -551,14 +551,20 @@ static __always_inline int take_frame_data(__u32 of)
 #define FRAMES_MAX 96
 #define FRAMES_CHUNK 12
 
-/* Takes the rest of a frame, or the next one. Returns an enum heard. */
-__noinline int take_frame(__u32 of)
+/* Takes a request, or the rest of a frame or the next one, according to what the engine
+ * speaks. Returns an enum heard. */
+__noinline int take_engine_part(__u32 of)
 {
 	struct hearing *h = this_hearing(of);
 	__u32 size, type;
 
-	if (!h || !h->rest)
+	if (!h)
 		return HEARD_ALL;
+	h->unread = BUS_READ;
+	if (!h->rest)
+		return HEARD_ALL;
+	if (!h->grpc)
+		return take_http(of);
 	if (h->parts++ >= FRAMES_MAX - 1)
 		return tell_engine_unread(of, BUS_TOO_MANY);
 	if (h->left)
@@ -592,17 +598,6 @@ __noinline int take_frame(__u32 of)
 		return HEARD_ALL;
 	}
 	return take_frame_data(of);
-}
-
-/* Takes a request, or the next frame, according to what the engine speaks. */
-static __always_inline int take_engine_part(__u32 of)
-{
-	struct hearing *h = this_hearing(of);
-
-	if (!h)
-		return HEARD_ALL;
-	h->unread = BUS_READ;
-	return h->grpc ? take_frame(of) : take_http(of);
 }
 
 /* Takes some parts, and reports them. Returns 0 if there is no more. */
@@ -703,6 +698,7 @@ __noinline int begin_engine_copy(__u64 skb_address)
 		struct skb_shared_info *info = (void *)BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, end);
 
 		s->nr_fragments = BPF_CORE_READ(info, nr_frags);
+		map_pages(skb_address);
 	}
 	h->rest = BPF_CORE_READ(skb, len);
 	h->have = h->parts = 0;

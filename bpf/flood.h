@@ -42,23 +42,43 @@ enum send_to {
 	TO_OTHER_BUS,
 	TO_ENGINE,
 	TO_SOCKET_UNIT, /* has that of engines */
+	PLACES_TO_SEND, /* a power of two */
+};
+
+/* The verifier follows each way through a choice, and only one through a table. */
+const volatile __u32 lost_sends[PLACES_TO_SEND] = {
+	[TO_MACHINES_BUS] = COUNT_LOST_BUS,
+	[TO_OTHER_BUS] = COUNT_LOST_OTHER_BUS,
+	[TO_ENGINE] = COUNT_LOST_ENGINE,
+	[TO_SOCKET_UNIT] = COUNT_LOST_CONNECT,
 };
 
 /* What is counted if a message is not sent. */
 static __always_inline __u32 lost_send(__u32 to)
 {
-	if (to == TO_ENGINE)
-		return COUNT_LOST_ENGINE;
-	if (to == TO_SOCKET_UNIT)
-		return COUNT_LOST_CONNECT;
-	return to == TO_OTHER_BUS ? COUNT_LOST_OTHER_BUS : COUNT_LOST_BUS;
+	__u64 i = to;
+
+	asm volatile("" : "+r"(i)); /* as in share_of */
+	return lost_sends[i & (PLACES_TO_SEND - 1)];
 }
 
 static __always_inline struct send_rate *rate_of(struct share *share, __u32 to)
 {
-	if (to == TO_ENGINE || to == TO_SOCKET_UNIT)
-		return &share->engines;
-	return to == TO_OTHER_BUS ? &share->other_buses : &share->machines_bus;
+	__u64 i = to == TO_SOCKET_UNIT ? TO_ENGINE : to;
+
+	asm volatile("" : "+r"(i)); /* as in share_of */
+	return &share->rate[i & (RATES - 1)];
+}
+
+/* The time that a record costs an owner. */
+__noinline __u64 cost_of_send(__u32 place)
+{
+	struct share *share = share_of(place);
+
+	return place == PLACE_ROOT ||
+			       (share->owner.pid_ns == MACHINE_PID_NS && share->owner.uid < SYSTEM_UIDS) ?
+		       SEND_NS_SYSTEM :
+		       SEND_NS;
 }
 
 /* What may be sent of a message of an owner, who has this place. What is dropped is
@@ -66,13 +86,9 @@ static __always_inline struct send_rate *rate_of(struct share *share, __u32 to)
 __noinline int may_send(__u32 place, __u32 to)
 {
 	struct share *share = share_of(place);
-	__u64 now = bpf_ktime_get_boot_ns(), cost = SEND_NS, until;
-	struct send_rate *rate;
+	__u64 now = bpf_ktime_get_boot_ns(), cost = cost_of_send(place), until;
+	struct send_rate *rate = rate_of(share, to);
 
-	rate = rate_of(share, to);
-	if (place == PLACE_ROOT ||
-	    (share->owner.pid_ns == MACHINE_PID_NS && share->owner.uid < SYSTEM_UIDS))
-		cost = SEND_NS_SYSTEM;
 	until = rate->paid_ns < now ? now : rate->paid_ns;
 	if (until - now <= SEND_BURST * cost) {
 		rate->paid_ns = until + cost;

@@ -88,7 +88,7 @@ __noinline int send_connect_record(__u64 listening, __u64 address, __u32 to)
 
 	/* before 5.12 a thread of the kernel may connect for somebody (io_uring) */
 	if (!(BPF_CORE_READ(task, flags) & PF_KTHREAD)) {
-		key = process_key(task);
+		key = current_key();
 		known = meet_current();
 	}
 	place = place_of_current();

@@ -120,7 +120,7 @@ static __always_inline __u64 next_serial(__u64 now)
 __noinline __u64 take_creators_cgroup(__u32 known, __u32 place)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	struct process_key key = process_key(task);
+	struct process_key key = current_key();
 	struct process *p = known ? find_process(&key) : NULL;
 
 	return p ? p->cgroup : hold_cgroup(task, place);
@@ -129,7 +129,7 @@ __noinline __u64 take_creators_cgroup(__u32 known, __u32 place)
 /* Sends the creator and its ancestors. Returns how many found no room. */
 __noinline int publish_creator(__u32 known, __u64 cgroup)
 {
-	struct process_key key = process_key((void *)bpf_get_current_task());
+	struct process_key key = current_key();
 	int lost = known ? publish_lineage(key.start_ns, key.pid, RING_STORY) : 0;
 
 	publish_cgroup(cgroup, RING_STORY);
@@ -141,11 +141,23 @@ enum follow {
 	FOLLOW_CLONE = 1 << 1,	 /* its child */
 };
 
+/* What to follow of a creation that succeeded. */
+__noinline __u32 to_follow(__u32 call, __u32 written)
+{
+	__u32 follow = 0;
+
+	if (written && call != CALL_CLONE)
+		follow |= FOLLOW_CREATOR;
+	if (call != CALL_UNSHARE)
+		follow |= FOLLOW_CLONE;
+	return follow;
+}
+
 /* Has what follows a creation be reported. This comes before the record is out, so that
  * an exec cannot be missed. */
 __noinline int follow_creation(__u32 what, __u64 net, __u64 serial)
 {
-	struct process_key key = process_key((void *)bpf_get_current_task());
+	struct process_key key = current_key();
 	struct process *p = find_process(&key);
 	struct inflight *call = this_call();
 	__u32 tid = this_thread();
@@ -169,7 +181,7 @@ PROBE_RESULT(create, copy_net_ns, 3, struct net *net)
 	struct create_record rec;
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct net *old = net_of(task);
-	__u32 known, place, written, follow = 0;
+	__u32 known, place, written;
 	struct inflight *call;
 	__u64 since;
 
@@ -188,7 +200,7 @@ PROBE_RESULT(create, copy_net_ns, 3, struct net *net)
 	if (!rec.error)
 		begin_life(untyped(net), rec.serial, rec.boot_ns);
 
-	rec.creator = process_key(task);
+	rec.creator = current_key();
 	rec.tid = this_thread();
 	bpf_get_current_comm(rec.comm, sizeof(rec.comm));
 	rec.uid = task_uid(task);
@@ -201,11 +213,10 @@ PROBE_RESULT(create, copy_net_ns, 3, struct net *net)
 		rec.ancestors_lost = publish_creator(known, rec.cgroup);
 	if (!known)
 		release_cgroup_path(rec.cgroup);
-	if (known && written && !rec.error && rec.call != CALL_CLONE)
-		follow |= FOLLOW_CREATOR;
-	if (known && !rec.error && rec.call != CALL_UNSHARE)
-		follow |= FOLLOW_CLONE;
-	follow_creation(follow, untyped(net), rec.serial);
+	if (known && !rec.error)
+		follow_creation(to_follow(rec.call, written), untyped(net), rec.serial);
+	else
+		follow_creation(0, untyped(net), rec.serial);
 	if (!written) {
 		count_for(place, COUNT_LOST_CREATE);
 		return 0;

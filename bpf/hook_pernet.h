@@ -147,11 +147,10 @@ int BPF_PROG(module_goes, struct module *module)
 SEC("tp_btf/initcall_finish")
 int BPF_PROG(module_inited)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
 	__u32 tid = this_thread();
 	struct pernet_init_record *rec;
 	struct load *load;
-	int i;
+	__u32 i;
 
 	if (!loading)
 		return 0;
@@ -162,7 +161,7 @@ int BPF_PROG(module_inited)
 		goto out;
 	rec = &load->rec;
 	rec->kind = REC_PERNET_INIT;
-	rec->by = process_key(task);
+	rec->by = current_key();
 	rec->tid = tid;
 	bpf_get_current_comm(rec->comm, sizeof(rec->comm));
 	if (meet_current())
@@ -170,7 +169,7 @@ int BPF_PROG(module_inited)
 	for (i = 0; i < PASSES_MAX; i++) {
 		if (i >= load->passes)
 			break;
-		send_pass(rec, &load->pass[i], load->module);
+		send_pass(i);
 	}
 out:
 	forget_load();

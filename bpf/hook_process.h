@@ -17,10 +17,10 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	struct process c;
 
 	drop_missed_return();
-	pkey = process_key(parent);
-	p = find_or_note(&pkey);
+	pkey = current_key();
 	if (BPF_CORE_READ(child, pid) != BPF_CORE_READ(child, tgid)) {
 		/* a thread, which may be born in a new namespace as well */
+		p = find_or_note(&pkey);
 		if (p) {
 			p->threaded = 1;
 			if (p->cloning) {
@@ -30,10 +30,16 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 		}
 		return 0;
 	}
+	/* first what does not depend on the parent: from then on the verifier follows several ways */
 	__builtin_memset(&c, 0, sizeof(c));
 	c.key = process_key(child);
 	c.refs = 1;
 	c.version = 1;
+	c.exec_id = exec_id(child);
+	c.uid = task_uid(child);
+	c.owner = owner_of(child);
+	BPF_CORE_READ_STR_INTO(&c.comm, child, comm);
+	p = find_or_note(&pkey);
 	if (p) {
 		refresh(p, parent);
 		c.parent = pkey;
@@ -45,13 +51,9 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 		c.depth = 0;
 		c.flags = PROCESS_CUT;
 	}
-	c.exec_id = exec_id(child);
-	c.uid = task_uid(child);
-	c.owner = owner_of(child);
 	c.place = p && p->place != PLACE_OTHERS && same_owner(&c.owner, &p->owner) ?
 			  p->place :
 			  place_of(&c.owner);
-	BPF_CORE_READ_STR_INTO(&c.comm, child, comm);
 	/* clone3 can put the child into another cgroup at once */
 	c.cgroup = hold_cgroup(child, c.place);
 	if (!add_process(&c)) {
@@ -74,7 +76,7 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
-	struct process_key key = process_key(task);
+	struct process_key key = current_key();
 	struct process *p = find_or_note(&key);
 	__u32 tid = old_pid;
 	__u64 serial = 0;
@@ -97,7 +99,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(process_exit, struct task_struct *task)
 {
-	struct process_key key = process_key(task);
+	struct process_key key = current_key();
 	struct process *p;
 
 	drop_missed_return();

@@ -166,7 +166,7 @@ static __always_inline void fill_releaser(struct release_record *rec, __u64 net,
 		return;
 	if (flags & PF_EXITING)
 		rec->flags |= RELEASE_EXITING;
-	rec->by = process_key(task);
+	rec->by = current_key();
 	rec->tid = this_thread();
 	bpf_get_current_comm(rec->comm, sizeof(rec->comm));
 	if (!meet_current())

@@ -57,7 +57,7 @@ volatile __u64 bus_turn = 0;
  * not known. */
 __noinline int reported_already(__u64 bus, __u64 name)
 {
-	struct callee key = { .bus = bus, .by = process_key((void *)bpf_get_current_task()) };
+	struct callee key = { .bus = bus, .by = current_key() };
 	struct process *p = find_process(&key.by);
 	__u64 now = bpf_ktime_get_boot_ns();
 	struct reported *seen;
@@ -142,7 +142,7 @@ __noinline int send_bus_record(__u32 of, int taken)
 	unread = s->unread;
 	/* before 5.12 a thread of the kernel may send for somebody (io_uring) */
 	if (!(BPF_CORE_READ(task, flags) & PF_KTHREAD)) {
-		key = process_key(task);
+		key = current_key();
 		known = meet_current();
 	}
 	place = place_of_current();
@@ -335,6 +335,7 @@ static __always_inline int take_copy(struct unix_sock *sk, struct sk_buff *skb, 
 
 		s->len -= BPF_CORE_READ(skb, data_len);
 		s->nr_fragments = BPF_CORE_READ(info, nr_frags);
+		map_pages(untyped(skb));
 	}
 	for (i = 0; i < PARTS_MAX / PARTS_CHUNK; i++) {
 		if (!take_parts(OF_COPY))

@@ -51,6 +51,13 @@ struct {
 
 ENOUGH_ZEROS(struct load);
 
+static __noinline struct load *this_load(void)
+{
+	__u32 tid = this_thread();
+
+	return bpf_map_lookup_elem(&loads, &tid);
+}
+
 /* How many modules are being loaded, and how many threads are in an ops_init that is
  * followed. If the kernel skips a program they stay too high, which costs a look into
  * a map. */
@@ -165,8 +172,17 @@ static __always_inline void name_function(char *name, __u32 size, struct module 
 
 /* --- sending -------------------------------------------------------- */
 
-static __always_inline void send_pass(struct pernet_init_record *rec, struct pass *pass, __u64 module)
+/* Sends what a module that is being loaded by this thread did for one subsystem. */
+__noinline int send_pass(__u32 i)
 {
+	struct load *load = this_load();
+	struct pernet_init_record *rec;
+	struct pass *pass;
+
+	if (!load)
+		return 0;
+	rec = &load->rec;
+	pass = &load->pass[i & (PASSES_MAX - 1)];
 	rec->boot_ns = pass->boot_ns;
 	rec->duration_ns = pass->duration_ns;
 	rec->namespaces = pass->namespaces;
@@ -177,9 +193,10 @@ static __always_inline void send_pass(struct pernet_init_record *rec, struct pas
 	if (pass->init && names_symbols())
 		BPF_SNPRINTF(rec->op, sizeof(rec->op), "%ps", pass->init);
 	else if (pass->init)
-		name_function(rec->op, sizeof(rec->op), (struct module *)module, pass->init);
+		name_function(rec->op, sizeof(rec->op), (struct module *)load->module, pass->init);
 	rec->sent_ns = bpf_ktime_get_boot_ns();
 	emit(RING_STORY, rec, sizeof(*rec), COUNT_LOST_INIT);
+	return 0;
 }
 
 #endif

@@ -61,8 +61,7 @@ static __always_inline struct inflight *this_call(void)
 /* The thread's clone has its child, or failed after all. */
 static __always_inline void stop_waiting(struct process *p)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct process_key key = process_key(task);
+	struct process_key key = current_key();
 	__u32 tid = this_thread();
 
 	if (!p)
@@ -226,7 +225,7 @@ __noinline int emit_join(__u64 address, __u64 task_struct, __u32 how, __u32 ordi
 	rec.serial = life->serial;
 	rec.created_ns = life->created_ns;
 	rec.cookie = net_cookie(net);
-	rec.process = process_key(task);
+	rec.process = key_of(task_struct);
 	rec.inum = BPF_CORE_READ(net, ns.inum);
 	rec.tid = BPF_CORE_READ(task, pid);
 	rec.ordinal = ordinal;
@@ -276,7 +275,6 @@ static __always_inline void report_join(__u64 net, struct task_struct *task, __u
 /* A thread leaves the namespace that it was reported to have joined. */
 static __always_inline void report_leave(__u32 flags)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
 	struct leave_record rec;
 	__u32 tid = this_thread();
 	__u64 *serial = bpf_map_lookup_elem(&inside, &tid);
@@ -288,7 +286,7 @@ static __always_inline void report_leave(__u32 flags)
 	rec.flags = flags;
 	rec.boot_ns = bpf_ktime_get_boot_ns();
 	rec.serial = *serial;
-	rec.process = process_key(task);
+	rec.process = current_key();
 	rec.tid = tid;
 	bpf_map_delete_elem(&inside, &tid);
 	emit(RING_STORY, &rec, sizeof(rec), COUNT_LOST_FOLLOWUP);

@@ -86,13 +86,32 @@ __noinline __u64 ask_cache(__u64 cache)
 	       bpf_core_field_offset(struct kmem_cache, list);
 }
 
-/* Finds out where pages are mapped, beginning with a cache of slabs. */
-static __always_inline void map_pages(__u64 cache)
+/* The verifier looks at one chunk only. */
+#define CACHES_CHUNK 12
+
+/* Asks some caches. Returns the next one, 0 once it is known. */
+__noinline __u64 ask_caches(__u64 cache)
 {
 	int i;
 
-	for (i = 0; i < CACHES_MAX && cache; i++)
+	for (i = 0; i < CACHES_CHUNK && cache; i++)
 		cache = ask_cache(cache);
+	return cache;
+}
+
+/* Finds out where pages are mapped, beginning with the cache of slabs that the socket of a
+ * message is from. */
+__noinline int map_pages(__u64 skb)
+{
+	__u64 cache;
+	int i;
+
+	if (pages_mapped_at)
+		return 0;
+	cache = (__u64)BPF_CORE_READ((struct sk_buff *)skb, sk, __sk_common.skc_prot, slab);
+	for (i = 0; i < CACHES_MAX / CACHES_CHUNK && cache; i++)
+		cache = ask_caches(cache);
+	return 0;
 }
 
 /* The address at which a page is mapped. Only if pages_mapped_at is known. */

@@ -143,7 +143,7 @@ static __always_inline bool may_be_plugin(struct process *p)
  * seen, is a CNI plugin, if it is one. */
 __noinline int report_plugin(__u64 serial)
 {
-	struct process_key key = process_key((void *)bpf_get_current_task());
+	struct process_key key = current_key();
 	struct process *p = find_process(&key);
 	struct plugin_scan *scan;
 	int i;

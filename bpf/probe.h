@@ -76,13 +76,6 @@ static __always_inline __u64 untyped(void *pointer)
 	return number;
 }
 
-/* Zero, as a number that the verifier does not know. A value that is either this or something
- * else that it does not know is one case for it, not two. */
-static __always_inline __u64 unknown_zero(void)
-{
-	return untyped(NULL);
-}
-
 /* Eight bytes of a string as the number that they are in memory. */
 #define WORD(a, b, c, d, e, f, g, h)                                                      \
 	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 | \
@@ -91,6 +84,11 @@ static __always_inline __u64 unknown_zero(void)
 static __always_inline __u32 this_thread(void)
 {
 	return (__u32)bpf_get_current_pid_tgid();
+}
+
+static __always_inline __u32 this_process(void)
+{
+	return bpf_get_current_pid_tgid() >> 32;
 }
 
 #endif

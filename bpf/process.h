@@ -92,12 +92,34 @@ struct {
 	__type(value, __u8);
 } ending SEC(".maps");
 
-static __always_inline struct process_key process_key(struct task_struct *task)
+/* When the leader of a task was started. A function of its own, for next to all programs
+ * need it. */
+__noinline __u64 start_of(__u64 task_struct)
+{
+	struct task_struct *task = (void *)task_struct;
+
+	return BPF_CORE_READ(task, group_leader, start_boottime);
+}
+
+static __always_inline struct process_key key_of(__u64 task_struct)
 {
 	struct process_key key = {
-		.start_ns = BPF_CORE_READ(task, group_leader, start_boottime),
-		.pid = BPF_CORE_READ(task, tgid),
+		.start_ns = start_of(task_struct),
+		.pid = BPF_CORE_READ((struct task_struct *)task_struct, tgid),
 	};
+
+	return key;
+}
+
+/* Likewise, of a task that the verifier may tell from a number. */
+static __always_inline struct process_key process_key(struct task_struct *task)
+{
+	return key_of(untyped(task));
+}
+
+static __always_inline struct process_key current_key(void)
+{
+	struct process_key key = { .start_ns = start_of(bpf_get_current_task()), .pid = this_process() };
 
 	return key;
 }
@@ -164,70 +186,59 @@ __noinline int cut_ancestors(__u64 start_ns, __u32 pid)
 }
 
 /* Ancestors are sent in chunks of so many. The verifier looks at one chunk only. */
-#define CHUNK 8
+#define CHUNK 6
 
-#define MORE (1 << 16)
+/* Records are at multiples of eight, so these bits of an address can hold a number: of a
+ * chunk, and of one more. */
+#define CHUNK_LOST 7
 
-/* Sends a chunk: a process and the next of its ancestors, nearest first. Returns how
- * many found no room, and MORE if the chain goes on. */
-__noinline int publish_chunk(__u64 start_ns, __u32 pid, enum ring ring)
+/* Sends a chunk: a process, of which this is the record, and the next of its ancestors,
+ * nearest first. Returns the address of the ancestor behind them, 0 if there is none. In the
+ * bits CHUNK_LOST is how many found no room. */
+__noinline __u64 publish_chunk(__u64 address, enum ring ring)
 {
-	struct process_key key = { .start_ns = start_ns, .pid = pid }, child = {};
-	int lost = 0;
+	struct process_key key, child = {};
+	struct process *p;
+	__u64 lost = 0;
 	int i;
 
+	/* it is there as long as it is held */
+	if (bpf_probe_read_kernel(&key, sizeof(key), (void *)address + __builtin_offsetof(struct process, key)))
+		return 0;
 	for (i = 0; i < CHUNK; i++) {
-		struct process *p = find_process(&key);
+		p = find_process(&key);
 
 		if (!p && i) { /* it was not kept */
 			cut_ancestors(child.start_ns, child.pid);
 			lost += publish_process(child.start_ns, child.pid, ring);
 		}
 		if (!p)
-			break;
+			return lost;
 		lost += publish_process(key.start_ns, key.pid, ring);
 		child = key;
 		key = p->parent;
 		if (!key.pid)
 			return lost;
 	}
-	return i < CHUNK ? lost : lost | MORE;
-}
-
-/* The ancestor behind the chunk that begins with a process: its start, or its
- * pid. 0 if there is none. */
-__noinline __u64 behind_chunk(__u64 start_ns, __u32 pid, __u32 want_pid)
-{
-	struct process_key key = { .start_ns = start_ns, .pid = pid };
-	int i;
-
-	for (i = 0; i < CHUNK && key.pid; i++) {
-		struct process *p = find_process(&key);
-
-		if (!p)
-			return 0;
-		key = p->parent;
-	}
-	return want_pid ? key.pid : key.start_ns;
+	p = find_process(&key);
+	if (p)
+		return untyped(p) | lost;
+	cut_ancestors(child.start_ns, child.pid);
+	return lost + publish_process(child.start_ns, child.pid, ring);
 }
 
 /* Sends a process and its ancestors, nearest first. Returns how many found no
  * room. */
 __noinline int publish_lineage(__u64 start_ns, __u32 pid, enum ring ring)
 {
-	int lost = 0;
+	struct process_key key = { .start_ns = start_ns, .pid = pid };
+	__u64 next = untyped(find_process(&key)), lost = 0;
 	int i;
 
-	for (i = 0; i <= DEPTH_MAX / CHUNK; i++) {
-		int result = publish_chunk(start_ns, pid, ring);
-		__u64 next;
-
-		lost += result & (MORE - 1);
-		if (!(result & MORE))
-			break;
-		next = behind_chunk(start_ns, pid, 0);
-		pid = behind_chunk(start_ns, pid, 1);
-		start_ns = next;
+	for (i = 0; i <= DEPTH_MAX / CHUNK && next; i++) {
+		next = publish_chunk(next, ring);
+		lost += next & CHUNK_LOST;
+		next &= ~CHUNK_LOST;
 	}
 	return lost;
 }
@@ -380,7 +391,7 @@ static __always_inline struct lock lock_of(struct process_key *key)
 __noinline int take_cgroup(__u64 task_struct)
 {
 	struct task_struct *task = (void *)task_struct;
-	struct process_key key = process_key(task);
+	struct process_key key = key_of(task_struct);
 	struct lock lock = lock_of(&key);
 	struct process *p = find_process(&key);
 	int i;
@@ -409,7 +420,7 @@ __noinline int take_cgroup(__u64 task_struct)
 __noinline int take_owner(__u64 task_struct)
 {
 	struct task_struct *leader = BPF_CORE_READ((struct task_struct *)task_struct, group_leader);
-	struct process_key key = process_key(leader);
+	struct process_key key = key_of((__u64)leader);
 	struct owner owner = owner_of(leader);
 	struct lock lock = lock_of(&key);
 	struct process *p = find_process(&key);
@@ -448,7 +459,7 @@ static __always_inline __u32 exec_id(struct task_struct *task)
 __noinline int take_exec(void)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	struct process_key key = process_key(task);
+	struct process_key key = current_key();
 	struct process *p = find_process(&key);
 	struct program_key old, now;
 
@@ -465,13 +476,22 @@ __noinline int take_exec(void)
 	return 0;
 }
 
+/* By words, for a comparison by bytes has a branch for each. */
+static __always_inline bool same_comm(const char *a, const char *b)
+{
+	const __u32 *x = (void *)a, *y = (void *)b;
+
+	_Static_assert(TASK_COMM_LEN == 16, "four words");
+	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]));
+}
+
 /* Updates what may change without a fork or exec of the current task: the comm
  * (prctl), the uid (setuid) and the cgroup. Also takes in an exec that was not seen,
  * for a kernel that may be preempted leaves out runs of that probe. */
 static __always_inline void refresh(struct process *p, struct task_struct *task)
 {
 	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-	char comm[TASK_COMM_LEN] = {};
+	char comm[TASK_COMM_LEN] __attribute__((aligned(8))) = {};
 	__u32 uid = task_uid(leader);
 
 	if (exec_id(task) != p->exec_id) {
@@ -480,7 +500,7 @@ static __always_inline void refresh(struct process *p, struct task_struct *task)
 	}
 	refresh_cgroup(p, task);
 	BPF_CORE_READ_STR_INTO(&comm, leader, comm);
-	if (uid == p->uid && !__builtin_memcmp(comm, p->comm, sizeof(comm)))
+	if (uid == p->uid && same_comm(comm, p->comm))
 		return;
 	if (uid != p->uid)
 		take_owner(untyped(leader));
@@ -495,21 +515,21 @@ static __always_inline void refresh(struct process *p, struct task_struct *task)
  * marked as such. */
 static __always_inline void describe(struct process *p, struct task_struct *leader)
 {
-	__u64 start_ns, threaded = unknown_zero();
+	__u32 threads = BPF_CORE_READ(leader, signal, nr_threads);
+	__u64 has_parent;
 
 	__builtin_memset(p, 0, sizeof(*p));
-	p->key = process_key(leader);
-	p->parent = process_key(BPF_CORE_READ(leader, real_parent));
-	start_ns = p->parent.start_ns;
-	if (!p->parent.pid)
-		start_ns = unknown_zero(); /* the idle task is nobody's ancestor */
-	p->parent.start_ns = start_ns;
+	p->key = key_of((__u64)leader);
+	p->parent = key_of((__u64)BPF_CORE_READ(leader, real_parent));
+	/* the idle task, 0, is nobody's ancestor. Neither this nor what follows is a branch, of
+	 * which the verifier follows both ways. */
+	has_parent = (__s64)-(__u64)p->parent.pid >> 63;
+	asm volatile("" : "+r"(has_parent));
+	p->parent.start_ns &= has_parent;
 	p->program.process = p->key;
 	p->refs = 1;
 	p->version = 1;
-	if (BPF_CORE_READ(leader, signal, nr_threads) > 1)
-		threaded++;
-	p->threaded = threaded;
+	p->threaded = (1 - threads) >> 31; /* more than one */
 	p->flags = PROCESS_PREEXISTING;
 	p->exec_id = exec_id(leader);
 	p->uid = task_uid(leader);
@@ -524,7 +544,7 @@ static __always_inline void describe(struct process *p, struct task_struct *lead
 __noinline __u64 note_ancestor(__u64 task_struct, __u32 first, __u32 last)
 {
 	struct task_struct *leader = BPF_CORE_READ((struct task_struct *)task_struct, group_leader);
-	struct process_key key = process_key(leader);
+	struct process_key key = key_of((__u64)leader);
 	struct process *known;
 	struct process p;
 
@@ -553,14 +573,29 @@ __noinline __u64 note_ancestor(__u64 task_struct, __u32 first, __u32 last)
 	return 0;
 }
 
+/* The verifier looks at one chunk only. */
+#define ANCESTRY_CHUNK 8
+
+/* Notes some of those, the first or the last of them if these are set. Returns the next. */
+__noinline __u64 note_ancestors(__u64 task, __u32 first, __u32 last)
+{
+	int i;
+
+	for (i = 0; i < ANCESTRY_CHUNK - 1 && task; i++) {
+		task = note_ancestor(task, first, false);
+		first = false;
+	}
+	return task ? note_ancestor(task, false, last) : 0;
+}
+
 /* Notes a process and those of its ancestors that are unknown. Only the pass over all
  * processes needs to go up more than one step. */
 static __always_inline void note_ancestry(__u64 task)
 {
 	int i;
 
-	for (i = 0; i < ANCESTRY_MAX && task; i++)
-		task = note_ancestor(task, !i, i == ANCESTRY_MAX - 1);
+	for (i = 0; i < ANCESTRY_MAX && task; i += ANCESTRY_CHUNK)
+		task = note_ancestors(task, !i, i == ANCESTRY_MAX - ANCESTRY_CHUNK);
 }
 
 /* Notes the current process if it is not known. Its parent may be. Returns 0 if there is no
@@ -572,7 +607,7 @@ __noinline int note_current(void)
 	struct process *parent;
 	struct process p;
 
-	p.key = process_key(leader);
+	p.key = current_key();
 	if (find_process(&p.key))
 		return 1;
 	describe(&p, leader);
@@ -595,12 +630,11 @@ __noinline int note_current(void)
 
 __noinline int refresh_current(void)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct process_key key = process_key(task);
+	struct process_key key = current_key();
 	struct process *p = find_process(&key);
 
 	if (p)
-		refresh(p, task);
+		refresh(p, (void *)bpf_get_current_task());
 	return p != NULL;
 }
 
@@ -624,14 +658,13 @@ static __always_inline struct process *find_or_note(struct process_key *current)
 /* The place of the owner of the current process, which may not be in the table. */
 __noinline __u32 place_of_current(void)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct process_key key = process_key(task);
+	struct process_key key = current_key();
 	struct process *p = find_process(&key);
 	struct owner owner;
 
 	if (p)
 		return p->place;
-	owner = owner_of(task);
+	owner = owner_of((void *)bpf_get_current_task());
 	return place_of(&owner);
 }
 
@@ -680,7 +713,7 @@ static __always_inline void note_end(struct process *p, struct task_struct *task
 __noinline int take_end(void)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	struct process_key key = process_key(task);
+	struct process_key key = current_key();
 	struct process *p = find_process(&key);
 
 	if (p && !(p->flags & PROCESS_EXITED) && ends_process(task, p, &key))

@@ -58,7 +58,9 @@ static __always_inline bool half_full(enum ring ring)
 				  bpf_ringbuf_query(&story_records, BPF_RB_AVAIL_DATA) > story_half;
 }
 
-static __always_inline __u64 wakeup(enum ring ring, bool ends_story)
+/* Flags for a record. A function of its own, as are others: the verifier then looks at it
+ * once, and what follows is one case for it. */
+__noinline __u64 wakeup(enum ring ring, int ends_story)
 {
 	if (half_full(ring)) {
 		raise_alarm();

@@ -697,19 +697,9 @@ type bpfShare struct {
 		Uid   uint32
 		PidNs uint32
 	}
-	Held        [4]int64
-	Lost        [32]uint64
-	MachinesBus struct {
-		_         structs.HostLayout
-		PaidNs    uint64
-		TooManyNs uint64
-	}
-	OtherBuses struct {
-		_         structs.HostLayout
-		PaidNs    uint64
-		TooManyNs uint64
-	}
-	Engines struct {
+	Held [4]int64
+	Lost [32]uint64
+	Rate [4]struct {
 		_         structs.HostLayout
 		PaidNs    uint64
 		TooManyNs uint64
@@ -880,6 +870,7 @@ const (
 	bpfVarInOp                 = "in_op"
 	bpfVarIpvsOperations       = "ipvs_operations"
 	bpfVarLoading              = "loading"
+	bpfVarLostSends            = "lost_sends"
 	bpfVarMayMissInits         = "may_miss_inits"
 	bpfVarMayMissReturns       = "may_miss_returns"
 	bpfVarModulesRemoved       = "modules_removed"
@@ -1070,6 +1061,7 @@ type bpfVariableSpecs struct {
 	InOp                *ebpf.VariableSpec `ebpf:"in_op"`
 	IpvsOperations      *ebpf.VariableSpec `ebpf:"ipvs_operations"`
 	Loading             *ebpf.VariableSpec `ebpf:"loading"`
+	LostSends           *ebpf.VariableSpec `ebpf:"lost_sends"`
 	MayMissInits        *ebpf.VariableSpec `ebpf:"may_miss_inits"`
 	MayMissReturns      *ebpf.VariableSpec `ebpf:"may_miss_returns"`
 	ModulesRemoved      *ebpf.VariableSpec `ebpf:"modules_removed"`
@@ -1192,6 +1184,7 @@ type bpfVariables struct {
 	InOp                *ebpf.Variable `ebpf:"in_op"`
 	IpvsOperations      *ebpf.Variable `ebpf:"ipvs_operations"`
 	Loading             *ebpf.Variable `ebpf:"loading"`
+	LostSends           *ebpf.Variable `ebpf:"lost_sends"`
 	MayMissInits        *ebpf.Variable `ebpf:"may_miss_inits"`
 	MayMissReturns      *ebpf.Variable `ebpf:"may_miss_returns"`
 	ModulesRemoved      *ebpf.Variable `ebpf:"modules_removed"`

@@ -20,7 +20,7 @@ func TestASenderHasARate(t *testing.T) {
 	client, server := bus.connect()
 	root := uint32(bpfPlacePLACE_ROOT)
 	var spent bpfShare
-	spent.MachinesBus.PaidNs = clock.Boot() + 10e9 // as if he had sent much more than he may
+	spent.Rate[0].PaidNs = clock.Boot() + 10e9 // as if he had sent much more than he may
 	setShare(t, h.shares, root, spent)
 	for i := range uint32(3) {
 		bus.send(client, server, startUnit(t, i+1, "a.service"))
