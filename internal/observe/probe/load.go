@@ -394,14 +394,24 @@ func (coll *collection) loadPicked(names []string) error {
 	return nil
 }
 
-// takeExec is the function that takes in an exec.
-const takeExec = "take_exec"
+// Functions that take in an exec, and the end of a process.
+const (
+	takeExec = "take_exec"
+	takeEnd  = "take_end"
+)
 
 // unneeded reports whether a program can do without a function. Any program that meets a
-// process makes up for a run of the probe on exec that was left out. A kernel that is not
-// preempted leaves out none.
+// process makes up for a run of the probe on exec that was left out, and those on releases
+// for one of the probe on exit. A kernel that is not preempted leaves out none.
 func (coll *collection) unneeded(program, function string) bool {
-	return function == takeExec && program != bpfProgProcessExec && !coll.set.preempts
+	switch function {
+	case takeExec:
+		return program != bpfProgProcessExec && !coll.set.preempts
+	case takeEnd:
+		return !coll.set.preempts
+	default:
+		return false
+	}
 }
 
 // errNoTypes says that a program is loaded late.
