@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -217,6 +218,46 @@ func TestPageInChromium(t *testing.T) {
 	tell(t, b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
 	if value[bool](t, b, `getComputedStyle(document.getElementById("still")).display === "none"`) {
 		t.Error("no timeline is printed")
+	}
+}
+
+// In mail no script runs, and there may be no styles; on paper nothing can be opened. The
+// answers are seen all the same.
+func TestPageWithoutScripts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts a browser")
+	}
+	styled := pageOf(t, "../../examples/kubernetes.avro")
+	page, err := os.ReadFile(styled)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare := filepath.Join(t.TempDir(), "bare.html")
+	if err := os.WriteFile(bare, regexp.MustCompile(`(?s)<style>.*?</style>`).ReplaceAll(page, nil), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := newBrowser(t)
+	tell(t, b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	for _, tt := range []struct{ name, file, media string }{
+		{"screen", styled, "screen"}, {"print", styled, "print"}, {"no styles", bare, "screen"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tell(t, b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: tt.media})
+			b.run(t, chromedp.Navigate((&url.URL{Scheme: "file", Path: tt.file}).String()), chromedp.WaitVisible(chromedp.ID("details")))
+			if !value[bool](t, b, `document.getElementById("tools").hidden`) {
+				t.Fatal("a script has run")
+			}
+			text := value[string](t, b, `document.body.innerText`)
+			for _, want := range answers {
+				if !strings.Contains(text, want) {
+					t.Errorf("the page lacks %q:\n%s", want, text)
+				}
+			}
+			if tt.media == "print" && !value[bool](t, b, `[...document.querySelectorAll("details pre")].every((e) => e.checkVisibility())`) {
+				t.Error("the evidence is not printed")
+			}
+			b.shot(t, "scriptless-"+tt.media)
+		})
 	}
 }
 
