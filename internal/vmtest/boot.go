@@ -87,8 +87,9 @@ var boots = []Boot{
 		Home: "trixie", MemoryMiB: 3072, Tools: []string{"crictl"}, Lacking: withoutContainers,
 	},
 	{
-		Name: "kubernetes", About: "containerd and a kubelet", Image: image.Containers, Apart: true,
-		Home: "trixie", MemoryMiB: 4096, Tools: []string{"crictl", "kubelet"}, Lacking: withoutKubelet,
+		Name: "kubernetes", About: "containerd, a kubelet and a control plane", Image: image.Containers, Apart: true,
+		Home: "trixie", MemoryMiB: 4096, Lacking: withoutKubelet,
+		Tools: []string{"crictl", "kubelet", "kube-apiserver", "kube-controller-manager", "kube-scheduler"},
 	},
 }
 

@@ -11,8 +11,9 @@ for unit in podman.socket podman-restart.service podman-auto-update.timer; do
 	ln -sf /dev/null "$root/etc/systemd/user/$unit"
 done
 
-# Incus is started by whoever needs it, and has LXC's file system started.
-rm -f "$root"/etc/systemd/system/*.wants/incus* "$root"/etc/systemd/system/*.wants/lxcfs*
+# Incus and etcd are started by whoever needs them, and Incus has LXC's file system started.
+rm -f "$root"/etc/systemd/system/*.wants/incus* "$root"/etc/systemd/system/*.wants/lxcfs* \
+	"$root"/etc/systemd/system/*.wants/etcd*
 
 # An emulated engine on a busy machine takes longer to start than systemd waits.
 mkdir -p "$root/etc/systemd/system.conf.d"

@@ -114,6 +114,8 @@ var containerPackages = []string{
 	"docker.io", "docker-cli", "docker-buildx", "docker-compose", "containerd", "containernetworking-plugins",
 	"podman", "crun", "conmon", "netavark", "aardvark-dns", "passt", "slirp4netns", "uidmap", "fuse-overlayfs",
 	"systemd-container", "lxc", "incus-base", "incus-client", "iptables", "curl", "socat", "ca-certificates",
+	// What an API server of Kubernetes keeps its objects in, and makes its keys.
+	"etcd-server", "openssl",
 }
 
 // withoutPackages are those of them that a release lacks. Its docker.io has the client in it.
