@@ -20,8 +20,9 @@
 #   make test-matrix  all scenarios on each release in each way to attach, and
 #                   a table of the verdicts; RUN, RELEASES and ATTACH narrow it,
 #                   KEEP as above, TABLE=file keeps the table
-#   make test-kubernetes  nsblame beside a kubelet with good and bad pods, which
-#                   is built for it, and in pods itself; KEEP as above
+#   make test-kubernetes  nsblame beside a kubelet with good and bad pods and a
+#                   control plane, which are built for it, and in pods itself;
+#                   KEEP as above
 #   make test-serve the agent in a VM, with a real Prometheus and its alerts
 #   make test-pods  the latter alone: the image, and the manifests by kustomize
 #                   and Helm
@@ -324,8 +325,9 @@ $(KUBERNETES)/staticpod: tools/kubernetes/staticpod/main.go
 
 # What test-kubernetes left in KEEP.
 corpus-kubernetes:
-	$(VMTEST) corpus -add -from '$(KEEP)' -to $(CORPUS)/trixie
+	$(VMTEST) corpus -add -from '$(KEEP)/trixie-auto' -to $(CORPUS)/trixie
 	cp $(CORPUS)/trixie/kubernetes.kubernetes.avro examples/kubernetes.avro
+	cp $(CORPUS)/trixie/kubernetes-workloads.kubernetes.avro examples/workloads.avro
 	@echo 'now: $(GO) test ./cmd/nsblame -run Corpus -update, and read what git diff says'
 
 test-sample: deps-vm
