@@ -181,12 +181,12 @@ func fields(parts ...any) []string {
 	return out
 }
 
-// most sorts rows by a number in a column, the greatest first, and then by their first.
+// most sorts rows by a number in a column, the greatest first, and then by the others.
 func most(rows [][]string, column int) [][]string {
 	slices.SortFunc(rows, func(a, b []string) int {
 		x, _ := strconv.ParseInt(a[column], 10, 64)
 		y, _ := strconv.ParseInt(b[column], 10, 64)
-		return cmp.Or(cmp.Compare(y, x), strings.Compare(a[0], b[0]))
+		return cmp.Or(cmp.Compare(y, x), slices.Compare(a, b))
 	})
 	return rows
 }
