@@ -1614,3 +1614,39 @@ func TestARequestFromBeforeAnEndIsNotedDuringBoot(t *testing.T) {
 		s.want(want)
 	}
 }
+
+// A timer elapsed while the run before was being stopped, and nobody heard its job to be new.
+// The socket unit follows its service.
+func TestATimerWhileTheRunBeforeIsStopped(t *testing.T) {
+	for heard, want := range map[bool]string{
+		false: "socket lamp.socket (inferred): other_trigger lamp.service lamp.timer",
+		true:  "socket lamp.socket (manager)",
+	} {
+		s := tell(t)
+		u := event.UnitState{Name: "lamp.service", Type: "simple", PrivateNetwork: true, TriggeredBy: []string{"lamp.socket", "lamp.timer"}}
+		s.units["lamp.socket"] = event.UnitState{Name: "lamp.socket", SubState: "running", StateChangeUS: (s.now + 50) * 1000}
+		s.units["lamp.timer"] = event.UnitState{Name: "lamp.timer", LastTriggerUS: 1}
+		s.runs(u)
+		s.service(42, "lamp.service")
+		s.done = nil
+		s.now += 1000
+		s.units["lamp.timer"] = event.UnitState{Name: "lamp.timer", LastTriggerUS: s.now * 1000}
+		s.now += 30
+		u.InactiveEnterUS = s.now * 1000
+		s.now += 30
+		var n uint32
+		if heard {
+			n = s.newJob("lamp.service")
+		}
+		s.runs(u)
+		s.units["lamp.socket"] = event.UnitState{Name: "lamp.socket", SubState: "running", StateChangeUS: (s.now + 50) * 1000}
+		s.mute = true
+		s.service(44, "lamp.service")
+		if heard {
+			s.says(30, "JobRemoved", n, "lamp.service", "done")
+		}
+		s.mute = false
+		s.collect()
+		s.want(want)
+	}
+}

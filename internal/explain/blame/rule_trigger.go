@@ -240,7 +240,8 @@ func onlyTrigger(s *solver, f *facts) verdict {
 	if s.askedBy(f, f.at) {
 		return no
 	}
-	if since := s.requests.JobSince(f.owner, f.unit, f.began(), f.window.ended); since != 0 && since <= max(f.before.began(), f.window.ended+microsecond) {
+	since := s.requests.JobSince(f.owner, f.unit, f.began(), f.window.ended)
+	if since != 0 && since <= max(f.before.began(), f.window.ended+microsecond) {
 		return no // such a unit triggers nothing while the run before is not over
 	}
 	only, v := s.mayHaveTriggered(f)
@@ -253,8 +254,22 @@ func onlyTrigger(s *solver, f *facts) verdict {
 		return blocked
 	case why.IsZero() && s.mayHaveMissed(f):
 		why = finding.Reason{Code: finding.ReasonMessagesLost, Unit: f.unit}
+	case why.IsZero() && since == 0:
+		if why, v = s.triggerInRunBefore(f, only); v == blocked {
+			return blocked
+		}
 	}
 	return s.triggeredBy(f, only, evidence.Manager, why)
+}
+
+// triggerInRunBefore says which other unit acted during the run before. Something may have been
+// stopping that: then its job is the one that began this run, if nobody heard when that was made.
+func (s *solver) triggerInRunBefore(f *facts, but string) (finding.Reason, verdict) {
+	other, v := s.triggerSince(f, but, min(f.before.began(), f.window.ended))
+	if v == blocked || other == "" {
+		return finding.Reason{}, v
+	}
+	return finding.Reason{Code: finding.ReasonOtherTrigger, Unit: f.unit, Trigger: other}, no
 }
 
 // mayHaveTriggered returns the only socket or path unit that is known to have triggered
