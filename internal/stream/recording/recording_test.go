@@ -349,6 +349,7 @@ func TestTruncation(t *testing.T) {
 }
 
 func truncate(t *testing.T, opt Options) {
+	t.Helper()
 	list, file := sampleFile(t, opt)
 	for n := range file {
 		got, err := read(file[:n])
@@ -376,6 +377,7 @@ func TestCorruption(t *testing.T) {
 }
 
 func corrupt(t *testing.T, opt Options) {
+	t.Helper()
 	list, file := sampleFile(t, opt)
 	head := bytes.Index(file, options.Sync[:])
 	var most int
@@ -588,6 +590,7 @@ func TestDiskFull(t *testing.T) {
 }
 
 func fillDisk(t *testing.T, opt Options) {
+	t.Helper()
 	list, file := sampleFile(t, opt)
 	head := bytes.Index(file, options.Sync[:]) + 16
 	for _, room := range []int{(head + len(file)) / 2, len(file) - 1} {
