@@ -196,6 +196,7 @@ func (s *solver) requestsNaming(f *facts, names []string) (list, late []*request
 		until = min(until, forked) // which may be some time before the namespace is made
 	}
 	var brink, running []*request.Request
+	ended := f.window.ended
 	for _, q := range s.requests.Of(f.owner, names, 0, until) {
 		switch s.judge(f, names[0], q) {
 		case possible:
@@ -206,13 +207,26 @@ func (s *solver) requestsNaming(f *facts, names []string) (list, late []*request
 			late = append(late, q)
 		case inRun:
 			running = append(running, q)
+			if ended != 0 && q.Trusted() && q.MayBeReadAfter(ended) {
+				late = append(late, q)
+			}
 		case withoutEffect:
 		}
 	}
 	if len(list) == 0 && len(brink) > 0 { // the run before was ending, also for the others
-		return brink, slices.Concat(late, running), true
+		return brink, unique(late, running), true
 	}
 	return list, slices.Concat(late, brink), false
+}
+
+// unique has the requests of two lists, each once.
+func unique(list, more []*request.Request) []*request.Request {
+	for _, q := range more {
+		if !slices.Contains(list, q) {
+			list = append(list, q)
+		}
+	}
+	return list
 }
 
 // effect says what a request can have had to do with the beginning of a run.

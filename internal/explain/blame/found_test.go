@@ -8,6 +8,8 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/explain/evidence"
+	"github.com/nsblame/nsblame/internal/explain/finding"
 )
 
 // The stories of this file are those of histories in which package model found nsblame
@@ -1648,5 +1650,147 @@ func TestATimerWhileTheRunBeforeIsStopped(t *testing.T) {
 		s.mute = false
 		s.collect()
 		s.want(want)
+	}
+}
+
+// A timer elapsed, but its job was cancelled. The job that began the run came much later.
+func TestATimerWhoseJobWasCancelled(t *testing.T) {
+	for later, want := range map[uint64]string{
+		1:      "timer lamp.timer (manager)",
+		14_000: "socket lamp.socket (inferred): other_trigger lamp.service lamp.timer",
+	} {
+		s := tell(t)
+		s.units["lamp.timer"] = event.UnitState{Name: "lamp.timer", SubState: "running", LastTriggerUS: s.now * 1000}
+		s.now += later
+		s.newJob("lamp.service")
+		s.units["lamp.socket"] = event.UnitState{Name: "lamp.socket", SubState: "running", StateChangeUS: (s.now + 50) * 1000}
+		s.runs(event.UnitState{Name: "lamp.service", Type: "simple", PrivateNetwork: true, TriggeredBy: []string{"lamp.timer", "lamp.socket"}})
+		s.service(42, "lamp.service")
+		s.want(want)
+	}
+}
+
+// A timer found the job of the unit that brings this one up. Who asked for that was not heard.
+func TestATimerThatFindsTheJobOfAnotherUnit(t *testing.T) {
+	for found, want := range map[bool]string{
+		true:  "unknown (unknown): nobody_asked back.service",
+		false: "timer front.timer (manager)",
+	} {
+		s := tell(t)
+		s.units["front.service"] = event.UnitState{Name: "front.service", Type: "simple", TriggeredBy: []string{"front.timer"}}
+		if found {
+			s.newJob("front.service")
+		}
+		s.now++
+		s.units["front.timer"] = event.UnitState{Name: "front.timer", LastTriggerUS: s.now * 1000}
+		if !found {
+			s.newJob("front.service")
+		}
+		s.newJob("back.service")
+		s.runs(event.UnitState{Name: "back.service", Type: "simple", PrivateNetwork: true, Dependents: []event.UnitDependent{{Name: "front.service", Dependency: "WantedBy"}}})
+		s.service(42, "back.service")
+		s.want(want)
+	}
+}
+
+// Somebody else's request could not be read. If he is root, it may have made the job with which
+// another one was answered. A user's shows who had it granted.
+func TestAnAnswerBesideARequestThatCannotBeRead(t *testing.T) {
+	for uid, want := range map[uint32]string{
+		0:    "command 41 cron.service (inferred): unreadable_message foo.service pid 40",
+		1000: "command 41 cron.service (kernel)",
+	} {
+		s := tell(t)
+		s.pidns = 1
+		s.caller(41, "systemctl", "start", "foo")
+		s.uid = uid
+		s.process(40, 30, "/system.slice/cron.service", "/bin/tool", "tool")
+		s.uid = 0
+		r := s.ask(41, private, job("StartUnit", "foo.service"))
+		data := encode(t, silently(job("StartUnit", "foo.service")))
+		s.see(&event.BusMessage{Sender: s.id(40), TID: 40, Bus: 4, Path: private, PeerPID: 1, Conn: 77, Copied: true, Size: uint32(len(data)), Data: data[:40]})
+		s.newJobFor(r, "foo.service")
+		s.runs(foo())
+		s.service(42, "foo.service")
+		s.want(want)
+	}
+}
+
+// A request without an answer is made while a service ends, and a bus asks for that when its
+// process is gone. The manager has noted neither end.
+func TestASilentStartWhileAServiceEnds(t *testing.T) {
+	const name = "systemd-hostnamed.service"
+	for asks, want := range map[bool]string{
+		true:  "command 41 cron.service (inferred): other_asked " + hostname1 + " pid 40",
+		false: "command 41 cron.service (kernel)",
+	} {
+		s := withHostnamed(t)
+		s.caller(40, "busctl")
+		s.caller(41, "hostnamectl")
+		s.runs(hostnamed())
+		s.service(39, name)
+		s.done = nil
+		s.now += 3000
+		if asks {
+			s.ask(40, private, silently(job("StartUnit", name)))
+		}
+		s.see(&event.Process{ID: s.id(39), Parent: s.id(1), Cgroup: s.cgroups["/system.slice/"+name], Exited: true, ExitNS: s.now * ms})
+		s.ask(41, toBus, getHostname())
+		s.fromBus(1, activation("dbus-"+hostname1+".service"))
+		s.newJob(name)
+		u := hostnamed()
+		s.now++
+		u.InactiveEnterUS = s.now * 1000
+		s.runs(u)
+		s.service(42, name)
+		s.want(want)
+	}
+}
+
+// A unit is asked for while it waits for an automatic restart. The manager is asked so late that
+// it counts the restarts of a later run.
+func TestAStartBeforeAnAutomaticRestartThatNobodyCounts(t *testing.T) {
+	for policy, want := range map[string]string{
+		"always": "command 41 cron.service (inferred): restart_or_request foo.service",
+		"no":     "command 41 cron.service (kernel)",
+	} {
+		s := tell(t)
+		u := foo()
+		u.Restart = policy
+		s.runs(u)
+		s.service(39, "foo.service")
+		s.done = nil
+		s.now += 1000
+		s.caller(41, "systemctl")
+		s.newJobFor(s.ask(41, private, job("StartUnit", "foo.service")), "foo.service")
+		s.now += 300
+		s.mute = true
+		s.service(42, "foo.service")
+		s.now += 2000
+		s.runs(u)
+		s.mute = false
+		s.collect()
+		s.want(want)
+	}
+}
+
+// A bus asks for a unit during boot, and something that starts nothing has a job there.
+func TestAnActivationDuringBootBesideAJobThatStartsNothing(t *testing.T) {
+	const name = "systemd-hostnamed.service"
+	s := withHostnamed(t)
+	s.boot = event.ManagerBoot{UserspaceUS: 1}
+	s.caller(40, "busctl")
+	s.caller(41, "hostnamectl")
+	s.ask(40, private, silently(job("TryRestartUnit", name)))
+	s.newJob(name)
+	s.now += 2000
+	s.ask(41, toBus, getHostname())
+	s.fromBus(1, activation("dbus-"+hostname1+".service"))
+	s.runs(hostnamed())
+	s.service(42, name)
+	for _, a := range s.done {
+		if a.Origin.Trigger == finding.TriggerBoot && a.Origin.Evidence != evidence.Inferred {
+			t.Errorf("blamed the boot: %s", a.Origin.Evidence)
+		}
 	}
 }

@@ -59,6 +59,9 @@ func (s *solver) notByBoot(f *facts) (finding.Reason, verdict) {
 	if e := f.restartedJob(); e != nil {
 		return finding.Reason{Code: finding.ReasonOtherAsked, Unit: f.unit, PID: e.PID()}, no
 	}
+	if e := joined(f); e != nil && e.Activation { // maybe a job that starts nothing
+		return finding.Reason{Code: finding.ReasonOtherAsked, Unit: f.unit, PID: e.PID()}, no
+	}
 	if e := waiting(f); e != nil {
 		return finding.Reason{Code: finding.ReasonOtherAsked, Unit: f.unit, PID: e.PID()}, no
 	}

@@ -128,7 +128,11 @@ func dependencyOfTimer(s *solver, f *facts) verdict {
 		return v
 	}
 	a, _ := s.state(f.ask(timer)) // which is there, for it has elapsed
-	why, v := s.triggerOfJob(f, timer, a.sinceBoot(a.Unit.Unit.LastTriggerUS))
+	at := a.sinceBoot(a.Unit.Unit.LastTriggerUS)
+	if since := s.requests.JobSince(f.owner, d.Name, f.began(), 0); since != 0 && since < at {
+		return no // it only found the job of the other unit
+	}
+	why, v := s.triggerOfJob(f, timer, at)
 	if v != yes {
 		return v
 	}

@@ -37,12 +37,21 @@ func requested(s *solver, f *facts) verdict {
 	default:
 		return s.unknown(triggerOr(f, name, e))
 	}
+	if e.Doubt.IsZero() && f.mayRestart() && !e.Restarts() {
+		e.Doubt = finding.Reason{Code: finding.ReasonRestartOrRequest, Unit: f.unit}
+	}
 	if e.Doubt.IsZero() {
 		if e.Doubt, v = s.otherCause(f, e); v == blocked {
 			return blocked
 		}
 	}
 	return s.asked(f, e)
+}
+
+// mayRestart reports whether the run may be an automatic restart that nobody counts: the answer
+// came so late that it is about another run.
+func (f *facts) mayRestart() bool {
+	return f.known && !f.window.exact && f.ranBefore && f.state.Restart != "" && f.state.Restart != "no"
 }
 
 // best is the request that began the run as it seems, nil if there is none.

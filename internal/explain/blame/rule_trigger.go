@@ -76,7 +76,10 @@ func (s *solver) triggerDoubt(f *facts, name string) (finding.Reason, verdict) {
 // made, that may have been another socket or path unit.
 func (s *solver) triggerOfJob(f *facts, name string, at uint64) (finding.Reason, verdict) {
 	since := s.requests.JobSince(f.owner, f.unit, f.began(), f.window.ended)
-	if since != 0 && since < at {
+	switch {
+	case since != 0 && since < at:
+		return finding.Reason{}, no
+	case at != 0 && since > at+maxTogetherNS: // the job that it had made is over, or was cancelled
 		return finding.Reason{}, no
 	}
 	why, v := s.triggerDoubt(f, name)

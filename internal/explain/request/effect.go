@@ -398,13 +398,13 @@ func (t *Tracker) hidden(e *Effect, read uint64) finding.Reason {
 			return finding.Reason{}
 		}
 		name := busName{q.to.bus, q.BusName}
-		why := t.doubtOf(q, q.call, q.called, q.At, func(u *unread) bool { return u.couldCall(name) })
+		why := t.doubtOf(q, q.call, q.called, q.At, func(u *unread) bool { return u.couldCall(name) }, anybodys)
 		if why.IsZero() && t.lostSince(q, q.called) {
 			return lost
 		}
 		return why
 	case JobAnnounced:
-		why := t.doubtOf(q, q.sent, q.At, read, (*unread).couldRequest)
+		why := t.doubtOf(q, q.sent, q.At, read, (*unread).couldRequest, anybodys)
 		if why.IsZero() && t.lostSince(q, q.At) {
 			return lost
 		}
@@ -415,7 +415,7 @@ func (t *Tracker) hidden(e *Effect, read uint64) finding.Reason {
 			return lost
 		}
 	}
-	return finding.Reason{}
+	return t.doubtOf(q, q.sent, q.At, read, (*unread).couldRequest, roots)
 }
 
 // minUserUID is the least uid of an account that is a person's. Those below it are root's

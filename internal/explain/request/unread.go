@@ -136,10 +136,13 @@ func (u *unread) couldCompete(with messageID, by event.ProcessID, at, read uint6
 }
 
 // doubtOf returns who else may have come first, by what could not be read, zero if
-// nobody can have. could says which messages matter.
-func (t *Tracker) doubtOf(r *Request, with messageID, at, read uint64, could func(*unread) bool) finding.Reason {
+// nobody can have. could says which messages matter, and whose of whom.
+func (t *Tracker) doubtOf(r *Request, with messageID, at, read uint64, could func(*unread) bool, whose func(event.Owner) bool) finding.Reason {
 	var found *unread
-	for _, list := range t.unread[r.Owner] {
+	for who, list := range t.unread[r.Owner] {
+		if !whose(who) {
+			continue
+		}
 		for i := range list {
 			u := &list[i]
 			if could(u) && u.couldCompete(with, r.process(), at, read) && (found == nil || u.before(found)) {
@@ -154,6 +157,11 @@ func (t *Tracker) doubtOf(r *Request, with messageID, at, read uint64, could fun
 	why.PID = found.by.PID
 	return why
 }
+
+func anybodys(event.Owner) bool { return true }
+
+// roots are those whom each manager obeys at once.
+func roots(who event.Owner) bool { return who.UID == 0 }
 
 // ownerless stands for those of whom nobody knows whose they are.
 var ownerless = event.Owner{}
