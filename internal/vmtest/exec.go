@@ -14,11 +14,8 @@ import (
 )
 
 // Exec runs a shell script in a fresh VM, passes on what it writes and returns
-// its exit code. A boot that the release can't do is done by its home.
+// its exit code.
 func Exec(ctx context.Context, o Options, b Boot, e link.Exec, stdout, stderr io.Writer) (int, error) {
-	if b.Lacking[o.Release] != "" && b.Home != "" {
-		o.Release = b.Home
-	}
 	h, err := newHost(ctx, o, []Boot{b})
 	if err != nil {
 		return 0, err

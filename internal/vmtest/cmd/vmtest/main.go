@@ -315,6 +315,13 @@ func runCorpus(_ context.Context, args []string) (int, error) {
 	return 0, nil
 }
 
+// given reports whether a flag was on the command line.
+func given(flags *flag.FlagSet, name string) bool {
+	found := false
+	flags.Visit(func(f *flag.Flag) { found = found || f.Name == name })
+	return found
+}
+
 func runExec(ctx context.Context, args []string) (int, error) {
 	flags := newFlags("exec")
 	var o vmtest.Options
@@ -333,6 +340,9 @@ func runExec(ctx context.Context, args []string) (int, error) {
 	b, err := vmtest.FindBoot(*boot)
 	if err != nil {
 		return 2, err
+	}
+	if b.Home != "" && !given(flags, "release") {
+		o.Release = b.Home
 	}
 	return withDir(&o, func() (int, error) {
 		e := link.Exec{Script: strings.Join(flags.Args(), " "), User: *user}
