@@ -117,6 +117,21 @@ func ownPrograms(pid int) ([]program, error) {
 	return list, nil
 }
 
+// ranBetween are the programs that ran between two looks, with what they took then.
+func ranBetween(before, after []program) (ran []program) {
+	for _, p := range after {
+		for _, b := range before {
+			if b.id == p.id {
+				p.runs, p.spent = p.runs-b.runs, p.spent-b.spent
+			}
+		}
+		if p.runs > 0 {
+			ran = append(ran, p)
+		}
+	}
+	return ran
+}
+
 // size is that of a map.
 type size struct {
 	name  string

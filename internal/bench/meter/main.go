@@ -68,7 +68,7 @@ func run() error {
 	flag.IntVar(&m.seconds, "seconds", 10, "how long buses and execs go on")
 	flag.IntVar(&m.soak, "soak", 2000, "creations of the soak")
 	flag.IntVar(&m.loss, "loss", 20000, "creations to lose none of")
-	parts := flag.String("parts", "start,loops,programs,bus,idle,storm,soak,loss,overflow", "what to measure")
+	parts := flag.String("parts", "start,loops,programs,polling,bus,idle,storm,soak,loss,overflow", "what to measure")
 	beside := flag.String("beside", "", "measure only those tracers beside nsblame that match")
 	flag.Parse()
 	for _, part := range strings.Split(*parts, ",") {
@@ -89,6 +89,7 @@ func run() error {
 		{"start", m.starts},
 		{"loops", m.loops},
 		{"programs", m.programs},
+		{"polling", m.polling},
 		{"bus", m.bus},
 		{"idle", m.idle},
 		{"storm", m.storm},

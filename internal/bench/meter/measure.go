@@ -83,29 +83,32 @@ func (m *meter) loops() error {
 // is started, even when auditing is turned off again.
 func (m *meter) audit() error { return m.inTurn(m.chosen(auditd)) }
 
+// pingpongParts is in how many parts messages to and fro are timed. Two processes that
+// wake each other run in one of two ways. One takes 5 % longer, and a way mostly lasts for
+// a second or so.
+const pingpongParts = 10
+
 func (m *meter) inTurn(tracers []*tracer) (err error) {
 	p, err := newPingpong(filepath.Join(dir, "socket"), []byte{'p'})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
-	// Two processes that wake each other run in one of two ways. One takes 5 %
-	// longer, and a way mostly lasts for a second or so.
-	const parts = 10
+	polling, end, err := m.pollLoops()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, end()) }()
 	// Namespaces last: they are torn down some time after the loop.
-	loops := []loop{
-		{"pingpong", m.pingpongs, p.send, parts},
+	return m.compare(tracers, append([]loop{
+		{"pingpong", m.pingpongs, p.send, pingpongParts},
 		{"exec", m.execs, func() error { return spawn("/bin/true") }, 1},
 		{"create", m.creations, create, 1},
-	}
-	for _, poll := range polls {
-		p, err := newPingpong(poll.path, poll.message)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, p.close()) }()
-		loops = append(loops, loop{poll.row, m.pingpongs, p.send, parts})
-	}
+	}, polling...))
+}
+
+// compare runs loops beside tracers.
+func (m *meter) compare(tracers []*tracer, loops []loop) error {
 	// Once without measuring: the system is still starting.
 	for _, l := range loops {
 		if _, err := l.timed(); err != nil {
@@ -225,20 +228,96 @@ func (m *meter) programs() error {
 	)
 }
 
+// polling measures what polls of engines cost beside nsblame: how much longer they take,
+// how long programs run in a poll, and what nsblame itself does meanwhile.
+func (m *meter) polling() (err error) {
+	loops, end, err := m.pollLoops()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, end()) }()
+	if err := m.compare([]*tracer{untraced, traced}, loops); err != nil {
+		return err
+	}
+	r, err := launch(traced)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.stop()) }()
+	stop, err := countRuns()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	for _, l := range loops {
+		if err := m.pollCosts(r, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pollLoops are the loops of clients that poll engines.
+func (m *meter) pollLoops() (loops []loop, end func() error, err error) {
+	var ends []func() error
+	end = func() error {
+		var errs []error
+		for _, end := range ends {
+			errs = append(errs, end())
+		}
+		return errors.Join(errs...)
+	}
+	for _, poll := range polls {
+		p, err := newPingpong(poll.path, poll.message)
+		if err != nil {
+			return nil, nil, errors.Join(err, end())
+		}
+		ends = append(ends, p.close)
+		loops = append(loops, loop{poll.row, m.pingpongs, p.send, pingpongParts})
+	}
+	return loops, end, nil
+}
+
+// pollCosts counts the time of programs, and of nsblame's user space, for one poll.
+func (m *meter) pollCosts(r *running, l loop) error {
+	if err := m.warm(r, l); err != nil {
+		return err
+	}
+	before, err := ownPrograms(r.pid())
+	usedBefore, errUsed := used(r.pid())
+	if err := errors.Join(err, errUsed); err != nil {
+		return err
+	}
+	if err := repeat(l.n, l.do); err != nil {
+		return err
+	}
+	if err := quiet(r.pid()); err != nil { // what it does about them afterwards
+		return err
+	}
+	after, err := ownPrograms(r.pid())
+	usedAfter, errUsed := used(r.pid())
+	if err := errors.Join(err, errUsed); err != nil {
+		return err
+	}
+	var spent time.Duration
+	var runs uint64
+	for _, p := range ranBetween(before, after) {
+		spent += p.spent
+		runs += p.runs
+	}
+	say("%s: %d polls, %d runs of programs, %s in them, %s of CPU in user space", l.row, l.n, runs, spent, usedAfter.cpu-usedBefore.cpu)
+	return errors.Join(
+		m.sample(l.row+"-programs", r.tracer.name, float64(spent)/float64(l.n)),
+		m.sample(l.row+"-cpu", r.tracer.name, float64(usedAfter.cpu-usedBefore.cpu)/float64(l.n)),
+	)
+}
+
 // withinCreation are the programs that run while unshare or clone creates a
 // namespace.
 var withinCreation = []string{"unshare_", "create_", "conntrack_", "ipvs_"}
 
 func (m *meter) sampleRuns(before, after []program) (within time.Duration, err error) {
-	for _, p := range after {
-		for _, b := range before {
-			if b.id == p.id {
-				p.runs, p.spent = p.runs-b.runs, p.spent-b.spent
-			}
-		}
-		if p.runs == 0 {
-			continue
-		}
+	for _, p := range ranBetween(before, after) {
 		if err := m.sample("program", p.name, float64(p.spent)/float64(p.runs)); err != nil {
 			return 0, err
 		}

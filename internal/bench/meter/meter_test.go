@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -29,6 +30,15 @@ func TestAttributed(t *testing.T) {
 	}
 	if summary == nil || summary.Seen != 3 || summary.Lost != 1 {
 		t.Errorf("got summary %+v", summary)
+	}
+}
+
+func TestRanBetween(t *testing.T) {
+	before := []program{{id: 1, name: "a", runs: 3, spent: 30}, {id: 2, name: "b", runs: 5, spent: 50}}
+	after := []program{{id: 1, name: "a", runs: 3, spent: 30}, {id: 2, name: "b", runs: 7, spent: 65}, {id: 3, name: "new", runs: 1, spent: 4}}
+	got, want := ranBetween(before, after), []program{{2, "b", 2, 15}, {3, "new", 1, 4}}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 
