@@ -135,10 +135,10 @@ func (s *solver) requestsFor(f *facts) {
 	began, stopped := f.began(), f.stopped()
 	list, dismissed, early := s.requestsNaming(f, f.names())
 	dismissed = slices.DeleteFunc(dismissed, func(q *request.Request) bool {
-		return s.requests.DealtWith(q, f.names(), began, stopped) == request.Certain
+		return s.dealtWith(f, q, began, stopped) == request.Certain
 	})
 	list = slices.DeleteFunc(list, func(q *request.Request) bool {
-		dealt := s.requests.DealtWith(q, f.names(), began, stopped)
+		dealt := s.dealtWith(f, q, began, stopped)
 		if dealt == request.Presumed {
 			dismissed = append(dismissed, q)
 		}
@@ -160,6 +160,16 @@ func (s *solver) requestsFor(f *facts) {
 		f.requests = f.requests[last:]
 		f.requests[0].Sign = min(f.requests[0].Sign, request.Unseen)
 	}
+}
+
+// dealtWith reports whether a request for the unit was dealt with before a time. A job that came
+// right after it may be a trigger's, which the manager does not announce.
+func (s *solver) dealtWith(f *facts, q *request.Request, before, stopped uint64) request.Dealt {
+	dealt := s.requests.DealtWith(q, f.names(), before, stopped)
+	if triggers := !f.known || len(f.state.TriggeredBy) > 0; dealt == request.Certain && triggers && s.requests.MayHaveSecond(q, f.unit) {
+		return request.Presumed
+	}
+	return dealt
 }
 
 // resolveCallers finds out who called the name that a bus asked for, now that it can be
@@ -306,7 +316,7 @@ func (s *solver) askedBy(f *facts, at uint64) bool {
 	stopped := f.stopped()
 	return slices.ContainsFunc(s.requests.Of(f.owner, f.names(), 0, at), func(q *request.Request) bool {
 		mayMatter := q.At > f.before.at || q.MayWait(at) || q.Restarts() && q.At+maxTogetherNS > f.before.at || s.requests.MayHaveBegunAnew(q, f.unit, f.began())
-		return mayMatter && s.requests.DealtWith(q, f.names(), f.first.StartNS, stopped) != request.Certain
+		return mayMatter && s.dealtWith(f, q, f.first.StartNS, stopped) != request.Certain
 	})
 }
 

@@ -438,17 +438,13 @@ func (s *systemd) madeForAnother(j *Job, than *Request, names []string) bool {
 // does nothing else meanwhile (src/core/manager.c, manager_dispatch_dbus_queue).
 const maxApartNS = 10e6
 
-// mayHaveCome reports whether the request may have had the next job, and a job may have been
-// made with one for another unit, which was announced right before or after it and has a lower
-// number. One to restart what runs may have had the next job whatever made the first one: that
-// may be a trigger, which the manager does not announce.
+// mayHaveCome reports whether a job may have been made with one for another unit, which was
+// announced right before or after it and has a lower number, and the request may have had the
+// next job.
 func (s *systemd) mayHaveCome(j *Job, q *Request, unit string) bool {
 	next := func(other *Job) bool { return other.announced > j.announced && other.announced-q.At <= maxFlightNS }
-	switch {
-	case !slices.ContainsFunc(s.of(q.Owner, unit), next):
+	if !slices.ContainsFunc(s.of(q.Owner, unit), next) {
 		return false
-	case q.Restarts():
-		return true
 	}
 	units := s.units(q.Owner) // which are there, for the unit has jobs
 	cameWith := func(other *Job) bool {

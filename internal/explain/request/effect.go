@@ -478,6 +478,21 @@ func (t *Tracker) HasJob(q *Request, unit string, begun, before, ended uint64) b
 	return q.jobID != 0 && t.jobs.hasJob(q, unit, begun, before, ended)
 }
 
+// MayHaveSecond reports whether a request to restart a unit, which has no answer, may have had
+// the second of two jobs that were new right after it. Something else may have made the first.
+func (t *Tracker) MayHaveSecond(q *Request, unit string) bool {
+	if q.jobID != 0 || q.canBeAnswered() || !q.Restarts() {
+		return false
+	}
+	soon := 0
+	for _, j := range t.jobs.of(q.Owner, unit) {
+		if j.announced >= q.ReadFrom() && j.announced-q.At <= maxFlightNS {
+			soon++
+		}
+	}
+	return soon > 1
+}
+
 // HadJobAfter reports whether a request for a unit was given a job that was new after a time.
 func (t *Tracker) HadJobAfter(q *Request, unit string, at uint64) bool {
 	return q.jobID != 0 && slices.ContainsFunc(t.jobs.of(q.Owner, unit), func(j *Job) bool { return j.id == q.jobID && j.announced > at })
