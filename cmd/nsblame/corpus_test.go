@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nsblame/nsblame/findings"
 	"github.com/rogpeppe/go-internal/diff"
@@ -52,7 +51,6 @@ var corpusAnswers = []struct {
 // against its golden file. Run it with -update to accept new answers, and commit
 // the golden files alone, with the reason.
 func TestCorpus(t *testing.T) {
-	time.Local = time.UTC
 	if err := os.Unsetenv("COLUMNS"); err != nil { // a screen is 80 columns wide then
 		t.Fatal(err)
 	}

@@ -35,10 +35,19 @@ var update = flag.Bool("update", false, "rewrite the files in the scripts that o
 
 // TestMain has times without a date, on whatever day they are looked at, unless the
 // variable TODAY names a day.
+// inUTC are the tests, which print times of one zone. It is set before any of them begins, for
+// what they leave running reads it.
+type inUTC struct{ *testing.M }
+
+func (m inUTC) Run() int {
+	time.Local = time.UTC
+	return m.M.Run()
+}
+
 func TestMain(m *testing.M) {
 	day, _ := time.Parse(time.DateOnly, os.Getenv("TODAY"))
 	today = func() time.Time { return day }
-	testscript.Main(m, map[string]func(){
+	testscript.Main(inUTC{m}, map[string]func(){
 		"nsblame":        main,
 		"nsblame-nobody": mainAsNobody,
 		"nsblame-fake":   mainOnFakeKernel,

@@ -20,7 +20,6 @@ const (
 // TestDocumentedScreens holds the screens of documents against what is printed. Run it
 // with -update to renew them.
 func TestDocumentedScreens(t *testing.T) {
-	time.Local = time.UTC
 	t.Setenv("COLUMNS", "80")
 	t.Chdir(filepath.Join("..", "..")) // who reads them is there
 	t.Setenv("FAKE", "growing")

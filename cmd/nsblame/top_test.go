@@ -128,7 +128,6 @@ func (s *topScreen) pages() string {
 
 // The screens of the examples, as a person sees them who goes through them.
 func TestTopScreens(t *testing.T) {
-	time.Local = time.UTC
 	for _, name := range []string{"kubernetes", "hostnamectl"} {
 		for _, size := range [][2]int{{80, 24}, {120, 40}} {
 			title := fmt.Sprintf("%s-%dx%d", name, size[0], size[1])

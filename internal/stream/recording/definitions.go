@@ -16,7 +16,7 @@ import (
 // one Write, while nobody empties the kernel's buffers, and a segment is eight times
 // as long.
 const (
-	programBudget = 5888 << 10
+	programBudget = 5824 << 10
 	processBudget = 3 << 20
 	cgroupBudget  = 1 << 20
 	unitBudget    = 2 << 20
