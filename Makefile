@@ -228,8 +228,8 @@ checks:
 flood:
 	NSBLAME_FLOOD=1 $(GO) test -count=1 -run Flood -v ./cmd/nsblame
 
-# What the race detector would only slow, the flood and the fleet.
-UNRACED = ^Test(FleetQuestions|OtherReaders|AFloodTakes|HostileCommandLines|HostileRecordings|ReportIsLinear|PageIsResponsive)
+# What the race detector would only slow: the corpus, the flood and the fleet.
+UNRACED = ^Test(Corpus|FleetQuestions|OtherReaders|AFloodTakes|HostileCommandLines|HostileRecordings|ReportIsLinear|PageIsResponsive)
 unraced: deps-browser deps-duckdb
 	NSBLAME_FLOOD=1 NSBLAME_DUCKDB='$(DUCKDB)' $(GO) test -count=1 -timeout 30m -run '$(UNRACED)' -v ./cmd/nsblame
 
