@@ -1794,3 +1794,28 @@ func TestAnActivationDuringBootBesideAJobThatStartsNothing(t *testing.T) {
 		}
 	}
 }
+
+// A request without an answer was sent right before the machine was suspended, and read after
+// that, as was the request of a bus.
+func TestASilentStartFromBeforeASuspend(t *testing.T) {
+	const name = "systemd-hostnamed.service"
+	for suspended, want := range map[bool]string{
+		true:  "command 41 cron.service (inferred): other_asked " + hostname1 + " pid 40",
+		false: "command 41 cron.service (kernel)",
+	} {
+		s := withHostnamed(t)
+		s.caller(40, "systemctl")
+		s.caller(41, "hostnamectl")
+		s.ask(40, private, silently(job("StartUnit", name)))
+		s.now += 47_000
+		s.ask(41, toBus, getHostname())
+		s.fromBus(1, activation("dbus-"+hostname1+".service"))
+		s.newJob(name)
+		if suspended {
+			s.lag = 46_900 * ms
+		}
+		s.runs(hostnamed())
+		s.service(42, name)
+		s.want(want)
+	}
+}

@@ -323,13 +323,15 @@ func (t *Tracker) strangerWith(e *Effect) finding.Reason {
 func (e *Effect) MayHaveBegunAnew() bool { return e.mayAgain && e.joined() }
 
 // mayHaveMade reports whether the request may be what the job of another one was made for:
-// it has a sign of its own, or its answer is still to come, or it was dismissed. The answer
-// to one may be heard before the run is looked at, and that to the other behind it.
+// it has a sign of its own, or its answer is still to come, or none was asked for, or it was
+// dismissed. The answer to one may be heard before the run is looked at, and that to the
+// other behind it.
 func (e *Effect) mayHaveMade(other *Effect) bool {
 	if e.Job != nil && other.Job != nil && e.Job != other.Job {
 		return e.Sign.Shows() // which of the two began the run is not known
 	}
-	return e.Job == other.Job && (e.Sign.Shows() || e.Job != nil && (e.awaitsAnswer() || e.isAnybodys() || e.Dismissed && e.isTrusted()))
+	mayYetShow := e.awaitsAnswer() || e.isAnybodys() || e.isTrusted() && (e.Dismissed || !e.canBeAnswered())
+	return e.Job == other.Job && (e.Sign.Shows() || e.Job != nil && mayYetShow)
 }
 
 // isAnybodys reports whether it is not known who sent the request. He may have to be obeyed.
