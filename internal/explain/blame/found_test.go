@@ -1819,3 +1819,32 @@ func TestASilentStartFromBeforeASuspend(t *testing.T) {
 		s.want(want)
 	}
 }
+
+// Two ask for a restart, and one of them has no answer yet when the second run is looked at.
+// Either may have had it begin anew.
+func TestARestartWhoseAnswerIsStillToCome(t *testing.T) {
+	for two, want := range map[bool]string{
+		true:  "command 41 cron.service (inferred): other_asked foo.service pid 40",
+		false: "command 41 cron.service (kernel)",
+	} {
+		s := tell(t)
+		s.caller(40, "busctl")
+		s.caller(41, "busctl")
+		if two {
+			s.ask(40, private, job("RestartUnit", "foo.service"))
+		}
+		r := s.ask(41, private, job("RestartUnit", "foo.service"))
+		n := s.newJob("foo.service")
+		s.runs(foo())
+		s.service(42, "foo.service")
+		s.done = nil
+		s.now += 100
+		s.accept(r, n)
+		u := foo()
+		u.InactiveEnterUS = s.now * 1000
+		s.now++
+		s.runs(u)
+		s.service(44, "foo.service")
+		s.want(want)
+	}
+}

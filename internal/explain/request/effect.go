@@ -245,6 +245,8 @@ func (e *Effect) find(jobs []*Job, before uint64) bool {
 		e.Sign = JobAnswered
 	case !q.canBeAnswered() && q.isTrusted() && e.Job.announced-q.At <= maxFlightNS:
 		e.Sign = JobAnnounced
+	case q.Restarts() && before >= e.Job.announced:
+		e.mayAgain = q.canBeAnswered() // its answer is still to come
 	}
 	return true
 }
