@@ -1824,16 +1824,16 @@ func TestASilentStartFromBeforeASuspend(t *testing.T) {
 // Either may have had it begin anew.
 func TestARestartWhoseAnswerIsStillToCome(t *testing.T) {
 	for two, want := range map[bool]string{
-		true:  "command 41 cron.service (inferred): other_asked foo.service pid 40",
-		false: "command 41 cron.service (kernel)",
+		true:  "command 41 session-3.scope (inferred): other_asked foo.service pid 40",
+		false: "command 41 session-3.scope (kernel)",
 	} {
 		s := tell(t)
-		s.caller(40, "busctl")
-		s.caller(41, "busctl")
+		s.user(40, "busctl")
+		s.user(41, "busctl")
 		if two {
-			s.ask(40, private, job("RestartUnit", "foo.service"))
+			s.ask(40, toBus, job("RestartUnit", "foo.service"))
 		}
-		r := s.ask(41, private, job("RestartUnit", "foo.service"))
+		r := s.ask(41, toBus, job("RestartUnit", "foo.service"))
 		n := s.newJob("foo.service")
 		s.runs(foo())
 		s.service(42, "foo.service")
