@@ -153,20 +153,20 @@ func (o *topOptions) screen(feed top.Feed, w io.Writer) top.Model {
 
 func (o *topOptions) want() top.Want { return top.Want{By: report.By(o.by.value)} }
 
-// newProgram is what draws the screen and reads the keys, until its user's ctx is done.
-func newProgram(ctx context.Context, cmd *cobra.Command, model tea.Model) *tea.Program {
+// newProgram is what draws the screen and reads the keys.
+func newProgram(cmd *cobra.Command, model tea.Model) *tea.Program {
 	return tea.NewProgram(model,
-		tea.WithContext(ctx), tea.WithInput(cmd.InOrStdin()), tea.WithOutput(cmd.OutOrStdout().(*output).file),
-		tea.WithoutSignalHandler())
+		tea.WithInput(cmd.InOrStdin()), tea.WithOutput(cmd.OutOrStdout().(*output).file), tea.WithoutSignalHandler())
 }
 
-// runProgram shows the screen until its user leaves it.
-func runProgram(p *tea.Program) error {
-	_, err := p.Run()
-	if err == nil || errors.Is(err, tea.ErrProgramKilled) && errors.Is(err, context.Canceled) {
-		return nil // left by a key, or by a signal
+// runProgram shows the screen until its user leaves it by a key, or ctx is done by a
+// signal. A context given to bubbletea would kill it: it would not wait for its reader.
+func runProgram(ctx context.Context, p *tea.Program) error {
+	defer context.AfterFunc(ctx, p.Quit)()
+	if _, err := p.Run(); err != nil {
+		return fmt.Errorf("show the screen: %w", err)
 	}
-	return fmt.Errorf("show the screen: %w", err)
+	return nil
 }
 
 // notes is stderr while the screen is shown: what is written there goes to the screen,
@@ -205,7 +205,7 @@ func topLive(cmd *cobra.Command, opt *topOptions) error {
 		}
 		feed := newLiveFeed(opt.views(), opt.want())
 		// the end of --duration ends the stream, and not the screen
-		p := newProgram(user, cmd, opt.screen(feed, cmd.OutOrStdout()))
+		p := newProgram(cmd, opt.screen(feed, cmd.OutOrStdout()))
 		feed.send = p.Send
 		ctx, stop := context.WithCancel(ctx)
 		defer stop()
@@ -215,7 +215,7 @@ func topLive(cmd *cobra.Command, opt *topOptions) error {
 			ended <- feed.follow(ctx, src, opt.filter.engineFilter(), []finding.Consumer{unmatched}, p.Quit)
 		}()
 		go feed.refresh()
-		err := runProgram(p)
+		err := runProgram(user, p)
 		feed.leave()
 		stop()
 		if err = join(err, <-ended); err == nil {
@@ -244,7 +244,7 @@ func topRecorded(cmd *cobra.Command, opt *topOptions) error {
 	if err != nil {
 		return err
 	}
-	p := newProgram(cmd.Context(), cmd, opt.screen(player, cmd.OutOrStdout()))
+	p := newProgram(cmd, opt.screen(player, cmd.OutOrStdout()))
 	player.send, said.send = p.Send, p.Send
 	ctx, stop := context.WithCancel(cmd.Context())
 	defer stop()
@@ -256,7 +256,7 @@ func topRecorded(cmd *cobra.Command, opt *topOptions) error {
 		}
 		ended <- err
 	}()
-	err = runProgram(p)
+	err = runProgram(cmd.Context(), p)
 	stop()
 	if err = join(err, <-ended); err != nil {
 		return err

@@ -33,6 +33,7 @@ func openTmux(t *testing.T, width, height int, command string) *tmux {
 	m := &tmux{t, dir}
 	t.Cleanup(func() {
 		_, _ = m.try("kill-server") // it may have ended by itself
+		m.noRaces()
 		if err := os.RemoveAll(dir); err != nil {
 			t.Error(err)
 		}
@@ -62,7 +63,8 @@ func examplesPath(t *testing.T) string {
 
 func (m *tmux) try(args ...string) (string, error) {
 	cmd := exec.Command("tmux", append([]string{"-u", "-f", "/dev/null"}, args...)...)
-	cmd.Env = append(os.Environ(), "TMUX=", "TMUX_TMPDIR="+m.dir, "LC_ALL=C.UTF-8", "TERM=screen")
+	cmd.Env = append(os.Environ(), "TMUX=", "TMUX_TMPDIR="+m.dir, "LC_ALL=C.UTF-8", "TERM=screen",
+		"GORACE=exitcode=0 log_path="+filepath.Join(m.dir, "race"))
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
@@ -74,6 +76,27 @@ func (m *tmux) run(args ...string) string {
 		m.t.Fatalf("tmux %q: %v: %s", args, err, out)
 	}
 	return out
+}
+
+// noRaces fails for each report of the race detector but one: bubbletea closes its reader
+// although a read that takes half a second to end is still under way (Program.shutdown).
+func (m *tmux) noRaces() {
+	m.t.Helper()
+	reports, err := filepath.Glob(filepath.Join(m.dir, "race.*"))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	for _, path := range reports {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		for _, report := range strings.Split(string(text), "WARNING: DATA RACE")[1:] {
+			if !strings.Contains(report, "(*Program).shutdown.func") {
+				m.t.Error(report)
+			}
+		}
+	}
 }
 
 func (m *tmux) press(keys ...string) { m.run(append([]string{"send-keys"}, keys...)...) }
