@@ -321,7 +321,7 @@ PROBE_ENTRY(cost, ops_init, struct pernet_operations *ops)
 	if (!cost)
 		return 0;
 	if (cost->began && may_miss_returns)
-		count(COUNT_RETURN_MISSED);
+		count(COUNT_INIT_RETURN_MISSED);
 	cost->init = (__u64)BPF_CORE_READ(ops, init);
 	cost->ops = untyped(ops);
 	cost->began = bpf_ktime_get_boot_ns();

@@ -93,9 +93,9 @@ static __always_inline void count_missed_inits(struct inflight *call)
 	if (!may_miss_inits || !call)
 		return;
 	if (call->conntrack_ns && !(call->flags & CREATE_CONNTRACK))
-		count(COUNT_RETURN_MISSED);
+		count(COUNT_INIT_RETURN_MISSED);
 	if (call->ipvs_ns && !(call->flags & CREATE_IPVS))
-		count(COUNT_RETURN_MISSED);
+		count(COUNT_INIT_RETURN_MISSED);
 }
 
 /* Called at a fork of a process one of whose threads awaits a child in a new

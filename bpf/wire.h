@@ -454,12 +454,13 @@ enum counter {
 	COUNT_LOST_ENGINE, /* requests to container engines */
 	COUNT_LOST_CONNECT, /* connections to socket units */
 	COUNT_BUS_UNREAD, /* what a bus sent, and could not be read */
-	COUNT_RETURN_MISSED, /* a return that the kernel left out */
+	COUNT_RETURN_MISSED, /* a return of copy_net_ns that the kernel left out */
 	COUNT_LOST_ENDING, /* release and free records */
 	COUNT_LIFE_FULL,   /* a namespace that found no room in its map */
 	COUNT_LOST_COST,   /* cost records, and costs that found no room in their map */
 	COUNT_LOST_JOIN,   /* join records, and joins that found no room in their map */
 	COUNT_LOST_INIT,   /* module and pernet init records */
+	COUNT_INIT_RETURN_MISSED, /* a return of a subsystem's init */
 	COUNT_LOADS_FULL,  /* a module, or one of its subsystems, that found no room in its map */
 	COUNTERS_ROOM = 32, /* for one CPU, whose counters so share no cache line with another's */
 };

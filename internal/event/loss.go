@@ -46,9 +46,11 @@ const (
 	// LossReturn: returns that the kernel left out. Its kretprobes follow a limited
 	// number of calls. Its fexit programs miss what is under way when another tracer
 	// attaches to the function or detaches (kernel/bpf/trampoline.c,
-	// bpf_tramp_image_put). A creation is not shown, or the time that one of its
-	// subsystems took is missing.
+	// bpf_tramp_image_put). A creation is not shown.
 	LossReturn LossKind = "return"
+	// LossInitReturn: the same of the init functions of subsystems. The time that one
+	// took is missing in a creation.
+	LossInitReturn LossKind = "init_return"
 	// LossBus: messages on the machine's buses, of which an owner had too many or that
 	// found no room in the buffer.
 	LossBus LossKind = "bus"
@@ -148,6 +150,7 @@ var lossKinds = []lossKind{
 	{kind: LossForget},
 	{kind: LossSkipped, hides: HiddenCreations | HiddenEnds | HiddenActors | HiddenJoins | HiddenCosts | HiddenInits},
 	{kind: LossReturn, hides: HiddenCreations | HiddenActors | HiddenCosts},
+	{kind: LossInitReturn, hides: HiddenCosts},
 	{kind: LossBus, hides: HiddenRequests | HiddenOtherRequests, buffered: true},
 	{kind: LossOtherBus, hides: HiddenOtherRequests, buffered: true},
 	{kind: LossEngine, hides: HiddenEngineRequests, buffered: true},

@@ -177,28 +177,29 @@ type bpfCostRecord struct {
 type bpfCounter uint32
 
 const (
-	bpfCounterCOUNT_SEEN           bpfCounter = 0
-	bpfCounterCOUNT_LOST_CREATE    bpfCounter = 1
-	bpfCounterCOUNT_LOST_FOLLOWUP  bpfCounter = 2
-	bpfCounterCOUNT_LOST_PROCESS   bpfCounter = 3
-	bpfCounterCOUNT_LOST_FORGET    bpfCounter = 4
-	bpfCounterCOUNT_TABLE_FULL     bpfCounter = 5
-	bpfCounterCOUNT_PROGRAM_FULL   bpfCounter = 6
-	bpfCounterCOUNT_CGROUP_FULL    bpfCounter = 7
-	bpfCounterCOUNT_INFLIGHT_FULL  bpfCounter = 8
-	bpfCounterCOUNT_LOST_BUS       bpfCounter = 9
-	bpfCounterCOUNT_LOST_OTHER_BUS bpfCounter = 10
-	bpfCounterCOUNT_LOST_ENGINE    bpfCounter = 11
-	bpfCounterCOUNT_LOST_CONNECT   bpfCounter = 12
-	bpfCounterCOUNT_BUS_UNREAD     bpfCounter = 13
-	bpfCounterCOUNT_RETURN_MISSED  bpfCounter = 14
-	bpfCounterCOUNT_LOST_ENDING    bpfCounter = 15
-	bpfCounterCOUNT_LIFE_FULL      bpfCounter = 16
-	bpfCounterCOUNT_LOST_COST      bpfCounter = 17
-	bpfCounterCOUNT_LOST_JOIN      bpfCounter = 18
-	bpfCounterCOUNT_LOST_INIT      bpfCounter = 19
-	bpfCounterCOUNT_LOADS_FULL     bpfCounter = 20
-	bpfCounterCOUNTERS_ROOM        bpfCounter = 32
+	bpfCounterCOUNT_SEEN               bpfCounter = 0
+	bpfCounterCOUNT_LOST_CREATE        bpfCounter = 1
+	bpfCounterCOUNT_LOST_FOLLOWUP      bpfCounter = 2
+	bpfCounterCOUNT_LOST_PROCESS       bpfCounter = 3
+	bpfCounterCOUNT_LOST_FORGET        bpfCounter = 4
+	bpfCounterCOUNT_TABLE_FULL         bpfCounter = 5
+	bpfCounterCOUNT_PROGRAM_FULL       bpfCounter = 6
+	bpfCounterCOUNT_CGROUP_FULL        bpfCounter = 7
+	bpfCounterCOUNT_INFLIGHT_FULL      bpfCounter = 8
+	bpfCounterCOUNT_LOST_BUS           bpfCounter = 9
+	bpfCounterCOUNT_LOST_OTHER_BUS     bpfCounter = 10
+	bpfCounterCOUNT_LOST_ENGINE        bpfCounter = 11
+	bpfCounterCOUNT_LOST_CONNECT       bpfCounter = 12
+	bpfCounterCOUNT_BUS_UNREAD         bpfCounter = 13
+	bpfCounterCOUNT_RETURN_MISSED      bpfCounter = 14
+	bpfCounterCOUNT_LOST_ENDING        bpfCounter = 15
+	bpfCounterCOUNT_LIFE_FULL          bpfCounter = 16
+	bpfCounterCOUNT_LOST_COST          bpfCounter = 17
+	bpfCounterCOUNT_LOST_JOIN          bpfCounter = 18
+	bpfCounterCOUNT_LOST_INIT          bpfCounter = 19
+	bpfCounterCOUNT_INIT_RETURN_MISSED bpfCounter = 20
+	bpfCounterCOUNT_LOADS_FULL         bpfCounter = 21
+	bpfCounterCOUNTERS_ROOM            bpfCounter = 32
 )
 
 type bpfCreateCall uint32

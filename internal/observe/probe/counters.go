@@ -22,6 +22,7 @@ var lossKinds = []struct {
 	{bpfCounterCOUNT_CGROUP_FULL, event.LossCgroup},
 	{bpfCounterCOUNT_INFLIGHT_FULL, event.LossInflight},
 	{bpfCounterCOUNT_RETURN_MISSED, event.LossReturn},
+	{bpfCounterCOUNT_INIT_RETURN_MISSED, event.LossInitReturn},
 	{bpfCounterCOUNT_LOST_BUS, event.LossBus},
 	{bpfCounterCOUNT_LOST_OTHER_BUS, event.LossOtherBus},
 	{bpfCounterCOUNT_LOST_ENGINE, event.LossEngine},

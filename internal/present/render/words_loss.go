@@ -15,6 +15,7 @@ var lossWords = map[event.LossKind]string{
 	event.LossProgram:    "command lines not noted (table full)",
 	event.LossInflight:   "beginnings of creations (too many at once)",
 	event.LossReturn:     "returns that a kretprobe of the kernel left out",
+	event.LossInitReturn: "returns of subsystems that a kretprobe of the kernel left out",
 	event.LossCgroup:     "cgroup paths not noted (table full)",
 	event.LossForget:     "notes of what may be forgotten (buffer full)",
 	event.LossSkipped:    "runs of a probe that the kernel left out",
