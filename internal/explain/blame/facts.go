@@ -56,6 +56,9 @@ type window struct {
 // holds reports whether a time is in the window.
 func (w *window) holds(at uint64) bool { return at > w.ended && at <= w.until }
 
+// endKnown reports whether it is known when the run before ended, also if there was none.
+func (w *window) endKnown() bool { return w.exact && !w.over }
+
 func (s *solver) windowOf(f *facts) window {
 	begun, u := f.answer.begun(), f.state
 	// conditions are checked before the fork, so a check from before the creation
@@ -112,7 +115,8 @@ func (f *facts) began() uint64 {
 
 // beginning is what the requests for the unit are held against.
 func (f *facts) beginning() request.Beginning {
-	return request.Beginning{At: f.began(), Before: f.before.began(), Ended: f.window.ended, Over: f.window.over}
+	w := &f.window
+	return request.Beginning{At: f.began(), Before: f.before.began(), Ended: w.ended, EndKnown: w.endKnown(), Over: w.over}
 }
 
 // restartedJob is a request that may have had the job that began the run begin anew, nil if
@@ -121,8 +125,7 @@ func (f *facts) restartedJob() *request.Effect {
 	for _, list := range [][]request.Effect{f.requests, f.dismissed} {
 		for i := range list {
 			e := &list[i]
-			endKnown := f.window.exact && !f.window.over
-			if e.MayHaveBegunAnew() && !(endKnown && f.window.ended < e.Since()) {
+			if e.MayHaveBegunAnew() && !(f.window.endKnown() && f.window.ended < e.Since()) {
 				return e
 			}
 		}

@@ -1848,3 +1848,59 @@ func TestARestartWhoseAnswerIsStillToCome(t *testing.T) {
 		s.want(want)
 	}
 }
+
+// A unit is asked for while it waits for an automatic restart, and no run before is known. The
+// job is that of the restart then (src/core/job.c, job_merge_into_installed). The manager, which
+// is asked when the run is over, counts it.
+func TestAStartBeforeAnAutomaticRestartOfARunThatWasNotSeen(t *testing.T) {
+	const mayRestart = "command 41 cron.service (inferred): restart_or_request foo.service"
+	for _, tt := range []struct {
+		count uint32
+		later bool // the answer is about the run behind it
+		want  string
+	}{
+		{0, false, "command 41 cron.service (kernel)"},
+		{1, false, mayRestart},
+		{1, true, "command 41 cron.service (kernel)"},
+		{2, true, mayRestart},
+	} {
+		s := tell(t)
+		s.caller(41, "systemctl")
+		s.newJobFor(s.ask(41, private, job("StartUnit", "foo.service")), "foo.service")
+		s.now += 1000
+		u := foo()
+		u.Restart, u.SubState, u.NRestarts = "always", "auto-restart", tt.count
+		u.ConditionUS, u.InactiveEnterUS, u.InactiveExitUS = s.now*1000, (s.now+50)*1000, (s.now+51)*1000
+		if tt.later {
+			u.ConditionUS = (s.now + 40) * 1000
+		}
+		s.units["foo.service"] = u
+		s.service(42, "foo.service")
+		s.want(tt.want)
+	}
+}
+
+// Somebody restarts what runs, and nobody hears that the job by which it runs is over. If
+// nothing ran, his own job did nothing.
+func TestATryToRestartARunWhoseJobSeemsToBeThere(t *testing.T) {
+	for ran, want := range map[bool]string{
+		true:  "command 40 cron.service (inferred): other_asked foo.service pid 41",
+		false: "command 40 cron.service (kernel)",
+	} {
+		s := tell(t)
+		s.caller(40, "systemctl")
+		s.caller(41, "systemctl")
+		s.newJobFor(s.ask(40, private, job("RestartUnit", "foo.service")), "foo.service")
+		u := foo()
+		n := s.newJobFor(s.ask(41, private, job("TryRestartUnit", "foo.service")), "foo.service")
+		if ran {
+			u.InactiveEnterUS = (s.now + 1) * 1000
+		}
+		s.now += 30
+		s.runs(u)
+		s.id(42) // is forked
+		s.says(30, "JobRemoved", n, "foo.service", "done")
+		s.service(42, "foo.service")
+		s.want(want)
+	}
+}

@@ -37,7 +37,7 @@ func requested(s *solver, f *facts) verdict {
 	default:
 		return s.unknown(triggerOr(f, name, e))
 	}
-	if e.Doubt.IsZero() && f.mayRestart() && !e.Restarts() {
+	if e.Doubt.IsZero() && s.mayRestart(f) && !e.Restarts() {
 		e.Doubt = finding.Reason{Code: finding.ReasonRestartOrRequest, Unit: f.unit}
 	}
 	if e.Doubt.IsZero() {
@@ -48,10 +48,13 @@ func requested(s *solver, f *facts) verdict {
 	return s.asked(f, e)
 }
 
-// mayRestart reports whether the run may be an automatic restart that nobody counts: the answer
-// came so late that it is about another run.
-func (f *facts) mayRestart() bool {
-	return f.known && !f.window.exact && f.ranBefore && f.state.Restart != "" && f.state.Restart != "no"
+// mayRestart reports whether the run may be an automatic restart: the answer came so late that
+// it is about another run, or it counts one for this run although none before it is known.
+func (s *solver) mayRestart(f *facts) bool {
+	if !f.known || f.state.Restart == "" || f.state.Restart == "no" {
+		return false
+	}
+	return !f.window.exact && f.ranBefore || s.countOf(f) > 0
 }
 
 // best is the request that began the run as it seems, nil if there is none.

@@ -148,7 +148,7 @@ func TestAStartThatIsDoneBeforeTheNamespaceIsMade(t *testing.T) {
 	s.now += 100
 	s.units["crash.service"] = event.UnitState{
 		Name: "crash.service", Type: "simple", PrivateNetwork: true, Restart: "always", SubState: "auto-restart",
-		ConditionUS: checked * 1000, InactiveEnterUS: (s.now + 50) * 1000, InactiveExitUS: (s.now + 51) * 1000, NRestarts: 1,
+		ConditionUS: checked * 1000, InactiveEnterUS: (s.now + 50) * 1000, InactiveExitUS: (s.now + 51) * 1000,
 	}
 	s.service(42, "crash.service")
 	s.want("command 41 cron.service (kernel)")

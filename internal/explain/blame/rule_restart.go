@@ -33,11 +33,20 @@ func restartedByCount(s *solver, f *facts) verdict {
 	if !f.known {
 		return no
 	}
-	count := int64(f.state.NRestarts) - int64(s.runs.between(f.run, f.answer.at))
-	if count > 1 || count == 1 && f.ranBefore {
+	if count := s.countOf(f); count > 1 || count == 1 && f.ranBefore {
 		return s.restartOrRequest(f)
 	}
 	return no
+}
+
+// countOf is how many automatic restarts the manager counts until a run, by the runs that are
+// known to have begun between that and the answer. If that is about a later run, one has.
+func (s *solver) countOf(f *facts) int64 {
+	later := s.runs.between(f.run, f.answer.at)
+	if !f.window.exact && f.window.over {
+		later = max(later, 1)
+	}
+	return int64(f.state.NRestarts) - int64(later)
 }
 
 // restartOrRequest blames the service's own restart, unless somebody asked for one in

@@ -25,7 +25,7 @@ func TestCrashLoop(t *testing.T) {
 func TestCrashLoopAskedLate(t *testing.T) {
 	s := tell(t)
 	s.units["foo.service"] = event.UnitState{
-		Name: "foo.service", Type: "simple", PrivateNetwork: true, Restart: "always", NRestarts: 1, MainPID: 99,
+		Name: "foo.service", Type: "simple", PrivateNetwork: true, Restart: "always", NRestarts: 1, MainPID: 99, InactiveExitUS: (s.now + 100) * 1000,
 	}
 	s.caller(41, "systemctl")
 	s.startJob(41, private, "StartUnit", "foo.service")

@@ -54,6 +54,9 @@ type Effect struct {
 	// found is set if the job of a unit that the request brought up was announced before the
 	// answer. Of the jobs that are made for a request only its own is.
 	found bool
+	// mayHaveEnded is set of a request that only restarts what runs if the run before may have
+	// been ended for it. Else its job did nothing.
+	mayHaveEnded bool
 }
 
 // Evidence is how it is known that the request began the run.
@@ -96,6 +99,8 @@ type Beginning struct {
 	// Before is when the run before it did, 0 if there was none. Ended is when that was
 	// over, 0 if that is not known.
 	Before, Ended uint64
+	// EndKnown is set if that is known, also if there was none.
+	EndKnown bool
 	// Over is set if the manager says that it is over, and with it the job that began it.
 	Over bool
 }
@@ -113,6 +118,7 @@ func (t *Tracker) Effects(owner Owner, unit string, list []*Request, run Beginni
 	for i := range found {
 		e := &found[i]
 		e.MayBeOver = e.Job != nil && e.Job.endUnheard(run)
+		e.mayHaveEnded = e.OnlyRestarts() && e.Job != nil && !(run.EndKnown && run.Ended < e.Job.announced)
 	}
 	return found
 }
@@ -348,7 +354,7 @@ func (e *Effect) mayHaveHadAnew(other *Effect) bool {
 // mayHaveReplaced reports whether the request has a newer job than another one, which may have
 // begun the run: that of the other one may be over, without that having been heard.
 func (e *Effect) mayHaveReplaced(other *Effect) bool {
-	return e.Job != nil && other.Job != nil && e.Job.announced > other.Job.announced && e.Sign.Shows() && !e.OnlyRestarts()
+	return e.Job != nil && other.Job != nil && e.Job.announced > other.Job.announced && e.Sign.Shows() && (!e.OnlyRestarts() || e.mayHaveEnded)
 }
 
 // awaitsAnswer reports whether the answer to a request is still to come.
