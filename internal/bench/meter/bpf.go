@@ -22,32 +22,29 @@ func countRuns() (end func() error, err error) {
 	return stats.Close, nil
 }
 
-// nothingLeft reports whether the kernel holds no program of nsblame any more.
-func nothingLeft() (bool, error) {
-	for id := ebpf.ProgramID(0); ; {
-		next, err := ebpf.ProgramGetNextID(id)
-		if errors.Is(err, os.ErrNotExist) {
-			return true, nil
-		}
-		if err != nil {
-			return false, err
-		}
-		id = next
+// programIDs are the programs that a process holds.
+func programIDs(pid int) ([]ebpf.ProgramID, error) {
+	fds, err := ownFDs(pid, "prog_id")
+	ids := make([]ebpf.ProgramID, 0, len(fds))
+	for _, fd := range fds {
+		ids = append(ids, ebpf.ProgramID(fd.number("prog_id")))
+	}
+	return ids, err
+}
+
+// gone reports whether the kernel holds none of these programs any more.
+func gone(ids []ebpf.ProgramID) (bool, error) {
+	for _, id := range ids {
 		p, err := ebpf.NewProgramFromID(id)
 		if errors.Is(err, os.ErrNotExist) {
-			continue // gone in between
+			continue
 		}
 		if err != nil {
 			return false, err
 		}
-		info, err := p.Info()
-		if err = errors.Join(err, p.Close()); err != nil {
-			return false, err
-		}
-		if strings.HasPrefix(info.Name, "create_") {
-			return false, nil
-		}
+		return false, p.Close()
 	}
+	return true, nil
 }
 
 // fdinfo are the entries about one file that a process has open.

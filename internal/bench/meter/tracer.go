@@ -198,6 +198,10 @@ func (r *running) stop() error {
 	if r.tracer == untraced {
 		return nil
 	}
+	held, err := programIDs(r.pid())
+	if err != nil {
+		return err
+	}
 	begin := time.Now()
 	signal := os.Interrupt
 	if r.tracer == auditd {
@@ -206,13 +210,14 @@ func (r *running) stop() error {
 	if err := r.cmd.Process.Signal(signal); err != nil {
 		return err
 	}
-	err := <-r.ended
+	err = <-r.ended
 	r.end = time.Since(begin)
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && r.tracer != traced {
 		err = nil // killed by the signal, or says that it was interrupted
 	}
-	// or the next start waits for that
-	err = errors.Join(err, awaitEvery(cmp.Or(r.tracer.every, poll), "the kernel to let go of programs", nothingLeft))
+	// or the next start waits for that: for the last of them
+	err = errors.Join(err, awaitEvery(cmp.Or(r.tracer.every, poll), "the kernel to let go of programs",
+		func() (bool, error) { return gone(held) }))
 	r.gone = time.Since(begin)
 	for _, line := range r.tracer.restore {
 		err = errors.Join(err, command(strings.Fields(line)...))
