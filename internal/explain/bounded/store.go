@@ -81,12 +81,13 @@ func (s *Store[K, V]) Offer(k K, v V, owner event.Owner, size uint64) {
 // that is there already keeps its age, and its owner unless that was not known.
 func (s *Store[K, V]) Put(k K, v V, owner event.Owner, size uint64) {
 	size += overhead[K]()
-	if c := s.m.get(k); c != nil {
+	mark := s.m.markOf(k)
+	if c := s.m.find(k, mark); c != nil {
 		c.value.value = v
 		s.ledger.resize(&c.value.entry, size)
 		s.own(c, owner)
 	} else {
-		c := s.m.add(k)
+		c := s.m.addMarked(k, mark)
 		c.value.value = v
 		s.ledger.add(&c.value.entry, c, owner, size)
 	}
