@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"strconv"
 )
 
@@ -24,8 +25,9 @@ const (
 // test holds against this one.
 type codec struct {
 	mode mode
-	buf  []byte
 	bad  bool // decoding: the bytes are not what they should be
+	buf  []byte
+	pos  int // decoding: how much of buf was taken
 	// describing: the fields so far, and the records defined so far
 	fields   []field
 	defined  map[string]string
@@ -60,25 +62,57 @@ func (c *codec) long(name string, v uint64) uint64 {
 }
 
 func (c *codec) varint() uint64 {
-	if len(c.buf) > 0 && c.buf[0] < 0x80 { // most are short
-		b := c.buf[0]
-		c.buf = c.buf[1:]
-		return uint64(int64(b>>1) ^ -int64(b&1))
+	if c.pos < len(c.buf) && c.buf[c.pos] < 0x80 { // most are short
+		b := uint64(c.buf[c.pos])
+		c.pos++
+		return b>>1 ^ -(b & 1)
 	}
+	return c.longVarint()
+}
+
+// longVarint is varint for a number of several bytes.
+func (c *codec) longVarint() uint64 {
+	const ends = 0x8080808080808080 // the bits that the last byte lacks
+	rest := c.rest()
+	if len(rest) < 8 {
+		return c.anyVarint()
+	}
+	n := binary.LittleEndian.Uint64(rest)
+	end := bits.TrailingZeros64(^n & ends)
+	if end == 64 {
+		return c.anyVarint()
+	}
+	c.pos += end/8 + 1
+	// what follows it goes, then seven bits of each byte come together
+	n &= 1<<end - 1
+	n = n&0x007f007f007f007f | n&0x7f007f007f007f00>>1
+	n = n&0x00003fff00003fff | n&0x3fff00003fff0000>>2
+	n = n&0x000000000fffffff | n&0x0fffffff00000000>>4
+	return n>>1 ^ -(n & 1)
+}
+
+// anyVarint is varint for a number of any length.
+func (c *codec) anyVarint() uint64 {
 	var n uint64
-	for i, b := range c.buf {
+	for i, b := range c.rest() {
 		if i == binary.MaxVarintLen64-1 && b > 1 {
 			break // more than 64 bits
 		}
 		n |= uint64(b&0x7f) << (7 * i)
 		if b < 0x80 {
-			c.buf = c.buf[i+1:]
+			c.pos += i + 1
 			return n>>1 ^ -(n & 1)
 		}
 	}
-	c.bad, c.buf = true, nil
+	c.fail()
 	return 0
 }
+
+// rest is what is still to be decoded.
+func (c *codec) rest() []byte { return c.buf[c.pos:] }
+
+// fail gives up what is still to be decoded.
+func (c *codec) fail() { c.bad, c.pos = true, len(c.buf) }
 
 // most of what is walked over is decoded
 func (c *codec) u64(name string, v *uint64) {
@@ -126,12 +160,12 @@ func (c *codec) bool(name string, v *bool) {
 		}
 		c.buf = append(c.buf, b)
 	case decoding:
-		if len(c.buf) == 0 || c.buf[0] > 1 {
-			c.bad, c.buf = true, nil
+		if c.pos >= len(c.buf) || c.buf[c.pos] > 1 {
+			c.fail()
 			return
 		}
-		*v = c.buf[0] == 1
-		c.buf = c.buf[1:]
+		*v = c.buf[c.pos] == 1
+		c.pos++
 	case describing:
 		c.describe(name, `"boolean"`, "false")
 	case visiting:
@@ -142,13 +176,13 @@ func (c *codec) bool(name string, v *bool) {
 // raw is a string or bytes.
 func (c *codec) raw() []byte {
 	n := c.varint()
-	if c.bad || n > uint64(len(c.buf)) {
-		c.bad, c.buf = true, nil
+	rest := c.rest()
+	if c.bad || n > uint64(len(rest)) {
+		c.fail()
 		return nil
 	}
-	b := c.buf[:n]
-	c.buf = c.buf[n:]
-	return b
+	c.pos += int(n)
+	return rest[:n]
 }
 
 func (c *codec) putRaw(s string) {
@@ -271,7 +305,7 @@ func (c *codec) items(add func()) {
 			n = -n
 			c.varint()
 		}
-		if n < 0 || n > int64(len(c.buf)) || n > int64(c.cells) {
+		if n < 0 || n > int64(len(c.rest())) || n > int64(c.cells) {
 			c.bad = true
 			return
 		}
@@ -285,8 +319,8 @@ func (c *codec) items(add func()) {
 // count is how many elements the list that follows has, 0 if it has many, or says its
 // size.
 func (c *codec) count() int {
-	if len(c.buf) > 1 && c.buf[0]&1 == 0 && c.buf[0] < 0x80 {
-		return min(int(c.buf[0]>>1), len(c.buf))
+	if rest := c.rest(); len(rest) > 1 && rest[0]&1 == 0 && rest[0] < 0x80 {
+		return min(int(rest[0]>>1), len(rest))
 	}
 	return 0
 }

@@ -115,6 +115,10 @@ func walkProgramID(c *codec, p *event.ProgramID) {
 }
 
 func process(c *codec, name string, p *event.ProcessID) {
+	if c.mode == decoding { // there are many
+		walkProcessID(c, p)
+		return
+	}
 	nested(c, name, "ProcessID", p, walkProcessID)
 }
 

@@ -241,11 +241,11 @@ func parseHead(raw []byte) (meta map[string][]byte, sync [syncSize]byte, n int, 
 		key := string(c.raw())
 		meta[key] = bytes.Clone(c.raw())
 	})
-	if c.bad || len(c.buf) < syncSize {
+	if c.bad || len(c.rest()) < syncSize {
 		return nil, sync, 0, false
 	}
-	copy(sync[:], c.buf)
-	return meta, sync, len(raw) - len(c.buf) + syncSize, true
+	copy(sync[:], c.rest())
+	return meta, sync, len(magic) + c.pos + syncSize, true
 }
 
 // Next returns the next event, or io.EOF at the end of the file. Any other
@@ -328,7 +328,7 @@ func (d *Reader) damage(b event.Damage) {
 func (d *Reader) take() (event.Event, bool) {
 	r, ok := d.codec.record()
 	d.left--
-	if !ok || (d.left == 0) != (len(d.codec.buf) == 0) {
+	if !ok || (d.left == 0) != (len(d.codec.rest()) == 0) {
 		// The block's checksum was right, so this is how it was written: by
 		// another hand than ours.
 		d.left = 0
@@ -476,7 +476,7 @@ func (d *Reader) fill() error {
 	}
 	d.in.skip(whole)
 	d.block = placed{start, uint64(whole)}
-	d.codec.buf, d.codec.bad, d.codec.cells = plain, false, maxCells
+	d.codec.buf, d.codec.pos, d.codec.bad, d.codec.cells = plain, 0, false, maxCells
 	d.left = count
 	return nil
 }
