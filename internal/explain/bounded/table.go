@@ -201,6 +201,11 @@ func hashOf[K comparable]() func(K) uint64 {
 		f = HashOf
 	case event.ProgramID:
 		f = func(k event.ProgramID) uint64 { return Hash(HashOf(k.Process), uint64(k.Exec)) }
+	case event.Question:
+		seed := maphash.MakeSeed()
+		f = func(k event.Question) uint64 {
+			return Hash(maphash.String(seed, k.Unit)^uint64(k.UID), Hash(HashOf(k.Run), uint64(k.Cgroup)))
+		}
 	default:
 		seed := maphash.MakeSeed()
 		return func(k K) uint64 { return maphash.Comparable(seed, k) }

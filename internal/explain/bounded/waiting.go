@@ -17,6 +17,8 @@ type Waiting[K comparable, V any] struct {
 	times   times[K, V]
 	spare   []*waiter[K, V] // those that are to be used again
 	dropped uint64
+	// only is what Take returned last, if that was one value.
+	only [1]V
 }
 
 // maxSpare bounds the waiters that are kept to be used again, and their slots.
@@ -131,7 +133,8 @@ func (w *Waiting[K, V]) remove(x *waiter[K, V]) {
 	w.ledger.remove(&x.entry)
 }
 
-// Take returns the values that wait for a key, in their order. They wait no longer.
+// Take returns the values that wait for a key, in their order. They wait no longer. The
+// list is good until the next call.
 func (w *Waiting[K, V]) Take(k K) []V {
 	c := w.keys.get(k)
 	if c == nil {
@@ -139,10 +142,10 @@ func (w *Waiting[K, V]) Take(k K) []V {
 	}
 	if c.value.first == c.value.last {
 		only := c.value.first.self.of
-		value := only.value
+		w.only[0] = only.value
 		w.remove(only)
 		w.recycle(only)
-		return []V{value}
+		return w.only[:]
 	}
 	var list []*waiter[K, V]
 	for s := c.value.first; s != nil; s = s.next {
