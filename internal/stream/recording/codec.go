@@ -32,6 +32,7 @@ type codec struct {
 	fields   []field
 	defined  map[string]string
 	interned *[maxInterned]shared
+	rooms    rooms   // decoding
 	visitor  Visitor // visiting
 	// cells bounds the elements of lists that one block can claim.
 	cells int

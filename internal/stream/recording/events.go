@@ -23,25 +23,25 @@ var kinds = []kind{
 	kindOf("Program", walkProgram),
 	kindOf("Process", walkProcess),
 	kindOf("Cgroup", walkCgroup),
-	kindOf("Forget", walkForget),
+	passing("Forget", walkForget, func(r *rooms) *[]event.Forget { return &r.forgets }),
 	kindOf("Active", walkActive),
 	kindOf("NetnsCreate", walkNetnsCreate),
 	kindOf("NetnsChild", walkNetnsChild),
-	kindOf("Exec", walkExec),
-	kindOf("Exit", walkExit),
-	kindOf("NetnsRelease", walkNetnsRelease),
+	passing("Exec", walkExec, func(r *rooms) *[]event.Exec { return &r.execs }),
+	passing("Exit", walkExit, func(r *rooms) *[]event.Exit { return &r.exits }),
+	passing("NetnsRelease", walkNetnsRelease, func(r *rooms) *[]event.NetnsRelease { return &r.releases }),
 	kindOf("NetnsFree", walkNetnsFree),
 	kindOf("BusMessage", walkBusMessage),
 	kindOf("Unit", walkUnit),
 	kindOf("Loss", walkLoss),
 	kindOf("Damage", walkDamage),
 	kindOf("End", walkEnd),
-	kindOf("NetnsJoin", walkNetnsJoin),
-	kindOf("NetnsLeave", walkNetnsLeave),
+	passing("NetnsJoin", walkNetnsJoin, func(r *rooms) *[]event.NetnsJoin { return &r.joins }),
+	passing("NetnsLeave", walkNetnsLeave, func(r *rooms) *[]event.NetnsLeave { return &r.leaves }),
 	kindOf("NetnsJoinCount", walkNetnsJoinCount),
 	kindOf("PernetInit", walkPernetInit),
 	kindOf("EngineRequest", walkEngineRequest),
-	kindOf("CNI", walkCNI),
+	passing("CNI", walkCNI, func(r *rooms) *[]event.CNI { return &r.plugins }),
 	kindOf("Container", walkContainer),
 	kindOf("SocketConnect", walkSocketConnect),
 }
@@ -484,6 +484,36 @@ type kind struct {
 	walk   func(*codec, any)
 	decode func(*codec) any
 	define func(*codec) string
+}
+
+// passing is kindOf for events that nobody keeps: they are allocated many at a time.
+func passing[T any](name string, walk func(*codec, *T), room func(*rooms) *[]T) kind {
+	k := kindOf(name, walk)
+	k.decode = func(c *codec) any {
+		list := room(&c.rooms)
+		if len(*list) == 0 {
+			*list = make([]T, roomEvents)
+		}
+		v := &(*list)[0]
+		*list = (*list)[1:]
+		walk(c, v)
+		return v
+	}
+	return k
+}
+
+// roomEvents is how many events that nobody keeps are allocated at a time.
+const roomEvents = 32
+
+// rooms have place for the next of them.
+type rooms struct {
+	forgets  []event.Forget
+	execs    []event.Exec
+	exits    []event.Exit
+	releases []event.NetnsRelease
+	joins    []event.NetnsJoin
+	leaves   []event.NetnsLeave
+	plugins  []event.CNI
 }
 
 func kindOf[T any](name string, walk func(*codec, *T)) kind {
