@@ -66,8 +66,9 @@ func (l *Link) Activation() (BusActivation, bool) {
 // Restart returns the automatic restart that the link is about, nil if it is
 // about none.
 func (l *Link) Restart() *Restart {
-	if r, ok := l.Cause.(Restart); ok {
-		return &r
+	if _, ok := l.Cause.(Restart); !ok {
+		return nil
 	}
-	return nil
+	r := l.Cause.(Restart)
+	return &r
 }

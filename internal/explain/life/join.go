@@ -125,10 +125,14 @@ func (t *Tracker) follow(ev event.Event) {
 }
 
 // Joins returns the joins that were resolved since the last call, in the order in
-// which they were.
+// which they were. The list is good until the next call.
 func (t *Tracker) Joins() []*finding.Joined {
 	list := t.joins
-	t.joins = nil
+	clear(t.told)
+	t.joins, t.told = t.told[:0], list
+	if cap(list) > maxWaitingJoins {
+		t.told = nil
+	}
 	return list
 }
 

@@ -37,7 +37,8 @@ type Tracker struct {
 	pending  *bounded.Waiting[joinKey, *finding.Joined]
 	// order is the number of joins so far.
 	order uint64
-	joins []*finding.Joined
+	// joins are those of which the fate is known, told those that were returned before.
+	joins, told []*finding.Joined
 	// unreported counts the joins that were only counted, of namespaces that are
 	// gone.
 	unreported uint64
@@ -166,7 +167,7 @@ func (t *Tracker) release(at uint64, n *event.NetnsRelease) *finding.Ended {
 	} else {
 		t.awaitFree(releaseKey{n.Inum, at}, r)
 	}
-	return t.end(n.Serial, finding.Ended{BootNS: at, Release: r, Final: !t.seesFree})
+	return t.shownEnd(n.Serial, finding.Ended{BootNS: at, Release: r, Final: !t.seesFree})
 }
 
 // awaitFree keeps a release for the end of the teardown.
@@ -190,23 +191,35 @@ func (t *Tracker) free(at uint64, n *event.NetnsFree) *finding.Ended {
 		e.Release, _ = t.releases.Get(key)
 		t.releases.Delete(key)
 	}
-	return t.end(n.Serial, e)
+	return t.shownEnd(n.Serial, e)
 }
 
-// end notes an end and returns it, unless it must wait or is hidden.
-func (t *Tracker) end(serial uint64, e finding.Ended) *finding.Ended {
+// shownEnd notes an end and returns it, nil if it must wait or is hidden.
+func (t *Tracker) shownEnd(serial uint64, e finding.Ended) *finding.Ended {
+	if !t.end(serial, &e) {
+		return nil
+	}
+	shown := e // most ends are not, so e itself is not allocated
+	return &shown
+}
+
+// end notes an end, and reports whether it is to be shown now.
+func (t *Tracker) end(serial uint64, e *finding.Ended) bool {
 	l := t.life(serial)
 	if l == nil {
-		return ended(e)
+		return true
 	}
 	if l.fate == undecided && len(l.waitingEnds) >= maxWaitingEnds {
 		t.forgotten++ // a recording may claim anything
-		return nil
+		return false
 	}
 	if l.fate == undecided {
-		l.waitingEnds = append(l.waitingEnds, e)
+		if l.waitingEnds == nil {
+			l.waitingEnds = make([]finding.Ended, 0, maxWaitingEnds)
+		}
+		l.waitingEnds = append(l.waitingEnds, *e)
 		t.settle(serial, l)
-		return nil
+		return false
 	}
 	if e.Free != nil {
 		t.unreported += l.unreported()
@@ -214,14 +227,11 @@ func (t *Tracker) end(serial uint64, e finding.Ended) *finding.Ended {
 		t.gone.Delete(serial)
 	}
 	if l.fate == hidden {
-		return nil
+		return false
 	}
 	e.Created = l.created
-	return ended(e)
+	return true
 }
-
-// ended is what is returned of an end. Most ends are not.
-func ended(e finding.Ended) *finding.Ended { return &e }
 
 // Decide takes a creation, which is shown if it is selected. It returns the ends
 // that waited for it, in their order. The joins that waited came before; Joins
@@ -245,8 +255,11 @@ func (t *Tracker) Decide(c *finding.Created) []finding.Ended {
 	t.settle(serial, l)
 	var ready []finding.Ended
 	for _, e := range waiting {
-		if end := t.end(serial, e); end != nil && c.Selected {
-			ready = append(ready, *end)
+		if t.end(serial, &e) && c.Selected {
+			if ready == nil {
+				ready = make([]finding.Ended, 0, len(waiting))
+			}
+			ready = append(ready, e)
 		}
 	}
 	return ready
@@ -255,15 +268,12 @@ func (t *Tracker) Decide(c *finding.Created) []finding.Ended {
 // brief returns what is kept of a creation while its namespace exists. Once half of
 // the room is used up, long argument lists are cut.
 func (t *Tracker) brief(c *finding.Attribution) *finding.Attribution {
-	kept := &finding.Attribution{
-		Creation: &lineage.Creation{
-			BootNS: c.BootNS, Netns: c.Netns, Process: c.Process, Child: c.Child,
-			Ancestry: c.Ancestry,
-		},
-		Placement: c.Placement,
+	kept := &finding.Attribution{Creation: c.Creation, Placement: c.Placement}
+	if len(c.Ancestry) > 1 || c.AncestryTruncated || c.AncestryWhy != "" || c.ExecPending || c.ExecMissed() {
+		kept.Creation = &lineage.Creation{BootNS: c.BootNS, Netns: c.Netns, Process: c.Process, Child: c.Child, Ancestry: c.Ancestry}
 	}
-	if len(kept.Ancestry) > 1 {
-		kept.Ancestry = slices.Clone(kept.Ancestry[:1])
+	if len(c.Ancestry) > 1 {
+		kept.Ancestry = slices.Clone(c.Ancestry[:1])
 	}
 	if t.alive.Bytes() > aliveBudget/2 {
 		return kept.Brief()

@@ -115,3 +115,13 @@ type Creation struct {
 	// its child, called exec or ended.
 	ExecAwaited bool
 }
+
+// ExecMissed reports whether the program is not known that a process was to become. One
+// that had a program of its own need not become another.
+func (c *Creation) ExecMissed() bool {
+	p := &c.Process
+	if c.Child != nil {
+		p = c.Child
+	}
+	return c.ExecAwaited && (p.ArgvInherited || c.ByManager())
+}

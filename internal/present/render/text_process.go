@@ -31,14 +31,9 @@ func creatorText(c *finding.Attribution, limit int) string {
 	return out + thenText(&c.Process, limit) + awaitedText(c)
 }
 
-// awaitedText says that the program is not known that a process was to become. One
-// that had a program of its own need not become another.
+// awaitedText says that the program is not known that a process was to become.
 func awaitedText(c *finding.Attribution) string {
-	p := &c.Process
-	if c.Child != nil {
-		p = c.Child
-	}
-	if !c.ExecAwaited || !p.ArgvInherited && !c.ByManager() {
+	if !c.ExecMissed() {
 		return ""
 	}
 	return ", no exec in the time waited"
