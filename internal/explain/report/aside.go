@@ -27,7 +27,7 @@ type waiting struct {
 
 // mayBecomeKnown reports whether a creation may turn out to be for somebody else.
 func mayBecomeKnown(k *finding.Attribution) bool {
-	return k.For != nil && (beneficiary(k.For) == nil || k.For.Evidence == evidence.Inferred)
+	return k.For != nil && (!hasBeneficiary(k.For) || k.For.Evidence == evidence.Inferred)
 }
 
 // setAside makes a creation a cause of its own, for a while.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
@@ -48,6 +49,7 @@ type Collector struct {
 	pictured  bool
 	livesSize uint64
 	aside     aside
+	digests   digests
 	suspects
 }
 
@@ -401,7 +403,7 @@ func (c *Collector) group(k *finding.Attribution, pressed bool) *group {
 		return c.setAside(k)
 	}
 	cause, parts := c.identify(k)
-	key := parts.key()
+	key := c.digests.of(&parts)
 	if g, known := c.groups.Get(key); known {
 		return g
 	}
@@ -496,6 +498,15 @@ func (d digest) hash() uint64 {
 
 // digestOf is the digest of lists of texts. No two lists have the same.
 func digestOf(lists ...[]string) digest {
+	var room [maxDigested]byte
+	return sha256.Sum256(appendLists(room[:0], lists))
+}
+
+// maxDigested is how long most lists of texts are at most, as bytes.
+const maxDigested = 1 << 10
+
+// appendLists appends lists of texts as bytes that no other lists have.
+func appendLists(b []byte, lists [][]string) []byte {
 	size := 0
 	for _, list := range lists {
 		size += 8
@@ -503,18 +514,41 @@ func digestOf(lists ...[]string) digest {
 			size += 8 + len(text)
 		}
 	}
-	var room [1 << 10]byte
-	b := room[:0]
-	if size > len(room) {
-		b = make([]byte, 0, size)
-	}
+	b = slices.Grow(b, size)
 	for _, list := range lists {
 		b = binary.LittleEndian.AppendUint64(b, uint64(len(list)))
 		for _, text := range list {
 			b = append(binary.LittleEndian.AppendUint64(b, uint64(len(text))), text...)
 		}
 	}
-	return sha256.Sum256(b)
+	return b
+}
+
+// digests are those of the latest causes. Most creations are of a few of them.
+type digests struct {
+	list [8]struct {
+		text []byte
+		of   digest
+	}
+	next int
+}
+
+// of is the digest of all parts of a cause.
+func (d *digests) of(p *parts) digest {
+	var room [maxDigested]byte
+	text := appendLists(room[:0], p.lists)
+	for i := range d.list {
+		if known := &d.list[i]; bytes.Equal(known.text, text) {
+			return known.of
+		}
+	}
+	sum := digest(sha256.Sum256(text))
+	if len(text) <= maxDigested {
+		known := &d.list[d.next]
+		known.text, known.of = append(known.text[:0], text...), sum
+		d.next = (d.next + 1) % len(d.list)
+	}
+	return sum
 }
 
 // parts are the lists of texts that make a cause. One of them is its command line.
@@ -573,10 +607,12 @@ func identify(k *finding.Attribution) (cause Cause, of parts) {
 		own = append(own, cause.Comm, strconv.FormatUint(uint64(p.UID), 10))
 	}
 	why := &cause.Why
-	ways := make([]string, 0, maxWays)
-	ways = append(ways, string(cause.Trigger), string(why.Code), why.Unit, why.BusName, why.Text, runtimeOf(place), runtimeOf(&k.Placement))
+	room := make([]string, 0, maxWays+2)
+	places := append(room, cause.Origin.text(), cause.Creator.text())
+	ways := append(places[len(places):], string(cause.Trigger), string(why.Code), why.Unit, why.BusName, why.Text, runtimeOf(place), runtimeOf(&k.Placement))
 	ways = append(ways, cause.Guest, guestOf(o), guestName(&k.Placement))
-	ways = append(ways, cause.Whom.key()...)
+	to := cause.Whom.key()
+	ways = append(ways, to[:]...)
 	for i := range k.Links {
 		l := &k.Links[i]
 		if l.Kind != finding.KindBecause {
@@ -591,7 +627,6 @@ func identify(k *finding.Attribution) (cause Cause, of parts) {
 	for _, s := range cause.Settings {
 		ways = append(ways, s.Name, s.Value, s.File, strconv.FormatUint(uint64(s.Line), 10))
 	}
-	places := []string{cause.Origin.text(), cause.Creator.text()}
 	return cause, parts{lists: [][]string{cause.Command, own, ways, places}}
 }
 

@@ -59,11 +59,15 @@ func stable(name string, p *cgroup.Placement) string {
 	if p.Session != "" && name == "session-"+p.Session+".scope" {
 		return "session-*.scope"
 	}
-	if m := transientName.FindStringSubmatch(name); m != nil {
-		return m[1] + "*" + m[2]
+	if strings.HasPrefix(name, "run-") {
+		if m := transientName.FindStringSubmatch(name); m != nil {
+			return m[1] + "*" + m[2]
+		}
 	}
-	if m := healthName.FindStringSubmatch(name); m != nil {
-		return "*" + m[1] + "-*" + m[2]
+	if len(name) > idLen && isID(name[:idLen]) {
+		if m := healthName.FindStringSubmatch(name); m != nil {
+			return "*" + m[1] + "-*" + m[2]
+		}
 	}
 	if kind == ".mount" {
 		return runcName.ReplaceAllString(idInName.ReplaceAllString(name, "*"), "-runc.*$1")
@@ -90,10 +94,13 @@ func ofUsers(name string) string {
 // isMadeUp reports whether the id of a container is one that its runtime has made up.
 func isMadeUp(c *cgroup.Container) bool { return isID(c.ID) || c.Runtime == cgroup.RuntimeBuildKit }
 
+// idLen is how long an id is that a runtime has made up.
+const idLen = 64
+
 // isID reports whether a container's id is one that a runtime has made up, and
 // not a name that somebody has given.
 func isID(id string) bool {
-	if len(id) != 64 {
+	if len(id) != idLen {
 		return false
 	}
 	return strings.Trim(id, "0123456789abcdef") == ""
@@ -146,15 +153,9 @@ func linkRef(l *finding.Link, place *cgroup.Placement) UnitRef {
 // it has: arguments that are the pid of the process or of one of its ancestors,
 // but pid 1, and the id of its container.
 func command(p *lineage.Process, ancestry []lineage.Process, place *cgroup.Placement) []string {
-	pids := map[string]bool{pidText(p.ID): true}
-	for i := range ancestry {
-		if id := ancestry[i].ID; id.PID != 1 {
-			pids[pidText(id)] = true
-		}
-	}
 	out := slices.Clone(p.Argv)
 	for i := range out {
-		if i > 0 && pids[out[i]] {
+		if i > 0 && isPIDOf(out[i], p, ancestry) {
 			out[i] = "<pid>"
 		}
 		if c := place.Container; c != nil && isMadeUp(c) {
@@ -164,8 +165,27 @@ func command(p *lineage.Process, ancestry []lineage.Process, place *cgroup.Place
 	return out
 }
 
+// isPIDOf reports whether an argument is the pid of a process, or of an ancestor of its but
+// pid 1.
+func isPIDOf(arg string, p *lineage.Process, ancestry []lineage.Process) bool {
+	if arg == "" || arg[0] < '0' || arg[0] > '9' {
+		return false
+	}
+	n, err := strconv.ParseUint(arg, 10, 32)
+	if err != nil || len(arg) > 1 && arg[0] == '0' {
+		return false
+	}
+	pid := uint32(n)
+	return p.ID.PID == pid || pid != 1 && slices.ContainsFunc(ancestry, func(a lineage.Process) bool { return a.ID.PID == pid })
+}
+
 // podKind is how a beneficiary begins that is a pod.
 const podKind = "pod"
+
+// hasBeneficiary reports whether it is known for whom a namespace was made.
+func hasBeneficiary(f *finding.For) bool {
+	return f != nil && (f.Container != nil || f.Pod != nil && (f.Pod.Name != "" || f.Pod.UID != ""))
+}
 
 // beneficiary names for whom a namespace was made, nil where that is not known.
 func beneficiary(f *finding.For) []string {
@@ -181,8 +201,6 @@ func beneficiary(f *finding.For) []string {
 	}
 	return nil
 }
-
-func pidText(id event.ProcessID) string { return strconv.FormatUint(uint64(id.PID), 10) }
 
 // machines reports whether the unit is one of the system's manager. A user's of the
 // same name is another one.

@@ -60,3 +60,41 @@ func TestCommand(t *testing.T) {
 		t.Error("the case itself was changed")
 	}
 }
+
+// Arguments are compared with pids as texts.
+func TestIsPIDOf(t *testing.T) {
+	at := func(pid uint32) lineage.Process {
+		var p lineage.Process
+		p.ID.PID = pid
+		return p
+	}
+	p, ancestry := at(4294967295), []lineage.Process{at(20), at(1)}
+	for arg, want := range map[string]bool{
+		"4294967295": true, "20": true, "1": false, "0": false, "020": false, "+20": false, "20 ": false, "2": false, "": false, "x": false,
+		"4294967316": false, "0x14": false, "2_0": false,
+	} {
+		if got := isPIDOf(arg, &p, ancestry); got != want {
+			t.Errorf("%q: %v", arg, got)
+		}
+	}
+	if first := at(1); !isPIDOf("1", &first, nil) {
+		t.Error("the process itself may be pid 1")
+	}
+	if none := at(0); !isPIDOf("0", &none, nil) {
+		t.Error("a pid of 0 is one, too")
+	}
+}
+
+// What is remembered of a digest is what it would be anew.
+func TestDigests(t *testing.T) {
+	var d digests
+	for range 2 {
+		for i := range 3 * len(d.list) {
+			long := strings.Repeat("x", i*100)
+			p := parts{lists: [][]string{{long, "a"}, nil, {long}}}
+			if got := d.of(&p); got != p.key() || d.of(&p) != got {
+				t.Errorf("%d: another digest", i)
+			}
+		}
+	}
+}

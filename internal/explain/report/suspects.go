@@ -60,6 +60,9 @@ type suspects struct {
 	cutLineage   uint64
 	// marked are the cgroups whose units are known to have had a part.
 	marked map[cgroupKey]bool
+	// places and units are the latest that had a part.
+	places latest[cgroup.Placement]
+	units  latest[UnitRef]
 	// heardEngines is set while requests to container engines are heard.
 	heardEngines bool
 	// unheard counts the namespaces of containers of which the request was not heard.
@@ -179,7 +182,7 @@ func (s *suspects) engine(k *finding.Attribution) {
 }
 
 func (s *suspects) mark(place *cgroup.Placement) {
-	if place.Unit == "" {
+	if place.Unit == "" || s.places.has(place, s.left()) {
 		return
 	}
 	unit := unitRef(place)
@@ -190,7 +193,36 @@ func (s *suspects) mark(place *cgroup.Placement) {
 }
 
 func (s *suspects) name(unit UnitRef) {
+	if s.units.has(&unit, s.left()) {
+		return
+	}
 	s.named.Put(unit.bare(), true, unit.share(), unit.size())
+}
+
+// left counts the units that had a part and found no room.
+func (s *suspects) left() uint64 { return s.involved.Dropped() + s.named.Dropped() }
+
+// latest are the last few that were put into a store: the same come again and again.
+type latest[T comparable] struct {
+	list [4]T
+	next int
+	left uint64
+}
+
+// has reports whether a value was put just before, and takes for granted that it is put
+// now. left counts what the store has dropped since, after which nothing is certain.
+func (l *latest[T]) has(v *T, left uint64) bool {
+	if l.left != left {
+		*l = latest[T]{left: left}
+	}
+	for i := range l.list {
+		if l.list[i] == *v {
+			return true
+		}
+	}
+	l.list[l.next] = *v
+	l.next = (l.next + 1) % len(l.list)
+	return false
 }
 
 // actors is what must be visible for nobody to have been missed: who created a

@@ -44,15 +44,18 @@ func whom(k *finding.Attribution) Whom {
 }
 
 // key is what distinguishes it.
-func (w *Whom) key() []string {
-	list := []string{w.Container, w.PodNamespace, w.Pod, "", ""}
+func (w *Whom) key() [5]string {
+	list := [...]string{w.Container, w.PodNamespace, w.Pod, "", ""}
 	if w.Workload != nil {
 		list[3], list[4] = w.Workload.Kind, w.Workload.Name
 	}
 	return list
 }
 
-func (w *Whom) size() uint64 { return bounded.Text(w.key()) }
+func (w *Whom) size() uint64 {
+	key := w.key()
+	return bounded.Text(key[:])
+}
 
 // ownID is a command line without the id of the container that it is for.
 func ownID(argv []string, f *finding.For) []string {
