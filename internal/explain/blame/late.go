@@ -25,7 +25,9 @@ type shown struct {
 	order uint64
 }
 
-func newLate() late { return late{awaited: bounded.NewWaiting[need, *shown](lateBudget)} }
+func newLate() late {
+	return late{awaited: bounded.NewWaiting[need, *shown](lateBudget).Hashing(hashOfNeed)}
+}
 
 // show takes in that a creation by machinery is shown, for which a request for a pod was
 // taken or nil. It is kept if more may become known of it.

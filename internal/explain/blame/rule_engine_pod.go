@@ -1,6 +1,8 @@
 package blame
 
 import (
+	"slices"
+
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/finding"
@@ -41,6 +43,7 @@ func podRequested(s *solver, m *made) verdict {
 // podAskedBy ends the chain with a pod that somebody has asked for.
 func (s *solver) podAskedBy(m *made, q *request.EngineAsk, o *finding.Origin) {
 	ev := evidence.Weaker(s.out.For.Evidence, q.Evidence)
+	s.out.Links = slices.Grow(s.out.Links, 2)
 	s.beganBy(s.wordOf(m, q, ev), finding.EngineRequest{Engine: q.Request.Engine, Call: event.EngineRunSandbox, Pod: o.Pod})
 	if q.Known {
 		a := s.caller(q, ev)

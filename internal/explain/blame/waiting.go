@@ -2,6 +2,7 @@ package blame
 
 import (
 	"cmp"
+	"hash/maphash"
 	"slices"
 
 	"github.com/nsblame/nsblame/internal/explain/bounded"
@@ -35,6 +36,17 @@ type serial uint64
 
 func (s serial) hash() uint64 { return bounded.Hash(uint64(s), 0) }
 
+// needSeed makes hashes of needs that nobody can foresee.
+var needSeed = maphash.MakeSeed()
+
+// hashOfNeed is a hash of a need. Most are namespaces.
+func hashOfNeed(n need) uint64 {
+	if s, ok := n.(serial); ok {
+		return s.hash()
+	}
+	return maphash.Comparable(needSeed, n)
+}
+
 // needSize is what a need takes in memory beside its place.
 const needSize = 80
 
@@ -43,12 +55,17 @@ const needSize = 80
 type queue struct {
 	waiting *bounded.Waiting[need, *pending]
 	// due are those to be looked at next.
-	due   []*pending
+	due []*pending
+	// taken are those that were looked at last.
+	taken []*pending
 	order uint64
 }
 
+// maxTaken bounds the room for those that are due which is used again.
+const maxTaken = 64
+
 func newQueue(budget uint64) queue {
-	return queue{waiting: bounded.NewWaiting[need, *pending](budget)}
+	return queue{waiting: bounded.NewWaiting[need, *pending](budget).Hashing(hashOfNeed)}
 }
 
 // add takes in a new one, which is due at once.
@@ -73,10 +90,18 @@ func (q *queue) rest() []*pending {
 	return q.take()
 }
 
-// take returns those that are due, in the order in which they came.
+// take returns those that are due, in the order in which they came. The list is good
+// until the next call.
 func (q *queue) take() []*pending {
+	if len(q.due) == 0 {
+		return nil
+	}
 	list := q.due
-	q.due = nil
+	clear(q.taken)
+	q.due, q.taken = q.taken[:0], list
+	if cap(list) > maxTaken {
+		q.taken = nil
+	}
 	slices.SortFunc(list, func(x, y *pending) int { return cmp.Compare(x.order, y.order) })
 	return list
 }

@@ -46,6 +46,8 @@ type Tracker struct {
 	// while it may have mattered, by whose it was.
 	now     uint64
 	dropped map[event.Owner]uint64
+	// droppedAll is the sum of dropped.
+	droppedAll uint64
 }
 
 // New returns a Tracker that looks processes up in a tree.
@@ -118,13 +120,7 @@ func (t *Tracker) Cut() uint64 { return t.cut }
 
 // Dropped counts the requests and calls for which there was no room although they may
 // have mattered: their owner had more than anybody else.
-func (t *Tracker) Dropped() uint64 {
-	var all uint64
-	for _, n := range t.dropped {
-		all += n
-	}
-	return all
-}
+func (t *Tracker) Dropped() uint64 { return t.droppedAll }
 
 // DroppedOf is Dropped by owner, zero where that is not known, or where there were too
 // many.
@@ -139,6 +135,7 @@ func (t *Tracker) noRoom(at, matters uint64, owner event.Owner) {
 		owner = event.Owner{}
 	}
 	t.dropped[owner]++
+	t.droppedAll++
 }
 
 // Of returns the requests for a unit by one of its names that were made after a time
