@@ -9,7 +9,11 @@ import (
 )
 
 // encoder builds one line of JSON. Keys come out in the order of the calls.
-type encoder struct{ b []byte }
+type encoder struct {
+	b []byte
+	// written are processes that need not be written anew, nil where none is kept.
+	written *writtenProcesses
+}
 
 // comma separates what comes from what precedes it in the same object or
 // list.

@@ -22,7 +22,9 @@ type jsonPrinter struct {
 
 // NewJSON returns a consumer that writes each finding as one line of JSON to w,
 // the summary included. It is for one goroutine.
-func NewJSON(w io.Writer) finding.Consumer { return &jsonPrinter{w: w} }
+func NewJSON(w io.Writer) finding.Consumer {
+	return &jsonPrinter{w: w, enc: encoder{written: &writtenProcesses{}}}
+}
 
 // Consume writes a finding.
 func (p *jsonPrinter) Consume(f finding.Finding) error {
