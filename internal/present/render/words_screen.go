@@ -151,20 +151,21 @@ func (w *reportWriter) happens(c *report.Cause) string {
 	switch {
 	case c.Trigger == finding.TriggerPod && c.Pods.N == 1:
 		_, name, _ := strings.Cut(c.Pods.Prefix, "/")
-		text = quoted(name) + " gets a new sandbox " + often
+		text = quoted(name) + w.tense(c, " gets a new sandbox ", " got a new sandbox ") + often
 		if c.Count == 1 {
 			text = quoted(name) + " got a sandbox " + often
 		}
 		if c.Retried {
-			text += "; each attempt fails before its pause container starts"
+			text += w.tense(c, "; each attempt fails before its pause container starts",
+				"; each attempt failed before its pause container started")
 		}
 	case c.Trigger == finding.TriggerPod && c.Whom.Workload != nil:
-		text = quoted(c.Whom.Workload.Kind) + " " + quoted(c.Whom.Workload.Name) + " gets a sandbox " + often
+		text = quoted(c.Whom.Workload.Kind) + " " + quoted(c.Whom.Workload.Name) + w.tense(c, " gets a sandbox ", " got a sandbox ") + often
 		if c.Pods.N > 1 {
 			text += ", for " + distinctText(c.Pods.Distinct) + " pods"
 		}
 	case c.Trigger == finding.TriggerCommand:
-		text = causeCommand(c) + " makes one " + often
+		text = causeCommand(c) + w.tense(c, " makes one ", " made one ") + often
 		if c.Count == 1 {
 			text = causeCommand(c) + " made one, at " + w.at(c.First)
 		}
@@ -197,8 +198,22 @@ func (w *reportWriter) often(c *report.Cause) string {
 		text = "every " + brief(c.Recurrence.Interval.Median)
 	}
 	text += " since " + w.at(c.First)
-	if quiet := w.r.Until - min(w.r.Until, c.Last); quiet > (w.r.Until-min(w.r.Until, w.r.From))/4 && w.at(c.Last) != w.at(c.First) {
+	if w.rests(c) {
 		text += ", last at " + w.at(c.Last)
 	}
 	return text
+}
+
+// rests reports whether nothing has come of a cause for long.
+func (w *reportWriter) rests(c *report.Cause) bool {
+	quiet := w.r.Until - min(w.r.Until, c.Last)
+	return quiet > (w.r.Until-min(w.r.Until, w.r.From))/4 && w.at(c.Last) != w.at(c.First)
+}
+
+// tense is how to say what goes on at a steady rate, or what was.
+func (w *reportWriter) tense(c *report.Cause, now, then string) string {
+	if c.Recurrence.Periodic && !w.rests(c) {
+		return now
+	}
+	return then
 }
