@@ -149,6 +149,9 @@ func (s *solver) requestsFor(f *facts) {
 	})
 	s.resolveCallers(f, list)
 	beginning := f.beginning()
+	if p, ok := s.ends.Get(f.before.first); ok {
+		beginning.Gone = p.ExitNS
+	}
 	f.requests = s.requests.Effects(f.owner, f.unit, list, beginning)
 	for i := range f.requests {
 		f.requests[i].Early = early

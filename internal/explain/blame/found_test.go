@@ -1904,3 +1904,142 @@ func TestATryToRestartARunWhoseJobSeemsToBeThere(t *testing.T) {
 		s.want(want)
 	}
 }
+
+// A unit is asked for while it runs, and somebody restarts it before anything came of that. If it
+// was being stopped, the job has waited for the end. Else the restart has ended the run. If the
+// run was over before, the job has begun one that was not seen.
+func TestARestartThatFindsTheJobOfAStart(t *testing.T) {
+	for _, tt := range []struct {
+		name          string
+		stopped, gone bool
+		want          string
+	}{
+		{"it ran", false, false, "command 41 cron.service (inferred): other_asked foo.service pid 40"},
+		{"it was being stopped", true, false, "command 40 cron.service (inferred): other_asked foo.service pid 41"},
+		{"it was over", false, true, "command 41 cron.service (kernel)"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := tell(t)
+			for pid := uint32(40); pid <= 41; pid++ {
+				s.caller(pid, "systemctl")
+			}
+			s.runs(foo())
+			s.service(39, "foo.service")
+			s.done = nil
+			s.now += 3000
+			if tt.stopped {
+				n := s.newJob("foo.service")
+				s.says(40, "JobRemoved", n, "foo.service", "canceled")
+			}
+			if tt.gone {
+				s.exits(39, "foo.service")
+			}
+			n := s.newJobFor(s.ask(40, private, job("StartUnit", "foo.service")), "foo.service")
+			s.accept(s.ask(41, private, job("RestartUnit", "foo.service")), n)
+			if !tt.gone {
+				s.exits(39, "foo.service")
+			}
+			u := foo()
+			u.InactiveEnterUS = (s.now + 1) * 1000
+			s.now += 3
+			s.runs(u)
+			s.id(42) // is forked
+			s.says(30, "JobRemoved", n, "foo.service", "done")
+			s.service(42, "foo.service")
+			s.want(tt.want)
+		})
+	}
+}
+
+// exits ends a service's process.
+func (s *story) exits(pid uint32, name string) {
+	s.see(&event.Process{ID: s.id(pid), Parent: s.id(1), Cgroup: s.cgroups["/system.slice/"+name], Exited: true, ExitNS: s.now * ms})
+}
+
+// A restart that wants no answer may have had a job begin anew, and the manager is asked about
+// the run only when that is over. So when the run before ended is not known.
+func TestASilentRestartBesideOneThatIsAnsweredOfARunThatIsOver(t *testing.T) {
+	for silent, want := range map[bool]string{
+		true:  "command 43 cron.service (inferred): other_asked foo.service pid 41",
+		false: "command 43 cron.service (kernel)",
+	} {
+		s := tell(t)
+		s.caller(40, "systemctl", "start", "foo")
+		s.caller(41, "busctl")
+		s.caller(43, "systemctl", "restart", "foo")
+		n := s.newJobFor(s.ask(40, private, job("StartUnit", "foo.service")), "foo.service")
+		if silent {
+			s.ask(41, private, silently(job("RestartUnit", "foo.service")))
+		}
+		s.runs(foo())
+		s.service(42, "foo.service")
+		s.accept(s.ask(43, private, job("RestartUnit", "foo.service")), n)
+		s.now += 10
+		u := foo()
+		s.runs(u)
+		u = s.units[u.Name]
+		u.ConditionUS, u.InactiveEnterUS = s.now*1000, (s.now+10)*1000
+		s.units[u.Name] = u
+		s.service(44, "foo.service")
+		s.done = s.done[1:]
+		s.want(want)
+	}
+}
+
+// A timer elapses while the run before is being stopped. A request finds its job.
+func TestATimerWhoseJobWaitsForAStop(t *testing.T) {
+	for elapsed, want := range map[bool]string{
+		true:  "command 41 cron.service (inferred): trigger_or_request foo.service foo.timer pid 41",
+		false: "command 41 cron.service (kernel)",
+	} {
+		s := tell(t)
+		u := foo()
+		u.TriggeredBy = []string{"foo.timer"}
+		s.units["foo.timer"] = event.UnitState{Name: "foo.timer", SubState: "running", LastTriggerUS: 1}
+		s.runs(u)
+		s.service(39, "foo.service")
+		s.done = nil
+		s.now += 3000
+		s.caller(41, "systemctl")
+		r := s.ask(41, private, job("StartUnit", "foo.service"))
+		if elapsed {
+			s.units["foo.timer"] = event.UnitState{Name: "foo.timer", SubState: "running", LastTriggerUS: s.now * 1000}
+		}
+		n := s.newJobFor(r, "foo.service")
+		u.InactiveEnterUS = (s.now + 1) * 1000
+		s.now += 3
+		s.runs(u)
+		s.id(42) // is forked
+		s.says(30, "JobRemoved", n, "foo.service", "done")
+		s.service(42, "foo.service")
+		s.want(want)
+	}
+}
+
+// Somebody restarts a unit that brings up another one, which is restarted, too. The answer to
+// that is still to come.
+func TestARestartOfWhatAnotherRestartBringsUp(t *testing.T) {
+	for both, want := range map[bool]string{
+		true:  "command 40 cron.service (inferred): other_asked back.service pid 41",
+		false: "command 40 cron.service (manager)",
+	} {
+		s := tell(t)
+		s.units["front.service"] = event.UnitState{Name: "front.service", Type: "simple"}
+		back := event.UnitState{Name: "back.service", Type: "simple", PrivateNetwork: true, Dependents: []event.UnitDependent{{Name: "front.service", Dependency: "WantedBy"}}}
+		s.runs(back)
+		s.service(39, "back.service")
+		s.done = nil
+		s.caller(40, "systemctl")
+		s.user(41, "busctl")
+		s.newJobFor(s.ask(40, private, job("RestartUnit", "front.service")), "front.service")
+		if both {
+			s.ask(41, toBus, job("TryRestartUnit", "back.service"))
+		}
+		s.newJob("back.service")
+		back.InactiveEnterUS = (s.now + 1) * 1000
+		s.now += 3
+		s.runs(back)
+		s.service(42, "back.service")
+		s.want(want)
+	}
+}

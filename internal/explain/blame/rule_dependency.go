@@ -42,6 +42,9 @@ func dependencyOfRequest(s *solver, f *facts) verdict {
 			e.Doubt = triggerOr(f, timer, e)
 		}
 	}
+	if other := s.mayBe(f); other != nil && e.Doubt.IsZero() {
+		e.Doubt = finding.Reason{Code: finding.ReasonOtherAsked, Unit: f.unit, PID: other.PID()}
+	}
 	s.because(evidence.Manager, finding.Dependency{Of: e.Unit, Property: f.dependency(e.Unit)}, e.Unit)
 	return s.asked(f, e)
 }

@@ -119,8 +119,13 @@ func sinceOf(e *request.Effect) uint64 {
 // Each unit is asked about at a time of its own. So what is said of this one may be about the
 // run, while a timer tells of a later time, which hides an earlier one.
 func (s *solver) unclearTrigger(f *facts, e *request.Effect) (name string, v verdict) {
-	since := max(f.window.ended, e.At-min(e.At, maxTogetherNS))
-	if f.window.exact && s.lagSince < e.At && !e.MayBeOver {
+	since, early := e.At-min(e.At, maxTogetherNS), e.Since() != 0 && e.Since() <= f.window.ended
+	if early { // it was made while the run before was being stopped
+		since = max(since, f.before.began())
+	} else {
+		since = max(since, f.window.ended)
+	}
+	if f.window.exact && s.lagSince < e.At && !e.MayBeOver && !early {
 		since = max(since, f.began())
 	}
 	if name, v = s.triggerSince(f, "", since); name != "" || v == blocked || !e.MayHaveFound() {

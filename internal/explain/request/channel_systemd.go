@@ -372,6 +372,19 @@ func (j *Job) mayBeOver(begun, ended uint64) bool {
 	return j.announced <= ended && ended < begun && j.over == 0
 }
 
+// canceledOne reports whether a job took the place of one that was cancelled for it: then that
+// was one to stop the unit.
+func (s *systemd) canceledOne(owner Owner, unit string, j *Job) bool {
+	return slices.ContainsFunc(s.of(owner, unit), func(old *Job) bool {
+		return old.result == "canceled" && old.over <= j.announced && j.announced-old.over <= maxAnswerNS
+	})
+}
+
+// mayRun reports whether a unit may have run at a time: a job of it had been done.
+func (s *systemd) mayRun(owner Owner, unit string, at uint64) bool {
+	return slices.ContainsFunc(s.of(owner, unit), func(j *Job) bool { return j.over != 0 && j.over <= at })
+}
+
 // isUnannounced reports whether a request was given a job that was not heard to be there.
 func (s *systemd) isUnannounced(q *Request, unit string) bool {
 	return q.jobID != 0 && !slices.ContainsFunc(s.of(q.Owner, unit), func(j *Job) bool { return j.id == q.jobID && j.announced != 0 })

@@ -51,6 +51,9 @@ type Effect struct {
 	// again is set if the request had a job begin anew that was there before it, mayAgain
 	// if it may have.
 	again, mayAgain bool
+	// mayHaveWaited is set of one that had a job begin anew if that job may have waited for the
+	// end of a run instead.
+	mayHaveWaited bool
 	// found is set if the job of a unit that the request brought up was announced before the
 	// answer. Of the jobs that are made for a request only its own is.
 	found bool
@@ -101,6 +104,8 @@ type Beginning struct {
 	Before, Ended uint64
 	// EndKnown is set if that is known, also if there was none.
 	EndKnown bool
+	// Gone is when the first process of the run before ended, 0 if that is not known.
+	Gone uint64
 	// Over is set if the manager says that it is over, and with it the job that began it.
 	Over bool
 }
@@ -114,7 +119,9 @@ func (t *Tracker) Effects(owner Owner, unit string, list []*Request, run Beginni
 	if run.At-min(run.At, run.Ended) > maxFlightNS { // one to restart the unit goes on at once
 		jobs = slices.DeleteFunc(jobs, func(j *Job) bool { return j.mayBeOver(run.At, run.Ended) })
 	}
-	found := effects(jobs, list, run.At, run.Before, run.Ended)
+	found := effects(jobs, list, run)
+	t.anew(found, unit, run)
+	found = withAnew(found, run)
 	for i := range found {
 		e := &found[i]
 		e.MayBeOver = e.Job != nil && e.Job.endUnheard(run)
@@ -138,7 +145,9 @@ func (j *Job) endUnheard(run Beginning) bool {
 // (src/core/transaction.c, transaction_activate_jobs).
 func (t *Tracker) EffectsThrough(owner Owner, other, unit string, list []*Request, run Beginning) []Effect {
 	own := t.jobs.there(owner, unit, run.At)
-	all := effects(t.jobs.announced(owner, other, run.At), list, run.At, 0, 0)
+	all := effects(t.jobs.announced(owner, other, run.At), list, Beginning{At: run.At})
+	t.anew(all, other, Beginning{At: run.At})
+	all = withAnew(all, Beginning{})
 	all = slices.DeleteFunc(all, func(e Effect) bool {
 		switch {
 		case e.Sign == Joined:
@@ -162,25 +171,42 @@ func (e *Effect) madeWith(j *Job) bool {
 	return j.announced >= e.At && (e.Job == nil || j.announced <= e.Job.announced+maxFlightNS && (e.Job.over == 0 || j.announced <= e.Job.over))
 }
 
-func effects(jobs []*Job, list []*Request, begun, before, ended uint64) []Effect {
+func effects(jobs []*Job, list []*Request, run Beginning) []Effect {
 	var found []Effect
 	for _, q := range list {
 		e := Effect{Request: q}
-		if e.find(jobs, before) && (e.Sign != Unseen || begun-q.At <= maxWaitNS) {
+		if e.find(jobs, run.Before) && (e.Sign != Unseen || run.At-q.At <= maxWaitNS) {
 			found = append(found, e)
 		}
 	}
-	anew(found, ended)
+	return found
+}
+
+// withAnew leaves out those that come to nothing if a request had a job begin anew.
+func withAnew(found []Effect, run Beginning) []Effect {
 	if !slices.ContainsFunc(found, func(e Effect) bool { return e.again }) {
 		return found
 	}
 	// whoever made the job has begun the run before, and is not known to have joined it
+	waited := waitedFor(found)
 	found = slices.DeleteFunc(found, func(e Effect) bool {
-		return e.Job != nil && e.Job.announced <= max(before, ended) && !e.again && !e.mayAgain
+		return e.Job != nil && e.Job.announced <= max(run.Before, run.Ended) && !e.again && !e.mayAgain && !slices.Contains(waited, e.Job)
 	})
 	slices.SortStableFunc(found, func(x, y Effect) int { return btoi(y.joined()) - btoi(x.joined()) })
 	// whoever had it begin anew before that may have begun the run before
-	return slices.DeleteFunc(found, func(e Effect) bool { return (e.again || e.mayAgain) && e.accepted && e.answered <= before })
+	return slices.DeleteFunc(found, func(e Effect) bool { return (e.again || e.mayAgain) && e.accepted && e.answered <= run.Before })
+}
+
+// waitedFor are the jobs that may have waited for the end of a run which something else had
+// begun.
+func waitedFor(found []Effect) []*Job {
+	var list []*Job
+	for i := range found {
+		if found[i].mayHaveWaited {
+			list = append(list, found[i].Job)
+		}
+	}
+	return list
 }
 
 func btoi(b bool) int {
@@ -192,18 +218,26 @@ func btoi(b bool) int {
 
 // anew looks for requests to restart a unit that had a job begin anew because a run ended
 // while that was there. A job that was made to restart the unit may have ended that run
-// itself.
-func anew(list []Effect, ended uint64) {
+// itself, and one that came while the unit was being stopped has waited for that.
+func (t *Tracker) anew(list []Effect, unit string, run Beginning) {
 	for i := range list {
 		e := &list[i]
-		if e.again || !e.Restarts() || !e.joined() || e.Job.announced > ended {
+		if e.again || !e.Restarts() || !e.joined() {
 			continue
 		}
-		if !e.accepted || slices.ContainsFunc(list, func(other Effect) bool { return other.Job == e.Job && other.Restarts() && !other.joined() }) {
-			e.mayAgain = true
-		} else {
-			e.Sign, e.again = JobAnswered, true
+		if e.Job.announced > run.Ended {
+			e.mayAgain = e.mayAgain && !run.EndKnown // a run in which no namespace was made is not known
+			continue
 		}
+		restarts := func(other Effect) bool { return other.Job == e.Job && other.Restarts() && !other.joined() }
+		endedBefore := run.Gone >= e.Job.announced && e.answered > run.Gone
+		if !e.accepted || endedBefore || slices.ContainsFunc(list, restarts) || t.jobs.canceledOne(e.Owner, unit, e.Job) {
+			e.mayAgain = true
+			continue
+		}
+		e.Sign, e.again = JobAnswered, true
+		isGone := run.Gone != 0 && run.Gone < e.Job.announced
+		e.mayHaveWaited = !isGone && (run.Before != 0 || t.jobs.mayRun(e.Owner, unit, e.Job.announced))
 	}
 }
 
@@ -261,8 +295,7 @@ func (e *Effect) find(jobs []*Job, before uint64) bool {
 // under way begin anew (src/core/job.c, job_merge_into_installed and job_install).
 func (e *Effect) join(jobs []*Job, before uint64) {
 	e.Sign, e.Job = Joined, jobs[len(jobs)-1]
-	unknown := before < e.Job.announced // a run in which no namespace was made is not known
-	e.mayAgain = unknown && e.Restarts() && (e.accepted || e.silent && e.isTrusted())
+	e.mayAgain = e.Restarts() && (e.accepted || e.canBeAnswered() || e.isTrusted())
 	if e.Restarts() && e.accepted {
 		e.Sign = Unseen // if nothing ran yet, the job began nothing anew
 		if e.hadAnew(before) {
