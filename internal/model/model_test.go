@@ -11,7 +11,7 @@ const histories = 20_000 / slower
 // TestHistories holds what nsblame says of random histories against the truth. make
 // model carries out more of them.
 func TestHistories(t *testing.T) {
-	tally, failures := Run(1, histories, 3)
+	tally, failures := Run(Draw, 1, histories, 3)
 	t.Log(tally)
 	t.Log(tally.Details())
 	if short := tally.Short(); short != "" {

@@ -126,12 +126,7 @@ func (p *Plan) adverse() bool {
 
 // Draw makes a plan from a seed.
 func Draw(seed uint64) *Plan {
-	rnd := rand.New(rand.NewPCG(seed, 0x6e73626c616d65))
-	p := &Plan{
-		Seed: seed, Broker: chance(rnd, 30), Subscribed: chance(rnd, 65), Unified: chance(rnd, 90), BusyBus: chance(rnd, 10),
-		HostnamedSocket: chance(rnd, 15), SlowAnswers: chance(rnd, 5), ActivationFails: chance(rnd, 3), Booting: chance(rnd, 6),
-	}
-	p.Polkit = pick(rnd, []polkit{polkitYes, polkitYes, polkitNo, polkitPassword})
+	p, rnd := drawMachine(seed)
 	adverse := chance(rnd, 15)
 	at := uint64(0)
 	for range 1 + rnd.IntN(6) {
@@ -145,12 +140,59 @@ func Draw(seed uint64) *Plan {
 		default:
 			at += between(rnd, 400*ms, 8*sec)
 		}
-		p.Steps = append(p.Steps, drawStep(rnd, at, adverse))
+		p.Steps = append(p.Steps, drawStep(rnd, at, adverse, &everything))
 	}
 	return p
 }
 
-// services are the units that are asked for, and how often beside each other.
+// DrawFocused makes a plan in which all is about one unit, and much is done at nearly the same
+// time. Few such histories show what many others do.
+func DrawFocused(seed uint64) *Plan {
+	p, rnd := drawMachine(seed)
+	adverse := chance(rnd, 15)
+	about := pick(rnd, families)
+	at := uint64(0)
+	for range 2 + rnd.IntN(6) {
+		at += between(rnd, 0, pick(rnd, []uint64{10 * ms, 10 * ms, 300 * ms, 300 * ms, 2 * sec, 8 * sec}))
+		p.Steps = append(p.Steps, drawStep(rnd, at, adverse, &about))
+	}
+	return p
+}
+
+// drawMachine draws what a plan is carried out on.
+func drawMachine(seed uint64) (*Plan, *rand.Rand) {
+	rnd := rand.New(rand.NewPCG(seed, 0x6e73626c616d65))
+	p := &Plan{
+		Seed: seed, Broker: chance(rnd, 30), Subscribed: chance(rnd, 65), Unified: chance(rnd, 90), BusyBus: chance(rnd, 10),
+		HostnamedSocket: chance(rnd, 15), SlowAnswers: chance(rnd, 5), ActivationFails: chance(rnd, 3), Booting: chance(rnd, 6),
+	}
+	p.Polkit = pick(rnd, []polkit{polkitYes, polkitYes, polkitNo, polkitPassword})
+	return p, rnd
+}
+
+// scope is what the steps of a plan deal with: the units that are asked for, and how often
+// beside each other, the bus names that are called, and the timers and sockets that trigger.
+type scope struct{ services, names, timers, sockets []string }
+
+var everything = scope{services, busNames, timers, sockets}
+
+// families are the units that have to do with each other.
+var families = []scope{
+	{services: []string{"crash.service"}},
+	{services: []string{"solo.service"}},
+	{services: []string{"broken.service", "broken.service", "rescue.service"}},
+	{services: []string{"spool.service"}, sockets: []string{"spool.path"}},
+	{services: []string{"job.service"}, timers: []string{"job.timer"}},
+	{services: []string{"worker.service", "solo.service"}, timers: []string{"worker.timer"}},
+	{services: []string{"front.service", "back.service"}, timers: []string{"front.timer"}, sockets: []string{"front.socket"}},
+	{services: []string{"lamp.service"}, timers: []string{"lamp.timer"}, sockets: []string{"lamp.socket"}},
+	{services: []string{"tool.service"}, names: []string{tool1}},
+	{
+		services: []string{"systemd-hostnamed.service", "dbus-org.freedesktop.hostname1.service"}, names: []string{hostname1},
+		sockets: []string{"systemd-hostnamed.socket"},
+	},
+}
+
 var services = []string{
 	"solo.service", "solo.service", "job.service", "front.service", "back.service", "systemd-hostnamed.service",
 	"dbus-org.freedesktop.hostname1.service", "lamp.service", "crash.service", "worker.service",
@@ -178,35 +220,37 @@ const (
 	tool1 = "org.example.tool1"
 )
 
-func drawStep(rnd *rand.Rand, at uint64, adverse bool) Step {
+func drawStep(rnd *rand.Rand, at uint64, adverse bool, about *scope) Step {
 	s := Step{At: at, From: place(rnd.IntN(int(places)))}
 	s.NoReply, s.NoWait, s.Interactive = chance(rnd, 8), chance(rnd, 30), chance(rnd, 50)
 	s.Twice = chance(rnd, 10)
-	switch n := rnd.IntN(100); {
-	case adverse && n < 15:
+	n := rnd.IntN(100)
+	adverse = adverse && n < 15
+	switch {
+	case adverse:
 		s.Do = pick(rnd, []action{doSuspend, doClock, doLose, doCut, doHide, doHostile, doHostile})
-		s.Unit, s.Verb = pick(rnd, services), pick(rnd, tricks)
-	case n < 35:
-		s.Do, s.Unit, s.Verb = doSystemctl, pick(rnd, services), pick(rnd, methods)
-	case n < 43:
-		s.Do, s.Unit, s.Verb = doBusctl, pick(rnd, services), pick(rnd, methods)
-		s.UID = pick(rnd, []uint32{0, 1000})
-	case n < 65:
-		s.Do, s.Unit, s.UID = doCall, pick(rnd, busNames), pick(rnd, []uint32{0, 1000})
-	case n < 68:
-		s.Do, s.Unit = doStartByName, pick(rnd, busNames)
-	case n < 80:
-		s.Do, s.Unit = doElapse, pick(rnd, timers)
-	case n < 88:
-		s.Do, s.Unit, s.UID = doConnect, pick(rnd, sockets), pick(rnd, []uint32{0, 1000})
-	case n < 93:
-		s.Do, s.Unit = doEnd, pick(rnd, services)
-	case n < 96:
+		s.Unit, s.Verb = pick(rnd, about.services), pick(rnd, tricks)
+	case n >= 43 && n < 65 && len(about.names) > 0:
+		s.Do, s.Unit, s.UID = doCall, pick(rnd, about.names), pick(rnd, []uint32{0, 1000})
+	case n >= 65 && n < 68 && len(about.names) > 0:
+		s.Do, s.Unit = doStartByName, pick(rnd, about.names)
+	case n >= 68 && n < 80 && len(about.timers) > 0:
+		s.Do, s.Unit = doElapse, pick(rnd, about.timers)
+	case n >= 80 && n < 88 && len(about.sockets) > 0:
+		s.Do, s.Unit, s.UID = doConnect, pick(rnd, about.sockets), pick(rnd, []uint32{0, 1000})
+	case n >= 88 && n < 93:
+		s.Do, s.Unit = doEnd, pick(rnd, about.services)
+	case n >= 93 && n < 96:
 		s.Do, s.Unit, s.Verb = doRun, fmt.Sprintf("run-%d.service", rnd.IntN(100)), "StartTransientUnit"
-	case n < 98:
-		s.Do, s.Unit = doElsewhere, pick(rnd, services)
-	default:
+	case n >= 96 && n < 98:
+		s.Do, s.Unit = doElsewhere, pick(rnd, about.services)
+	case n >= 98:
 		s.Do = doUnshare
+	case n >= 35 && n < 43:
+		s.Do, s.Unit, s.Verb = doBusctl, pick(rnd, about.services), pick(rnd, methods)
+		s.UID = pick(rnd, []uint32{0, 1000})
+	default:
+		s.Do, s.Unit, s.Verb = doSystemctl, pick(rnd, about.services), pick(rnd, methods)
 	}
 	return s
 }

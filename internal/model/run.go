@@ -164,14 +164,17 @@ type Failure struct {
 	Key string
 }
 
+// Drawing makes a plan from a seed: Draw or DrawFocused.
+type Drawing func(seed uint64) *Plan
+
 // Run carries out the histories of seeds, from first on, and returns the first
 // failure of each kind, shrunk. most bounds them.
-func Run(first, n uint64, most int) (*Tally, []Failure) {
+func Run(draw Drawing, first, n uint64, most int) (*Tally, []Failure) {
 	t, w := NewTally(), newWire()
 	var failures []Failure
 	seen := make(map[string]bool)
 	for seed := first; seed < first+n; seed++ {
-		p := Draw(seed)
+		p := draw(seed)
 		h := carryOut(p, w)
 		t.add(h)
 		key := h.failure()
@@ -223,12 +226,12 @@ func (j judged) missed() string {
 
 // Missed returns a history of each kind in which something was not known that can be,
 // shrunk.
-func Missed(first, n uint64, most int) []Failure {
+func Missed(draw Drawing, first, n uint64, most int) []Failure {
 	w := newWire()
 	var list []Failure
 	seen := make(map[string]bool)
 	for seed := first; seed < first+n && len(list) < most; seed++ {
-		p := Draw(seed)
+		p := draw(seed)
 		for _, j := range carryOut(p, w).judged {
 			key := j.missed()
 			if key == "" || seen[key] {

@@ -21,8 +21,13 @@ func main() {
 	workers := flag.Int("workers", runtime.GOMAXPROCS(0), "how many at once")
 	most := flag.Int("failures", 5, "how many failures to show")
 	missed := flag.Int("missed", 0, "show so many that could have been known and were not")
+	focused := flag.Bool("focused", false, "have all of a history be about one unit")
 	flag.Parse()
-	os.Exit(run(*n, *seed, *workers, *most, *missed))
+	draw := model.Drawing(model.Draw)
+	if *focused {
+		draw = model.DrawFocused
+	}
+	os.Exit(run(draw, *n, *seed, *workers, *most, *missed))
 }
 
 // chunk is how many histories a worker takes at a time. What failed of them is printed at
@@ -32,7 +37,7 @@ const chunk = 50_000
 // moreGarbage has the collector run less often: histories are small, and soon garbage.
 const moreGarbage = 800
 
-func run(n, seed uint64, workers, most, missed int) int {
+func run(draw model.Drawing, n, seed uint64, workers, most, missed int) int {
 	debug.SetGCPercent(moreGarbage)
 	began := time.Now()
 	r := &results{total: model.NewTally(), shown: make(map[string]bool), most: most}
@@ -45,13 +50,13 @@ func run(n, seed uint64, workers, most, missed int) int {
 				if from >= n {
 					return
 				}
-				r.add(model.Run(seed+from, min(chunk, n-from), most))
+				r.add(model.Run(draw, seed+from, min(chunk, n-from), most))
 			}
 		})
 	}
 	wg.Wait()
 	if missed > 0 {
-		for _, f := range model.Missed(seed, n, missed) {
+		for _, f := range model.Missed(draw, seed, n, missed) {
 			f.Print(os.Stdout)
 		}
 	}
