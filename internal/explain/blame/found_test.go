@@ -2043,3 +2043,198 @@ func TestARestartOfWhatAnotherRestartBringsUp(t *testing.T) {
 		s.want(want)
 	}
 }
+
+// A user asks for a unit and wants no answer. He may be granted it only when a job of the unit is
+// over, which somebody stops.
+func TestAUserWhoWaitsWhileTheUnitIsStoppedDuringBoot(t *testing.T) {
+	s := tell(t)
+	s.boot = event.ManagerBoot{UserspaceUS: 1}
+	s.user(41, "busctl")
+	s.caller(40, "systemctl")
+	s.ask(41, toBus, silently(job("StartUnit", "foo.service")))
+	s.now += 2000
+	n := s.newJobFor(s.ask(40, private, job("StopUnit", "foo.service")), "foo.service")
+	s.says(40, "JobRemoved", n, "foo.service", "done")
+	s.now += 1000
+	s.newJob("foo.service")
+	s.runs(foo())
+	s.service(42, "foo.service")
+	s.want("boot foo.service (inferred): other_asked foo.service pid 41")
+}
+
+// Somebody asks for a unit without wanting an answer, and another one fails whose failure starts
+// it. Which of the two made the job is not known.
+func TestARequestBesideAFailure(t *testing.T) {
+	for fails, want := range map[bool]string{
+		true:  "command 41 cron.service (inferred): trigger_or_request rescue.service broken.service pid 41",
+		false: "command 41 cron.service (kernel)",
+	} {
+		s := tell(t)
+		s.now += 3000
+		s.caller(41, "systemctl")
+		s.ask(41, private, silently(job("StartUnit", "rescue.service")))
+		s.now += 60
+		broken := event.UnitState{Name: "broken.service", Type: "oneshot", SubState: "failed", InactiveEnterUS: 1}
+		if fails {
+			broken.InactiveEnterUS = s.now * 1000
+		}
+		s.units["broken.service"] = broken
+		s.newJob("rescue.service")
+		s.runs(event.UnitState{Name: "rescue.service", Type: "oneshot", PrivateNetwork: true, Dependents: []event.UnitDependent{{Name: "broken.service", Dependency: "OnFailureOf"}}})
+		s.service(42, "rescue.service")
+		s.want(want)
+	}
+}
+
+// Two ask for a unit that brings up another one, which has ended meanwhile. The second finds the
+// job of the first, and yet brings that up once more.
+func TestARequestThatFindsTheJobOfWhatBringsAUnitUp(t *testing.T) {
+	for ended, want := range map[bool]string{
+		true:  "command 40 cron.service (inferred): other_asked front.service pid 41",
+		false: "command 40 cron.service (manager)",
+	} {
+		s := tell(t)
+		s.units["front.service"] = event.UnitState{Name: "front.service", Type: "simple"}
+		back := event.UnitState{Name: "back.service", Type: "simple", PrivateNetwork: true, Dependents: []event.UnitDependent{{Name: "front.service", Dependency: "WantedBy"}}}
+		s.caller(40, "systemctl")
+		s.caller(41, "systemctl")
+		n := s.newJobFor(s.ask(40, private, job("StartUnit", "front.service")), "front.service")
+		own := s.newJob("back.service")
+		s.now += 100
+		second := s.ask(41, private, job("StartUnit", "front.service"))
+		if ended {
+			s.says(40, "JobRemoved", own, "back.service", "done")
+		}
+		s.accept(second, n)
+		if ended {
+			s.newJob("back.service")
+		}
+		s.runs(back)
+		s.service(42, "back.service")
+		s.want(want)
+	}
+}
+
+// The job that a timer made, or found, is over when the one is made that begins the run.
+func TestATimerWhoseJobIsOver(t *testing.T) {
+	for _, tt := range []struct {
+		name                  string
+		before, result, after string
+		want                  string
+	}{
+		{"it was cancelled", "", "", "canceled", "unknown (unknown): nobody_asked foo.service"},
+		{"it was there before", "start", "done", "", "unknown (unknown): nobody_asked foo.service"},
+		{"it cancelled another one", "stop", "canceled", "", "timer foo.timer (manager)"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := tell(t)
+			u := event.UnitState{Name: "foo.service", Type: "oneshot", PrivateNetwork: true, TriggeredBy: []string{"foo.timer"}}
+			n := uint32(0)
+			if tt.before != "" {
+				n = s.newJob("foo.service")
+				s.now += 10
+			}
+			s.units["foo.timer"] = event.UnitState{Name: "foo.timer", SubState: "running", LastTriggerUS: s.now * 1000}
+			if tt.after != "" {
+				n = s.newJob("foo.service")
+			}
+			s.says(30, "JobRemoved", n, "foo.service", tt.result+tt.after)
+			s.newJob("foo.service")
+			s.runs(u)
+			s.service(42, "foo.service")
+			s.want(tt.want)
+		})
+	}
+}
+
+// Nobody knows who was given the job that began a run: what he sent could not be read. A timer
+// had elapsed before.
+func TestATimerBesideAJobThatAStrangerWasGiven(t *testing.T) {
+	for stranger, want := range map[bool]string{
+		true:  "timer foo.timer (inferred): messages_lost foo.service",
+		false: "timer foo.timer (manager)",
+	} {
+		s := tell(t)
+		u := foo()
+		u.TriggeredBy = []string{"foo.timer"}
+		s.units["foo.timer"] = event.UnitState{Name: "foo.timer", SubState: "running", LastTriggerUS: s.now * 1000}
+		s.caller(41, "systemctl")
+		n := s.newJob("foo.service")
+		if stranger {
+			s.accept(sentMessage{pid: 41, serial: 99, conn: 7, socket: private}, n)
+		}
+		s.runs(u)
+		s.service(42, "foo.service")
+		s.want(want)
+	}
+}
+
+// A try to restart a unit is read when its run is over. Its job does nothing, also if it was sent
+// before that.
+func TestATryToRestartWhatIsOver(t *testing.T) {
+	s := tell(t)
+	s.runs(foo())
+	s.service(39, "foo.service")
+	s.done = nil
+	s.now += 3000
+	s.caller(40, "systemctl")
+	s.caller(41, "systemctl")
+	start := s.ask(40, private, job("StartUnit", "foo.service"))
+	try := s.ask(41, private, job("TryRestartUnit", "foo.service"))
+	n := s.newJobFor(start, "foo.service")
+	u := foo()
+	u.InactiveEnterUS = s.now * 1000
+	s.now++
+	s.newJobFor(try, "foo.service")
+	s.runs(u)
+	s.id(42) // is forked
+	s.says(30, "JobRemoved", n, "foo.service", "done")
+	s.service(42, "foo.service")
+	s.want("command 40 cron.service (kernel)")
+}
+
+// A restart began the run before, and nobody heard that its job was over. It takes nothing away
+// from another one with a job of its own.
+func TestARestartAfterOneWhoseEndWasNotHeard(t *testing.T) {
+	s := tell(t)
+	s.caller(40, "systemctl")
+	s.caller(41, "systemctl")
+	s.newJobFor(s.ask(40, private, job("RestartUnit", "foo.service")), "foo.service")
+	s.runs(foo())
+	s.service(39, "foo.service")
+	s.done = nil
+	s.now += 4000
+	n := s.newJobFor(s.ask(41, private, job("TryRestartUnit", "foo.service")), "foo.service")
+	u := foo()
+	u.InactiveEnterUS = (s.now + 1) * 1000
+	s.now += 3
+	s.runs(u)
+	s.id(42) // is forked
+	s.says(30, "JobRemoved", n, "foo.service", "done")
+	s.service(42, "foo.service")
+	s.want("command 41 cron.service (kernel)")
+}
+
+// A unit waits for its automatic restart, and a start for that. A restart finds that job and has
+// it go on at once. The job of a try to restart the unit does nothing beside it.
+func TestARestartThatEndsTheWaitOfAStart(t *testing.T) {
+	s := tell(t)
+	s.runs(foo())
+	s.service(39, "foo.service")
+	s.exits(39, "foo.service")
+	s.done = nil
+	for _, pid := range []uint32{40, 41, 43} {
+		s.caller(pid, "systemctl")
+	}
+	n := s.newJobFor(s.ask(40, private, job("StartUnit", "foo.service")), "foo.service")
+	s.accept(s.ask(41, private, job("RestartUnit", "foo.service")), n)
+	u := foo()
+	u.InactiveEnterUS = s.now * 1000
+	s.now++
+	s.newJobFor(s.ask(43, private, job("TryRestartUnit", "foo.service")), "foo.service")
+	s.runs(u)
+	s.id(42) // is forked
+	s.says(30, "JobRemoved", n, "foo.service", "done")
+	s.service(42, "foo.service")
+	s.want("command 41 cron.service (kernel)")
+}

@@ -74,9 +74,11 @@ func (s *solver) notByBoot(f *facts) (finding.Reason, verdict) {
 // waiting is a request that may have waited for leave until the run began, nil if there is
 // none.
 func waiting(f *facts) *request.Effect {
-	for i := range f.requests {
-		if e := &f.requests[i]; e.Sign == request.Unseen && e.MayWait(f.began()) {
-			return e
+	for _, list := range [][]request.Effect{f.requests, f.dismissed} {
+		for i := range list {
+			if e := &list[i]; e.Sign == request.Unseen && e.MayWait(f.began()) {
+				return e
+			}
 		}
 	}
 	return nil

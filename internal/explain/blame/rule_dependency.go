@@ -72,7 +72,7 @@ func (s *solver) requestThrough(f *facts) *request.Effect {
 		list := s.requests.EffectsThrough(f.owner, d.Name, f.unit, named, f.beginning())
 		for i := range list {
 			e := &list[i]
-			if d.Dependency == partOf && !e.Restarts() {
+			if d.Dependency == partOf && !e.Restarts() || e.Sign == request.Joined {
 				continue
 			}
 			if latest == nil || comesBefore(e, latest) {

@@ -97,6 +97,9 @@ func (s *solver) otherCause(f *facts, e *request.Effect) (finding.Reason, verdic
 	if v != blocked && timer == "" {
 		timer, v = s.unclearTrigger(f, e)
 	}
+	if v != blocked && timer == "" {
+		timer, v = s.endedBefore(f, e)
+	}
 	if v == blocked || timer == "" {
 		return finding.Reason{}, v
 	}
@@ -132,6 +135,14 @@ func (s *solver) unclearTrigger(f *facts, e *request.Effect) (name string, v ver
 		return name, v
 	}
 	return s.listenerSince(f, "", max(f.window.ended, e.At))
+}
+
+// endedBefore is a unit whose end may have made the job that a request seems to have brought
+// about, empty if there is none.
+func (s *solver) endedBefore(f *facts, e *request.Effect) (name string, v verdict) {
+	look := lookout{solver: s, facts: f, since: max(f.window.ended, e.At-min(e.At, maxTogetherNS)), until: sinceOf(e), v: no}
+	look.ends()
+	return look.name, look.v
 }
 
 // requestedUnseen names who asked for the unit where nothing shows that this had an

@@ -81,8 +81,13 @@ func (s *solver) triggerOfJob(f *facts, name string, at uint64) (finding.Reason,
 		return finding.Reason{}, no
 	case at != 0 && since > at+maxTogetherNS: // the job that it had made is over, or was cancelled
 		return finding.Reason{}, no
+	case since != 0 && s.requests.HadJobBetween(f.owner, f.unit, at, since):
+		return finding.Reason{}, no
 	}
 	why, v := s.triggerDoubt(f, name)
+	if v != blocked && why.IsZero() && s.requests.GivenToStranger(f.owner, f.unit, f.began()) {
+		why = finding.Reason{Code: finding.ReasonMessagesLost, Unit: f.unit}
+	}
 	if v == blocked || !why.IsZero() || since != 0 {
 		return why, yesUnless(v)
 	}
@@ -113,11 +118,7 @@ func (s *solver) otherTrigger(f *facts, but string) (name string, v verdict) {
 func (s *solver) triggerSince(f *facts, but string, since uint64) (name string, v verdict) {
 	look := lookout{solver: s, facts: f, but: but, since: since, v: no}
 	look.timers()
-	for _, d := range f.dependents(".service") {
-		if d.Dependency == onFailureOf || d.Dependency == onSuccessOf {
-			look.at(d.Name, func(u *event.UnitState) uint64 { return u.InactiveEnterUS })
-		}
-	}
+	look.ends()
 	return look.name, look.v
 }
 
@@ -140,7 +141,8 @@ type lookout struct {
 	*solver
 	facts *facts
 	but   string
-	since uint64
+	// since is after when it acted, until by when, 0 if that is open.
+	since, until uint64
 	// name is the unit that was found, and v blocked if the manager has yet to answer.
 	name string
 	v    verdict
@@ -152,11 +154,27 @@ func (l *lookout) at(name string, at func(*event.UnitState) uint64) {
 		return
 	}
 	a, found := l.state(l.facts.ask(name))
-	switch {
-	case found == blocked:
+	if found == blocked {
 		l.v = blocked
-	case found == yes && a.atMost(at(&a.Unit.Unit)) > l.since, found == no && !l.facts.window.exact:
+		return
+	}
+	exact, acted := l.facts.window.exact, uint64(0)
+	if found == yes {
+		acted = a.atMost(at(&a.Unit.Unit))
+	}
+	switch {
+	case exact && l.until != 0 && acted > l.until:
+	case acted > l.since, found == no && !exact:
 		l.name = name
+	}
+}
+
+// ends looks at the units that start this one by their end.
+func (l *lookout) ends() {
+	for _, d := range l.facts.dependents(".service") {
+		if d.Dependency == onFailureOf || d.Dependency == onSuccessOf {
+			l.at(d.Name, func(u *event.UnitState) uint64 { return u.InactiveEnterUS })
+		}
 	}
 }
 

@@ -119,15 +119,21 @@ func (t *Tracker) Effects(owner Owner, unit string, list []*Request, run Beginni
 	if run.At-min(run.At, run.Ended) > maxFlightNS { // one to restart the unit goes on at once
 		jobs = slices.DeleteFunc(jobs, func(j *Job) bool { return j.mayBeOver(run.At, run.Ended) })
 	}
-	found := effects(jobs, list, run)
+	found := slices.DeleteFunc(effects(jobs, list, run), func(e Effect) bool { return run.EndKnown && e.didNothing(run.Ended) })
 	t.anew(found, unit, run)
 	found = withAnew(found, run)
 	for i := range found {
 		e := &found[i]
 		e.MayBeOver = e.Job != nil && e.Job.endUnheard(run)
-		e.mayHaveEnded = e.OnlyRestarts() && e.Job != nil && !(run.EndKnown && run.Ended < e.Job.announced)
+		e.mayHaveEnded = e.OnlyRestarts() && e.Job != nil
 	}
 	return found
+}
+
+// didNothing reports whether the request was one to restart what runs, and the run before had
+// ended by the time at which it had a job.
+func (e *Effect) didNothing(ended uint64) bool {
+	return e.OnlyRestarts() && e.Job != nil && !e.joined() && ended < e.Job.announced
 }
 
 // endUnheard reports whether the job may have been over before a run began. Its end is said
@@ -151,7 +157,7 @@ func (t *Tracker) EffectsThrough(owner Owner, other, unit string, list []*Reques
 	all = slices.DeleteFunc(all, func(e Effect) bool {
 		switch {
 		case e.Sign == Joined:
-			return true
+			return !slices.ContainsFunc(own, func(j *Job) bool { return j.announced >= e.At })
 		case len(own) > 0:
 			return !slices.ContainsFunc(own, e.madeWith)
 		}
@@ -159,6 +165,7 @@ func (t *Tracker) EffectsThrough(owner Owner, other, unit string, list []*Reques
 	})
 	for i := range all {
 		e := &all[i]
+		e.mayAgain = e.mayAgain || e.Sign == Joined // which brings the unit up once more
 		e.found = e.accepted && slices.ContainsFunc(own, func(j *Job) bool { return e.madeWith(j) && j.announced < e.answered })
 		e.MayBeOver = e.Job != nil && (e.Job.over != 0 && e.Job.over < run.At || e.Job.endUnheard(Beginning{At: run.At, Ended: run.Ended, Over: run.Over}))
 	}
@@ -188,21 +195,21 @@ func withAnew(found []Effect, run Beginning) []Effect {
 		return found
 	}
 	// whoever made the job has begun the run before, and is not known to have joined it
-	waited := waitedFor(found)
+	begun := begunAnew(found)
 	found = slices.DeleteFunc(found, func(e Effect) bool {
-		return e.Job != nil && e.Job.announced <= max(run.Before, run.Ended) && !e.again && !e.mayAgain && !slices.Contains(waited, e.Job)
+		return !e.again && !e.mayAgain && slices.Contains(begun, e.Job)
 	})
 	slices.SortStableFunc(found, func(x, y Effect) int { return btoi(y.joined()) - btoi(x.joined()) })
 	// whoever had it begin anew before that may have begun the run before
 	return slices.DeleteFunc(found, func(e Effect) bool { return (e.again || e.mayAgain) && e.accepted && e.answered <= run.Before })
 }
 
-// waitedFor are the jobs that may have waited for the end of a run which something else had
-// begun.
-func waitedFor(found []Effect) []*Job {
+// begunAnew are the jobs that have begun anew. One that may have waited for the end of a run
+// instead, which something else had begun, is none.
+func begunAnew(found []Effect) []*Job {
 	var list []*Job
 	for i := range found {
-		if found[i].mayHaveWaited {
+		if found[i].again && !found[i].mayHaveWaited {
 			list = append(list, found[i].Job)
 		}
 	}
@@ -294,7 +301,10 @@ func (e *Effect) find(jobs []*Job, before uint64) bool {
 // join judges a request that found a job. One to restart has the job of a start that is
 // under way begin anew (src/core/job.c, job_merge_into_installed and job_install).
 func (e *Effect) join(jobs []*Job, before uint64) {
-	e.Sign, e.Job = Joined, jobs[len(jobs)-1]
+	e.Sign = Joined
+	if e.Job == nil {
+		e.Job = jobs[len(jobs)-1]
+	}
 	e.mayAgain = e.Restarts() && (e.accepted || e.canBeAnswered() || e.isTrusted())
 	if e.Restarts() && e.accepted {
 		e.Sign = Unseen // if nothing ran yet, the job began nothing anew
@@ -493,6 +503,16 @@ func (t *Tracker) JobSince(owner Owner, unit string, begun, ended uint64) uint64
 		since = j.announced
 	}
 	return since
+}
+
+// HadJobBetween reports whether a unit had a job at a time, or a new one after it, that was over
+// before another one was new. One that was there may have been to stop the unit, and was
+// cancelled then.
+func (t *Tracker) HadJobBetween(owner Owner, unit string, at, since uint64) bool {
+	return slices.ContainsFunc(t.jobs.of(owner, unit), func(j *Job) bool {
+		wasThere := j.announced < at && j.result != "canceled"
+		return j.announced != 0 && (wasThere || j.announced >= at) && j.over >= at && j.over != 0 && j.over < since && !t.jobs.mayDoNothing(owner, unit, j)
+	})
 }
 
 // MayHaveBegunAnew reports whether a request to restart a unit may have had a job begin anew
