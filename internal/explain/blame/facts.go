@@ -36,6 +36,7 @@ func (s *solver) facts(r run) (*facts, bool) {
 	f := &facts{run: r, answer: a, state: &a.Unit.Unit, known: a.known()}
 	f.window = s.windowOf(f)
 	f.before, f.ranBefore = s.runs.before(r)
+	f.window.before = f.before.began()
 	s.requestsFor(f)
 	return f, true
 }
@@ -44,6 +45,8 @@ func (s *solver) facts(r run) (*facts, bool) {
 type window struct {
 	// ended is when the run before ended, 0 where that is not known.
 	ended uint64
+	// before is when that had begun, 0 if it is not known.
+	before uint64
 	// until is when the run began.
 	until uint64
 	// exact is set if the manager gave that beginning. It notes it a moment after
@@ -54,7 +57,7 @@ type window struct {
 }
 
 // holds reports whether a time is in the window.
-func (w *window) holds(at uint64) bool { return at > w.ended && at <= w.until }
+func (w *window) holds(at uint64) bool { return at > max(w.ended, w.before) && at <= w.until }
 
 // endKnown reports whether it is known when the run before ended, also if there was none.
 func (w *window) endKnown() bool { return w.exact && !w.over }
@@ -223,7 +226,8 @@ func (s *solver) requestsNaming(f *facts, names []string) (list, late []*request
 			late = append(late, q)
 		case inRun:
 			running = append(running, q)
-			if ended != 0 && q.Trusted() && q.MayBeReadAfter(ended) {
+			readLate := q.Trusted() && q.MayBeReadAfter(ended) || f.ranBefore && s.requests.HadJobDuring(q, f.unit, f.before.began(), ended)
+			if ended != 0 && readLate {
 				late = append(late, q)
 			}
 		case withoutEffect:
@@ -278,6 +282,10 @@ func (s *solver) judge(f *facts, of string, q *request.Request) effect {
 		return possible
 	case q.At <= f.before.at && q.Restarts() && q.MayBeReadAfter(f.before.at):
 		return unlikely
+	case q.At <= f.before.at && of == f.unit && ended != 0 && q.Trusted() && q.MayBeReadAfter(ended):
+		return unlikely
+	case q.At <= f.before.at && of == f.unit && !f.window.endKnown() && s.requests.MayRestartAgain(q, f.unit, f.before.began()):
+		return unlikely
 	case q.At <= f.before.at:
 		return withoutEffect
 	}
@@ -285,6 +293,8 @@ func (s *solver) judge(f *facts, of string, q *request.Request) effect {
 		afterRun := q.Activation && f.ranBefore
 		switch {
 		case afterRun && s.goneBy(f.before, q.At), of != f.unit && s.requests.HadJobAfter(q, of, ended):
+			return possible
+		case of != f.unit && s.waitedFor(f, q.At): // with a job for this one
 			return possible
 		case afterRun && s.goneBy(f.before, f.at):
 			return possiblyEarly
@@ -297,6 +307,13 @@ func (s *solver) judge(f *facts, of string, q *request.Request) effect {
 	return possible
 }
 
+// waitedFor reports whether the job that began a run was new after a time, and was there when
+// the run before ended.
+func (s *solver) waitedFor(f *facts, at uint64) bool {
+	since := s.requests.JobSince(f.owner, f.unit, f.began(), f.window.ended)
+	return since >= at && since <= f.window.ended
+}
+
 // wasOver reports whether nothing of the unit ran at a time between the beginning of the
 // run before and that of this one, or may not have.
 func (s *solver) wasOver(f *facts, at uint64) bool {
@@ -304,8 +321,11 @@ func (s *solver) wasOver(f *facts, at uint64) bool {
 		return at > ended
 	}
 	// the end of the run before is not known: if nobody saw it running by then, it did
-	// not
-	return !f.ranBefore || s.goneBy(f.before, at)
+	// not, unless a job of the unit was done
+	if !f.ranBefore {
+		return f.window.endKnown() || !s.requests.HadJobDone(f.owner, f.unit, f.began())
+	}
+	return s.goneBy(f.before, at)
 }
 
 // goneBy reports whether the first process of a run is known to have ended by

@@ -2238,3 +2238,236 @@ func TestARestartThatEndsTheWaitOfAStart(t *testing.T) {
 	s.service(42, "foo.service")
 	s.want("command 41 cron.service (kernel)")
 }
+
+// A request that finds the job of another one for what brings a unit up makes a job for the unit,
+// which waits until the run before has been stopped.
+func TestARequestWhoseJobForAnotherUnitWaits(t *testing.T) {
+	s := tell(t)
+	s.units["front.service"] = event.UnitState{Name: "front.service", Type: "simple"}
+	back := event.UnitState{Name: "back.service", Type: "simple", PrivateNetwork: true, Dependents: []event.UnitDependent{{Name: "front.service", Dependency: "WantedBy"}}}
+	s.runs(back)
+	s.service(39, "back.service")
+	s.done = nil
+	s.caller(40, "systemctl")
+	s.caller(41, "systemctl")
+	n := s.newJobFor(s.ask(40, private, job("TryRestartUnit", "front.service")), "front.service")
+	s.accept(s.ask(41, private, job("StartUnit", "front.service")), n)
+	own := s.newJob("back.service")
+	back.InactiveEnterUS = (s.now + 1) * 1000
+	s.now += 3
+	s.runs(back)
+	s.id(42) // is forked
+	s.says(30, "JobRemoved", own, "back.service", "done")
+	s.service(42, "back.service")
+	s.want("command 40 cron.service (inferred): other_asked front.service pid 41")
+}
+
+// A job was done before anything was seen of a run. So there may have been one, which a try to
+// restart the unit has ended.
+func TestATryToRestartARunThatWasNotSeen(t *testing.T) {
+	for done, want := range map[bool]string{
+		true:  "command 40 cron.service (inferred): other_asked foo.service pid 41",
+		false: "command 40 cron.service (kernel)",
+	} {
+		s := tell(t)
+		s.caller(40, "systemctl")
+		s.caller(41, "systemctl")
+		if done {
+			s.says(30, "JobRemoved", s.newJob("foo.service"), "foo.service", "done")
+		}
+		start := s.ask(40, private, job("StartUnit", "foo.service"))
+		try := s.ask(41, private, job("TryRestartUnit", "foo.service"))
+		n := s.newJobFor(start, "foo.service")
+		if done {
+			s.accept(try, n)
+		}
+		u := foo()
+		s.runs(u)
+		u = s.units[u.Name]
+		u.ConditionUS, u.InactiveEnterUS = s.now*1000, (s.now+10)*1000
+		s.units[u.Name] = u
+		s.service(42, "foo.service")
+		s.want(want)
+	}
+}
+
+// A bus asks for a unit that runs. The manager reads of it when that is over, as a request that
+// is sent then. Either may have made the job.
+func TestAnActivationThatIsReadAfterARun(t *testing.T) {
+	for asked, want := range map[bool]string{
+		true:  "command 44 cron.service (inferred): other_asked systemd-hostnamed.service pid 41",
+		false: "command 44 cron.service (kernel)",
+	} {
+		const name = "systemd-hostnamed.service"
+		s := withHostnamed(t)
+		s.caller(40, "systemctl")
+		s.caller(41, "hostnamectl")
+		s.caller(44, "systemctl")
+		n := s.newJobFor(s.ask(40, private, job("StartUnit", name)), name)
+		if asked {
+			s.ask(41, toBus, getHostname())
+			s.fromBus(1, activation("dbus-"+hostname1+".service"))
+		}
+		s.runs(hostnamed())
+		s.service(42, name)
+		s.done = nil
+		r := s.ask(44, private, job("StartUnit", name))
+		s.exits(42, name)
+		s.says(40, "JobRemoved", n, name, "done")
+		u := hostnamed()
+		u.InactiveEnterUS = s.now * 1000
+		s.now++
+		s.newJobFor(r, name)
+		s.runs(u)
+		s.service(43, name)
+		s.want(want)
+	}
+}
+
+// A restart is sent before the job of a start is new, and finds that. The run before is being
+// stopped, and nobody has heard yet that the job is over.
+func TestARestartBesideAStartThatWaits(t *testing.T) {
+	s := tell(t)
+	s.runs(foo())
+	s.service(39, "foo.service")
+	s.done = nil
+	s.now += 3000
+	s.caller(40, "systemctl")
+	s.caller(41, "systemctl")
+	start := s.ask(40, private, job("StartUnit", "foo.service"))
+	restart := s.ask(41, private, job("RestartUnit", "foo.service"))
+	n := s.newJobFor(start, "foo.service")
+	s.accept(restart, n)
+	u := foo()
+	u.Type = "oneshot"
+	u.InactiveEnterUS = (s.now + 1) * 1000
+	s.now += 3
+	s.runs(u)
+	s.service(42, "foo.service")
+	s.want("command 41 cron.service (inferred): other_asked foo.service pid 40")
+}
+
+// A request may have been lost right before a timer elapsed, and nobody heard when the job was
+// made.
+func TestATimerBesideALoss(t *testing.T) {
+	for lost, want := range map[bool]string{
+		true:  "timer foo.timer (inferred): messages_lost foo.service",
+		false: "timer foo.timer (manager)",
+	} {
+		s := tell(t)
+		u := foo()
+		u.TriggeredBy = []string{"foo.timer"}
+		if lost {
+			s.see(&event.Loss{Kind: event.LossBus, Count: 1})
+		}
+		s.units["foo.timer"] = event.UnitState{Name: "foo.timer", SubState: "running", LastTriggerUS: s.now * 1000}
+		s.runs(u)
+		s.service(42, "foo.service")
+		s.want(want)
+	}
+}
+
+// Of two restarts one began the run before, as it seems, or this one. The answer is about a
+// later run.
+func TestTwoRestartsOfAJobAndALateAnswer(t *testing.T) {
+	s := tell(t)
+	s.caller(40, "systemctl")
+	s.caller(41, "systemctl")
+	first := s.ask(40, private, job("RestartUnit", "foo.service"))
+	n := s.newJob("foo.service")
+	s.runs(foo())
+	s.service(42, "foo.service")
+	s.accept(first, n)
+	s.accept(s.ask(41, private, job("RestartUnit", "foo.service")), n)
+	s.mute = true
+	s.done = nil
+	s.service(44, "foo.service")
+	s.now += 100
+	u := foo()
+	u.InactiveEnterUS = s.now * 1000
+	s.runs(u)
+	s.mute = false
+	s.collect()
+	s.want("command 41 cron.service (inferred): other_asked foo.service pid 40")
+}
+
+// What cannot be read may have had a job begin anew, after that was made.
+func TestARunThatEndsBesideAMessageThatCannotBeRead(t *testing.T) {
+	for ended, want := range map[bool]string{
+		true:  "command 41 cron.service (inferred): unreadable_message foo.service pid 40",
+		false: "command 41 cron.service (kernel)",
+	} {
+		s := tell(t)
+		s.caller(40, "systemctl")
+		s.caller(41, "systemctl")
+		n := s.newJobFor(s.ask(41, private, job("RestartUnit", "foo.service")), "foo.service")
+		s.see(&event.BusMessage{Sender: s.id(40), TID: 40, Bus: 4, Path: private, PeerPID: 1, Conn: 77, Unread: event.UnreadTooMany, Size: 200})
+		u := foo()
+		if ended {
+			s.now += 10
+			u.InactiveEnterUS = s.now * 1000
+		}
+		s.now++
+		s.runs(u)
+		s.id(42) // is forked
+		s.says(30, "JobRemoved", n, "foo.service", "done")
+		s.service(42, "foo.service")
+		s.want(want)
+	}
+}
+
+// A unit is asked for while it waits for its automatic restart, and a later restart has set the
+// count back when the manager is asked. A job of it had been done before.
+func TestAStartBeforeAnAutomaticRestartWhoseCountIsSetBack(t *testing.T) {
+	for done, want := range map[bool]string{
+		true:  "command 41 cron.service (inferred): restart_or_request foo.service",
+		false: "command 41 cron.service (kernel)",
+	} {
+		s := tell(t)
+		s.caller(41, "systemctl")
+		if done {
+			s.says(30, "JobRemoved", s.newJob("foo.service"), "foo.service", "done")
+		}
+		s.newJobFor(s.ask(41, private, job("StartUnit", "foo.service")), "foo.service")
+		s.now += 1000
+		s.mute = true
+		s.service(42, "foo.service")
+		s.now += 100
+		u := foo()
+		u.Restart = "always"
+		s.runs(u)
+		s.mute = false
+		s.collect()
+		s.want(want)
+	}
+}
+
+// A unit failed before the run before began. It has not begun this one, also if the manager is
+// asked when that is over.
+func TestAFailureFromBeforeTheRunBefore(t *testing.T) {
+	for early, want := range map[bool]string{
+		true:  "unknown (unknown): nobody_asked rescue.service",
+		false: "failure broken.service (manager)",
+	} {
+		s := tell(t)
+		u := event.UnitState{Name: "rescue.service", Type: "oneshot", PrivateNetwork: true, Dependents: []event.UnitDependent{{Name: "broken.service", Dependency: "OnFailureOf"}}}
+		failed := func() {
+			s.units["broken.service"] = event.UnitState{Name: "broken.service", Type: "oneshot", SubState: "failed", InactiveEnterUS: s.now * 1000}
+		}
+		failed()
+		s.runs(u)
+		s.service(39, "rescue.service")
+		s.done = nil
+		s.now += 1700
+		if !early {
+			failed()
+			s.now++
+		}
+		s.runs(u)
+		u = s.units[u.Name]
+		u.ConditionUS, u.InactiveEnterUS = s.now*1000, (s.now+10)*1000
+		s.units[u.Name] = u
+		s.service(42, "rescue.service")
+		s.want(want)
+	}
+}

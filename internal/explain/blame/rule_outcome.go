@@ -25,6 +25,7 @@ func endedOther(s *solver, f *facts) verdict {
 	var only finding.Outcome
 	v := no
 	asked := 0
+	since := s.requests.JobSince(f.owner, f.unit, f.began(), f.window.ended)
 	for _, d := range f.state.Dependents {
 		failed := d.Dependency == onFailureOf
 		if !failed && d.Dependency != onSuccessOf || asked == maxDependents {
@@ -41,6 +42,7 @@ func endedOther(s *solver, f *facts) verdict {
 		u := &other.Unit.Unit
 		switch {
 		case !f.window.holds(other.sinceBoot(u.InactiveEnterUS)), failed != (u.SubState == "failed"):
+		case since != 0 && s.requests.HadJobBetween(f.owner, f.unit, other.sinceBoot(u.InactiveEnterUS), since):
 		case only.Of != "":
 			return v // which of them did is not known
 		default:

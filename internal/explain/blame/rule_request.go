@@ -54,7 +54,8 @@ func (s *solver) mayRestart(f *facts) bool {
 	if !f.known || f.state.Restart == "" || f.state.Restart == "no" {
 		return false
 	}
-	return !f.window.exact && f.ranBefore || s.countOf(f) > 0
+	mayHaveRun := f.ranBefore || s.requests.HadJobDone(f.owner, f.unit, f.began())
+	return !f.window.exact && mayHaveRun || s.countOf(f) > 0
 }
 
 // best is the request that began the run as it seems, nil if there is none.

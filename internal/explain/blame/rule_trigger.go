@@ -85,7 +85,7 @@ func (s *solver) triggerOfJob(f *facts, name string, at uint64) (finding.Reason,
 		return finding.Reason{}, no
 	}
 	why, v := s.triggerDoubt(f, name)
-	if v != blocked && why.IsZero() && s.requests.GivenToStranger(f.owner, f.unit, f.began()) {
+	if v != blocked && why.IsZero() && (s.requests.GivenToStranger(f.owner, f.unit, f.began()) || since == 0 && s.mayHaveMissed(f)) {
 		why = finding.Reason{Code: finding.ReasonMessagesLost, Unit: f.unit}
 	}
 	if v == blocked || !why.IsZero() || since != 0 {

@@ -60,6 +60,9 @@ type Effect struct {
 	// mayHaveEnded is set of a request that only restarts what runs if the run before may have
 	// been ended for it. Else its job did nothing.
 	mayHaveEnded bool
+	// open is until when somebody may have had the job begin anew, 0 if nothing ended while it
+	// was there.
+	open uint64
 }
 
 // Evidence is how it is known that the request began the run.
@@ -126,6 +129,9 @@ func (t *Tracker) Effects(owner Owner, unit string, list []*Request, run Beginni
 		e := &found[i]
 		e.MayBeOver = e.Job != nil && e.Job.endUnheard(run)
 		e.mayHaveEnded = e.OnlyRestarts() && e.Job != nil
+		if e.Job != nil && !(run.EndKnown && run.Ended < e.Job.announced) {
+			e.open = run.At
+		}
 	}
 	return found
 }
@@ -355,7 +361,7 @@ func (t *Tracker) Doubt(e *Effect, all []Effect) {
 		e.Doubt = e.unheardBefore(all)
 	}
 	if e.Doubt.IsZero() && e.Request.Evidence == evidence.Kernel {
-		e.Doubt = t.hidden(e, read)
+		e.Doubt = t.hidden(e, max(read, e.open))
 	}
 }
 
@@ -381,8 +387,17 @@ func (e *Effect) mayHaveMade(other *Effect) bool {
 	if e.Job != nil && other.Job != nil && e.Job != other.Job {
 		return e.Sign.Shows() // which of the two began the run is not known
 	}
+	if e.cameToNothing(other) {
+		return false
+	}
 	mayYetShow := e.awaitsAnswer() || e.isAnybodys() || e.isTrusted() && (e.Dismissed || !e.canBeAnswered())
 	return e.Job == other.Job && (e.Sign.Shows() || e.Job != nil && mayYetShow)
+}
+
+// cameToNothing reports whether a bus asked before it did so again: then what it had asked for
+// was over.
+func (e *Effect) cameToNothing(other *Effect) bool {
+	return e.Dismissed && e.Activation && other.Activation
 }
 
 // isAnybodys reports whether it is not known who sent the request. He may have to be obeyed.
@@ -409,7 +424,7 @@ func (e *Effect) awaitsAnswer() bool { return e.Sign == Unseen && e.canBeAnswere
 func (e *Effect) unheardBefore(all []Effect) finding.Reason {
 	for i := range all {
 		other := &all[i]
-		silent := other.Sign == Unseen && !other.canBeAnswered() && other.isTrusted()
+		silent := other.Sign == Unseen && !other.canBeAnswered() && other.isTrusted() && !other.cameToNothing(e)
 		if (silent || other.awaitsAnswer()) && other.mayBeReadBefore(e.Request) {
 			why := e.about(finding.ReasonOtherAsked)
 			why.PID = other.PID()
@@ -513,6 +528,27 @@ func (t *Tracker) HadJobBetween(owner Owner, unit string, at, since uint64) bool
 		wasThere := j.announced < at && j.result != "canceled"
 		return j.announced != 0 && (wasThere || j.announced >= at) && j.over >= at && j.over != 0 && j.over < since && !t.jobs.mayDoNothing(owner, unit, j)
 	})
+}
+
+// MayRestartAgain reports whether a request to restart a unit had a job when the run that began
+// at a time did, which is not known to be over.
+func (t *Tracker) MayRestartAgain(q *Request, unit string, began uint64) bool {
+	return q.jobID != 0 && q.Restarts() && slices.ContainsFunc(t.jobs.of(q.Owner, unit), func(j *Job) bool {
+		return j.id == q.jobID && j.announced != 0 && j.announced <= began && (j.over == 0 || j.over > began)
+	})
+}
+
+// HadJobDuring reports whether a request for a unit was given a job that was new during the run
+// between two times, and is not known to be over.
+func (t *Tracker) HadJobDuring(q *Request, unit string, began, ended uint64) bool {
+	return q.jobID != 0 && slices.ContainsFunc(t.jobs.of(q.Owner, unit), func(j *Job) bool {
+		return j.id == q.jobID && j.announced > began && j.announced <= ended && j.over == 0
+	})
+}
+
+// HadJobDone reports whether a job of a unit was over before a time.
+func (t *Tracker) HadJobDone(owner Owner, unit string, at uint64) bool {
+	return t.jobs.mayRun(owner, unit, at)
 }
 
 // MayHaveBegunAnew reports whether a request to restart a unit may have had a job begin anew
