@@ -24,6 +24,8 @@ type job struct {
 	// announced is set once JobNew was sent, to whoever was there to hear it.
 	announced   bool
 	announcedNS uint64
+	// after is when what it waits for is there, as the other jobs of a boot.
+	after uint64
 	// cause is why it starts its unit.
 	cause cause
 	// askers are the connections to the bus on which it was asked for.
@@ -95,8 +97,8 @@ func (m *manager) merge(there, j *job) {
 // transaction_add_job_and_dependencies).
 func (m *manager) pulled(u *unit, why cause) {
 	for _, w := range u.wants {
-		if w.state == active {
-			continue // redundant
+		if stopping := w.job != nil && w.job.typ == jobStop; w.state == active && !stopping {
+			continue // redundant (transaction_drop_redundant)
 		}
 		w.attempt(m.now, why, "dependency")
 		m.install(jobStart, w, cause{kind: byDependency, unit: u, of: &why})
@@ -131,6 +133,9 @@ func (m *manager) finish(j *job, result string) {
 func (m *manager) held(j *job) bool {
 	if j.typ == jobNop || j.typ == jobStop {
 		return false
+	}
+	if m.now < j.after {
+		return true
 	}
 	return j.unit.after && slices.ContainsFunc(j.unit.wants, func(w *unit) bool { return w.job != nil })
 }

@@ -152,12 +152,13 @@ func (w *world) boot(wanted ...*unit) {
 		if chance(w.rnd, 50) {
 			continue
 		}
-		w.after(w.between(ms, 2*sec), func() {
-			m.hearing(func() {
-				why := cause{kind: byBoot, unit: u, at: w.now}
-				u.attempt(w.now, why, "boot").job = m.start(jobStart, u, why)
-			})
-		})
+		// all jobs are there from the beginning (src/core/main.c, do_queue_default_job), when
+		// nobody hears of them, and wait for each other
+		why := cause{kind: byBoot, unit: u, at: w.now}
+		a, j := u.attempt(w.now, why, "boot"), m.start(jobStart, u, why)
+		m.follows(a, j)
+		j.announced, j.after = true, w.now+w.between(ms, 2*sec)
+		w.at(j.after, func() { m.kick() })
 	}
 	w.after(w.between(3*sec, 5*sec), func() { m.boot.FinishUS = m.stamp() })
 }
