@@ -301,7 +301,7 @@ func (s *solver) judge(f *facts, of string, q *request.Request) effect {
 		}
 		return inRun
 	}
-	if q.OnlyRestarts() && s.wasOver(f, q.ReadFrom()) {
+	if q.OnlyRestarts() && of == f.unit && s.wasOver(f, q.ReadFrom()) {
 		return withoutEffect
 	}
 	return possible

@@ -2471,3 +2471,71 @@ func TestAFailureFromBeforeTheRunBefore(t *testing.T) {
 		s.want(want)
 	}
 }
+
+// Two try to restart what brings a unit up. When the second one does, the unit is over. Without a
+// job for the unit right behind the other one, while that is there, nothing came of it.
+func TestATryToRestartWhatBringsUpAUnitThatIsOver(t *testing.T) {
+	const nobody = "unknown (unknown): nobody_asked back.service"
+	for _, tt := range []struct {
+		later uint64
+		over  bool
+		want  string
+	}{
+		{0, false, "command 40 cron.service (inferred): other_asked front.service pid 41"},
+		{100, false, nobody},
+		{0, true, nobody},
+	} {
+		s := tell(t)
+		s.units["front.service"] = event.UnitState{Name: "front.service", Type: "simple"}
+		back := event.UnitState{Name: "back.service", Type: "simple", PrivateNetwork: true, Dependents: []event.UnitDependent{{Name: "front.service", Dependency: "WantedBy"}}}
+		s.runs(back)
+		s.service(39, "back.service")
+		s.done = nil
+		s.caller(40, "systemctl")
+		s.caller(41, "systemctl")
+		s.ask(40, private, silently(job("TryRestartUnit", "front.service")))
+		s.says(30, "JobRemoved", s.newJob("front.service"), "front.service", "done")
+		s.exits(39, "back.service")
+		back.InactiveEnterUS = s.now * 1000
+		s.now++
+		n := s.newJobFor(s.ask(41, private, job("TryRestartUnit", "front.service")), "front.service")
+		if tt.over {
+			s.says(30, "JobRemoved", n, "front.service", "done")
+		}
+		s.now += tt.later
+		s.newJob("back.service")
+		s.runs(back)
+		s.service(42, "back.service")
+		s.want(tt.want)
+	}
+}
+
+// The job of a timer is announced in the very microsecond in which the run before is noted to be
+// over.
+func TestATimerWhoseJobIsAnnouncedAsTheRunEnds(t *testing.T) {
+	for elapsed, want := range map[bool]string{
+		true:  "command 41 cron.service (inferred): trigger_or_request foo.service foo.timer pid 41",
+		false: "command 41 cron.service (kernel)",
+	} {
+		s := tell(t)
+		u := foo()
+		u.TriggeredBy = []string{"foo.timer"}
+		s.units["foo.timer"] = event.UnitState{Name: "foo.timer", SubState: "running", LastTriggerUS: 1}
+		s.runs(u)
+		s.service(39, "foo.service")
+		s.done = nil
+		s.now += 3000
+		s.caller(41, "systemctl")
+		r := s.ask(41, private, job("StartUnit", "foo.service"))
+		if elapsed {
+			s.units["foo.timer"] = event.UnitState{Name: "foo.timer", SubState: "running", LastTriggerUS: s.now * 1000}
+		}
+		u.InactiveEnterUS = s.now*1000 + 999 // right before
+		n := s.newJobFor(r, "foo.service")
+		s.runs(u)
+		s.id(42) // is forked
+		s.says(30, "JobRemoved", n, "foo.service", "done")
+		s.service(42, "foo.service")
+		s.want(want)
+	}
+}

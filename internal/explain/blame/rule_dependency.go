@@ -82,6 +82,9 @@ func (s *solver) requestThrough(f *facts) *request.Effect {
 	}
 	if latest != nil {
 		s.requests.Doubt(latest, others)
+		if latest.OnlyRestarts() && latest.Doubt.IsZero() { // if that did not run, nothing came of it
+			latest.Doubt = finding.Reason{Code: finding.ReasonNoEffectSeen, Unit: latest.Unit}
+		}
 	}
 	return latest
 }

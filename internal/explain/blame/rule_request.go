@@ -123,7 +123,7 @@ func sinceOf(e *request.Effect) uint64 {
 // Each unit is asked about at a time of its own. So what is said of this one may be about the
 // run, while a timer tells of a later time, which hides an earlier one.
 func (s *solver) unclearTrigger(f *facts, e *request.Effect) (name string, v verdict) {
-	since, early := e.At-min(e.At, maxTogetherNS), e.Since() != 0 && e.Since() <= f.window.ended
+	since, early := e.At-min(e.At, maxTogetherNS), e.Since() != 0 && e.Since() <= f.window.ended+microsecond
 	if early { // it was made while the run before was being stopped
 		since = max(since, f.before.began())
 	} else {

@@ -164,6 +164,10 @@ func (t *Tracker) EffectsThrough(owner Owner, other, unit string, list []*Reques
 		switch {
 		case e.Sign == Joined:
 			return !slices.ContainsFunc(own, func(j *Job) bool { return j.announced >= e.At })
+		case e.OnlyRestarts(): // if that ran, the job for this one comes right after
+			return e.Job == nil || !slices.ContainsFunc(own, func(j *Job) bool {
+				return e.madeWith(j) && j.announced >= e.Job.announced && j.announced <= e.Job.announced+maxApartNS
+			})
 		case len(own) > 0:
 			return !slices.ContainsFunc(own, e.madeWith)
 		}
