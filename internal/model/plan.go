@@ -178,7 +178,7 @@ var everything = scope{services, busNames, timers, sockets}
 
 // families are the units that have to do with each other.
 var families = []scope{
-	{services: []string{"crash.service"}},
+	{services: []string{"crash.service"}, timers: []string{"crash.timer"}},
 	{services: []string{"solo.service"}},
 	{services: []string{"broken.service", "broken.service", "rescue.service"}},
 	{services: []string{"spool.service"}, sockets: []string{"spool.path"}},
@@ -208,7 +208,7 @@ var (
 	tricks = []string{
 		"StartUnit", "RestartUnit", "StartTransientUnit", trickJobs, trickActivation, trickBus, trickOwnName, trickFlood,
 	}
-	timers  = []string{"job.timer", "job.timer", "front.timer", "worker.timer", "lamp.timer"}
+	timers  = []string{"job.timer", "job.timer", "front.timer", "worker.timer", "lamp.timer", "crash.timer"}
 	sockets = []string{"lamp.socket", "lamp.socket", "echo.socket", "systemd-hostnamed.socket", "spool.path", "front.socket"}
 )
 

@@ -125,7 +125,7 @@ func (w *world) install() {
 	skipped := &unit{name: "skipped.service", typ: "simple", private: true, restart: "no", unmet: chance(w.rnd, 50)}
 	echo := &unit{name: "echo@.service", typ: "simple", private: true, life: 200 * ms}
 	m.add(hostnamed, localed, tool, solo, job, front, back, lamp, crash, worker, broken, rescue, spool, skipped)
-	m.add(w.trigger(timer, "job.timer", job), w.trigger(timer, "front.timer", front), w.trigger(timer, "worker.timer", worker))
+	m.add(w.trigger(timer, "job.timer", job), w.trigger(timer, "front.timer", front), w.trigger(timer, "worker.timer", worker), w.trigger(timer, "crash.timer", crash))
 	m.add(w.trigger(socketUnit, "lamp.socket", lamp), w.trigger(socketUnit, "echo.socket", echo))
 	m.add(w.trigger(socketUnit, "spool.path", spool), w.trigger(socketUnit, "front.socket", front), w.trigger(timer, "lamp.timer", lamp))
 	if w.plan.HostnamedSocket {
