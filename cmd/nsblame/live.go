@@ -39,7 +39,8 @@ type liveFlags struct {
 	attach     attachFlag
 	// life is no flag: it is set unless the output cannot show who joins a
 	// namespace and who held it last.
-	life bool
+	life  bool
+	pages hugePages
 }
 
 const (
@@ -124,11 +125,12 @@ func (f *liveFlags) observe(ctx context.Context, run func(ctx context.Context, l
 	if err := f.readyFile.clear(); err != nil {
 		return false, err
 	}
+	f.pages.refuse()
+	collect := collectLater()
+	defer collect()
 	// before anything else: memory that was used before would be cleared, and so
 	// touched
 	defer runtime.KeepAlive(ballast())
-	collect := collectLater()
-	defer collect()
 	live, err := openLive(ctx, f)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return false, nil

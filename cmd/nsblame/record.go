@@ -165,8 +165,11 @@ func runRecord(cmd *cobra.Command, opt *recordOptions) error {
 					var done context.CancelFunc
 					ctx, done = context.WithCancel(context.WithoutCancel(ctx))
 					defer done()
-					var err error
-					if child, err = startCommand(asked, opt.command, done); err != nil {
+					err := opt.live.pages.allowed(func() (err error) {
+						child, err = startCommand(asked, opt.command, done)
+						return err
+					})
+					if err != nil {
 						return join(err, s.Close())
 					}
 				}
