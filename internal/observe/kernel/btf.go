@@ -6,8 +6,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
+	"unsafe"
 
 	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
@@ -33,12 +35,76 @@ func Types(names []string, modules ...string) (*vmlinux.Types, error) {
 		}
 	}()
 	return vmlinux.Pick(func(file string) ([]byte, error) {
-		raw, err := mapFile(filepath.Join("/"+btfDir, file))
+		raw, err := mapTypes(file)
 		if err == nil {
 			maps = append(maps, raw)
 		}
 		return raw, err
 	}, names, modules...)
+}
+
+// mapTypes maps types into memory, by their name in sysfs. The kernel's own are there in
+// one piece once a program was loaded. In sysfs each page is a read, and is copied twice.
+func mapTypes(name string) ([]byte, error) {
+	if name == "vmlinux" {
+		if raw, err := mapLoaded(name); err == nil {
+			return raw, nil
+		}
+	}
+	return mapFile(filepath.Join("/"+btfDir, name))
+}
+
+// typesInfo is struct bpf_btf_info.
+type typesInfo struct {
+	types       unsafe.Pointer
+	size, id    uint32
+	name        unsafe.Pointer
+	nameSize    uint32
+	ofTheKernel uint32
+}
+
+// mapLoaded maps the types that the kernel has loaded first into memory, if they have that
+// name. It takes CAP_SYS_ADMIN.
+func mapLoaded(name string) ([]byte, error) {
+	var first btf.HandleIterator
+	if !first.Next() {
+		return nil, errors.Join(errNotLoaded, first.Err())
+	}
+	defer first.Handle.Close()
+	text := make([]byte, 64) // as long as names of modules are
+	info := typesInfo{name: unsafe.Pointer(&text[0]), nameSize: uint32(len(text))}
+	if err := info.ask(first.Handle.FD()); err != nil {
+		return nil, err
+	}
+	if info.ofTheKernel == 0 || unix.ByteSliceToString(text) != name {
+		return nil, errNotLoaded
+	}
+	raw, err := unix.Mmap(-1, 0, int(info.size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_POPULATE)
+	if err != nil {
+		return nil, fmt.Errorf("get memory for %s: %w", name, err)
+	}
+	info = typesInfo{types: unsafe.Pointer(&raw[0]), size: info.size}
+	if err := info.ask(first.Handle.FD()); err != nil {
+		return nil, errors.Join(err, unix.Munmap(raw))
+	}
+	return raw, nil
+}
+
+// errNotLoaded says that the kernel has not loaded its own types, or others before.
+var errNotLoaded = errors.New("the kernel's types are not loaded")
+
+// ask fills in what the kernel says of types.
+func (i *typesInfo) ask(fd int) error {
+	attr := struct {
+		fd, size uint32
+		info     unsafe.Pointer
+	}{uint32(fd), uint32(unsafe.Sizeof(*i)), unsafe.Pointer(i)}
+	_, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_OBJ_GET_INFO_BY_FD, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr))
+	runtime.KeepAlive(i)
+	if errno != 0 {
+		return fmt.Errorf("ask for the kernel's types: %w", errno)
+	}
+	return nil
 }
 
 // mapFile maps a file of sysfs into memory. Kernels before 6.16 can't do so with
