@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -171,6 +172,12 @@ func (s *Source) start(opt Options, hierarchy kernel.Hierarchy) error {
 	if err != nil {
 		return err
 	}
+	if err := s.collection.forget(); err != nil {
+		return err
+	}
+	// All pages of the ring buffers count from when they are mapped. So what only the start
+	// needed is given back before.
+	debug.FreeOSMemory()
 	if s.rings, err = s.collection.openRings(); err != nil {
 		return err
 	}
@@ -179,9 +186,6 @@ func (s *Source) start(opt Options, hierarchy kernel.Hierarchy) error {
 		go watch.run()
 	}
 	s.merger = newMerger(s.take, s.rings.bus, s.rings.story)
-	if err := s.collection.forget(); err != nil {
-		return err
-	}
 	host, err := hostFacts(opt, hierarchy)
 	if err != nil {
 		return err
