@@ -150,7 +150,7 @@ func (t *table[K, V]) remove(c *cell[K, V]) {
 	t.n--
 }
 
-// unlink frees a slot. Those behind it move up as far as probing finds them.
+// unlink frees a slot. Those behind it move up, where probing still finds them.
 func (t *table[K, V]) unlink(i uint32) {
 	last := uint32(len(t.slots)) - 1
 	for j := (i + 1) & last; t.slots[j].cell != 0; j = (j + 1) & last {
