@@ -149,9 +149,9 @@ static __always_inline __u64 stream_id(struct sending *s)
 }
 
 /* What is in the place of a user's stream. */
-static __noinline struct user_stream *in_place(struct sending *s)
+static __always_inline struct user_stream *in_place(struct sending *s)
 {
-	return bpf_map_lookup_elem(&user_connections, &s->stream);
+	return look_up(&user_connections, &s->stream);
 }
 
 /* Looks for the place of a user's stream. If it has none, that is the one that it may take:
@@ -188,7 +188,7 @@ __noinline int search_place_of_stream(__u32 of)
 static __noinline struct connection *find_stream(struct sending *s)
 {
 	if (!s->ordinary)
-		return bpf_map_lookup_elem(&connections, &s->key);
+		return look_up(&connections, &s->key);
 	return s->has_place ? (void *)in_place(s) : NULL;
 }
 
@@ -223,8 +223,8 @@ static __noinline int drop_stream(struct sending *s)
 
 static __noinline struct pieces *pieces_at(struct sending *s)
 {
-	return !s->ordinary ? bpf_map_lookup_elem(&pieces, &s->key) :
-			      bpf_map_lookup_elem(&user_pieces, &s->pieces);
+	return !s->ordinary ? look_up(&pieces, &s->key) :
+			      look_up(&user_pieces, &s->pieces);
 }
 
 /* Returns the pieces of a stream, with fresh set an empty one: an older stream of the same

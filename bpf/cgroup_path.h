@@ -29,9 +29,9 @@ struct {
 	__type(value, struct cgroup_path);
 } cgroups SEC(".maps");
 
-static __noinline struct cgroup_path *find_cgroup_path(__u64 *id)
+static __always_inline struct cgroup_path *find_cgroup_path(__u64 *id)
 {
-	return bpf_map_lookup_elem(&cgroups, id);
+	return look_up(&cgroups, id);
 }
 
 ENOUGH_ZEROS(struct cgroup_path);

@@ -43,12 +43,12 @@ static __always_inline struct cost *cost_of_call(void)
 
 	if (!call || call->net)
 		return NULL;
-	cost = bpf_map_lookup_elem(&costs, &tid);
+	cost = look_up(&costs, &tid);
 	if (cost && cost->rec.call_ns == call->start_ns)
 		return cost;
 	if (bpf_map_update_elem(&costs, &tid, zeros(), BPF_ANY))
 		return NULL; /* send_cost finds that it is missing */
-	cost = bpf_map_lookup_elem(&costs, &tid);
+	cost = look_up(&costs, &tid);
 	if (cost)
 		cost->rec.call_ns = call->start_ns;
 	return cost;
@@ -58,7 +58,7 @@ static __always_inline struct cost *cost_of_call(void)
 __noinline int send_cost(__u64 call_ns, __u32 error)
 {
 	__u32 tid = this_thread();
-	struct cost *cost = bpf_map_lookup_elem(&costs, &tid);
+	struct cost *cost = look_up(&costs, &tid);
 	__u64 size = sizeof(cost->rec) - sizeof(cost->rec.op);
 	__u32 n;
 

@@ -24,9 +24,7 @@ struct {
  * Where another one counted between the looks before and after, nobody knows whose value
  * it is, and 0 is returned.
  *
- * It is verified by itself, once a program. The kernel replaces each lookup in a
- * map by instructions, and copies the whole program for each. So this is a
- * function of its own, and so are the finders of each table.
+ * It is verified by itself, once a program.
  */
 __noinline __u64 count(__u32 which)
 {

@@ -98,9 +98,9 @@ static __noinline struct hearing *this_hearing(__u32 of)
 	return bpf_map_lookup_elem(&hearings, &which);
 }
 
-static __noinline struct engine_stream *find_engine_stream(__u64 conn)
+static __always_inline struct engine_stream *find_engine_stream(__u64 conn)
 {
-	return bpf_map_lookup_elem(&engine_streams, &conn);
+	return look_up(&engine_streams, &conn);
 }
 
 /* --- sockets -------------------------------------------------------- */
@@ -139,7 +139,7 @@ __noinline int find_engine(__u64 address, __u64 client, __u32 of)
 	__builtin_memset(h->rec.path, 0, sizeof(h->rec.path));
 	if (bpf_probe_read_kernel_str(h->rec.path, sizeof(h->rec.path), (void *)address + SUN_PATH) <= 0)
 		return 0;
-	e = bpf_map_lookup_elem(&engine_sockets, h->rec.path);
+	e = look_up(&engine_sockets, h->rec.path);
 	if (!e || !listens((void *)client, e->uid))
 		return 0;
 	h->holder = e->holder;
@@ -154,7 +154,7 @@ __noinline int note_server(__u64 address, __u64 client, __u32 of)
 
 	if (!find_engine(address, client, of))
 		return 0;
-	known = bpf_map_lookup_elem(&engine_servers, &address);
+	known = look_up(&engine_servers, &address);
 	if (!known || known->start_ns != now.start_ns || known->pid != now.pid)
 		bpf_map_update_elem(&engine_servers, &address, &now, BPF_ANY);
 	return 0;
@@ -164,7 +164,7 @@ __noinline int note_server(__u64 address, __u64 client, __u32 of)
  * service manager may listen for it, whoever user space has found; else who listens. */
 static __always_inline struct process_key server_of(struct sending *s, struct hearing *h)
 {
-	struct process_key *known = bpf_map_lookup_elem(&engine_servers, &s->bus);
+	struct process_key *known = look_up(&engine_servers, &s->bus);
 	struct sock *client = (void *)s->client;
 
 	if (known && find_process(known))

@@ -52,7 +52,7 @@ __noinline int is_unwatched(__u64 address)
 	struct engine_path path = {};
 
 	return bpf_probe_read_kernel_str(path.text, sizeof(path.text), (void *)address + SUN_PATH) > 0 &&
-	       path.text[0] == '/' && !bpf_map_lookup_elem(&engine_sockets, &path);
+	       path.text[0] == '/' && !look_up(&engine_sockets, &path);
 }
 
 /* Whose socket this is, by the name of who listens, 0 if it does not matter. Anybody can

@@ -57,7 +57,7 @@ static __always_inline int begin_join(void *ctx, __u64 ns)
 static __always_inline int end_join(void *ctx, int error)
 {
 	__u32 tid = this_thread();
-	__u64 *note = bpf_map_lookup_elem(&joining, &tid), ns;
+	__u64 *note = look_up(&joining, &tid), ns;
 
 	if (!note)
 		return 0;

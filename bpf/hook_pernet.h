@@ -113,7 +113,7 @@ int BPF_PROG(module_comes, struct module *module)
 		return 0;
 	if (!bpf_map_update_elem(&loads, &tid, zeros(), BPF_NOEXIST))
 		__sync_fetch_and_add(&loading, 1);
-	load = bpf_map_lookup_elem(&loads, &tid);
+	load = look_up(&loads, &tid);
 	if (!load) {
 		count(COUNT_LOADS_FULL);
 		return 0;
@@ -154,7 +154,7 @@ int BPF_PROG(module_inited)
 
 	if (!loading)
 		return 0;
-	load = bpf_map_lookup_elem(&loads, &tid);
+	load = look_up(&loads, &tid);
 	if (!load)
 		return 0;
 	if (!load->passes)
@@ -248,7 +248,7 @@ PROBE_ENTRY(pernet, ops_init, __u64 ops, __u64 net)
 		return 0;
 	}
 	tid = this_thread();
-	load = bpf_map_lookup_elem(&loads, &tid);
+	load = look_up(&loads, &tid);
 	if (load)
 		op_of_pass(load, ops);
 	return 0;
@@ -299,7 +299,7 @@ PROBE_RESULT(pernet, ops_init, 2, int result)
 		return 0;
 	}
 	tid = this_thread();
-	load = bpf_map_lookup_elem(&loads, &tid);
+	load = look_up(&loads, &tid);
 	if (load && load->began_ns)
 		end_op_of_pass(load, result);
 	return 0;
@@ -332,7 +332,7 @@ PROBE_RETURN(cost, ops_init)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
 	__u32 tid = this_thread();
-	struct cost *cost = bpf_map_lookup_elem(&costs, &tid);
+	struct cost *cost = look_up(&costs, &tid);
 	struct cost_op *op;
 	__u32 n;
 
@@ -366,7 +366,7 @@ PROBE_ENTRY(lock, rwsem_down_read_slowpath)
 PROBE_RETURN(lock, rwsem_down_read_slowpath)
 {
 	__u32 tid = this_thread();
-	struct cost *cost = bpf_map_lookup_elem(&costs, &tid);
+	struct cost *cost = look_up(&costs, &tid);
 
 	if (cost && cost->lock_began) {
 		cost->rec.lock_ns += bpf_ktime_get_boot_ns() - cost->lock_began;

@@ -155,7 +155,7 @@ struct {
 /* Reaps one of them. */
 __noinline int reap_unfreed(__u32 i)
 {
-	struct process_key *gone = bpf_map_lookup_elem(&unfreed, &i), key;
+	struct process_key *gone = look_up(&unfreed, &i), key;
 	struct process *p;
 
 	if (!gone || !gone->pid)

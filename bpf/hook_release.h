@@ -59,7 +59,7 @@ static __always_inline int end_via(__u32 via)
 static __always_inline struct giving_up *goes_via(__u32 via, __u64 net)
 {
 	struct via_key key = { .tid = this_thread(), .via = via };
-	struct giving_up *note = bpf_map_lookup_elem(&giving_up, &key);
+	struct giving_up *note = look_up(&giving_up, &key);
 
 	return note && note->net == net ? note : NULL;
 }
@@ -197,7 +197,7 @@ static __always_inline int released(__u64 address, bool certain, __u64 stack)
 	rec.kind = REC_RELEASE;
 	rec.boot_ns = bpf_ktime_get_boot_ns();
 	if (bpf_map_update_elem(&releases, &address, &rec.boot_ns, BPF_NOEXIST)) {
-		if (!bpf_map_lookup_elem(&releases, &address))
+		if (!look_up(&releases, &address))
 			count(COUNT_LIFE_FULL);
 		return 0;
 	}
@@ -244,7 +244,7 @@ PROBE_ENTRY(nsfs, netns_put, struct ns_common *ns)
 PROBE_RETURN(nsfs, netns_put)
 {
 	struct via_key key = { .tid = this_thread(), .via = VIA_NSFS };
-	struct giving_up *note = bpf_map_lookup_elem(&giving_up, &key);
+	struct giving_up *note = look_up(&giving_up, &key);
 	__u64 net;
 
 	if (!note)
@@ -288,14 +288,14 @@ PROBE_RETURN(teardown, cleanup_net)
 static __always_inline __u64 teardown_began(void)
 {
 	__u32 tid = this_thread();
-	__u64 *began = bpf_map_lookup_elem(&teardowns, &tid);
+	__u64 *began = look_up(&teardowns, &tid);
 
 	return began ? *began : 0;
 }
 
 static __always_inline int finished(__u64 address, __u32 inum, __u64 began)
 {
-	__u64 *released = bpf_map_lookup_elem(&releases, &address);
+	__u64 *released = look_up(&releases, &address);
 	struct life *life = find_life(&address);
 	struct free_record rec;
 
@@ -348,7 +348,7 @@ static __always_inline int inum_freed(__u32 inum)
 
 	if (!began)
 		return 0;
-	net = bpf_map_lookup_elem(&released_inums, &inum);
+	net = look_up(&released_inums, &inum);
 	if (!net)
 		return 0;
 	key = *net;

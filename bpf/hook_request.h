@@ -70,12 +70,12 @@ __noinline int reported_already(__u64 bus, __u64 name)
 		if (len <= 0 || len >= CALLEE_NAME) /* maybe cut */
 			return 0;
 	}
-	seen = bpf_map_lookup_elem(&reported_calls, &key);
+	seen = look_up(&reported_calls, &key);
 	if (!seen) {
 		struct reported none = {};
 
 		bpf_map_update_elem(&reported_calls, &key, &none, BPF_NOEXIST);
-		seen = bpf_map_lookup_elem(&reported_calls, &key);
+		seen = look_up(&reported_calls, &key);
 		if (!seen)
 			return 0;
 	}
@@ -388,7 +388,7 @@ static __always_inline int begin_copy(void *ctx, struct sk_buff *skb, struct iov
 static __always_inline int end_copy(void *ctx, int error)
 {
 	__u32 tid = this_thread();
-	struct copying *copy = bpf_map_lookup_elem(&copies, &tid), now;
+	struct copying *copy = look_up(&copies, &tid), now;
 
 	if (!copy)
 		return 0;

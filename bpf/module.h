@@ -51,11 +51,11 @@ struct {
 
 ENOUGH_ZEROS(struct load);
 
-static __noinline struct load *this_load(void)
+static __always_inline struct load *this_load(void)
 {
 	__u32 tid = this_thread();
 
-	return bpf_map_lookup_elem(&loads, &tid);
+	return look_up(&loads, &tid);
 }
 
 /* How many modules are being loaded, and how many threads are in an ops_init that is

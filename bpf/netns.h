@@ -55,7 +55,7 @@ static __always_inline struct inflight *this_call(void)
 {
 	__u32 tid = this_thread();
 
-	return bpf_map_lookup_elem(&inflight, &tid);
+	return look_up(&inflight, &tid);
 }
 
 /* The thread's clone has its child, or failed after all. */
@@ -80,7 +80,7 @@ static __always_inline void drop_missed_return(void)
 
 	if (!may_miss_returns)
 		return;
-	call = bpf_map_lookup_elem(&inflight, &tid);
+	call = look_up(&inflight, &tid);
 	if (!call || call->net)
 		return;
 	if (!bpf_map_delete_elem(&inflight, &tid))
@@ -159,9 +159,9 @@ struct {
 	__type(value, struct life);
 } lives SEC(".maps");
 
-static __noinline struct life *find_life(__u64 *net)
+static __always_inline struct life *find_life(__u64 *net)
 {
-	return bpf_map_lookup_elem(&lives, net);
+	return look_up(&lives, net);
 }
 
 /* When a namespace was released. Several may find it without a reference. The one
@@ -277,7 +277,7 @@ static __always_inline void report_leave(__u32 flags)
 {
 	struct leave_record rec;
 	__u32 tid = this_thread();
-	__u64 *serial = bpf_map_lookup_elem(&inside, &tid);
+	__u64 *serial = look_up(&inside, &tid);
 
 	if (!serial)
 		return;

@@ -76,6 +76,17 @@ static __always_inline __u64 untyped(void *pointer)
 	return number;
 }
 
+/*
+ * Looks a key up in any table. The kernel replaces a lookup in one table by instructions,
+ * and copies the whole program for each such place. It leaves a lookup that serves several
+ * tables as it is. Where too many functions call each other already, a lookup is written
+ * out, in a function that only finds an entry.
+ */
+static __noinline void *look_up(void *table, const void *key)
+{
+	return bpf_map_lookup_elem(table, key);
+}
+
 /* Eight bytes of a string as the number that they are in memory. */
 #define WORD(a, b, c, d, e, f, g, h)                                                      \
 	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 | \

@@ -66,9 +66,9 @@ struct {
 	__type(value, struct process);
 } processes SEC(".maps");
 
-static __noinline struct process *find_process(struct process_key *key)
+static __always_inline struct process *find_process(struct process_key *key)
 {
-	return bpf_map_lookup_elem(&processes, key);
+	return look_up(&processes, key);
 }
 
 /* Adds a process to the table, and has its owner pay. Returns false if it is there
