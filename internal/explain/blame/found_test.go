@@ -2539,3 +2539,62 @@ func TestATimerWhoseJobIsAnnouncedAsTheRunEnds(t *testing.T) {
 		s.want(want)
 	}
 }
+
+// Somebody stopped a service that waited for its restart, and a timer started it. The manager's
+// count stays from before the stop, and the run is over when the manager is asked.
+func TestATimerBesideACountThatStayed(t *testing.T) {
+	for elapsed, want := range map[bool]string{
+		true:  "restart foo.service (inferred): trigger_or_restart foo.service foo.timer",
+		false: "restart foo.service (manager)",
+	} {
+		s := tell(t)
+		u := foo()
+		u.Restart, u.NRestarts = "always", 2
+		u.TriggeredBy = []string{"foo.timer"}
+		s.units["foo.timer"] = event.UnitState{Name: "foo.timer", SubState: "waiting", LastTriggerUS: 1}
+		s.runs(u)
+		s.service(39, "foo.service")
+		s.done = nil
+		s.exits(39, "foo.service")
+		s.now += 1000
+		if elapsed {
+			s.units["foo.timer"] = event.UnitState{Name: "foo.timer", SubState: "waiting", LastTriggerUS: s.now * 1000}
+		}
+		s.now++
+		s.runs(u)
+		s.service(42, "foo.service")
+		s.want(want)
+	}
+}
+
+// A timer elapsed while a service waited for its restart. What the manager says of it comes
+// late, and is about another run.
+func TestATimerBesideALateAnswer(t *testing.T) {
+	for policy, want := range map[string]string{
+		"always": "timer foo.timer (inferred): trigger_or_restart foo.service foo.timer",
+		"":       "timer foo.timer (inferred)",
+	} {
+		s := tell(t)
+		u := foo()
+		u.Restart = policy
+		u.TriggeredBy = []string{"foo.timer"}
+		s.units["foo.timer"] = event.UnitState{Name: "foo.timer", SubState: "waiting", LastTriggerUS: 1}
+		s.runs(u)
+		s.service(39, "foo.service")
+		s.done = nil
+		s.exits(39, "foo.service")
+		s.now += 1000
+		s.units["foo.timer"] = event.UnitState{Name: "foo.timer", SubState: "waiting", LastTriggerUS: s.now * 1000}
+		s.now += 100
+		s.mute = true
+		s.service(42, "foo.service")
+		s.now += 500
+		s.runs(u)
+		u = s.units[u.Name]
+		u.ConditionUS, u.InactiveEnterUS = s.now*1000, u.InactiveExitUS
+		s.units[u.Name] = u
+		s.mute = false
+		s.collect()
+		s.want(want)
+	}
+}

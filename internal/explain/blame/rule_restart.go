@@ -84,10 +84,30 @@ func (s *solver) restartOrRequest(f *facts) verdict {
 	case f.ranBefore: // which may have taken its time to end
 		from = max(s.since, f.before.began())
 	}
+	if why, v := s.triggerOrRestart(f, count); v == blocked || !why.IsZero() {
+		if v == blocked {
+			return blocked
+		}
+		return s.restart(f, why)
+	}
 	if s.missed(f, whose, from) {
 		return s.restart(f, finding.Reason{Code: finding.ReasonMessagesLost, Unit: f.unit})
 	}
 	return s.restart(f, finding.Reason{})
+}
+
+// triggerOrRestart says which unit may have begun a run that seems to be a restart. Where
+// somebody stops a service that waits for its restart, the count stays, also for the run that
+// a unit triggers after that.
+func (s *solver) triggerOrRestart(f *facts, count change) (finding.Reason, verdict) {
+	if count == rose {
+		return finding.Reason{}, no
+	}
+	name, v := s.triggerSince(f, "", max(f.window.ended, f.before.began()))
+	if v == blocked || name == "" {
+		return finding.Reason{}, v
+	}
+	return finding.Reason{Code: finding.ReasonTriggerOrRestart, Unit: f.unit, Trigger: name}, no
 }
 
 // change says what has become of the manager's count of restarts since the run before.

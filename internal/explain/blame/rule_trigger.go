@@ -42,6 +42,9 @@ func triggered(s *solver, f *facts) verdict {
 			return s.unknown(why)
 		}
 	}
+	if why.IsZero() && ev != evidence.Manager && s.mayRestart(f) {
+		why = finding.Reason{Code: finding.ReasonTriggerOrRestart, Unit: f.unit, Trigger: name}
+	}
 	return s.triggeredBy(f, name, ev, why)
 }
 

@@ -73,6 +73,9 @@ const (
 	// ReasonTriggerOrBoot: both Trigger and the start of the manager can have begun the
 	// run of Unit.
 	ReasonTriggerOrBoot ReasonCode = "trigger_or_boot"
+	// ReasonTriggerOrRestart: both Trigger and the automatic restart of Unit may have
+	// begun the run.
+	ReasonTriggerOrRestart ReasonCode = "trigger_or_restart"
 	// ReasonOtherTrigger: Trigger can have begun the run of Unit as well.
 	ReasonOtherTrigger ReasonCode = "other_trigger"
 	// ReasonOtherConnected: PID connected to a socket of Unit at about the same time, and

@@ -39,6 +39,7 @@ var reasonWords = map[finding.ReasonCode]string{
 	finding.ReasonJobWasThere:            "{unit} was asked for when a job for it was there already; who asked for that job was not seen",
 	finding.ReasonTriggerOrRequest:       "both {trigger} and a request of {who} may have started {unit}; which of the two came first is not known",
 	finding.ReasonTriggerOrBoot:          "both {trigger} and the start of its manager may have started {unit}",
+	finding.ReasonTriggerOrRestart:       "both {trigger} and an automatic restart may have started {unit}",
 	finding.ReasonOtherTrigger:           "{trigger} may have started {unit} as well",
 	finding.ReasonOtherConnected:         "{who} connected to a socket of {unit} as well, and may have had it started",
 	finding.ReasonKernelSender:           "a thread of the kernel sent the request for {what}; for which process is not known",
