@@ -41,7 +41,10 @@ lacking() {
 			[ -e /usr/include/stdlib.h ] || echo libc6-dev
 			;;
 		browser) has chromium || has chromium-browser || has google-chrome || echo chromium ;;
-		terminal) has tmux || echo tmux ;;
+		terminal)
+			has tmux || echo tmux
+			has ssh || echo openssh-client
+			;;
 		prometheus) has promtool && has prometheus || echo prometheus ;;
 		node) has npm || echo nodejs npm ;;
 		*)
