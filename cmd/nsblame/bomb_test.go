@@ -18,6 +18,7 @@ import (
 	"github.com/nsblame/nsblame/internal/present/render"
 	"github.com/nsblame/nsblame/internal/stream/engine"
 	"github.com/nsblame/nsblame/internal/stream/recording"
+	"github.com/nsblame/nsblame/internal/unraced"
 )
 
 // bomb is a small recording that would take much to replay.
@@ -205,7 +206,7 @@ func (f *finder) Write(p []byte) (int, error) {
 // Recordings from strangers take no more memory than an honest one may, are read in
 // time that grows with their size, and what is wrong with them is said.
 func TestHostileRecordings(t *testing.T) {
-	leaveUnraced(t)
+	unraced.Leave(t)
 	for _, b := range bombs {
 		t.Run(b.name, func(t *testing.T) {
 			file := b.make(t, b.n)

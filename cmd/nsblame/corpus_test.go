@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/nsblame/nsblame/findings"
+	"github.com/nsblame/nsblame/internal/unraced"
 	"github.com/rogpeppe/go-internal/diff"
 	"github.com/rogpeppe/go-internal/txtar"
 )
@@ -70,7 +71,7 @@ func TestCorpus(t *testing.T) {
 		})
 	}
 	for i, recording := range recordings {
-		if raced && i%raceCorpus != 0 {
+		if unraced.Raced && i%raceCorpus != 0 {
 			continue
 		}
 		base := strings.TrimSuffix(recording, ".avro")

@@ -163,15 +163,6 @@ func inUse() heap {
 // discarded is a recording of which nothing is kept.
 type discarded struct{ *recording.Writer }
 
-// leaveUnraced skips a test that takes minutes where the race detector watches. What it
-// runs is one goroutine or other processes: the detector has nothing to find in it.
-func leaveUnraced(t *testing.T) {
-	t.Helper()
-	if raced {
-		t.Skip("make unraced runs it without the race detector")
-	}
-}
-
 // Whatever one user does, memory does not grow with it.
 func TestAFloodTakesNoMoreMemoryInItsSecondHalf(t *testing.T) {
 	if os.Getenv("NSBLAME_FLOOD") == "" {

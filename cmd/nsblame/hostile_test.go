@@ -13,6 +13,7 @@ import (
 
 	"github.com/nsblame/nsblame/internal/observe/kernel"
 	"github.com/nsblame/nsblame/internal/observe/unsupported"
+	"github.com/nsblame/nsblame/internal/unraced"
 )
 
 // hostileNames are what a command line, a file or a kernel may have in it.
@@ -42,7 +43,7 @@ func harmless(t *testing.T, what, out string) {
 // Whatever is on the command line, what nsblame says about it does nothing to a
 // terminal. Each mistake is reported, and no command line is accepted.
 func TestHostileCommandLines(t *testing.T) {
-	leaveUnraced(t)
+	unraced.Leave(t)
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

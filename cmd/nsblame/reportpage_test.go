@@ -30,6 +30,7 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/report"
 	"github.com/nsblame/nsblame/internal/present/page"
 	"github.com/nsblame/nsblame/internal/present/render"
+	"github.com/nsblame/nsblame/internal/unraced"
 )
 
 // pageOf writes the report of a recording as a page, and returns the file's name.
@@ -296,7 +297,7 @@ func (b *browser) shot(t *testing.T, name string) {
 // A page of 100,000 creations stays responsive: once it is loaded none of its tasks takes
 // 200 ms. On a machine that does other things too, one round of several must pass.
 func TestPageIsResponsive(t *testing.T) {
-	leaveUnraced(t)
+	unraced.Leave(t)
 	if testing.Short() {
 		t.Skip("it takes some seconds")
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/nsblame/nsblame/internal/bench/busynode"
 	"github.com/nsblame/nsblame/internal/present/top"
+	"github.com/nsblame/nsblame/internal/unraced"
 )
 
 // creationsFlag is for a benchmark that takes less time.
@@ -110,7 +111,7 @@ func runAlone(tb testing.TB, args ...string) *syscall.Rusage {
 // Ten times the input takes twelve times as long at most. What counts is the time on a
 // CPU of a process of its own, the least of some rounds in which both take turns.
 func TestReportIsLinear(t *testing.T) {
-	leaveUnraced(t)
+	unraced.Leave(t)
 	if testing.Short() {
 		t.Skip("it takes some seconds")
 	}

@@ -30,6 +30,7 @@ import (
 	"github.com/nsblame/nsblame/findings"
 	"github.com/nsblame/nsblame/internal/bench/busynode"
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/unraced"
 )
 
 // lasting is a recording as a live source: it goes on after its end, until it is ended.
@@ -640,7 +641,7 @@ func TestServeProcess(t *testing.T) {
 	}
 	rss := metric("process_resident_memory_bytes")
 	t.Logf("%.1f MiB are resident, %.0f bytes recorded", rss/(1<<20), metric("nsblame_recorded_bytes_total"))
-	if rss == 0 || rss > serveMemory && !raced {
+	if rss == 0 || rss > serveMemory && !unraced.Raced {
 		t.Errorf("%.1f MiB are resident", rss/(1<<20))
 	}
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/nsblame/nsblame/internal/explain/evidence"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/explain/lineage"
+	"github.com/nsblame/nsblame/internal/unraced"
 )
 
 func heap() uint64 {
@@ -40,6 +41,7 @@ func by(serial uint64, uid uint32, argv ...string) *finding.Created {
 // A user who runs any number of commands, each as long as he likes, takes no more
 // than the budget, and nobody else's cause has to go for it.
 func TestCausesAreBoundedBySize(t *testing.T) {
+	unraced.Leave(t)
 	c := NewCollector()
 	before := heap()
 	const n = 5_000
@@ -68,6 +70,7 @@ func TestCausesAreBoundedBySize(t *testing.T) {
 // A cause with many creations takes little once there is little room, and counts them
 // all.
 func TestManyCreationsOfManyCauses(t *testing.T) {
+	unraced.Leave(t)
 	c := NewCollector()
 	before := heap()
 	const causes, each = 100, 3_000

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/unraced"
 )
 
 // What is packed comes out again, to a tenth of a millisecond, in the order in which it came.
@@ -28,6 +29,7 @@ func TestLivesArePacked(t *testing.T) {
 // Of too many lives as many as there is room for are kept, evenly, and the report says of
 // how many each stands. A cause that has few keeps all.
 func TestLivesAreBounded(t *testing.T) {
+	unraced.Leave(t)
 	c := NewCollector()
 	c.KeepLives()
 	const n = 250_000

@@ -10,6 +10,7 @@ import (
 	"github.com/nsblame/nsblame/internal/event"
 	"github.com/nsblame/nsblame/internal/explain/finding"
 	"github.com/nsblame/nsblame/internal/stream/recording"
+	"github.com/nsblame/nsblame/internal/unraced"
 )
 
 // cases keeps what was concluded, by serial.
@@ -67,6 +68,7 @@ func changing(tb testing.TB) []byte {
 // Wherever a recording is broken, what is concluded from the rest is what was
 // concluded from the whole, or is not known. It is never another.
 func TestDamageNeverMisleads(t *testing.T) {
+	unraced.Leave(t)
 	whole := changing(t)
 	conclude := func(raw []byte) (cases, bool) {
 		r, err := recording.NewReader(bytes.NewReader(raw))

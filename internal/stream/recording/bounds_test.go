@@ -8,11 +8,13 @@ import (
 	"testing"
 
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/unraced"
 )
 
 // What each segment restates is bounded, however much the stream has defined: all of
 // it is written at once. The machine's own is restated all the same.
 func TestRestatementIsBounded(t *testing.T) {
+	unraced.Leave(t)
 	var file bytes.Buffer
 	w, err := NewWriter(&file, options)
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nsblame/nsblame/internal/event"
+	"github.com/nsblame/nsblame/internal/unraced"
 )
 
 var options = Options{Stream: [16]byte{1, 2}, Sync: [16]byte{0xab, 0xcd, 3: 7, 15: 0x11}}
@@ -343,6 +344,7 @@ func sampleFile(tb testing.TB, opt Options) (list []event.Event, file []byte) {
 // A file that was cut anywhere yields all up to the last whole block, and says
 // that it was cut.
 func TestTruncation(t *testing.T) {
+	unraced.Leave(t)
 	for _, opt := range coded() {
 		t.Run(string(opt.Codec), func(t *testing.T) { truncate(t, opt) })
 	}
@@ -371,6 +373,7 @@ func truncate(t *testing.T, opt Options) {
 // Any single byte that was changed, to anything that has one bit flipped or all
 // of them, is noticed, and costs what is near it.
 func TestCorruption(t *testing.T) {
+	unraced.Leave(t)
 	for _, opt := range coded() {
 		t.Run(string(opt.Codec), func(t *testing.T) { corrupt(t, opt) })
 	}
