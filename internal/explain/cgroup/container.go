@@ -321,15 +321,28 @@ func (w *containerWalk) readHexID(c string) *found {
 	return &found{Container: Container{ID: c, Runtime: runtime, Pod: w.pod}}
 }
 
-// readNspawn reads what is below systemd-nspawn@NAME.service. The payload is
-// never in the service's own cgroup: it gets "payload", or on version 1 the
-// cgroups of its own systemd.
+// readNspawn reads what is below systemd-nspawn@NAME.service, or below the scope of a
+// machine that is not registered. The payload is never in the unit's own cgroup: it gets
+// "payload", or on version 1 the cgroups of its own systemd.
 func (w *containerWalk) readNspawn(c string) *found {
-	name, ok := between(w.parent, "systemd-nspawn@", ".service")
-	if !ok || name == "" {
-		return nil
+	if name, ok := between(w.parent, "systemd-nspawn@", ".service"); ok && name != "" {
+		return &found{Container{ID: unescape(name), Runtime: RuntimeNspawn}, c == "supervisor"}
 	}
-	return &found{Container{ID: unescape(name), Runtime: RuntimeNspawn}, c == "supervisor"}
+	if name := w.unregistered(); name != "" && (c == "payload" || c == "supervisor") {
+		return &found{Container{ID: name, Runtime: RuntimeNspawn}, c == "supervisor"}
+	}
+	return nil
+}
+
+// unregistered is the name of the machine that may be below NAME.scope, which
+// systemd-nspawn makes where systemd-machined is to know nothing of it
+// (allocate_scope in src/nspawn/nspawn-register.c).
+func (w *containerWalk) unregistered() string {
+	name, ok := strings.CutSuffix(w.parent, ".scope")
+	if !ok || w.grandparent != "machine.slice" && !strings.HasPrefix(w.grandparent, "machine-") {
+		return ""
+	}
+	return name
 }
 
 // readMachine reads machine-NAME.scope, made by systemd-machined. Virtual
