@@ -18,19 +18,22 @@ func ofGuest(c *Cause) Remedy {
 	if place.GuestUnit != c.Guest || strings.Contains(c.Guest, "/") || place.Outer != nil {
 		return out
 	}
-	if shell := shellIn(place.Container); shell != nil {
+	if shell := shellIn(place); shell != nil {
 		out.Commands = [][]string{append(shell, "systemctl", "status", c.Guest)}
 	}
 	return out
 }
 
-// shellIn is the beginning of a command line that runs the rest of it in a container of
-// the machine's, nil where it is not known.
-func shellIn(of *cgroup.Container) []string {
-	switch of.Runtime {
+// shellIn is the beginning of a command line that runs the rest of it in the container of
+// a place, nil where it is not known.
+func shellIn(place *cgroup.Placement) []string {
+	switch of := place.Container; of.Runtime {
 	case cgroup.RuntimeDocker, cgroup.RuntimePodman:
 		return []string{of.Runtime, "exec", of.ID}
 	case cgroup.RuntimeNspawn:
+		if place.Unit == of.ID+".scope" { // which systemd-machined does not know
+			return nil
+		}
 		return []string{"systemd-run", "--machine", of.ID, "--pipe", "--quiet"}
 	}
 	return nil
