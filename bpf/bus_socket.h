@@ -44,17 +44,13 @@ static __always_inline __u64 user_of_path(const char *path, void *sun_path)
 	return NOT_USER;
 }
 
-/* True if the path that a socket is bound to begins as that of a bus, which next to none
- * does. */
-static __always_inline bool may_be_bus(struct unix_address *addr)
+/* True if a path begins as that of a bus, which next to none does. */
+static __always_inline bool may_be_bus(__u64 path)
 {
-	__u64 path;
-
-	return addr && !bpf_probe_read_kernel(&path, sizeof(path), (void *)addr + SUN_PATH) &&
-	       (path == WORD('/', 'r', 'u', 'n', '/', 'd', 'b', 'u') ||
-		path == WORD('/', 'v', 'a', 'r', '/', 'r', 'u', 'n') ||
-		path == WORD('/', 'r', 'u', 'n', '/', 's', 'y', 's') ||
-		path == WORD('/', 'r', 'u', 'n', '/', 'u', 's', 'e'));
+	return path == WORD('/', 'r', 'u', 'n', '/', 'd', 'b', 'u') ||
+	       path == WORD('/', 'v', 'a', 'r', '/', 'r', 'u', 'n') ||
+	       path == WORD('/', 'r', 'u', 'n', '/', 's', 'y', 's') ||
+	       path == WORD('/', 'r', 'u', 'n', '/', 'u', 's', 'e');
 }
 
 /* Reads the path that a socket is bound to. True if it is that of a bus, or of a

@@ -105,16 +105,60 @@ static __always_inline struct engine_stream *find_engine_stream(__u64 conn)
 
 /* --- sockets -------------------------------------------------------- */
 
-static __always_inline bool may_be_engine(struct unix_address *addr)
+static __always_inline bool may_be_engine(__u32 len)
 {
-	__u32 len = addr ? BPF_CORE_READ(addr, len) : 0;
-
 	return (len < 64 ? engine_lengths[0] : engine_lengths[1]) >> (len & 63) & 1;
 }
 
-static __always_inline bool has_engines(void)
+/* What the ends of a connection may be: its own, and the far one. */
+enum ends {
+	NEAR_BUS = 1 << 0,
+	NEAR_ENGINE = 1 << 1,
+	FAR_BUS = 1 << 2,
+	FAR_ENGINE = 1 << 3,
+	BEHIND_NEAR = 2, /* how many bits */
+};
+
+/* What is read of an address at once. */
+struct address_head {
+	__u32 len;
+	__u16 rest[10];
+};
+
+static __always_inline __u64 word_of(const __u16 *at)
 {
-	return engine_lengths[0] | engine_lengths[1];
+	return at[0] | (__u64)at[1] << 16 | (__u64)at[2] << 32 | (__u64)at[3] << 48;
+}
+
+/* How many bytes the path is behind the length: the kernel may have something between. */
+#define LEN_TO_PATH (SUN_PATH - bpf_core_field_offset(struct unix_address, len))
+
+/* What a socket may be, by the address that it is bound to. */
+static __always_inline int end_of(struct unix_sock *sk)
+{
+	struct unix_address *addr = BPF_CORE_READ(sk, addr);
+	struct address_head head;
+	__u64 path = 0;
+
+	if (!addr || bpf_probe_read_kernel(&head, sizeof(head),
+					   (void *)addr + bpf_core_field_offset(struct unix_address, len)))
+		return 0;
+	if (LEN_TO_PATH == 6)
+		path = word_of(head.rest + 1);
+	else if (LEN_TO_PATH == 10)
+		path = word_of(head.rest + 3);
+	else
+		bpf_probe_read_kernel(&path, sizeof(path), (void *)addr + SUN_PATH);
+	return (may_be_bus(path) ? NEAR_BUS : 0) | (may_be_engine(head.len) ? NEAR_ENGINE : 0);
+}
+
+/* What is at both ends of what is sent, an enum ends. Each read takes a hundred
+ * instructions, and everything that is sent over unix sockets comes here. */
+static __noinline int ends_of(struct unix_sock *sk)
+{
+	struct unix_sock *peer = BPF_CORE_READ(sk, peer);
+
+	return end_of(sk) | (peer ? end_of(peer) << BEHIND_NEAR : 0);
 }
 
 /* True if the listener that a client is connected to is the user who must listen, outside
@@ -666,11 +710,11 @@ static __always_inline void hear(__u32 of)
 }
 
 /* Pages that are handed over to an engine are not read. */
-static __always_inline void hear_splice(struct unix_sock *sk, __u64 size)
+static __always_inline void hear_splice(struct unix_sock *sk, int ends, __u64 size)
 {
 	struct hearing *h;
 
-	if (!may_be_engine(BPF_CORE_READ(sk, peer, addr)) || !begin_hearing(untyped(sk), OF_ENGINE_SPLICE))
+	if (!(ends & FAR_ENGINE) || !begin_hearing(untyped(sk), OF_ENGINE_SPLICE))
 		return;
 	h = this_hearing(OF_ENGINE_SPLICE);
 	if (h)
@@ -706,21 +750,14 @@ __noinline int begin_engine_copy(__u64 skb_address)
 }
 
 /* Looks at what was sent over a unix socket. */
-static __always_inline void hear_copy(struct unix_sock *sk, struct sk_buff *skb)
+static __always_inline void hear_copy(struct unix_sock *sk, int ends, struct sk_buff *skb)
 {
-	struct unix_address *addr;
-
-	if (!has_engines())
-		return;
-	addr = BPF_CORE_READ(sk, peer, addr);
-	if (!may_be_engine(addr)) {
-		addr = BPF_CORE_READ(sk, addr);
-		if (may_be_engine(addr))
-			note_server(untyped(addr), (__u64)BPF_CORE_READ(sk, peer), OF_ENGINE);
-		return;
+	if (ends & FAR_ENGINE) {
+		if (begin_hearing(untyped(sk), OF_ENGINE) && begin_engine_copy(untyped(skb)))
+			hear(OF_ENGINE);
+	} else if (ends & NEAR_ENGINE) {
+		note_server((__u64)BPF_CORE_READ(sk, addr), (__u64)BPF_CORE_READ(sk, peer), OF_ENGINE);
 	}
-	if (begin_hearing(untyped(sk), OF_ENGINE) && begin_engine_copy(untyped(skb)))
-		hear(OF_ENGINE);
 }
 
 #endif

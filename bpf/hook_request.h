@@ -233,22 +233,22 @@ __noinline int read_bus(__u64 address, __u32 of)
 	return s && is_bus((void *)address, s->path, &s->user);
 }
 
-/* What is found out about a socket that may be one end of a connection to a bus. */
-struct ends {
+/* A connection to a bus. */
+struct bus_ends {
 	struct unix_address *addr;
 	struct unix_sock *client;
 };
 
-static __always_inline bool is_of_bus(struct unix_sock *sk, struct ends *e, __u32 of)
+static __always_inline bool is_of_bus(struct unix_sock *sk, int ends, struct bus_ends *b, __u32 of)
 {
-	e->client = sk;
-	e->addr = BPF_CORE_READ(sk, peer, addr);
-	if (may_be_bus(e->addr) && read_bus(untyped(e->addr), of))
+	b->client = sk;
+	b->addr = ends & FAR_BUS ? BPF_CORE_READ(sk, peer, addr) : NULL;
+	if (b->addr && read_bus(untyped(b->addr), of))
 		return true;
-	e->addr = BPF_CORE_READ(sk, addr);
-	if (!may_be_bus(e->addr) || !read_bus(untyped(e->addr), of))
+	b->addr = ends & NEAR_BUS ? BPF_CORE_READ(sk, addr) : NULL;
+	if (!b->addr || !read_bus(untyped(b->addr), of))
 		return false;
-	e->client = BPF_CORE_READ(sk, peer);
+	b->client = BPF_CORE_READ(sk, peer);
 	return true;
 }
 
@@ -283,12 +283,12 @@ __noinline int begin_sending(__u64 sock, __u64 client_sock, __u64 address, __u32
 	return 1;
 }
 
-/* What a program is at work on, if a socket is one end of a connection to a bus. */
-static __always_inline struct sending *sending_on(struct unix_sock *sk, __u32 of)
+/* What a program is at work on, if a connection is one to a bus. */
+static __always_inline struct sending *sending_on(struct unix_sock *sk, int ends, __u32 of)
 {
-	struct ends e = {};
+	struct bus_ends b = {};
 
-	if (!is_of_bus(sk, &e, of) || !begin_sending(untyped(sk), untyped(e.client), untyped(e.addr), of))
+	if (!is_of_bus(sk, ends, &b, of) || !begin_sending(untyped(sk), untyped(b.client), untyped(b.addr), of))
 		return NULL;
 	return this_sending(of);
 }
@@ -314,10 +314,10 @@ __noinline int take_parts(__u32 of)
 	return 1;
 }
 
-static __always_inline int take_copy(struct unix_sock *sk, struct sk_buff *skb, struct iov_iter *from)
+static __always_inline int take_copy(struct unix_sock *sk, int ends, struct sk_buff *skb, struct iov_iter *from)
 {
 	struct msghdr *msg = (void *)from - bpf_core_field_offset(struct msghdr, msg_iter);
-	struct sending *s = sending_on(sk, OF_COPY);
+	struct sending *s = sending_on(sk, ends, OF_COPY);
 	int i;
 
 	if (!s)
@@ -350,11 +350,12 @@ static __always_inline int take_copy(struct unix_sock *sk, struct sk_buff *skb, 
 static __always_inline int sent(void *ctx, struct sk_buff *skb, struct iov_iter *from, int error)
 {
 	struct unix_sock *sk = error ? NULL : unix_sender(skb);
+	int ends = sk ? ends_of(sk) : 0;
 
-	if (!sk)
+	if (!ends)
 		return 0;
-	hear_copy(sk, skb);
-	return take_copy(sk, skb, from);
+	hear_copy(sk, ends, skb);
+	return take_copy(sk, ends, skb, from);
 }
 
 /* Likewise, where the verifier knows the type of skb. Everything that is sent over sockets
@@ -362,11 +363,15 @@ static __always_inline int sent(void *ctx, struct sk_buff *skb, struct iov_iter 
 static __always_inline int sent_typed(void *ctx, struct sk_buff *skb, struct iov_iter *from, int error)
 {
 	struct sock *sk = skb->sk;
+	int ends;
 
 	if (error || !sk || sk->__sk_common.skc_family != AF_UNIX)
 		return 0;
-	hear_copy((void *)sk, skb);
-	return take_copy((void *)sk, skb, from);
+	ends = ends_of((void *)sk);
+	if (!ends)
+		return 0;
+	hear_copy((void *)sk, ends, skb);
+	return take_copy((void *)sk, ends, skb, from);
 }
 
 PROBE_PROGRAM(sent_fexit, "fexit/skb_copy_datagram_from_iter", unsigned long long, sent_typed, ctx, (void *)ctx[0],
@@ -377,10 +382,10 @@ static __always_inline int begin_copy(void *ctx, struct sk_buff *skb, struct iov
 	struct copying copy = { .skb = (__u64)skb, .from = (__u64)from };
 	struct unix_sock *sk = unix_sender(skb);
 	__u32 tid = this_thread();
-	struct ends e = {};
+	int ends = sk ? ends_of(sk) : 0;
+	struct bus_ends b = {};
 
-	if (sk && (is_of_bus(sk, &e, OF_ENTRY) || may_be_engine(BPF_CORE_READ(sk, peer, addr)) ||
-		   may_be_engine(BPF_CORE_READ(sk, addr))))
+	if (ends & (NEAR_ENGINE | FAR_ENGINE) || (ends && is_of_bus(sk, ends, &b, OF_ENTRY)))
 		bpf_map_update_elem(&copies, &tid, &copy, BPF_ANY);
 	return 0;
 }
@@ -406,10 +411,11 @@ PROBE_PROGRAM(sent_kretprobe, "kretprobe/skb_copy_datagram_from_iter", struct pt
  * change them until they are read. */
 static __always_inline int take_splice(struct unix_sock *sk, __u64 size)
 {
+	int ends = ends_of(sk);
 	struct sending *s;
 
-	hear_splice(sk, size);
-	s = sending_on(sk, OF_SPLICE);
+	hear_splice(sk, ends, size);
+	s = sending_on(sk, ends, OF_SPLICE);
 	if (!s || s->key.from_bus)
 		return 0;
 	s->at = 0;
