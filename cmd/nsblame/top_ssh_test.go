@@ -62,17 +62,34 @@ func serveTerminal(s ssh.Session, path string) (code int, err error) {
 		return 255, err
 	}
 	defer terminal.Close()
+	over, resized := make(chan struct{}), make(chan struct{})
 	go func() {
-		for w := range sizes {
-			_ = pty.Setsize(terminal, size(w)) // it may be closed
-		}
+		defer close(resized)
+		follow(terminal, sizes, over)
 	}()
 	go func() { _, _ = io.Copy(terminal, s) }() // ends with the session
 	_, _ = io.Copy(s, terminal)                 // Linux ends it with EIO
+	close(over)
+	<-resized
 	if err := cmd.Wait(); err != nil && cmd.ProcessState == nil {
 		return 255, err
 	}
 	return cmd.ProcessState.ExitCode(), nil
+}
+
+// follow gives a terminal the sizes that come, until it is over.
+func follow(terminal *os.File, sizes <-chan ssh.Window, over <-chan struct{}) {
+	for {
+		select {
+		case w, ok := <-sizes:
+			if !ok {
+				return
+			}
+			_ = pty.Setsize(terminal, size(w)) // its program may have ended
+		case <-over:
+			return
+		}
+	}
 }
 
 func size(w ssh.Window) *pty.Winsize {
