@@ -110,6 +110,7 @@ func (m Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.WindowSizeMsg:
 		m.width, m.height = max(1, msg.Width), max(1, msg.Height)
 		m.lay()
+		return m, tea.ClearScreen // a terminal that is far away was resized before what came last
 	case Update:
 		m.take(msg)
 	case tickMsg:
