@@ -2598,3 +2598,35 @@ func TestATimerBesideALateAnswer(t *testing.T) {
 		s.want(want)
 	}
 }
+
+// The machine was suspended between a run and the answer, which is about a later run of the
+// timer's. A timer that elapsed after the run has not begun it, however long that was. One from
+// before may have, as may the boot.
+func TestATimerFromBeforeASuspend(t *testing.T) {
+	for _, tt := range []struct {
+		elapsed, finished int // in ms since the run began
+		want              string
+	}{
+		{400, -1000, "unknown (unknown): nobody_asked foo.service"},
+		{-20, -90_000, "timer foo.timer (manager)"},
+		{-20, 5, "timer foo.timer (inferred): trigger_or_boot foo.service foo.timer"},
+	} {
+		s := tell(t)
+		s.now += 100_000
+		u := foo()
+		u.TriggeredBy = []string{"foo.timer"}
+		u.Dependents = []event.UnitDependent{{Name: "multi-user.target", Dependency: "WantedBy"}}
+		s.boot.FinishUS = uint64(int(s.now)+tt.finished) * 1000
+		s.units["foo.timer"] = event.UnitState{Name: "foo.timer", SubState: "waiting", LastTriggerUS: uint64(int(s.now)+tt.elapsed) * 1000}
+		s.mute = true
+		s.service(42, "foo.service")
+		s.now += 500
+		u.ConditionUS, u.InactiveExitUS = s.now*1000, s.now*1000+1
+		s.units["foo.service"] = u
+		s.lag = 30_000 * ms
+		s.now += 30_500
+		s.mute = false
+		s.collect()
+		s.want(tt.want)
+	}
+}

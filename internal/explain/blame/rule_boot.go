@@ -87,11 +87,18 @@ func waiting(f *facts) *request.Effect {
 // mayBeBoot reports whether the start of the manager may have begun the run: it starts what
 // its default target needs, and that needs the unit.
 func (s *solver) mayBeBoot(f *facts) bool {
-	at := f.state.InactiveExitUS
-	if began := (f.began() - min(f.began(), f.answer.MonotonicLagNS)) / 1000; at == 0 || !f.window.exact {
-		at = began // of a later run the manager tells another time
+	if len(f.bringing()) == 0 {
+		return false
 	}
-	return len(f.bringing()) > 0 && f.answer.Boot.During(at)
+	boot := &f.answer.Boot
+	if at := f.state.InactiveExitUS; at != 0 && f.window.exact {
+		return boot.During(at)
+	}
+	// Of a later run the manager tells another time. How much of what the machine was
+	// suspended until then came before this one is not known.
+	latest := f.began() / 1000
+	earliest := latest - min(latest, f.answer.MonotonicLagNS/1000)
+	return latest >= boot.UserspaceUS && (boot.FinishUS == 0 || earliest <= boot.FinishUS)
 }
 
 // mayHaveMissed reports whether a request for the unit may not be in the stream.

@@ -226,8 +226,8 @@ func (s *solver) trigger(f *facts) (name string, at uint64, ev evidence.Evidence
 		} else {
 			name, ev = t, unit.StartedBy(f.state, &a.Unit.Unit)
 		}
-		if at := a.sinceBoot(unit.TriggeredAtUS(&a.Unit.Unit)); at > f.began() {
-			ev = "" // it triggered a later run
+		if acted := unit.TriggeredAtUS(&a.Unit.Unit); max(a.sinceBoot(acted), acted*1000) > f.began() {
+			ev = "" // it triggered a later run; the manager's clock is never ahead of that since boot
 		}
 		if ev == evidence.Inferred && f.ranBefore && a.sinceBoot(a.Unit.Unit.LastTriggerUS) <= f.before.at {
 			ev = "" // it triggered the run before, or one before that
