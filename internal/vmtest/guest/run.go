@@ -22,8 +22,12 @@ import (
 	"github.com/nsblame/nsblame/internal/vmtest/scenario"
 )
 
-// poll is the pause between two looks at a condition.
-const poll = 50 * time.Millisecond
+const (
+	// poll is the pause between two looks at a condition, programPoll where a look starts
+	// programs: that takes an emulated machine longer than the pause.
+	poll        = 50 * time.Millisecond
+	programPoll = 4 * poll
+)
 
 // maxFile bounds what is reported of one file of a scenario.
 const maxFile = 4 << 20
@@ -164,7 +168,7 @@ func (r *runner) makeDirs() error {
 			return err
 		}
 	}
-	vars := filepath.Join(r.dir, "vars")
+	vars := r.varsFile()
 	if err := os.WriteFile(vars, nil, 0o666); err != nil {
 		return err
 	}
@@ -181,7 +185,7 @@ func (r *runner) quiet() error {
 	if !bootedSystemd() {
 		return nil
 	}
-	return r.await("systemd to have no jobs", func(ctx context.Context) (bool, error) {
+	return r.awaitEvery(programPoll, "systemd to have no jobs", func(ctx context.Context) (bool, error) {
 		out, err := exec.CommandContext(ctx, "systemctl", "list-jobs", "--no-legend").Output()
 		return err == nil && strings.TrimSpace(string(out)) == "", nil
 	})
@@ -230,15 +234,19 @@ func (r *runner) scriptWithin(ctx context.Context, s *scenario.Script) error {
 // place puts a command into the scenario's directory.
 func (r *runner) place(cmd *exec.Cmd) {
 	cmd.Dir = r.dir
-	cmd.Env = append(cmd.Env, "DIR="+r.dir, "ATTACH="+r.attach, "VARS="+filepath.Join(r.dir, "vars"),
+	cmd.Env = append(cmd.Env, "DIR="+r.dir, "ATTACH="+r.attach, "VARS="+r.varsFile(),
 		"STDOUT="+r.path("stdout"), "STDERR="+r.path("stderr"))
 }
 
 // await looks at a condition until it is true.
 func (r *runner) await(what string, condition func(context.Context) (bool, error)) error {
+	return r.awaitEvery(poll, what, condition)
+}
+
+func (r *runner) awaitEvery(pause time.Duration, what string, condition func(context.Context) (bool, error)) error {
 	ctx, cancel := context.WithTimeout(context.Background(), r.s.Timeout)
 	defer cancel()
-	tick := time.NewTicker(poll)
+	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for {
 		ok, err := condition(ctx)
@@ -335,7 +343,7 @@ func (r *runner) step(t tracer, step scenario.Step) error {
 	case step.Exit:
 		return r.await("nsblame to end by itself", func(context.Context) (bool, error) { return t.gone(), nil })
 	case step.Until != nil:
-		return r.await("the script to succeed", func(ctx context.Context) (bool, error) {
+		return r.awaitEvery(programPoll, "the script to succeed", func(ctx context.Context) (bool, error) {
 			return r.scriptWithin(ctx, step.Until) == nil, nil
 		})
 	default:
@@ -344,9 +352,15 @@ func (r *runner) step(t tracer, step scenario.Step) error {
 }
 
 func (r *runner) awaitEvents(t tracer, w *scenario.EventWait) error {
+	var seen sizes
 	return r.await(fmt.Sprintf("%d %s", w.Count, w.Type), func(context.Context) (bool, error) {
 		// Asked before the output is read: what nsblame wrote last counts.
 		gone := t.gone()
+		now, err := r.sizes()
+		if err != nil || now == seen && !gone {
+			return false, err // nothing was written since the last look
+		}
+		seen = now
 		output, err := r.printed()
 		if err != nil {
 			return false, err
@@ -363,6 +377,22 @@ func (r *runner) awaitEvents(t tracer, w *scenario.EventWait) error {
 	})
 }
 
+// sizes are how much nsblame has printed, and the scripts have told, both in bytes. Neither
+// takes anything back.
+type sizes struct{ printed, told int64 }
+
+func (r *runner) sizes() (s sizes, err error) {
+	output := r.path("stdout")
+	if r.shared != nil {
+		output = r.shared.path("stdout")
+	}
+	if s.printed, err = fileSize(output); err != nil {
+		return s, err
+	}
+	s.told, err = fileSize(r.varsFile())
+	return s, err
+}
+
 // printed returns what nsblame has printed since the steps began.
 func (r *runner) printed() ([]byte, error) {
 	if r.shared != nil {
@@ -371,8 +401,11 @@ func (r *runner) printed() ([]byte, error) {
 	return os.ReadFile(r.path("stdout"))
 }
 
+// varsFile is what scripts know as $VARS.
+func (r *runner) varsFile() string { return filepath.Join(r.dir, "vars") }
+
 func (r *runner) vars() (map[string]string, error) {
-	data, err := os.ReadFile(filepath.Join(r.dir, "vars"))
+	data, err := os.ReadFile(r.varsFile())
 	if err != nil {
 		return nil, err
 	}
