@@ -18,7 +18,7 @@ func fails(p *Plan, w *wire, key string) bool {
 // shrink leaves out of a plan what its failure does not need. Without a step the
 // delays of the others differ, so the same is tried with other delays.
 func shrink(p *Plan, w *wire, key string) *Plan {
-	small := *p
+	small := *fewer(p, w, key)
 	for changed := true; changed; {
 		changed = false
 		for _, try := range smaller(&small) {
@@ -29,6 +29,22 @@ func shrink(p *Plan, w *wire, key string) *Plan {
 		}
 	}
 	return &small
+}
+
+// fewer leaves out of a plan steps that its failure does not need, many at once first.
+func fewer(p *Plan, w *wire, key string) *Plan {
+	for n := len(p.Steps) / 2; n > 0; n /= 2 {
+		for i := 0; i < len(p.Steps); {
+			try := *p
+			try.Steps = slices.Delete(slices.Clone(p.Steps), i, min(i+n, len(p.Steps)))
+			if small, ok := withDelays(&try, w, key); ok {
+				p = small
+			} else {
+				i += n
+			}
+		}
+	}
+	return p
 }
 
 // delays is how many other delays are tried.
