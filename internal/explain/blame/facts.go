@@ -272,9 +272,11 @@ func (s *solver) judge(f *facts, of string, q *request.Request) effect {
 	ended := f.window.ended
 	switch {
 	case s.requests.HasJob(q, f.unit, f.began(), f.before.began(), ended):
-		if q.OnlyRestarts() && s.wasOver(f, q.ReadFrom()) {
+		if q.OnlyRestarts() && s.wasOver(f, q) {
 			return withoutEffect
 		}
+		return possible
+	case of != f.unit && s.requests.HadJobAfter(q, of, max(ended, f.before.at)): // however long that took
 		return possible
 	case s.requests.MayHaveBegunAnew(q, of, f.began()):
 		return possible
@@ -292,7 +294,7 @@ func (s *solver) judge(f *facts, of string, q *request.Request) effect {
 	if q.At <= ended && !q.Restarts() {
 		afterRun := q.Activation && f.ranBefore
 		switch {
-		case afterRun && s.goneBy(f.before, q.At), of != f.unit && s.requests.HadJobAfter(q, of, ended):
+		case afterRun && s.goneBy(f.before, q.At):
 			return possible
 		case of != f.unit && s.waitedFor(f, q.At): // with a job for this one
 			return possible
@@ -301,7 +303,7 @@ func (s *solver) judge(f *facts, of string, q *request.Request) effect {
 		}
 		return inRun
 	}
-	if q.OnlyRestarts() && of == f.unit && s.wasOver(f, q.ReadFrom()) {
+	if q.OnlyRestarts() && of == f.unit && s.wasOver(f, q) {
 		return withoutEffect
 	}
 	return possible
@@ -314,18 +316,20 @@ func (s *solver) waitedFor(f *facts, at uint64) bool {
 	return since >= at && since <= f.window.ended
 }
 
-// wasOver reports whether nothing of the unit ran at a time between the beginning of the
-// run before and that of this one, or may not have.
-func (s *solver) wasOver(f *facts, at uint64) bool {
+// wasOver reports whether nothing of the unit ran when a request was read, between the
+// beginning of the run before and that of this one, or may not have. A job that was done
+// since may have begun another run, in which no namespace was made.
+func (s *solver) wasOver(f *facts, q *request.Request) bool {
+	at := q.ReadFrom()
 	if ended := f.window.ended; ended != 0 {
-		return at > ended
+		return at > ended && !s.requests.MayHaveRunBetween(q, f.unit, ended, f.began())
 	}
-	// the end of the run before is not known: if nobody saw it running by then, it did
-	// not, unless a job of the unit was done
+	// the end of the run before is not known: if nobody saw it running by then, it did not
 	if !f.ranBefore {
 		return f.window.endKnown() || !s.requests.HadJobDone(f.owner, f.unit, f.began())
 	}
-	return s.goneBy(f.before, at)
+	gone, known := s.ends.Get(f.before.first)
+	return known && gone.ExitNS != 0 && gone.ExitNS <= at && !s.requests.MayHaveRunBetween(q, f.unit, gone.ExitNS, f.began())
 }
 
 // goneBy reports whether the first process of a run is known to have ended by

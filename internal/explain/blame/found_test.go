@@ -2630,3 +2630,121 @@ func TestATimerFromBeforeASuspend(t *testing.T) {
 		s.want(tt.want)
 	}
 }
+
+// One starts a unit and another one tries to restart it: both are given the same job. That a
+// namespace was made for the run before does not make it the last one. A job that was done
+// since may have begun another run, which the second then had to end.
+func TestATryToRestartAfterARunWithoutANamespace(t *testing.T) {
+	for _, endKnown := range []bool{true, false} {
+		for done, want := range map[bool]string{
+			true:  "command 40 cron.service (inferred): other_asked foo.service pid 41",
+			false: "command 40 cron.service (kernel)",
+		} {
+			s := tell(t)
+			s.runs(foo())
+			s.service(39, "foo.service")
+			s.done = nil
+			s.now += 3000
+			s.exits(39, "foo.service")
+			u := foo()
+			if endKnown {
+				u.InactiveEnterUS = s.now * 1000
+			}
+			s.now += 2000
+			if done {
+				s.says(30, "JobRemoved", s.newJob("foo.service"), "foo.service", "done")
+			}
+			s.caller(40, "systemctl")
+			s.caller(41, "systemctl")
+			start := s.ask(40, private, job("StartUnit", "foo.service"))
+			try := s.ask(41, private, job("TryRestartUnit", "foo.service"))
+			n := s.newJobFor(start, "foo.service")
+			s.accept(try, n)
+			s.now += 10
+			s.runs(u)
+			s.service(42, "foo.service")
+			s.want(want)
+		}
+	}
+}
+
+// A busy manager reads a request that came by the bus long after others. It was sent before the
+// run before, and has the same job as a later one.
+func TestARequestThatIsReadLongAfterItWasSent(t *testing.T) {
+	for given, want := range map[bool]string{
+		true:  "command 40 cron.service (inferred): other_asked front.service pid 41",
+		false: "command 41 cron.service (manager)",
+	} {
+		s := tell(t)
+		s.units["front.service"] = event.UnitState{Name: "front.service", Type: "simple"}
+		back := event.UnitState{Name: "back.service", Type: "simple", PrivateNetwork: true, Dependents: []event.UnitDependent{{Name: "front.service", Dependency: "WantedBy"}}}
+		s.caller(40, "busctl")
+		s.caller(41, "systemctl")
+		first := s.ask(40, toBus, job("StartUnit", "front.service"))
+		s.runs(back)
+		s.service(39, "back.service")
+		s.done = nil
+		s.exits(39, "back.service")
+		back.InactiveEnterUS = s.now * 1000
+		s.now += 3000
+		second := s.ask(41, private, job("RestartUnit", "front.service"))
+		n := s.newJobFor(second, "front.service")
+		if given {
+			s.accept(first, n)
+		} else {
+			s.answerTo(first, refusal())
+		}
+		s.newJob("back.service")
+		s.runs(back)
+		s.service(42, "back.service")
+		s.want(want)
+	}
+}
+
+// A call comes while the service ends, and so does a message that cannot be read.
+func TestACallOnTheBrinkBesideAMessageThatCannotBeRead(t *testing.T) {
+	for beside, want := range map[bool]string{
+		true:  "command 41 cron.service (inferred): unreadable_message org.freedesktop.hostname1 pid 40",
+		false: "command 41 cron.service (inferred)",
+	} {
+		s := withHostnamed(t)
+		s.caller(40, "hostnamectl")
+		s.caller(41, "hostnamectl")
+		s.fromBus(1, ownerChanged(hostname1, "", ":1.7"))
+		s.now += 30_000
+		s.ask(41, toBus, getHostname())
+		if beside {
+			s.see(&event.BusMessage{Sender: s.id(40), TID: 40, Bus: 1, Path: toBus, PeerPID: 1, Conn: 77, Unread: event.UnreadTooMany, Size: 200})
+		}
+		s.fromBus(1, ownerChanged(hostname1, ":1.7", ""))
+		s.fromBus(1, activation("dbus-"+hostname1+".service"))
+		s.runs(hostnamed())
+		s.service(42, "systemd-hostnamed.service")
+		s.want(want)
+	}
+}
+
+// A manager is busy for longer than any message is under way. Then two requests are given the
+// same job, and which it read first nobody knows.
+func TestTwoRequestsOfABusyManager(t *testing.T) {
+	for both, want := range map[bool]string{
+		true:  "command 40 cron.service (inferred): other_asked foo.service pid 41",
+		false: "command 40 cron.service (kernel)",
+	} {
+		s := tell(t)
+		s.caller(40, "systemctl")
+		s.caller(41, "systemctl")
+		first := s.ask(40, private, job("StartUnit", "foo.service"))
+		second := s.ask(41, private, job("StartUnit", "foo.service"))
+		s.now += 3000
+		n := s.newJobFor(first, "foo.service")
+		if both {
+			s.accept(second, n)
+		} else {
+			s.answerTo(second, refusal())
+		}
+		s.runs(foo())
+		s.service(42, "foo.service")
+		s.want(want)
+	}
+}

@@ -385,6 +385,16 @@ func (s *systemd) mayRun(owner Owner, unit string, at uint64) bool {
 	return slices.ContainsFunc(s.of(owner, unit), func(j *Job) bool { return j.over != 0 && j.over <= at })
 }
 
+// mayHaveRunBetween reports whether a job of a unit was over between the end of a run and a
+// time, but that of a request. One to restart what runs did nothing if that run had ended
+// before it.
+func (s *systemd) mayHaveRunBetween(q *Request, unit string, ended, at uint64) bool {
+	return slices.ContainsFunc(s.of(q.Owner, unit), func(j *Job) bool {
+		return j.id != q.jobID && j.over >= ended && j.over <= at && j.result != "canceled" &&
+			(j.announced <= ended || !s.mayDoNothing(q.Owner, unit, j))
+	})
+}
+
 // isUnannounced reports whether a request was given a job that was not heard to be there.
 func (s *systemd) isUnannounced(q *Request, unit string) bool {
 	return q.jobID != 0 && !slices.ContainsFunc(s.of(q.Owner, unit), func(j *Job) bool { return j.id == q.jobID && j.announced != 0 })

@@ -122,7 +122,7 @@ func (t *Tracker) Effects(owner Owner, unit string, list []*Request, run Beginni
 	if run.At-min(run.At, run.Ended) > maxFlightNS { // one to restart the unit goes on at once
 		jobs = slices.DeleteFunc(jobs, func(j *Job) bool { return j.mayBeOver(run.At, run.Ended) })
 	}
-	found := slices.DeleteFunc(effects(jobs, list, run), func(e Effect) bool { return run.EndKnown && e.didNothing(run.Ended) })
+	found := slices.DeleteFunc(effects(jobs, list, run), func(e Effect) bool { return run.EndKnown && t.didNothing(&e, unit, run.Ended) })
 	t.anew(found, unit, run)
 	found = withAnew(found, run)
 	for i := range found {
@@ -136,10 +136,11 @@ func (t *Tracker) Effects(owner Owner, unit string, list []*Request, run Beginni
 	return found
 }
 
-// didNothing reports whether the request was one to restart what runs, and the run before had
-// ended by the time at which it had a job.
-func (e *Effect) didNothing(ended uint64) bool {
-	return e.OnlyRestarts() && e.Job != nil && !e.joined() && ended < e.Job.announced
+// didNothing reports whether the request was one to restart what runs, and nothing ran when
+// it had a job: the run before had ended, and no job since then can have begun another one.
+func (t *Tracker) didNothing(e *Effect, unit string, ended uint64) bool {
+	return e.OnlyRestarts() && e.Job != nil && !e.joined() && ended < e.Job.announced &&
+		!t.MayHaveRunBetween(e.Request, unit, ended, e.Job.announced)
 }
 
 // endUnheard reports whether the job may have been over before a run began. Its end is said
@@ -364,7 +365,7 @@ func (t *Tracker) Doubt(e *Effect, all []Effect) {
 	if e.Doubt.IsZero() && e.Sign == BusAsked && e.Job == nil {
 		e.Doubt = e.unheardBefore(all)
 	}
-	if e.Doubt.IsZero() && e.Request.Evidence == evidence.Kernel {
+	if e.Doubt.IsZero() {
 		e.Doubt = t.hidden(e, max(read, e.open))
 	}
 }
@@ -456,8 +457,12 @@ func (e *Effect) couldPrecede(other *Effect, read, suspended uint64) bool {
 	if e.Job == nil {
 		return false // both were asked for by buses, which ask in order
 	}
-	return e.At <= read && read-e.At <= maxFlightNS+suspended
+	return e.At <= read && (read-e.At <= maxFlightNS+suspended || e.wasGiven(other.Job))
 }
+
+// wasGiven reports whether a request was answered with a job. A busy manager may have read it
+// long after it was sent.
+func (e *Effect) wasGiven(j *Job) bool { return e.accepted && j != nil && e.jobID == j.id }
 
 // hidden returns who may have been first, and was not heard. A request with an answer of
 // its own is doubted for what is nobody's alone, root's or a service's.
@@ -548,6 +553,12 @@ func (t *Tracker) HadJobDuring(q *Request, unit string, began, ended uint64) boo
 	return q.jobID != 0 && slices.ContainsFunc(t.jobs.of(q.Owner, unit), func(j *Job) bool {
 		return j.id == q.jobID && j.announced > began && j.announced <= ended && j.over == 0
 	})
+}
+
+// MayHaveRunBetween reports whether a unit may have begun to run between the end of a run and
+// a time without making a namespace: a job of it was over then, but that of a request.
+func (t *Tracker) MayHaveRunBetween(q *Request, unit string, ended, at uint64) bool {
+	return t.jobs.mayHaveRunBetween(q, unit, ended, at)
 }
 
 // HadJobDone reports whether a job of a unit was over before a time.
