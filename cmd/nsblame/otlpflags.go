@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -151,15 +149,19 @@ func (f *otlpFlags) openQueue(warn func(string)) (spool.Queue, error) {
 // options are those that the flags and the environment ask for.
 func (f *otlpFlags) options(stderr io.Writer) (otlphttp.Options, error) {
 	opt := otlphttp.Options{Header: make(http.Header)}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
+	var transport http.RoundTripper = http.DefaultTransport.(*http.Transport).Clone()
 	text := f.to
+	var err error
 	if f.to == "env" {
-		var err error
-		if text, err = fromEnvironment(opt.Header, transport); err != nil {
+		if text, err = fromEnvironment(opt.Header); err != nil {
 			return opt, err
 		}
+		if name := otelVariable("CERTIFICATE"); name != "" {
+			if transport, err = newTrusting(name, stderr); err != nil {
+				return opt, fmt.Errorf("--otlp env: OTEL_EXPORTER_OTLP_CERTIFICATE: %w", err)
+			}
+		}
 	}
-	var err error
 	if opt.URL, err = logsURL(text); err != nil {
 		return opt, err
 	}
@@ -188,7 +190,7 @@ func otelVariable(name string) string {
 
 // fromEnvironment takes over what OpenTelemetry's variables say of the collector. An
 // endpoint for logs alone is the whole address; to the general one, the path is added.
-func fromEnvironment(header http.Header, transport *http.Transport) (string, error) {
+func fromEnvironment(header http.Header) (string, error) {
 	address := os.Getenv("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT")
 	if general := os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"); address == "" && general != "" {
 		address = strings.TrimRight(general, "/") + "/v1/logs"
@@ -205,17 +207,6 @@ func fromEnvironment(header http.Header, transport *http.Transport) (string, err
 			value = plain
 		}
 		header.Set(strings.TrimSpace(name), value)
-	}
-	if name := otelVariable("CERTIFICATE"); name != "" {
-		pem, err := os.ReadFile(name)
-		if err != nil {
-			return "", fmt.Errorf("--otlp env: OTEL_EXPORTER_OTLP_CERTIFICATE: %w", err)
-		}
-		pool := x509.NewCertPool()
-		if !pool.AppendCertsFromPEM(pem) {
-			return "", fmt.Errorf("--otlp env: OTEL_EXPORTER_OTLP_CERTIFICATE: %q has no certificate", name)
-		}
-		transport.TLSClientConfig = &tls.Config{RootCAs: pool}
 	}
 	return address, nil
 }

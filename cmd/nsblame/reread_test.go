@@ -2,8 +2,13 @@ package main
 
 import (
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
+	"io"
+	"log"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
@@ -117,6 +122,58 @@ func TestHeadersAreReadAgain(t *testing.T) {
 	}
 	if len(opt.Header) != 0 {
 		t.Errorf("headers of no file: %v", opt.Header)
+	}
+}
+
+// The authorities that a collector is trusted by are those of the file as it is by then.
+func TestAuthoritiesAreReadAgain(t *testing.T) {
+	attentive(t)
+	collector := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer collector.Close()
+	collector.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes
+	dir := t.TempDir()
+	other, _ := certificate(t, dir)
+	wrong, err := os.ReadFile(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	right := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: collector.Certificate().Raw}))
+	file := filepath.Join(dir, "authorities")
+	replace(t, file, string(wrong))
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)
+	t.Setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", file)
+	f := otlpFlags{to: "env", spoolSize: defaultSpoolSize}
+	log := &said{}
+	opt, err := f.options(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func() error {
+		resp, err := opt.Client.Get(opt.URL)
+		if err == nil {
+			resp.Body.Close()
+		}
+		return err
+	}
+	var unknown x509.UnknownAuthorityError
+	if err := ask(); !errors.As(err, &unknown) {
+		t.Errorf("of another authority: %v", err)
+	}
+	replace(t, file, right)
+	if err := ask(); err != nil {
+		t.Errorf("of the one that is trusted by now: %v", err)
+	}
+	replace(t, file, "no certificate\n")
+	if err := ask(); err != nil || !log.has("no certificate in PEM") {
+		t.Errorf("a wrong file: %v, %s", err, &log.text)
+	}
+	replace(t, file, string(wrong))
+	if err := ask(); !errors.As(err, &unknown) {
+		t.Errorf("of one that is trusted no more: %v", err)
+	}
+	replace(t, file, "no certificate\n")
+	if _, err := f.options(log); !errors.Is(err, errNoCertificate) {
+		t.Errorf("at the start: %v", err)
 	}
 }
 
