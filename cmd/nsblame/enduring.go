@@ -23,6 +23,8 @@ const (
 	// wantedRoom is how much room an attempt wants, unless a file is to be smaller. With
 	// less, each attempt would leave a small file in the place of an older one.
 	wantedRoom = 4 << 20
+	// wantedPart is which part of a small file system is enough.
+	wantedPart = 4
 	// keptAnyway is how many earlier recordings are not dropped for a new one.
 	keptAnyway = 1
 )
@@ -145,10 +147,9 @@ func (e *enduring) resume() bool {
 // goes, one at each attempt.
 func (e *enduring) room() bool {
 	dir := filepath.Dir(e.sink.name)
-	wanted := min(e.sink.rotateSize, wantedRoom)
 	enough := func() bool {
-		free, known := freeBytes(dir)
-		return !known || free >= wanted
+		free, size, known := roomOf(dir)
+		return !known || free >= min(e.sink.rotateSize, wantedRoom, size/wantedPart)
 	}
 	if enough() {
 		return true

@@ -176,12 +176,18 @@ func readSet(t *testing.T, names []string) (list []event.Event) {
 }
 
 // An agent that finds the disk full answers all the same and says so, and records once
-// there is room.
+// there is room, also where files may get larger than the disk.
 func TestServeOutlivesAFullDisk(t *testing.T) {
+	for name, rotateSize := range map[string]uint64{"small files": 64 << 10, "files larger than the disk": 64 << 20} {
+		t.Run(name, func(t *testing.T) { outliveAFullDisk(t, rotateSize) })
+	}
+}
+
+func outliveAFullDisk(t *testing.T, rotateSize uint64) {
 	impatient(t, time.Millisecond)
 	dir, fill, empty := smallDisk(t)
 	fill()
-	s := serveRecording(t, kubernetesExample, func(o *serveOptions) { o.recordDir, o.rotateSize = dir, 64<<10 })
+	s := serveRecording(t, kubernetesExample, func(o *serveOptions) { o.recordDir, o.rotateSize = dir, byteCount(rotateSize) })
 	health := func() string {
 		code, text, _ := s.get("", "/healthz", nil)
 		if code != http.StatusOK {
