@@ -2748,3 +2748,29 @@ func TestTwoRequestsOfABusyManager(t *testing.T) {
 		s.want(want)
 	}
 }
+
+// Somebody restarts a service and goes. Then nobody hears that its job is over, so that a call
+// after the end of that run seems to have joined it.
+func TestACallAfterAJobWhoseEndNobodyHeard(t *testing.T) {
+	const name = "systemd-hostnamed.service"
+	for called, want := range map[bool]string{
+		true:  "command 40 cron.service (inferred): other_asked " + name + " pid 41",
+		false: "command 40 cron.service (kernel)",
+	} {
+		s := withHostnamed(t)
+		s.caller(40, "systemctl")
+		s.caller(41, "hostnamectl")
+		s.newJobFor(s.ask(40, private, job("RestartUnit", name)), name)
+		s.now += 30
+		u := hostnamed()
+		u.InactiveEnterUS = s.now * 1000 // of a run that made no namespace
+		s.now++
+		if called {
+			s.ask(41, toBus, getHostname())
+			s.fromBus(1, activation("dbus-"+hostname1+".service"))
+		}
+		s.runs(u)
+		s.service(42, name)
+		s.want(want)
+	}
+}

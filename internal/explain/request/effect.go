@@ -350,7 +350,7 @@ func (t *Tracker) Doubt(e *Effect, all []Effect) {
 		if other.Request == e.Request {
 			continue
 		}
-		if other.mayHaveMade(e) && other.couldPrecede(e, read, t.suspended(other.At, read)) || other.mayHaveHadAnew(e) || other.mayHaveReplaced(e) {
+		if other.mayHaveMade(e) && other.couldPrecede(e, read, t.suspended(other.At, read)) || other.mayHaveHadAnew(e) || other.mayHaveReplaced(e) || other.mayHaveFoundNone(e) {
 			e.Doubt = e.about(finding.ReasonOtherAsked)
 			e.Doubt.PID = other.process().PID
 			if other.isAnybodys() {
@@ -418,6 +418,12 @@ func (e *Effect) mayHaveHadAnew(other *Effect) bool {
 // begun the run: that of the other one may be over, without that having been heard.
 func (e *Effect) mayHaveReplaced(other *Effect) bool {
 	return e.Job != nil && other.Job != nil && e.Job.announced > other.Job.announced && e.Sign.Shows() && (!e.OnlyRestarts() || e.mayHaveEnded)
+}
+
+// mayHaveFoundNone reports whether the request may have had a job of its own, since that of
+// another one, which it seems to have joined, may have been over by then.
+func (e *Effect) mayHaveFoundNone(other *Effect) bool {
+	return other.MayBeOver && e.Sign == Joined && e.Job == other.Job && !e.accepted
 }
 
 // awaitsAnswer reports whether the answer to a request is still to come.
