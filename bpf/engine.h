@@ -161,6 +161,37 @@ static __noinline int ends_of(struct unix_sock *sk)
 	return end_of(sk) | (peer ? end_of(peer) << BEHIND_NEAR : 0);
 }
 
+/* What a socket may be, where the verifier knows the types. */
+static __always_inline int typed_end_of(struct unix_sock *sk)
+{
+	struct unix_address *addr = sk->addr;
+
+	if (!addr)
+		return 0;
+	return (may_be_bus(word_of((void *)addr + SUN_PATH)) ? NEAR_BUS : 0) |
+	       (may_be_engine(addr->len) ? NEAR_ENGINE : 0);
+}
+
+/* What is at both ends of what is sent over a socket that may be any. What is read without
+ * a helper costs next to nothing. Kernels before 5.16 know no such type. The peer of a
+ * stream is held while somebody sends, that of datagrams may change meanwhile. */
+static __always_inline int typed_ends_of(struct sock *sk)
+{
+	struct unix_sock *end;
+	int ends;
+
+	if (sk->__sk_common.skc_family != AF_UNIX || sk->sk_type != SOCK_STREAM)
+		return 0;
+	if (!bpf_core_enum_value_exists(enum bpf_func_id___known, BPF_FUNC_skc_to_unix_sock___known))
+		return ends_of((void *)sk);
+	end = bpf_skc_to_unix_sock(sk);
+	if (!end)
+		return 0;
+	ends = typed_end_of(end);
+	end = bpf_skc_to_unix_sock(end->peer);
+	return ends | (end ? typed_end_of(end) << BEHIND_NEAR : 0);
+}
+
 /* True if the listener that a client is connected to is the user who must listen, outside
  * of user namespaces if that is root. */
 static __always_inline bool listens(struct sock *client, __u32 uid)

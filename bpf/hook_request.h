@@ -365,9 +365,9 @@ static __always_inline int sent_typed(void *ctx, struct sk_buff *skb, struct iov
 	struct sock *sk = skb->sk;
 	int ends;
 
-	if (error || !sk || sk->__sk_common.skc_family != AF_UNIX)
+	if (error || !sk)
 		return 0;
-	ends = ends_of((void *)sk);
+	ends = typed_ends_of(sk);
 	if (!ends)
 		return 0;
 	hear_copy((void *)sk, ends, skb);

@@ -34,6 +34,7 @@ struct user_pt_regs {
 #define NSFS_MAGIC 0x6e736673
 #define SOCKFS_MAGIC 0x534f434b
 #define AF_UNIX 1
+#define SOCK_STREAM 1
 #define CLONE_NEWNET 0x40000000UL
 #define THREAD_SIZE (16 << 10) /* of the smallest stack that a task has */
 
@@ -412,6 +413,7 @@ struct sock {
 	struct socket *sk_socket;
 	struct pid *sk_peer_pid;
 	const struct cred *sk_peer_cred;
+	__u16 sk_type;
 };
 
 struct unix_sock {
@@ -444,6 +446,7 @@ struct msghdr {
 enum bpf_func_id___known {
 	BPF_FUNC_snprintf___known = 165,
 	BPF_FUNC_task_pt_regs___known = 175,
+	BPF_FUNC_skc_to_unix_sock___known = 178,
 };
 
 /* The number of the system call, among the registers that its entry saved. */
