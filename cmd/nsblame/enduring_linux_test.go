@@ -184,6 +184,7 @@ func TestServeOutlivesAFullDisk(t *testing.T) {
 }
 
 func outliveAFullDisk(t *testing.T, rotateSize uint64) {
+	t.Helper()
 	impatient(t, time.Millisecond)
 	dir, fill, empty := smallDisk(t)
 	fill()

@@ -6,7 +6,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"io"
-	"log"
+	"log" //nolint:depguard // net/http takes a logger
 	"net/http"
 	"net/http/httptest"
 	"os"
