@@ -161,8 +161,12 @@ static __noinline int ends_of(struct unix_sock *sk)
 	return end_of(sk) | (peer ? end_of(peer) << BEHIND_NEAR : 0);
 }
 
+/* Unset for a program on a tracepoint: its arguments lead to what RCU guards, which the
+ * helper that casts sockets refuses. */
+const volatile __u8 typed_sockets = 1;
+
 /* What a socket may be, where the verifier knows the types. */
-static __always_inline int typed_end_of(struct unix_sock *sk)
+static __noinline int typed_end_of(struct unix_sock *sk)
 {
 	struct unix_address *addr = sk->addr;
 
@@ -182,7 +186,7 @@ static __always_inline int typed_ends_of(struct sock *sk)
 
 	if (sk->__sk_common.skc_family != AF_UNIX || sk->sk_type != SOCK_STREAM)
 		return 0;
-	if (!bpf_core_enum_value_exists(enum bpf_func_id___known, BPF_FUNC_skc_to_unix_sock___known))
+	if (!typed_sockets || !bpf_core_enum_value_exists(enum bpf_func_id___known, BPF_FUNC_skc_to_unix_sock___known))
 		return ends_of((void *)sk);
 	end = bpf_skc_to_unix_sock(sk);
 	if (!end)

@@ -884,6 +884,7 @@ const (
 	bpfVarStoryHalf            = "story_half"
 	bpfVarTableSize            = "table_size"
 	bpfVarTableUsed            = "table_used"
+	bpfVarTypedSockets         = "typed_sockets"
 	bpfVarWireAnchor           = "wire_anchor"
 	bpfVarWithCost             = "with_cost"
 	bpfVarWithLife             = "with_life"
@@ -1075,6 +1076,7 @@ type bpfVariableSpecs struct {
 	StoryHalf           *ebpf.VariableSpec `ebpf:"story_half"`
 	TableSize           *ebpf.VariableSpec `ebpf:"table_size"`
 	TableUsed           *ebpf.VariableSpec `ebpf:"table_used"`
+	TypedSockets        *ebpf.VariableSpec `ebpf:"typed_sockets"`
 	WireAnchor          *ebpf.VariableSpec `ebpf:"wire_anchor"`
 	WithCost            *ebpf.VariableSpec `ebpf:"with_cost"`
 	WithLife            *ebpf.VariableSpec `ebpf:"with_life"`
@@ -1198,6 +1200,7 @@ type bpfVariables struct {
 	StoryHalf           *ebpf.Variable `ebpf:"story_half"`
 	TableSize           *ebpf.Variable `ebpf:"table_size"`
 	TableUsed           *ebpf.Variable `ebpf:"table_used"`
+	TypedSockets        *ebpf.Variable `ebpf:"typed_sockets"`
 	WireAnchor          *ebpf.Variable `ebpf:"wire_anchor"`
 	WithCost            *ebpf.Variable `ebpf:"with_cost"`
 	WithLife            *ebpf.Variable `ebpf:"with_life"`

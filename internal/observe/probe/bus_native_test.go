@@ -67,6 +67,9 @@ func hear(t *testing.T) *heard {
 	}
 	spec.Programs = map[string]*ebpf.ProgramSpec{"sent": p}
 	spec.Maps[bpfMapBusRecords].MaxEntries = DefaultBufferSize
+	if err := spec.Variables[bpfVarTypedSockets].Set(uint8(0)); err != nil {
+		t.Fatal(err)
+	}
 	if err := spec.Variables[bpfVarPageSize].Set(uint64(os.Getpagesize())); err != nil {
 		t.Fatal(err)
 	}
