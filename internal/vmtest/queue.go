@@ -63,6 +63,15 @@ func (g group) takes() time.Duration {
 	return sum
 }
 
+// repeats is how often a scenario is begun on a release, about: the kernel of sid leaves out
+// runs of probes, as preemptible ones do.
+func repeats(release string) int {
+	if release == "sid" {
+		return 2
+	}
+	return 1
+}
+
 // worthBooting is how many scenarios a VM should have to run, where there is a
 // choice: fewer, and it is up for less time than it takes to boot.
 const worthBooting = 12

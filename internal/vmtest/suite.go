@@ -208,7 +208,7 @@ func (s *suite) prepare(ctx context.Context, scenarios []*scenario.Scenario) []T
 	}
 	var tasks []Task
 	for i, g := range groups {
-		tasks = append(tasks, Task{g.takes(), func(ctx context.Context) {
+		tasks = append(tasks, Task{time.Duration(repeats(s.Release)) * g.takes(), func(ctx context.Context) {
 			if err := s.runGroup(ctx, h, i, g); err != nil {
 				s.failed(fmt.Errorf("boot %s: %w", g.boot.Name, err))
 			}
